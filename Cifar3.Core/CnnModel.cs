@@ -1,0 +1,169 @@
+using System.Buffers.Binary;
+using System.Collections.Immutable;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Cifar3;
+
+/// <summary>
+/// The CNN: its layer list, its weights in Keras layout and its metadata. Train it with <c>Cifar3Trainer</c>, write it with
+/// <c>SaveOnnx</c>, score with <c>Cifar3Classifier</c>.
+/// </summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+/// <example><code>
+/// var model = CnnModel.Create(["aeroplane", "car", "bird"], seed: 1);
+/// Console.WriteLine(model.Summary());
+/// </code></example>
+public sealed class CnnModel
+{
+    private readonly Dictionary<string, WeightTensor> byName;
+
+    private CnnModel(CnnArchitecture architecture, IReadOnlyList<WeightTensor> weights, ModelMetadata metadata)
+    {
+        Architecture = architecture;
+        Layers = architecture.CreateLayers();
+        Metadata = metadata;
+        Weights = Validate(weights);
+        byName = Weights.ToDictionary(w => w.Name);
+        if (metadata.ClassNames.Length != architecture.Classes)
+        {
+            throw new Cifar3ModelException($"The model tells {architecture.Classes} classes apart but {metadata.ClassNames.Length} class names were given: {string.Join(", ", metadata.ClassNames)}. Give one name for each class.");
+        }
+    }
+
+    /// <summary>Filter counts, dropout rates and number of classes.</summary>
+    public CnnArchitecture Architecture { get; }
+
+    /// <summary>The layers, first to last.</summary>
+    public IReadOnlyList<CnnLayer> Layers { get; }
+
+    /// <summary>All weights in Keras' order, named <c>layer/variable</c>.</summary>
+    public IReadOnlyList<WeightTensor> Weights { get; }
+
+    /// <summary>Class names, recipe, seed, history, version.</summary>
+    public ModelMetadata Metadata { get; }
+
+    /// <summary>The classes' names; the index is the label.</summary>
+    public ImmutableArray<string> ClassNames => Metadata.ClassNames;
+
+    /// <summary>The weight of a name, such as <c>conv2d/kernel</c>.</summary>
+    /// <param name="name">Full name.</param>
+    /// <exception cref="KeyNotFoundException">There is no such weight.</exception>
+    public WeightTensor this[string name] =>
+        byName.TryGetValue(name, out var weight) ? weight : throw new KeyNotFoundException($"The model has no weight '{name}'. It has: {string.Join(", ", byName.Keys)}.");
+
+    /// <summary>A new, untrained model with Keras' initial weights (glorot-uniform kernels).</summary>
+    /// <param name="classNames">The classes' names, 2 to 100; their order gives the labels.</param>
+    /// <param name="seed">The seed of the initial weights; the same seed gives the same bits everywhere. Default: 0.</param>
+    /// <param name="filters">Filters of the three blocks. Default: 32, 64, 128.</param>
+    /// <param name="dropoutRates">Dropout rates of the three blocks. Default: 0.5 each.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
+    public static CnnModel Create(IEnumerable<string> classNames, int seed = 0, IEnumerable<int>? filters = null, IEnumerable<double>? dropoutRates = null)
+    {
+        ImmutableArray<string> names = [.. classNames];
+        var architecture = new CnnArchitecture(names.Length, filters, dropoutRates);
+        return new CnnModel(architecture, GlorotUniform.CreateWeights(architecture.CreateLayers(), seed), new ModelMetadata { ClassNames = names, Seed = seed });
+    }
+
+    /// <summary>A model of given weights, as a file reader makes it.</summary>
+    /// <param name="architecture">Filter counts, dropout rates and classes.</param>
+    /// <param name="weights">All weights by full name, in any order, shapes in Keras layout.</param>
+    /// <param name="metadata">Class names and origin.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite.</exception>
+    public static CnnModel FromWeights(CnnArchitecture architecture, IEnumerable<WeightTensor> weights, ModelMetadata metadata) =>
+        new(architecture, [.. weights], metadata);
+
+    /// <summary>The same network with other weights.</summary>
+    /// <param name="weights">All weights by full name.</param>
+    /// <param name="metadata">New metadata; null keeps this model's.</param>
+    /// <returns>A new model.</returns>
+    /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite.</exception>
+    public CnnModel With(IEnumerable<WeightTensor> weights, ModelMetadata? metadata = null) => new(Architecture, [.. weights], metadata ?? Metadata);
+
+    /// <summary>The same model with other metadata.</summary>
+    /// <param name="metadata">The new metadata.</param>
+    /// <returns>A new model that shares this one's weights.</returns>
+    public CnnModel With(ModelMetadata metadata) => new(Architecture, Weights, metadata);
+
+    /// <summary>Keras' <c>summary()</c> table: layers, output shapes, parameter counts and totals.</summary>
+    /// <returns>Text of several lines, 65 characters wide.</returns>
+    public string Summary() => ModelSummary.Write(Layers);
+
+    /// <summary>
+    /// SHA-256 over names, shapes and little-endian bytes of all weights in Keras' order, as 64 lower-case hexadecimal digits.
+    /// Two models with the same hash compute the same; metadata does not enter.
+    /// </summary>
+    /// <returns>The hash.</returns>
+    public string WeightHash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var weight in Weights)
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes($"{weight.Name}({string.Join(",", weight.Shape)})\n"));
+            hash.AppendData(LittleEndianBytes(weight.Values));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+
+    private static ReadOnlySpan<byte> LittleEndianBytes(ReadOnlySpan<float> values)
+    {
+        if (BitConverter.IsLittleEndian)
+        {
+            return MemoryMarshal.AsBytes(values);
+        }
+
+        var swapped = new int[values.Length];
+        BinaryPrimitives.ReverseEndianness(MemoryMarshal.Cast<float, int>(values), swapped);
+        return MemoryMarshal.AsBytes<int>(swapped);
+    }
+
+    /// <summary>Puts the weights into Keras' order and checks names, shapes and values against the layer list.</summary>
+    private ImmutableArray<WeightTensor> Validate(IReadOnlyList<WeightTensor> weights)
+    {
+        var given = new Dictionary<string, WeightTensor>();
+        foreach (var weight in weights)
+        {
+            if (!given.TryAdd(weight.Name, weight))
+            {
+                throw new Cifar3ModelException($"Weight '{weight.Name}' is given twice.");
+            }
+        }
+
+        var ordered = ImmutableArray.CreateBuilder<WeightTensor>();
+        foreach (var layer in Layers)
+        {
+            foreach (var spec in layer.Weights)
+            {
+                string name = $"{layer.Name}/{spec.Name}";
+                if (!given.Remove(name, out var weight))
+                {
+                    throw new Cifar3ModelException($"Weight '{name}' is missing. Expected shape ({string.Join(", ", spec.Shape)}).");
+                }
+
+                if (!weight.Shape.SequenceEqual(spec.Shape))
+                {
+                    throw new Cifar3ModelException($"Weight '{name}' has another shape. Expected ({string.Join(", ", spec.Shape)}), found ({string.Join(", ", weight.Shape)}).");
+                }
+
+                int bad = weight.Values.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue);
+                if (bad >= 0)
+                {
+                    throw new Cifar3ModelException($"Weight '{name}' is not finite: element {bad:N0} is {weight.Values[bad]}. The file is damaged or its training diverged (try a lower learning rate).");
+                }
+
+                ordered.Add(weight);
+            }
+        }
+
+        if (given.Count > 0)
+        {
+            throw new Cifar3ModelException($"Weight '{given.Keys.First()}' does not belong to this network. Known weights: {string.Join(", ", ordered.Select(w => w.Name))}.");
+        }
+
+        return ordered.ToImmutable();
+    }
+}

@@ -1,0 +1,64 @@
+using System.Globalization;
+using System.Text;
+
+namespace Cifar3;
+
+/// <summary>Writes Keras 3's <c>model.summary(line_length=65)</c> table, character by character.</summary>
+/// <remarks>
+/// Columns are 30, 23 and 14 characters with their borders; a layer whose "name (Kind)" is too long for its column breaks before the kind, as Keras' does.
+/// <see href="https://keras.io/api/models/model/#summary-method"/>
+/// </remarks>
+internal static class ModelSummary
+{
+    private const int NameWidth = 26, ShapeWidth = 19, CountWidth = 10; // text widths inside "│ … │"
+
+    public static string Write(IReadOnlyList<CnnLayer> layers)
+    {
+        var text = new StringBuilder();
+        text.Append("Model: \"sequential\"\n");
+        text.Append(Rule('┏', '━', '┳', '┓'));
+        text.Append(Row('┃', "Layer (type)", "Output Shape", "Param #"));
+        text.Append(Rule('┡', '━', '╇', '┩'));
+        foreach (var layer in layers)
+        {
+            if (layer != layers[0])
+            {
+                text.Append(Rule('├', '─', '┼', '┤'));
+            }
+
+            string shape = $"(None, {string.Join(", ", layer.OutputShape)})", count = Number(layer.ParameterCount);
+            string title = $"{layer.Name} ({layer.Kind})";
+            if (title.Length <= NameWidth)
+            {
+                text.Append(Row('│', title, shape, count));
+            }
+            else
+            {
+                text.Append(Row('│', layer.Name, shape, count)).Append(Row('│', $"({layer.Kind})", "", ""));
+            }
+        }
+
+        text.Append(Rule('└', '─', '┴', '┘'));
+        var weights = layers.SelectMany(layer => layer.Weights).ToList();
+        int total = weights.Sum(w => w.Count), trainable = weights.Where(w => w.Trainable).Sum(w => w.Count);
+        text.Append(Total("Total", total)).Append(Total("Trainable", trainable)).Append(Total("Non-trainable", total - trainable));
+        return text.ToString();
+    }
+
+    private static string Rule(char left, char line, char cross, char right) =>
+        $"{left}{new string(line, NameWidth + 2)}{cross}{new string(line, ShapeWidth + 2)}{cross}{new string(line, CountWidth + 2)}{right}\n";
+
+    private static string Row(char bar, string name, string shape, string count) =>
+        $"{bar} {name.PadRight(NameWidth)} {bar} {shape.PadRight(ShapeWidth)} {bar} {count.PadLeft(CountWidth)} {bar}\n";
+
+    private static string Total(string kind, int count) => $" {kind} params: {Number(count)} ({Size(4.0 * count)})\n";
+
+    private static string Number(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
+
+    private static string Size(double bytes) => bytes switch
+    {
+        >= 1 << 20 => (bytes / (1 << 20)).ToString("F2", CultureInfo.InvariantCulture) + " MB",
+        >= 1 << 10 => (bytes / (1 << 10)).ToString("F2", CultureInfo.InvariantCulture) + " KB",
+        _ => bytes.ToString("F2", CultureInfo.InvariantCulture) + " B",
+    };
+}

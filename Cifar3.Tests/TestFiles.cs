@@ -1,0 +1,43 @@
+namespace Cifar3.Tests;
+
+/// <summary>Where the optional test material lies; a test that needs what is absent is skipped with the reason.</summary>
+internal static class TestFiles
+{
+    /// <summary>The folder of real images named by CIFAR3_DATA (train/&lt;class&gt;/*, test/&lt;class&gt;/*).</summary>
+    public static string RealImages() => Required("CIFAR3_DATA", "real CIFAR images");
+
+    /// <summary>A file in the folder of Keras' own results named by CIFAR3_GOLDEN.</summary>
+    public static string Golden(string file)
+    {
+        string path = Path.Combine(Required("CIFAR3_GOLDEN", "files written by real Keras"), file);
+        Assume.That(File.Exists(path), $"CIFAR3_GOLDEN has no '{file}'.");
+        return path;
+    }
+
+    /// <summary>The folder of Python packages (Keras, onnx) named by CIFAR3_PEERS.</summary>
+    public static string Peers() => Required("CIFAR3_PEERS", "a folder of Python packages with Keras and onnx");
+
+    /// <summary>A new empty folder below the test run's work folder, removed by the next run.</summary>
+    public static string NewFolder()
+    {
+        string path = Path.Combine(Path.GetTempPath(), "cifar3-tests", $"{TestContext.CurrentContext.Test.ID}-{Guid.NewGuid():N}");
+        Directory.CreateDirectory(path);
+        return path;
+    }
+
+    private static string Required(string variable, string what)
+    {
+        string? path = Environment.GetEnvironmentVariable(variable);
+        if (string.IsNullOrEmpty(path))
+        {
+            Assert.Ignore($"{variable} is not set: this test needs {what}.");
+        }
+
+        if (!Directory.Exists(path))
+        {
+            Assert.Fail($"{variable} names a folder that does not exist: '{path}'.");
+        }
+
+        return path!;
+    }
+}

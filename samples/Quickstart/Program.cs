@@ -1,0 +1,1 @@
+Console.WriteLine("Cifar3 quick start");
