@@ -1,0 +1,49 @@
+namespace Cifar3;
+
+/// <summary>How <see cref="Cifar3Data"/> finds and reads images.</summary>
+public sealed record DataOptions
+{
+    /// <summary>
+    /// The classes to load; their order gives the labels, and they keep the names written here. CIFAR-10's classes are found under any of
+    /// their usual names (airplane, aeroplane, plane; automobile, car). Default: null = <see cref="Cifar3Data.DefaultClasses"/> of a
+    /// CIFAR-10 archive; all classes of image folders.
+    /// </summary>
+    public IReadOnlyList<string>? Classes { get; init; }
+
+    /// <summary>
+    /// For image folders without a <c>test</c> folder: the share of each class, above 0 and below 1, that becomes test images,
+    /// drawn with <see cref="Seed"/>. Not used where there is a <c>test</c> folder. Default: null = a missing <c>test</c> folder is an error.
+    /// </summary>
+    public double? TestFraction { get; init; }
+
+    /// <summary>The seed of the split into training and test images. Default: 0.</summary>
+    public int Seed { get; init; }
+
+    /// <summary>Whether the published archive (170 MB) may be downloaded when the images are found nowhere else. Default: true.</summary>
+    public bool AllowDownload { get; init; } = true;
+
+    /// <summary>Number of threads that decode image files; 0 = one for each processor. Default: 0.</summary>
+    public int Threads { get; init; }
+
+    /// <summary>Receives progress, at most a hundred times for each stage, from any thread. Default: null.</summary>
+    public IProgress<DataProgress>? Progress { get; init; }
+
+    /// <summary>Ends loading early with <see cref="OperationCanceledException"/>. Default: none.</summary>
+    public CancellationToken CancellationToken { get; init; }
+}
+
+/// <summary>How far loading has come.</summary>
+/// <param name="Stage">What is being done.</param>
+/// <param name="Done">Bytes (<see cref="DataStage.Downloading"/>) or images (<see cref="DataStage.Reading"/>) done.</param>
+/// <param name="Total">How many there are in all.</param>
+public readonly record struct DataProgress(DataStage Stage, long Done, long Total);
+
+/// <summary>The stages of loading.</summary>
+public enum DataStage
+{
+    /// <summary>The published archive is being downloaded; counted in bytes.</summary>
+    Downloading,
+
+    /// <summary>Images are being read and decoded; counted in images.</summary>
+    Reading,
+}
