@@ -8,14 +8,14 @@ namespace Cifar3;
 
 /// <summary>
 /// The CNN: its layer list, its weights in Keras layout and its metadata. Train it with <c>Cifar3Trainer</c>, write it with
-/// <c>SaveOnnx</c>, score with <c>Cifar3Classifier</c>.
+/// <see cref="SaveOnnx(string)"/>, score with <c>Cifar3Classifier</c>.
 /// </summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>
 /// <example><code>
 /// var model = CnnModel.Create(["aeroplane", "car", "bird"], seed: 1);
 /// Console.WriteLine(model.Summary());
 /// </code></example>
-public sealed class CnnModel
+public sealed partial class CnnModel
 {
     private readonly Dictionary<string, WeightTensor> byName;
 

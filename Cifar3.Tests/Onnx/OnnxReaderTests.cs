@@ -1,0 +1,190 @@
+using Google.Protobuf;
+using Onnx;
+
+namespace Cifar3.Tests;
+
+public sealed class OnnxReaderTests
+{
+    [TestCase(3, new[] { 32, 64, 128 })]
+    [TestCase(2, new[] { 1, 1, 1 })]
+    [TestCase(10, new[] { 8, 16, 24 })]
+    [TestCase(100, new[] { 5, 7, 3 })]
+    public void LoadOnnx_WhatSaveOnnxWrote_IsTheSameModel(int classes, int[] filters)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        var model = TestModels.Random(classes, filters);
+        model.SaveOnnx(path);
+
+        var loaded = CnnModel.LoadOnnx(path);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(loaded.WeightHash(), Is.EqualTo(model.WeightHash()));
+            Assert.That(loaded.Architecture, Is.EqualTo(model.Architecture));
+            Assert.That(loaded.ClassNames, Is.EqualTo(model.ClassNames));
+            Assert.That(loaded.Metadata.History, Is.EqualTo(model.Metadata.History));
+            Assert.That(loaded.Metadata with { ClassNames = [], History = [] }, Is.EqualTo(model.Metadata with { ClassNames = [], History = [] }));
+            Assert.That(loaded.ToOnnxBytes(), Is.EqualTo(File.ReadAllBytes(path)));
+        });
+    }
+
+    [Test]
+    public void LoadOnnx_UntrainedModel_KeepsAbsentValuesAbsent()
+    {
+        var loaded = CnnModel.LoadOnnx(CnnModel.Create(["a", "b"], seed: -3, filters: [1, 1, 1]).ToOnnxBytes());
+
+        Assert.That(loaded.Metadata, Is.EqualTo(new ModelMetadata { ClassNames = loaded.ClassNames, Seed = -3, History = loaded.Metadata.History }));
+        Assert.That(loaded.Metadata.History, Is.Empty);
+    }
+
+    [Test]
+    public void LoadOnnx_MissingFile_NamesIt() =>
+        Assert.That(() => CnnModel.LoadOnnx("/no/such.onnx"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("/no/such.onnx").And.Message.Contains("Check the path"));
+
+    [Test]
+    public void LoadOnnx_Folder_NamesIt()
+    {
+        string folder = TestFiles.NewFolder();
+
+        Assert.That(() => CnnModel.LoadOnnx(folder), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(folder));
+    }
+
+    [TestCase(0L)]
+    [TestCase(OnnxFile.MaxBytes + 1)]
+    public void LoadOnnx_EmptyOrHugeFile_IsRefusedBySize(long length)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        using (var stream = File.Create(path))
+        {
+            stream.SetLength(length); // sparse
+        }
+
+        Assert.That(() => CnnModel.LoadOnnx(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains($"found {length:N0}"));
+        File.Delete(path);
+    }
+
+    [Test]
+    public void LoadOnnx_OtherKindOfFile_SaysWhatItStartsWith() =>
+        Assert.That(() => CnnModel.LoadOnnx([0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, 0, 0]), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("89504E470D0A1A0A"));
+
+    [Test]
+    public void LoadOnnx_MadeByTf2onnx_SaysSo()
+    {
+        string path = TestFiles.Golden("keras2/trained-tf2onnx.onnx");
+
+        Assert.That(() => CnnModel.LoadOnnx(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("tf2onnx").And.Message.Contains(path));
+    }
+
+    private static readonly TestCaseData[] Changes =
+    [
+        Change("OtherPads", m => m.Graph.Node[1].Attribute[1].Ints[0] = 0, "node 2 differs", "pads=0 1 1 1"),
+        Change("OtherOperator", m => m.Graph.Node[2].OpType = "Elu", "node 3 differs", "Elu"),
+        Change("NodeMissing", m => m.Graph.Node.RemoveAt(m.Graph.Node.Count - 1), "found the end of the graph"),
+        Change("NodeMore", m => m.Graph.Node.Add(new NodeProto { OpType = "Exp" }), "expected 23 nodes"),
+        Change("OtherOutput", m => m.Graph.Output[0].Name = "scores", "expected one output", "scores"),
+        Change("SecondInput", m => m.Graph.Input.Add(m.Graph.Input[0]), "expected one input", "found 2"),
+        Change("Graphless", m => m.Graph = null, "only part of one"),
+        Change("OtherOpset", m => m.OpsetImport[0].Version = 9, "operator set 17", "9"),
+        Change("OtherShape", m => m.Graph.Initializer[0].Dims[0] = 7, "'conv2d/kernel' has another shape", "[1, 3, 3, 3]", "[7, 3, 3, 3]"),
+        Change("OtherType", m => m.Graph.Initializer[1].DataType = (int)TensorProto.Types.DataType.Float16, "'conv2d/bias'", "data type 10"),
+        Change("WeightCut", m => m.Graph.Initializer[1].RawData = ByteString.CopyFrom(1, 2), "found 2 bytes"),
+        Change("External", m => m.Graph.Initializer[1].ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "/etc/passwd" }), "another file"),
+        Change("WeightMissing", m => m.Graph.Initializer.RemoveAt(0), "'conv2d/kernel' is missing"),
+        Change("WeightTwice", m => m.Graph.Initializer.Add(m.Graph.Initializer[0]), "given twice"),
+        Change("WeightChanged", m => m.Graph.Initializer[1].RawData = ByteString.CopyFrom(0, 0, 128, 63), "SHA-256"),
+        Change("WeightNaN", m => m.Graph.Initializer[1].RawData = ByteString.CopyFrom(0, 0, 192, 127), "not finite"),
+        Change("NewerFormat", m => Prop(m, "format").Value = "cifar3-cnn 2", "'cifar3-cnn 2'", "update the library"),
+        Change("NamesMalformed", m => Prop(m, "class_names").Value = "[1,2", "'class_names' is malformed"),
+        Change("NameNull", m => Prop(m, "class_names").Value = "[null,\"b\"]", "'class_names' is malformed"),
+        Change("OneClass", m => Prop(m, "class_names").Value = "[\"a\"]", "2 to 100"),
+        Change("NamesMissing", m => m.MetadataProps.Remove(Prop(m, "class_names")), "'class_names' is missing"),
+        Change("PropTwice", m => m.MetadataProps.Add(Prop(m, "seed")), "'seed' is given twice"),
+        Change("SeedNoNumber", m => Prop(m, "seed").Value = "x", "'seed' is malformed"),
+        Change("AccuracyNoNumber", m => Prop(m, "val_accuracy").Value = "high", "'val_accuracy' is malformed"),
+        Change("HistoryNull", m => Prop(m, "history").Value = "[null]", "'history' is malformed"),
+        Change("HistoryPartial", m => Prop(m, "history").Value = "[{\"epoch\":1}]", "'history' is malformed"),
+        Change("RateOne", m => Prop(m, "dropout_rates").Value = "[0.5,0.5,1]", "[0, 1)"),
+    ];
+
+    [TestCaseSource(nameof(Changes))]
+    public void LoadOnnx_ChangedFile_NamesTheDifference(Delegate change, string[] expected)
+    {
+        var proto = ModelProto.Parser.ParseFrom(TestModels.Random(2, [1, 1, 1]).ToOnnxBytes());
+        ((Action<ModelProto>)change)(proto);
+
+        var error = Assert.Throws<Cifar3ModelException>(() => CnnModel.LoadOnnx(proto.ToByteArray()));
+
+        Assert.Multiple(() => Array.ForEach(expected, part => Assert.That(error!.Message, Does.Contain(part))));
+    }
+
+    [Test]
+    public void LoadOnnx_DocumentationChanged_IsTheSameModel()
+    {
+        var model = TestModels.Random(2, [1, 1, 1]);
+        var proto = ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
+        proto.DocString = proto.Graph.DocString = proto.Graph.Node[0].DocString = proto.Graph.Input[0].DocString = "mine";
+
+        Assert.That(CnnModel.LoadOnnx(proto.ToByteArray()).WeightHash(), Is.EqualTo(model.WeightHash()));
+    }
+
+    /// <summary>Flipped bits, other bytes, cuts, and pieces copied to another place: a model, or an error of ours, and no memory to speak of.</summary>
+    [Test]
+    public void LoadOnnx_MutatedBytes_GivesAModelOrAModelError()
+    {
+        byte[] original = TestModels.Random(2, [1, 1, 1]).ToOnnxBytes();
+        var random = new Random(1);
+        int models = 0, refused = 0;
+        for (int i = 0; i < 6000; i++)
+        {
+            byte[] mutated = Mutate(original, random);
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            try
+            {
+                models += CnnModel.LoadOnnx(mutated).Architecture.Classes > 0 ? 1 : 0;
+            }
+            catch (Cifar3ModelException)
+            {
+                refused++;
+            }
+            catch (Exception e)
+            {
+                Assert.Fail($"Mutation {i} gave {e}");
+            }
+
+            Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(16 << 20), $"mutation {i}");
+        }
+
+        TestContext.Out.WriteLine($"{models} models, {refused} refused");
+        Assert.That(models, Is.GreaterThan(50)); // documentation may change
+        Assert.That(refused, Is.GreaterThan(3000));
+    }
+
+    private static byte[] Mutate(byte[] original, Random random)
+    {
+        byte[] bytes = [.. original];
+        int at = random.Next(bytes.Length), length = random.Next(1, 40);
+        switch (random.Next(5))
+        {
+            case 0:
+                return bytes[..at];
+            case 1:
+                random.NextBytes(bytes.AsSpan(at, Math.Min(length, bytes.Length - at)));
+                return bytes;
+            case 2:
+                bytes.AsSpan(random.Next(bytes.Length - 40), Math.Min(length, bytes.Length - at)).CopyTo(bytes.AsSpan(at));
+                return bytes;
+            default:
+                for (int flips = random.Next(1, 4); flips > 0; flips--)
+                {
+                    bytes[random.Next(bytes.Length)] ^= (byte)(1 << random.Next(8));
+                }
+
+                return bytes;
+        }
+    }
+
+    private static StringStringEntryProto Prop(ModelProto model, string key) => model.MetadataProps.Single(p => p.Key == key);
+
+    private static TestCaseData Change(string name, Action<ModelProto> change, params string[] expected) =>
+        new TestCaseData(change, expected).SetArgDisplayNames(name);
+}
