@@ -33,6 +33,6 @@ public sealed partial class CnnModel
     public static CnnModel LoadOnnx(byte[] onnx)
     {
         ArgumentNullException.ThrowIfNull(onnx);
-        return OnnxReader.Read(onnx, "bytes in memory");
+        return OnnxReader.Read(onnx, OnnxReader.InMemory);
     }
 }

@@ -10,6 +10,9 @@ namespace Cifar3;
 /// </summary>
 internal static class OnnxReader
 {
+    /// <summary>What errors call a model that has no file.</summary>
+    public const string InMemory = "bytes in memory";
+
     private const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again";
 
     /// <summary>Reads a model; <paramref name="name"/> is what errors call it.</summary>

@@ -1,0 +1,66 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Cifar3;
+
+/// <summary>What the classifier says of one image: the most probable class and the probabilities of all.</summary>
+/// <remarks>Immutable. Two predictions are equal when class names and probabilities are.</remarks>
+public sealed record Prediction
+{
+    /// <summary>Creates a prediction; the label is the most probable class, the first of equals.</summary>
+    /// <param name="classNames">The classes' names.</param>
+    /// <param name="probabilities">One probability a class, in the same order.</param>
+    /// <exception cref="ArgumentException">The numbers of names and probabilities differ, or there are none.</exception>
+    public Prediction(ImmutableArray<string> classNames, ImmutableArray<float> probabilities)
+    {
+        if (classNames.IsDefaultOrEmpty || probabilities.IsDefault || classNames.Length != probabilities.Length)
+        {
+            throw new ArgumentException($"A prediction needs one probability for each class. Received: {(classNames.IsDefault ? 0 : classNames.Length)} names, {(probabilities.IsDefault ? 0 : probabilities.Length)} probabilities.", nameof(probabilities));
+        }
+
+        ClassNames = classNames;
+        Probabilities = probabilities;
+        for (int i = 1; i < probabilities.Length; i++)
+        {
+            LabelIndex = probabilities[i] > probabilities[LabelIndex] ? i : LabelIndex;
+        }
+    }
+
+    /// <summary>The classes' names; the index is the label.</summary>
+    public ImmutableArray<string> ClassNames { get; }
+
+    /// <summary>The probability of each class, in the order of <see cref="ClassNames"/>; they sum to 1.</summary>
+    public ImmutableArray<float> Probabilities { get; }
+
+    /// <summary>Index of the most probable class.</summary>
+    public int LabelIndex { get; }
+
+    /// <summary>Name of the most probable class.</summary>
+    public string Label => ClassNames[LabelIndex];
+
+    /// <summary>Probability of the most probable class, 0 to 1.</summary>
+    public float Confidence => Probabilities[LabelIndex];
+
+    /// <summary>The probability of a class.</summary>
+    /// <param name="className">The class' name.</param>
+    /// <exception cref="KeyNotFoundException">There is no such class.</exception>
+    public float this[string className]
+    {
+        get
+        {
+            int index = ClassNames.IndexOf(className);
+            return index >= 0 ? Probabilities[index] : throw new KeyNotFoundException($"There is no class '{className}'. Known classes: {string.Join(", ", ClassNames)}.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public bool Equals(Prediction? other) =>
+        other is not null && ClassNames.SequenceEqual(other.ClassNames) && Probabilities.SequenceEqual(other.Probabilities);
+
+    /// <inheritdoc/>
+    public override int GetHashCode() => HashCode.Combine(Label, Confidence);
+
+    /// <summary>Label and confidence, such as <c>bird 0.981</c>.</summary>
+    /// <returns>One line.</returns>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Label} {Confidence:F3}");
+}

@@ -1,0 +1,39 @@
+using Microsoft.ML.OnnxRuntime;
+
+namespace Cifar3;
+
+/// <summary>
+/// The door to ONNX Runtime's native library, which comes from the program, not from this package: where it is missing or of
+/// another version, the error names the package instead of a type initializer.
+/// </summary>
+internal static class OnnxRuntimeLibrary
+{
+    public const string CpuPackage = "Microsoft.ML.OnnxRuntime", GpuPackage = "Microsoft.ML.OnnxRuntime.Gpu";
+
+    /// <summary>Loads the library if need be.</summary>
+    /// <returns>Its version, such as <c>1.31.1</c>, and the execution providers that it was built with, such as <c>CPUExecutionProvider</c>.</returns>
+    /// <exception cref="Cifar3Exception">The library is missing, or is not the version that this library was built for.</exception>
+    public static (string Version, IReadOnlyList<string> Providers) Load()
+    {
+        string managed = typeof(OrtEnv).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+        try
+        {
+            var environment = OrtEnv.Instance();
+            return (environment.GetVersionString(), environment.GetAvailableProviders());
+        }
+        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException or BadImageFormatException)
+        {
+            var cause = e;
+            while (cause is TypeInitializationException { InnerException: { } inner })
+            {
+                cause = inner;
+            }
+
+            throw new Cifar3Exception(cause is DllNotFoundException
+                ? $"Cannot score: ONNX Runtime's native library is missing. Expected 'onnxruntime' {managed} beside the program. Add the package {CpuPackage} {managed} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {Lines(cause.Message)}"
+                : $"Cannot score: ONNX Runtime's native library is not the one that belongs to this program. Expected version {managed}. Found a file that does not fit: {Lines(cause.Message)}. Give the program the package {CpuPackage} {managed} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path.", e);
+        }
+    }
+
+    private static string Lines(string message) => string.Join(" | ", message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).TrimEnd('.');
+}

@@ -1,0 +1,229 @@
+namespace Cifar3.Tests;
+
+public sealed class Cifar3ClassifierTests
+{
+    private static readonly ClassifierOptions Cpu = new() { ExecutionProvider = ExecutionProvider.Cpu, Threads = 1 };
+
+    [TestCase(3, new[] { 32, 64, 128 })]
+    [TestCase(2, new[] { 3, 5, 4 })]
+    [TestCase(10, new[] { 8, 16, 24 })]
+    [TestCase(100, new[] { 5, 7, 3 })]
+    public void Score_RandomWeights_EqualsPlainLoopsInDouble(int classes, int[] filters)
+    {
+        var model = TestModels.Random(classes, filters);
+        byte[] pixels = TestModels.Pixels(5);
+        var probabilities = new float[5 * classes];
+        using var classifier = Cifar3Classifier.FromModel(model, Cpu);
+
+        classifier.Score(pixels, probabilities);
+
+        double worst = 0;
+        for (int i = 0; i < 5; i++)
+        {
+            double[] expected = PlainForward.Predict(model, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+            Assert.That(expected.Max(), Is.GreaterThan(1.05 / classes), "the test's probabilities are not the trivial ones");
+            for (int c = 0; c < classes; c++)
+            {
+                worst = Math.Max(worst, Math.Abs(expected[c] - probabilities[i * classes + c]));
+            }
+        }
+
+        TestContext.Out.WriteLine($"largest difference {worst:E1}");
+        Assert.That(worst, Is.LessThan(1e-5));
+    }
+
+    [Test]
+    public void Predict_FileBytesAndModel_GiveTheSameBits()
+    {
+        var model = TestModels.Random();
+        byte[] pixels = TestModels.Pixels(1);
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        model.SaveOnnx(path);
+        using var file = Cifar3Classifier.Load(path, Cpu);
+        using var bytes = Cifar3Classifier.Load(File.ReadAllBytes(path), Cpu);
+        using var memory = Cifar3Classifier.FromModel(model, Cpu);
+
+        var prediction = file.PredictPixels(pixels);
+
+        Assert.That(bytes.PredictPixels(pixels), Is.EqualTo(prediction));
+        Assert.That(memory.PredictPixels(pixels), Is.EqualTo(prediction));
+        Assert.That(file.ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        Assert.That(file.Metadata.TrainedOn, Is.EqualTo("random numbers"));
+        Assert.That(prediction.Probabilities.Sum(), Is.EqualTo(1).Within(1e-6));
+        Assert.That(prediction.Label, Is.EqualTo(file.ClassNames[prediction.LabelIndex]));
+    }
+
+    /// <summary>1 to 200 images: less than one run, exactly one, several with a remainder.</summary>
+    [TestCase(1)]
+    [TestCase(2)]
+    [TestCase(63)]
+    [TestCase(64)]
+    [TestCase(65)]
+    [TestCase(200)]
+    public void PredictPixelsBatch_AnySize_GivesWhatSingleImagesGive(int count)
+    {
+        byte[] pixels = TestModels.Pixels(count);
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), Cpu);
+
+        var batch = classifier.PredictPixelsBatch(pixels);
+
+        Assert.That(batch, Has.Count.EqualTo(count));
+        double worst = Enumerable.Range(0, count).Max(i => Difference(batch[i], classifier.PredictPixels(pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes))));
+        TestContext.Out.WriteLine($"largest difference {worst:E1}");
+        Assert.That(worst, Is.LessThan(1e-6));
+        Assert.That(batch.Select(p => p.Confidence).Distinct().Count(), Is.EqualTo(count), "all images are different");
+    }
+
+    [Test]
+    public void PredictBatch_ImageSet_KeepsItsOrder()
+    {
+        byte[] pixels = TestModels.Pixels(70);
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), Cpu);
+
+        Assert.That(classifier.PredictBatch(new ImageSet(pixels, new int[70], classifier.ClassNames)), Is.EqualTo(classifier.PredictPixelsBatch(pixels)));
+        Assert.That(classifier.PredictPixelsBatch([]), Is.Empty);
+    }
+
+    [Test]
+    public void Predict_EightThreads_GiveTheSerialResults()
+    {
+        const int Images = 80, Rounds = 5;
+        byte[] pixels = TestModels.Pixels(Images);
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [8, 8, 8]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = 2 });
+        var serialBatch = classifier.PredictPixelsBatch(pixels);
+        Prediction[] serial = [.. Enumerable.Range(0, Images).Select(Single)];
+
+        int different = 0;
+        var threads = Enumerable.Range(0, 8).Select(t => new Thread(() =>
+        {
+            for (int round = 0; round < Rounds; round++)
+            {
+                bool same = t % 2 == 0
+                    ? classifier.PredictPixelsBatch(pixels).SequenceEqual(serialBatch)
+                    : Enumerable.Range(0, Images).All(i => Single(i).Equals(serial[i]));
+                Interlocked.Add(ref different, same ? 0 : 1);
+            }
+        })).ToList();
+        threads.ForEach(t => t.Start());
+        threads.ForEach(t => t.Join());
+
+        Assert.That(different, Is.Zero);
+
+        Prediction Single(int i) => classifier.PredictPixels(pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+    }
+
+    [Test]
+    public void Predict_WrongSizes_SayTheRightOnes()
+    {
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Cpu);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => classifier.PredictPixels(new byte[3071]), Throws.ArgumentException.With.Message.Contains("3,072 bytes").And.Message.Contains("3,071"));
+            Assert.That(() => classifier.PredictPixels(new byte[2 * 3072]), Throws.ArgumentException.With.Message.Contains("PredictPixelsBatch"));
+            Assert.That(() => classifier.PredictPixelsBatch(new byte[3073]), Throws.ArgumentException.With.Message.Contains("multiple"));
+            Assert.That(() => classifier.Score(new byte[3072], new float[3]), Throws.ArgumentException.With.Message.Contains("need 2 probabilities"));
+        });
+    }
+
+    [Test]
+    public void Predict_Disposed_Throws()
+    {
+        var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Cpu);
+        classifier.PredictPixels(new byte[3072]);
+        classifier.Dispose();
+        classifier.Dispose();
+
+        Assert.That(() => classifier.PredictPixels(new byte[3072]), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains(nameof(Cifar3Classifier)));
+        Assert.That(() => classifier.PredictPixelsBatch([]), Throws.TypeOf<ObjectDisposedException>());
+    }
+
+    [Test]
+    public void Dispose_WhileOthersPredict_LetsThemEndWell()
+    {
+        byte[] pixels = TestModels.Pixels(30);
+        var model = TestModels.Random(2, [2, 2, 2]);
+        for (int round = 0; round < 20; round++)
+        {
+            var classifier = Cifar3Classifier.FromModel(model, Cpu);
+            int ended = 0;
+            var threads = Enumerable.Range(0, 4).Select(_ => new Thread(() =>
+            {
+                try
+                {
+                    while (true)
+                    {
+                        classifier.PredictPixelsBatch(pixels);
+                    }
+                }
+                catch (ObjectDisposedException)
+                {
+                    Interlocked.Increment(ref ended);
+                }
+            })).ToList();
+            threads.ForEach(t => t.Start());
+            Thread.Sleep(round);
+            classifier.Dispose();
+
+            threads.ForEach(t => Assert.That(t.Join(TimeSpan.FromSeconds(20))));
+            Assert.That(ended, Is.EqualTo(4));
+        }
+    }
+
+    [Test]
+    public void Load_CpuPackage_AutoTakesTheCpuAndCudaNamesThePackage()
+    {
+        if (OnnxRuntimeLibrary.Load().Providers.Contains("CUDAExecutionProvider"))
+        {
+            Assert.Ignore("This run's ONNX Runtime offers CUDA.");
+        }
+
+        var model = TestModels.Random(2, [1, 1, 1]);
+        using var auto = Cifar3Classifier.FromModel(model);
+
+        Assert.That(auto.ExecutionProvider, Is.EqualTo(ExecutionProvider.Cpu));
+        Assert.That(auto.FallbackReason, Is.Null);
+        Assert.That(auto.Device, Does.Match(@"^ONNX Runtime \d+\.\d+\.\d+, CPU$"));
+        Assert.That(
+            () => Cifar3Classifier.FromModel(model, new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cuda }),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Microsoft.ML.OnnxRuntime.Gpu instead of Microsoft.ML.OnnxRuntime"));
+    }
+
+    [Test]
+    public void Load_OptionsOutOfRange_NamesThem()
+    {
+        var model = TestModels.Random(2, [1, 1, 1]);
+
+        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Threads = -1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Threads"));
+        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { DeviceId = -1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("DeviceId"));
+        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { ExecutionProvider = (ExecutionProvider)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Auto, Cpu or Cuda"));
+    }
+
+    [Test]
+    public void Load_ForeignOrDamagedModel_IsAModelError()
+    {
+        Assert.That(() => Cifar3Classifier.Load("/no/such.onnx"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("/no/such.onnx"));
+        Assert.That(() => Cifar3Classifier.Load(new byte[100]), Throws.TypeOf<Cifar3ModelException>());
+    }
+
+    [Test]
+    public void Score_ManyCalls_AllocatesNoBuffers()
+    {
+        byte[] pixels = TestModels.Pixels(1);
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Cpu);
+        var probabilities = new float[2];
+        classifier.Score(pixels, probabilities);
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 1000; i++)
+        {
+            classifier.Score(pixels, probabilities);
+        }
+
+        long each = (GC.GetAllocatedBytesForCurrentThread() - before) / 1000;
+        TestContext.Out.WriteLine($"{each} bytes a call");
+        Assert.That(each, Is.LessThan(1000)); // no buffer of 3,072 bytes or more
+    }
+
+    private static double Difference(Prediction a, Prediction b) => a.Probabilities.Zip(b.Probabilities, (p, q) => Math.Abs(p - q)).Max();
+}

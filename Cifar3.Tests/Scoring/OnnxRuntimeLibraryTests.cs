@@ -1,0 +1,45 @@
+using System.Reflection;
+using System.Runtime.InteropServices;
+using System.Runtime.Loader;
+
+namespace Cifar3.Tests;
+
+/// <summary>A program without ONNX Runtime's native library, or with a wrong one, played by a second copy of the libraries in a context of its own.</summary>
+public sealed class OnnxRuntimeLibraryTests
+{
+    [Test]
+    public void Load_LibraryMissing_NamesThePackage()
+    {
+        var error = FailIn(new Isolated(name => throw new DllNotFoundException($"Unable to load shared library '{name}'\n/app/libonnxruntime.so: no such file")));
+
+        Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+        Assert.That(error.Message, Does.Contain("native library is missing").And.Contain("Add the package Microsoft.ML.OnnxRuntime 1.").And.Contain("/app/libonnxruntime.so: no such file"));
+        Assert.That(error.Message, Does.Not.Contain("\n"));
+    }
+
+    [Test]
+    public void Load_AnotherLibraryOfThatName_SaysThatItDoesNotFit()
+    {
+        var error = FailIn(new Isolated(_ => NativeLibrary.GetMainProgramHandle())); // has no OrtGetApiBase
+
+        Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+        Assert.That(error.Message, Does.Contain("does not fit").And.Contain("OrtGetApiBase").And.Contain("not both"));
+    }
+
+    private static Exception FailIn(Isolated context)
+    {
+        var type = context.LoadFromAssemblyPath(typeof(Cifar3Classifier).Assembly.Location).GetType(typeof(Cifar3Classifier).FullName!)!;
+        var load = type.GetMethods().Single(m => m.Name == nameof(Cifar3Classifier.Load) && m.GetParameters()[0].ParameterType == typeof(byte[]));
+        byte[] onnx = TestModels.Random(2, [1, 1, 1]).ToOnnxBytes();
+
+        return Assert.Throws<TargetInvocationException>(() => load.Invoke(null, [onnx, null]))!.InnerException!;
+    }
+
+    private sealed class Isolated(Func<string, IntPtr> loadNative) : AssemblyLoadContext(isCollectible: false)
+    {
+        protected override Assembly? Load(AssemblyName name) =>
+            name.Name == "Microsoft.ML.OnnxRuntime" ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, "Microsoft.ML.OnnxRuntime.dll")) : null;
+
+        protected override IntPtr LoadUnmanagedDll(string name) => loadNative(name);
+    }
+}

@@ -1,0 +1,39 @@
+using System.Collections.Immutable;
+
+namespace Cifar3.Tests;
+
+public sealed class PredictionTests
+{
+    private static readonly ImmutableArray<string> Names = ["aeroplane", "car", "bird"];
+
+    [Test]
+    public void Prediction_Probabilities_GiveLabelAndConfidence()
+    {
+        var prediction = new Prediction(Names, [0.25f, 0.125f, 0.625f]);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(prediction.Label, Is.EqualTo("bird"));
+            Assert.That(prediction.LabelIndex, Is.EqualTo(2));
+            Assert.That(prediction.Confidence, Is.EqualTo(0.625f));
+            Assert.That(prediction["car"], Is.EqualTo(0.125f));
+            Assert.That(prediction.ToString(), Is.EqualTo("bird 0.625"));
+            Assert.That(() => prediction["dog"], Throws.TypeOf<KeyNotFoundException>().With.Message.Contains("aeroplane, car, bird"));
+        });
+    }
+
+    [Test]
+    public void Prediction_EqualProbabilities_TakesTheFirst() =>
+        Assert.That(new Prediction(Names, [0.2f, 0.4f, 0.4f]).Label, Is.EqualTo("car"));
+
+    [Test]
+    public void Equals_SameNumbers_AreEqual()
+    {
+        Assert.That(new Prediction(Names, [0.25f, 0.25f, 0.5f]), Is.EqualTo(new Prediction([.. Names.AsEnumerable()], [0.25f, 0.25f, 0.5f])));
+        Assert.That(new Prediction(Names, [0.25f, 0.25f, 0.5f]), Is.Not.EqualTo(new Prediction(Names, [0.25f, 0.24f, 0.5f])));
+    }
+
+    [Test]
+    public void Prediction_SizesDiffer_Throws() =>
+        Assert.That(() => new Prediction(Names, [1f]), Throws.ArgumentException.With.Message.Contains("3 names, 1 probabilities"));
+}
