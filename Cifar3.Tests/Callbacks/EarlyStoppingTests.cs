@@ -1,0 +1,117 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>Expected epochs are those of Keras 3's EarlyStopping on the same values.</summary>
+public sealed class EarlyStoppingTests
+{
+    [TestCase(new[] { .5, .6, .6, .6, .6, .9 }, 3, ExpectedResult = 5)]          // equal is no improvement
+    [TestCase(new[] { .5, .4, .3, .6, .5, .4, .3, .2 }, 3, ExpectedResult = 7)]  // waiting starts anew at .6
+    [TestCase(new[] { .1, .2, .3, .4 }, 1, ExpectedResult = 4)]
+    [TestCase(new[] { .5, .4, .6 }, 0, ExpectedResult = 2)]                      // Keras' default patience
+    [TestCase(new[] { double.NaN, double.NaN, .5 }, 1, ExpectedResult = 2)]      // never in the first epoch; NaN is no improvement
+    public int OnEpochEnd_Values_StopAfterPatience(double[] values, int patience) =>
+        ScriptedTraining.Context().Run(values, new EarlyStopping(patience: patience));
+
+    [Test]
+    public void OnEpochEnd_Stopping_TellsMetricEpochsAndBest()
+    {
+        var context = ScriptedTraining.Context();
+
+        context.Run([.5, .7, .6, .6, .6], new EarlyStopping());
+
+        Assert.That(context.StopReason, Is.EqualTo("val_accuracy has not improved for 3 epochs (best: 0.7000 in epoch 2)"));
+    }
+
+    [Test]
+    public void OnEpochEnd_Loss_LowerIsBetter() =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .6, .7, .8], new EarlyStopping("val_loss", patience: 1)), Is.EqualTo(4));
+
+    [Test]
+    public void OnEpochEnd_ModeGiven_OverridesTheName() =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .6, .7, .8], new EarlyStopping("val_accuracy", patience: 2, mode: MonitorMode.Min)), Is.EqualTo(3));
+
+    [Test]
+    public void OnEpochEnd_MinDelta_SmallGainsDoNotCount() =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .505, .509, .6], new EarlyStopping(patience: 2, minDelta: .01)), Is.EqualTo(3));
+
+    [Test]
+    public void OnEpochEnd_BaselineNotReached_StopsAtTheFirstSetback() =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .51, .52, .51, .9], new EarlyStopping(patience: 2, baseline: .8)), Is.EqualTo(4));
+
+    [Test]
+    public void OnEpochEnd_StartFromEpoch_IgnoresTheBeginning() =>
+        Assert.That(ScriptedTraining.Context().Run([.9, .1, .2, .1, .1, .1], new EarlyStopping(patience: 2, startFromEpoch: 2)), Is.EqualTo(5));
+
+    [Test]
+    public void OnTrainEnd_RestoreBestWeights_EndsWithTheBestEpochsModel()
+    {
+        var context = ScriptedTraining.Context();
+
+        context.Run([.5, .7, .6, .6, .6], new EarlyStopping(restoreBestWeights: true));
+
+        Assert.That(context.Model.Mark(), Is.EqualTo(2));
+        Assert.That((context.Model.Metadata.Epoch, context.Model.Metadata.ValAccuracy), Is.EqualTo((2, .7)));
+    }
+
+    [Test]
+    public void OnTrainEnd_Default_KeepsTheLastWeights()
+    {
+        var context = ScriptedTraining.Context();
+
+        context.Run([.5, .7, .6, .6, .6], new EarlyStopping());
+
+        Assert.That(context.Model.Mark(), Is.EqualTo(5));
+    }
+
+    [Test]
+    public void OnTrainBegin_SecondTraining_StartsAnew()
+    {
+        var stopping = new EarlyStopping(patience: 2, restoreBestWeights: true);
+        ScriptedTraining.Context().Run([.9, .1, .1], stopping);
+        var second = ScriptedTraining.Context();
+
+        Assert.That(second.Run([.5, .6, .5, .5], stopping), Is.EqualTo(4));
+        Assert.That(second.Model.Mark(), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void RestoreState_AfterInterruption_StopsWhereItWouldHave()
+    {
+        var before = new EarlyStopping(patience: 3, restoreBestWeights: true);
+        ScriptedTraining.Context().Run([.5, .7, .6], before);
+        var state = new CallbackState();
+        before.SaveState(state);
+        var after = new EarlyStopping(patience: 3, restoreBestWeights: true);
+        var context = ScriptedTraining.Context();
+        after.OnTrainBegin(context);
+
+        after.RestoreState(state);
+        context.Epoch(.6, after);
+        Assert.That(context.StopReason, Is.Null);
+        context.Epoch(.6, after);
+        after.OnTrainEnd(context);
+
+        Assert.That(context.StopReason, Is.Not.Null);
+        Assert.That(context.Model.Mark(), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void OnTrainBegin_UnknownMetric_ListsThoseThereAre()
+    {
+        Assert.That(
+            () => new EarlyStopping("val_acuracy", mode: MonitorMode.Max).OnTrainBegin(ScriptedTraining.Context()),
+            Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo("EarlyStopping monitors 'val_acuracy', which this training does not measure. Metrics: accuracy, loss, val_accuracy, val_loss, learning_rate. Choose one of these."));
+        Assert.That(
+            () => new EarlyStopping().OnTrainBegin(ScriptedTraining.Context(validation: false)),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Metrics: accuracy, loss, learning_rate. Give Fit validation images"));
+    }
+
+    [Test]
+    public void Constructor_BadArguments_NameTheWayOut()
+    {
+        Assert.That(() => new EarlyStopping("learning_rate"), Throws.ArgumentException.With.Message.Contains("MonitorMode.Max").And.Message.Contains("MonitorMode.Min"));
+        Assert.That(() => new EarlyStopping(patience: -1), Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new EarlyStopping(startFromEpoch: -1), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+}

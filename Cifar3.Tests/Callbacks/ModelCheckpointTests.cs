@@ -1,0 +1,71 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+public sealed class ModelCheckpointTests
+{
+    [Test]
+    public void OnEpochEnd_SaveBestOnly_SavesOnlyImprovements()
+    {
+        var saved = new List<(int Epoch, string File)>();
+        var checkpoint = Create("model_{epoch:02d}_{val_accuracy:.2f}", saveBestOnly: true, saved);
+
+        ScriptedTraining.Context().Run([.5, .4, .6, .6, .7], checkpoint);
+
+        Assert.That(saved, Is.EqualTo(new[] { (1, "model_01_0.50"), (3, "model_03_0.60"), (5, "model_05_0.70") }));
+        Assert.That(Path.GetFileName(checkpoint.LastFile), Is.EqualTo("model_05_0.70"));
+    }
+
+    [Test]
+    public void OnEpochEnd_EveryEpoch_SavesEach()
+    {
+        var saved = new List<(int Epoch, string File)>();
+
+        ScriptedTraining.Context().Run([.5, .4, .6], Create("m{epoch}", saveBestOnly: false, saved));
+
+        Assert.That(saved.Select(s => s.File), Is.EqualTo(new[] { "m1", "m2", "m3" }));
+    }
+
+    [Test]
+    public void OnTrainBegin_SecondTraining_ForgetsTheFirstsBest()
+    {
+        var saved = new List<(int Epoch, string File)>();
+        var checkpoint = Create("m{epoch}", saveBestOnly: true, saved);
+        ScriptedTraining.Context().Run([.9], checkpoint);
+
+        ScriptedTraining.Context().Run([.5], checkpoint);
+
+        Assert.That(saved, Has.Count.EqualTo(2));
+    }
+
+    [Test]
+    public void RestoreState_AfterInterruption_KnowsTheBest()
+    {
+        var saved = new List<(int Epoch, string File)>();
+        var before = Create("m{epoch}", saveBestOnly: true, saved);
+        ScriptedTraining.Context().Run([.9], before);
+        var state = new CallbackState();
+        before.SaveState(state);
+        var after = Create("m{epoch}", saveBestOnly: true, saved);
+        var context = ScriptedTraining.Context();
+        after.OnTrainBegin(context);
+
+        after.RestoreState(state);
+        context.Epoch(.8, after);
+
+        Assert.That(saved, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public void OnTrainBegin_FolderIsAFile_FailsBeforeTheFirstEpoch()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "file");
+        File.WriteAllText(file, "");
+        var checkpoint = new ModelCheckpoint(Path.Combine(file, "m.onnx"), "val_accuracy", true, MonitorMode.Auto, (_, _) => { });
+
+        Assert.That(() => checkpoint.OnTrainBegin(ScriptedTraining.Context()), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write").And.Message.Contains("choose a folder"));
+    }
+
+    private static ModelCheckpoint Create(string pattern, bool saveBestOnly, List<(int Epoch, string File)> saved) =>
+        new(Path.Combine(TestFiles.NewFolder(), pattern), "val_accuracy", saveBestOnly, MonitorMode.Auto, (model, file) => saved.Add((model.Mark(), Path.GetFileName(file))));
+}

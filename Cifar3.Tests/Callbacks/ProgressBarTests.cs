@@ -1,0 +1,162 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using Cifar3.Training;
+using Spectre.Console;
+
+namespace Cifar3.Tests;
+
+public sealed partial class ProgressBarTests
+{
+    [Test]
+    public void Training_NoTerminal_WritesExactlyOnePlainLineAnEpoch()
+    {
+        string output = Run(terminal: false, epochs: 2, secondsPerBatch: 0.1);
+
+        Assert.That(output, Is.EqualTo(
+            "Epoch 1/2 - 4/4 - 0s - 100ms/step - accuracy: 0.5000 - loss: 1.0000 - val_accuracy: 0.2500 - val_loss: 2.0000\n" +
+            "Epoch 2/2 - 4/4 - 0s - 100ms/step - accuracy: 0.5000 - loss: 1.0000 - val_accuracy: 0.2500 - val_loss: 2.0000\n"));
+    }
+
+    [Test]
+    public void Training_Terminal_RewritesOneLineAndEndsWithKerasLine()
+    {
+        string output = Run(terminal: true, epochs: 1, secondsPerBatch: 3);
+
+        string[] frames = Colours().Replace(output, "").TrimEnd('\n').Split('\n', '\r');
+        Assert.That(frames, Is.EqualTo(new[]
+        {
+            "Epoch 1/1",
+            "1/4 ━━━━━━━━━━━━━━━━━━━━ 3s, 9s left, 3s/step, 11 img/s - accuracy: 0.5000 - loss: 1.0000",
+            "2/4 ━━━━━━━━━━━━━━━━━━━━ 6s, 6s left, 3s/step, 11 img/s - accuracy: 0.5000 - loss: 1.0000",
+            "3/4 ━━━━━━━━━━━━━━━━━━━━ 9s, 3s left, 3s/step, 11 img/s - accuracy: 0.5000 - loss: 1.0000",
+            "4/4 ━━━━━━━━━━━━━━━━━━━━ 12s, 0s left, 3s/step, 11 img/s - accuracy: 0.5000 - loss: 1.0000",
+            "4/4 ━━━━━━━━━━━━━━━━━━━━ 12s 3s/step - accuracy: 0.5000 - loss: 1.0000 - val_accuracy: 0.2500 - val_loss: 2.0000",
+        }));
+    }
+
+    [Test]
+    public void Training_FastSteps_DrawsAtMostEvery50Milliseconds()
+    {
+        string output = Run(terminal: true, epochs: 1, secondsPerBatch: 0.001, images: 3200);
+
+        Assert.That(output.Split('\r'), Has.Length.LessThanOrEqualTo(1 + 2 + 1)); // 100 steps in 0.1 s: at 0, 0.05 (and 0.1), then the last line
+    }
+
+    [Test]
+    public void OnTrainInterrupted_BarHalfDone_EndsItsLine()
+    {
+        var (console, text) = Console(terminal: true);
+        var bar = new ProgressBar(console, new ManualClock());
+        var context = ScriptedTraining.Context();
+        bar.OnTrainBegin(context);
+        bar.OnEpochBegin(context, 1);
+        bar.OnTrainBatchEnd(context, new BatchLog(1, 1, .5, 32));
+
+        bar.OnTrainInterrupted(context, new OperationCanceledException());
+
+        Assert.That(text.ToString(), Does.EndWith("\n"));
+    }
+
+    [Test]
+    public void OnTrainBegin_EngineNotDeterministic_SaysSo()
+    {
+        var (console, text) = Console(terminal: false);
+        var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
+        var engine = new FakeEngine(model, new EngineOptions()) { IsDeterministic = false };
+        var context = new TrainingContext(new TrainerOptions(), model, engine, ColourImages.Create(1), null);
+
+        new ProgressBar(console, new ManualClock()).OnTrainBegin(context);
+
+        Assert.That(text.ToString(), Does.Contain("Fake 1.0 (CPU, test) does not give the same bits"));
+    }
+
+    [TestCase(120, "  7/118 ━━━━━━━━━━━━━━━━━━━━ 1:05, 1:02:03 left, 98ms/step, 1,310 img/s - accuracy: 0.6713 - loss: 0.9233")]
+    [TestCase(100, "  7/118 ━━━━━━━━━━━━━━━━━━━━ 1:05, 1:02:03 left, 1,310 img/s - accuracy: 0.6713 - loss: 0.9233")]
+    [TestCase(85, "  7/118 ━━━━━━━━━━ 1:05, 1:02:03 left, 1,310 img/s - accuracy: 0.6713 - loss: 0.9233")]
+    [TestCase(80, "  7/118 ━━━━━━━━━━ 1:05, 1:02:03 left - accuracy: 0.6713 - loss: 0.9233")]
+    [TestCase(60, "  7/118 ━━━━━━━━━━━━━━━━━━━━ 1:05, 1:02:03 left")]
+    [TestCase(30, "  7/118 ━━━━━━━━━━━━━━━━━━━━")]
+    [TestCase(10, "  7/118")]
+    [TestCase(3, "")]
+    public void Running_NarrowTerminal_LeavesTheLeastImportantOut(int width, string expected)
+    {
+        string markup = ProgressLine.Running(7, 118, TimeSpan.FromSeconds(65), new TimeSpan(1, 2, 3), 0.098, 1310.4, "accuracy: 0.6713 - loss: 0.9233", width);
+
+        string line = Markup.Remove(markup);
+        Assert.That(line, Is.EqualTo(expected));
+        Assert.That(line, Has.Length.LessThanOrEqualTo(width));
+    }
+
+    [TestCase(0.6713, "x: 0.6713")]
+    [TestCase(0.00012345, "x: 1.2345e-04")]
+    [TestCase(0, "x: 0.0000")]
+    [TestCase(null, "")]
+    public void Metrics_Numbers_AsKeras(double? value, string expected) =>
+        Assert.That(ProgressLine.Metrics(("x", value)), Is.EqualTo(expected));
+
+    [TestCase(12.6, "13s/step")]
+    [TestCase(0.098, "98ms/step")]
+    [TestCase(0.00035, "350us/step")]
+    public void PerStep_Seconds_AsKeras(double seconds, string expected) => Assert.That(ProgressLine.PerStep(seconds), Is.EqualTo(expected));
+
+    private static string Run(bool terminal, int epochs, double secondsPerBatch, int images = 100)
+    {
+        var (console, text) = Console(terminal);
+        var clock = new ManualClock();
+        var bar = new ProgressBar(console, clock);
+        var context = ScriptedTraining.Context(epochs, images: images);
+        bar.OnTrainBegin(context);
+        for (int epoch = 1; epoch <= epochs; epoch++)
+        {
+            bar.OnEpochBegin(context, epoch);
+            for (int batch = 1; batch <= context.StepsPerEpoch; batch++)
+            {
+                clock.Seconds += secondsPerBatch;
+                bar.OnTrainBatchEnd(context, new BatchLog(batch, 1, .5, 32 * batch));
+            }
+
+            bar.OnEpochEnd(context, new EpochLog(epoch, 1, .5, 2, .25, 1e-3, 1));
+        }
+
+        bar.OnTrainEnd(context);
+        return text.ToString();
+    }
+
+    private static (IAnsiConsole Console, StringWriter Text) Console(bool terminal)
+    {
+        var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        var console = AnsiConsole.Create(new AnsiConsoleSettings
+        {
+            Ansi = terminal ? AnsiSupport.Yes : AnsiSupport.No,
+            Out = new TestOutput(text, terminal),
+        });
+        return (console, text);
+    }
+
+    [GeneratedRegex(@"\e\[[0-9;]*[mK]")]
+    private static partial Regex Colours();
+
+    private sealed class TestOutput(TextWriter writer, bool terminal) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => terminal;
+
+        public int Width => 200;
+
+        public int Height => 50;
+
+        public void SetEncoding(System.Text.Encoding encoding)
+        {
+        }
+    }
+
+    private sealed class ManualClock : TimeProvider
+    {
+        public double Seconds { get; set; } = 1;
+
+        public override long TimestampFrequency => 1_000_000;
+
+        public override long GetTimestamp() => (long)Math.Round(Seconds * TimestampFrequency);
+    }
+}

@@ -1,0 +1,188 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+public sealed class Cifar3TrainerTests
+{
+    private static readonly ImageSet Train = ColourImages.Create(100), Validation = ColourImages.Create(50, seed: 1);
+
+    [Test]
+    public void Options_Defaults_AreTheSeedRecipe()
+    {
+        var options = new TrainerOptions();
+
+        Assert.That((options.Epoch, options.BatchSize, options.LearningRate, options.Seed), Is.EqualTo((10, 128, 1e-3f, 0)));
+        Assert.That(options.DropoutRates, Is.EqualTo(new[] { 0.5, 0.5, 0.5 }));
+        Assert.That(Recipe.Seed.ToString(), Is.EqualTo("seed: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5"));
+    }
+
+    [Test]
+    public void Options_OwnValueAndRecipe_OwnValueWins()
+    {
+        var slow = Recipe.Seed with { Name = "slow", Epoch = 50, LearningRate = 1e-4f };
+
+        var options = new TrainerOptions { Epoch = 3, Recipe = slow };
+
+        Assert.That((options.Epoch, options.LearningRate, options.BatchSize), Is.EqualTo((3, 1e-4f, 128)));
+    }
+
+    [Test]
+    public void Fit_TwoRunsWithOneSeed_EndInTheSameBitsAndAnotherSeedInOthers()
+    {
+        string first = Fit(new TrainerOptions { Seed = 5 }).Model.WeightHash();
+
+        Assert.That(Fit(new TrainerOptions { Seed = 5 }).Model.WeightHash(), Is.EqualTo(first));
+        Assert.That(Fit(new TrainerOptions { Seed = 6 }).Model.WeightHash(), Is.Not.EqualTo(first));
+    }
+
+    [Test]
+    public void Fit_LearnableImages_LearnsAndKeepsTheBestModel()
+    {
+        var result = Fit(new TrainerOptions { Epoch = 8, LearningRate = 0.05f });
+
+        var accuracies = result.History["val_accuracy"];
+        int best = accuracies.ToList().IndexOf(accuracies.Max()) + 1;
+        Assert.That(accuracies, Has.Count.EqualTo(8));
+        Assert.That(accuracies.Max(), Is.GreaterThan(0.8));
+        Assert.That(result.BestModel.Metadata.Epoch, Is.EqualTo(best));
+        Assert.That(result.BestModel.Metadata.ValAccuracy, Is.EqualTo(accuracies.Max()));
+        Assert.That(result.BestModel.Metadata.History, Has.Length.EqualTo(best));
+        Assert.That(result.Model.Metadata.Epoch, Is.EqualTo(8));
+        Assert.That((result.StoppedEarly, result.StopReason, result.Engine), Is.EqualTo((false, (string?)null, "Fake 1.0 (CPU, test)")));
+    }
+
+    [Test]
+    public void Fit_ShortLastBatch_LogsMeansWeightedByImages()
+    {
+        var seen = new Recorder();
+
+        var log = Fit(new TrainerOptions { Epoch = 1, Callbacks = [seen] }).History.Epochs.Single(); // 100 images = 3 batches of 32 and one of 4
+
+        Assert.That(seen.Batches.Select(b => b.Images), Is.EqualTo(new[] { 32, 64, 96, 100 }));
+        Assert.That((log.Loss, log.Accuracy), Is.EqualTo((seen.Batches[^1].Loss, seen.Batches[^1].Accuracy)));
+        Assert.That(log.Accuracy * 100, Is.EqualTo(Math.Round(log.Accuracy * 100)).Within(1e-9));
+    }
+
+    [Test]
+    public void Fit_EveryEpoch_SeesEveryImageOnceInAnotherOrder()
+    {
+        var orders = new List<List<byte>>();
+        var engine = new OrderEngine(orders);
+        var images = new ImageSet([.. Enumerable.Range(0, 50 * 3072).Select(i => (byte)(i / 3072))], new int[50], ["a", "b"]);
+
+        new Cifar3Trainer(new TrainerOptions { Epoch = 3, BatchSize = 16, Filters = FakeEngine.Filters }, (model, options) => engine.Start(model, options)).Fit(images);
+
+        Assert.That(orders, Has.Count.EqualTo(3));
+        Assert.That(orders, Is.All.EquivalentTo(Enumerable.Range(0, 50)));
+        Assert.That(orders[0], Is.Not.EqualTo(orders[1]).And.Not.EqualTo(orders[2]));
+        Assert.That(orders[1], Is.Not.EqualTo(orders[2]));
+    }
+
+    [Test]
+    public void Fit_WithoutValidation_BestIsTheLastAndValMetricsAreAbsent()
+    {
+        var result = Trainer(new TrainerOptions { Epoch = 2 }).Fit(Train);
+
+        Assert.That(result.BestModel, Is.SameAs(result.Model));
+        Assert.That(result.History.Metrics, Is.EqualTo(new[] { "accuracy", "loss", "learning_rate" }));
+        Assert.That(() => result.History["val_accuracy"], Throws.TypeOf<KeyNotFoundException>().With.Message.Contains("accuracy, loss, learning_rate"));
+        Assert.That(result.Model.Metadata.ValAccuracy, Is.Null);
+    }
+
+    [Test]
+    public void Fit_Callbacks_AreCalledAtKerasMomentsInOrder()
+    {
+        var seen = new Recorder();
+
+        Fit(new TrainerOptions { Epoch = 2, BatchSize = 64, Callbacks = [seen] });
+
+        string epoch = "batch begin 1, batch end 1, batch begin 2, batch end 2";
+        Assert.That(string.Join(", ", seen.Moments), Is.EqualTo($"train begin, epoch begin 1, {epoch}, epoch end 1, epoch begin 2, {epoch}, epoch end 2, train end"));
+    }
+
+    [Test]
+    public void Fit_CancelledInMidEpoch_ThrowsBetweenBatchesAndTellsCallbacks()
+    {
+        using var source = new CancellationTokenSource();
+        var seen = new Recorder { OnBatch = batch => source.CancelAfterBatch(batch, 2) };
+
+        Assert.That(() => Trainer(new TrainerOptions { Callbacks = [seen] }).Fit(Train, Validation, source.Token), Throws.InstanceOf<OperationCanceledException>());
+
+        Assert.That(seen.Batches, Has.Count.EqualTo(2));
+        Assert.That(seen.Moments[^1], Is.EqualTo("interrupted OperationCanceledException"));
+    }
+
+    [Test]
+    public void Fit_LossNotFinite_StopsWithTheEpochStepAndRemedy()
+    {
+        var error = Assert.Throws<Cifar3Exception>(() => Trainer(new TrainerOptions { LearningRate = 0.25f }, new DivergingEngine(atStep: 6)).Fit(Train));
+
+        Assert.That(error!.Message, Does.Contain("Training diverged").And.Contain("epoch 2, step 2 of 4").And.Contain("LearningRate=0.25").And.Contain("lower learning rate"));
+    }
+
+    [Test]
+    public void Fit_InitialModel_StartsFromItsWeights()
+    {
+        var start = Fit(new TrainerOptions { Epoch = 3, LearningRate = 0.05f }).Model;
+        string? first = null;
+        var seen = new Recorder { OnBegin = context => first = context.Model.WeightHash() };
+
+        Fit(new TrainerOptions { Epoch = 1, InitialModel = start, Callbacks = [seen] });
+
+        Assert.That(first, Is.EqualTo(start.WeightHash()));
+    }
+
+    [Test]
+    public void Fit_InitialModelOfOtherClassesOrFilters_NamesTheDifference()
+    {
+        var other = CnnModel.Create(["a", "b", "c"], filters: FakeEngine.Filters);
+        var wide = CnnModel.Create(ColourImages.ClassNames, filters: [2, 2, 2]);
+
+        Assert.That(() => Fit(new TrainerOptions { InitialModel = other }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Expected red, green, blue. Found a, b, c"));
+        Assert.That(() => Fit(new TrainerOptions { InitialModel = wide }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Expected 1/1/1. Found 2/2/2"));
+    }
+
+    [Test]
+    public void Fit_EmptyOrMismatchedSets_SayWhatIsWrong()
+    {
+        var trainer = Trainer(new TrainerOptions());
+        var otherClasses = new ImageSet(new byte[3072], [0], ["x", "y"]);
+
+        Assert.That(() => trainer.Fit(Train.Take(0)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("no training images"));
+        Assert.That(() => trainer.Fit(Train, Train.Take(0)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("no validation images"));
+        Assert.That(() => trainer.Fit(Train, otherClasses), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("Expected red, green, blue. Found x, y"));
+    }
+
+    [Test]
+    public void Options_OutOfRange_SayTheRange()
+    {
+        Assert.Multiple(() =>
+        {
+            Refused(new TrainerOptions { Epoch = 0 }, "Epoch=0");
+            Refused(new TrainerOptions { BatchSize = 1025 }, "BatchSize=1025");
+            Refused(new TrainerOptions { LearningRate = 0 }, "LearningRate=0");
+            Refused(new TrainerOptions { LearningRate = float.NaN }, "LearningRate=NaN");
+            Refused(new TrainerOptions { Threads = -1 }, "Threads=-1");
+            Refused(new TrainerOptions { Resume = true }, "Resume=true, WorkspacePath=null");
+        });
+
+        static void Refused(TrainerOptions options, string received) =>
+            Assert.That(() => Trainer(options), Throws.InstanceOf<ArgumentException>().With.Message.Contains($"Received: {received}"));
+    }
+
+    [Test]
+    public void Fit_EndedOrFailed_DisposesTheEngine()
+    {
+        FakeEngine? engine = null;
+        var trainer = new Cifar3Trainer(new TrainerOptions { Epoch = 1, Filters = FakeEngine.Filters, Seed = 3, Threads = 2 }, (model, options) => engine = new FakeEngine(model, options));
+
+        trainer.Fit(Train);
+
+        Assert.That(engine!.IsDisposed, Is.True);
+        Assert.That(engine.Options, Is.EqualTo(new EngineOptions { Seed = 3, Threads = 2, MaxBatchSize = 128 }));
+    }
+
+    private static TrainingResult Fit(TrainerOptions options) => Trainer(options).Fit(Train, Validation);
+
+    private static Cifar3Trainer Trainer(TrainerOptions options, DivergingEngine? engine = null) => FakeTrainer.Create(options, engine is null ? null : engine.Start);
+}

@@ -1,0 +1,31 @@
+using System.Globalization;
+using System.Text;
+
+namespace Cifar3.Training;
+
+/// <summary>Writes a line an epoch into a CSV file: Keras' <c>CSVLogger</c>.</summary>
+/// <remarks>
+/// The columns are <c>epoch</c> (from 1; Keras counts from 0) and the metrics. The file is replaced as a whole after each epoch, so it is
+/// always complete, and a resumed training's file holds the earlier epochs too.
+/// <see href="https://keras.io/api/callbacks/csv_logger/"/>
+/// </remarks>
+/// <param name="fileName">The file.</param>
+/// <param name="separator">What stands between the values. Default: a comma.</param>
+public sealed class CsvLogger(string fileName, char separator = ',') : Callback
+{
+    /// <inheritdoc/>
+    public override void OnTrainBegin(TrainingContext context) => OutputFolder.Prepare(Path.GetDirectoryName(Path.GetFullPath(fileName))!);
+
+    /// <inheritdoc/>
+    public override void OnEpochEnd(TrainingContext context, EpochLog log)
+    {
+        var text = new StringBuilder().AppendJoin(separator, context.Metrics.Prepend("epoch")).Append('\n');
+        foreach (var epoch in context.History.Epochs)
+        {
+            var values = context.Metrics.Select(metric => EpochMetrics.Value(epoch, metric)?.ToString(CultureInfo.InvariantCulture));
+            text.AppendJoin(separator, values.Prepend(epoch.Epoch.ToString(CultureInfo.InvariantCulture))).Append('\n');
+        }
+
+        AtomicFile.Write(fileName, Encoding.UTF8.GetBytes(text.ToString()));
+    }
+}

@@ -1,0 +1,58 @@
+namespace Cifar3.Training;
+
+/// <summary>Which direction of a monitored metric is better.</summary>
+public enum MonitorMode
+{
+    /// <summary>From the name: accuracy upwards, loss downwards.</summary>
+    Auto,
+
+    /// <summary>Lower is better.</summary>
+    Min,
+
+    /// <summary>Higher is better.</summary>
+    Max,
+}
+
+/// <summary>A metric to watch and what counts as better: the part that EarlyStopping and ModelCheckpoint share, as in Keras.</summary>
+internal sealed class MetricMonitor
+{
+    private readonly bool higherIsBetter;
+
+    /// <exception cref="ArgumentException">Mode is Auto and the name does not tell the direction.</exception>
+    public MetricMonitor(string owner, string metric, MonitorMode mode, double minDelta = 0)
+    {
+        Owner = owner;
+        Metric = metric;
+        MinDelta = Math.Abs(minDelta);
+        higherIsBetter = mode switch
+        {
+            MonitorMode.Max => true,
+            MonitorMode.Min => false,
+            _ when metric.EndsWith("accuracy", StringComparison.Ordinal) => true,
+            _ when metric.EndsWith("loss", StringComparison.Ordinal) => false,
+            _ => throw new ArgumentException($"{owner} cannot tell from the name whether a higher or a lower '{metric}' is better. Received: monitor='{metric}', mode=Auto. Pass MonitorMode.Max for the highest value or MonitorMode.Min for the lowest.", nameof(mode)),
+        };
+    }
+
+    public string Owner { get; }
+
+    public string Metric { get; }
+
+    public double MinDelta { get; }
+
+    /// <summary>Throws when the training does not measure the metric, and lists those that it does.</summary>
+    public void CheckAvailable(TrainingContext context)
+    {
+        if (!context.Metrics.Contains(Metric))
+        {
+            string remedy = Metric.StartsWith("val_", StringComparison.Ordinal) && context.ValidationImages == 0 ? "Give Fit validation images, or choose one of these." : "Choose one of these.";
+            throw new Cifar3Exception($"{Owner} monitors '{Metric}', which this training does not measure. Metrics: {string.Join(", ", context.Metrics)}. {remedy}");
+        }
+    }
+
+    public double Value(EpochLog log) => EpochMetrics.Value(log, Metric) ?? double.NaN;
+
+    /// <summary>Whether the value beats the reference by more than the smallest change that counts. The first value always does, NaN never.</summary>
+    public bool IsImprovement(double value, double? reference) =>
+        !double.IsNaN(value) && (reference is not { } r || (higherIsBetter ? value - MinDelta > r : value + MinDelta < r));
+}

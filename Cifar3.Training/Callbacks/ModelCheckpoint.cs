@@ -1,0 +1,75 @@
+namespace Cifar3.Training;
+
+/// <summary>Saves the model after every epoch, or after every epoch that is the best so far: Keras' <c>ModelCheckpoint</c>.</summary>
+/// <remarks>
+/// A file is complete or not there: it is written beside its place and then renamed. State is reset when a training begins and is kept in
+/// checkpoints. Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c> and every epoch.
+/// <see href="https://keras.io/api/callbacks/model_checkpoint/"/>
+/// </remarks>
+/// <example><code>
+/// new ModelCheckpoint("models/model_{val_accuracy:.3f}.onnx", saveBestOnly: true)
+/// </code></example>
+public sealed class ModelCheckpoint : Callback
+{
+    private readonly FilePattern pattern;
+    private readonly string filePath;
+    private readonly MetricMonitor monitor;
+    private readonly bool saveBestOnly;
+    private readonly Action<CnnModel, string> save;
+    private double? best;
+
+    /// <summary>Creates the callback with a writer of its own.</summary>
+    internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string> save)
+    {
+        pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
+        this.filePath = filePath;
+        this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);
+        this.saveBestOnly = saveBestOnly;
+        this.save = save;
+    }
+
+    /// <summary>The file written last by this training; null before the first.</summary>
+    public string? LastFile { get; private set; }
+
+    /// <inheritdoc/>
+    public override void OnTrainBegin(TrainingContext context)
+    {
+        if (saveBestOnly)
+        {
+            monitor.CheckAvailable(context);
+        }
+
+        pattern.CheckAvailable(context);
+        OutputFolder.Prepare(Path.GetDirectoryName(Path.GetFullPath(filePath))!);
+        best = null;
+        LastFile = null;
+    }
+
+    /// <inheritdoc/>
+    public override void OnEpochEnd(TrainingContext context, EpochLog log)
+    {
+        if (saveBestOnly)
+        {
+            double value = monitor.Value(log);
+            if (!monitor.IsImprovement(value, best))
+            {
+                return;
+            }
+
+            best = value;
+        }
+
+        string file = pattern.Format(log);
+        save(context.Model, file);
+        LastFile = file;
+    }
+
+    /// <inheritdoc/>
+    public override void SaveState(CallbackState state) => state.Set("best", best);
+
+    /// <inheritdoc/>
+    public override void RestoreState(CallbackState state) => best = state.Number("best");
+
+    /// <inheritdoc/>
+    public override string ToString() => $"ModelCheckpoint(monitor: {monitor.Metric}, saveBestOnly: {saveBestOnly})";
+}

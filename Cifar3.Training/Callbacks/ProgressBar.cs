@@ -1,0 +1,123 @@
+using Spectre.Console;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// Shows a training on the console: in a terminal a bar with steps, time, images per second and the running loss and accuracy, then
+/// Keras' line for the epoch; where output is no terminal, one plain line an epoch. Keras' <c>ProgbarLogger</c>.
+/// </summary>
+/// <remarks>
+/// The bar is drawn at most every 0.05 seconds, between two training steps, and costs training no measurable time.
+/// </remarks>
+public sealed class ProgressBar : Callback
+{
+    private static readonly TimeSpan RefreshInterval = TimeSpan.FromSeconds(0.05);
+
+    private readonly IAnsiConsole console;
+    private readonly TimeProvider clock;
+    private readonly bool animated;
+    private long epochStart, firstStepEnd, lastStepEnd, lastDrawn;
+    private bool lineOpen;
+
+    /// <summary>Creates the callback for the program's console.</summary>
+    public ProgressBar()
+        : this(AnsiConsole.Console, TimeProvider.System)
+    {
+    }
+
+    internal ProgressBar(IAnsiConsole console, TimeProvider clock)
+    {
+        this.console = console;
+        this.clock = clock;
+        animated = console.Profile.Out.IsTerminal && console.Profile.Capabilities.Ansi;
+    }
+
+    /// <inheritdoc/>
+    public override void OnTrainBegin(TrainingContext context)
+    {
+        if (!context.IsDeterministic)
+        {
+            WriteLine($"{context.Engine} does not give the same bits in every run: another run with the same seed will differ slightly.");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnEpochBegin(TrainingContext context, int epoch)
+    {
+        epochStart = firstStepEnd = lastStepEnd = clock.GetTimestamp();
+        lastDrawn = 0;
+        if (animated)
+        {
+            console.MarkupLine($"Epoch {epoch}/{context.Epochs}");
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnTrainBatchEnd(TrainingContext context, BatchLog log)
+    {
+        long now = clock.GetTimestamp();
+        lastStepEnd = now;
+        if (log.Batch == 1)
+        {
+            firstStepEnd = now;
+        }
+
+        if (!animated || (lastDrawn != 0 && clock.GetElapsedTime(lastDrawn, now) < RefreshInterval))
+        {
+            return;
+        }
+
+        double step = SecondsPerStep(log.Batch);
+        string metrics = ProgressLine.Metrics(("accuracy", log.Accuracy), ("loss", log.Loss));
+        var remaining = TimeSpan.FromSeconds(step * (context.StepsPerEpoch - log.Batch));
+        double rate = Math.Min(context.Options.BatchSize, context.TrainImages) / Math.Max(step, 1e-9);
+        EraseLine();
+        console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1));
+        lineOpen = true;
+        lastDrawn = now;
+    }
+
+    /// <inheritdoc/>
+    public override void OnEpochEnd(TrainingContext context, EpochLog log)
+    {
+        int steps = context.StepsPerEpoch;
+        double seconds = clock.GetElapsedTime(epochStart).TotalSeconds, step = SecondsPerStep(steps);
+        string metrics = ProgressLine.Metrics(("accuracy", log.Accuracy), ("loss", log.Loss), ("val_accuracy", log.ValAccuracy), ("val_loss", log.ValLoss));
+        if (animated)
+        {
+            EraseLine();
+            console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics));
+        }
+        else
+        {
+            WriteLine(ProgressLine.Plain(log.Epoch, context.Epochs, steps, seconds, step, metrics));
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnTrainInterrupted(TrainingContext context, Exception reason)
+    {
+        if (lineOpen)
+        {
+            console.WriteLine(); // what comes next must not stand behind the half-done bar
+            lineOpen = false;
+        }
+    }
+
+    /// <summary>Mean time of a step; the first, which warms up, counts only while there is no other (as Keras).</summary>
+    private double SecondsPerStep(int steps) => steps > 1
+        ? clock.GetElapsedTime(firstStepEnd, lastStepEnd).TotalSeconds / (steps - 1)
+        : clock.GetElapsedTime(epochStart, lastStepEnd).TotalSeconds;
+
+    private void EraseLine()
+    {
+        if (lineOpen)
+        {
+            console.Write(new ControlCode("\r\e[2K"));
+            lineOpen = false;
+        }
+    }
+
+    /// <summary>Without a terminal a line stays one line: Spectre would break it after 80 characters.</summary>
+    private void WriteLine(string line) => console.Profile.Out.Writer.WriteLine(line);
+}

@@ -1,0 +1,88 @@
+namespace Cifar3.Training;
+
+/// <summary>A running training as its callbacks see it: how far it is, its weights, its learning rate, and the way to stop it.</summary>
+/// <remarks>Valid only while Fit runs, on the thread that called it.</remarks>
+public sealed class TrainingContext
+{
+    private readonly ITrainingEngine engine;
+    private readonly CnnModel initial;
+    private readonly string trainedOn;
+    private CnnModel? current;
+
+    internal TrainingContext(TrainerOptions options, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation)
+    {
+        Options = options;
+        this.initial = initial;
+        this.engine = engine;
+        TrainImages = train.Count;
+        ValidationImages = validation?.Count ?? 0;
+        trainedOn = options.TrainedOn ?? $"{train.Count:N0} images: {string.Join(", ", train.ClassNames)}";
+        LearningRate = options.LearningRate;
+    }
+
+    /// <summary>The settings of the training.</summary>
+    public TrainerOptions Options { get; }
+
+    /// <summary>Number of epochs planned.</summary>
+    public int Epochs => Options.Epoch;
+
+    /// <summary>Training steps in an epoch.</summary>
+    public int StepsPerEpoch => (TrainImages + Options.BatchSize - 1) / Options.BatchSize;
+
+    /// <summary>Number of training images.</summary>
+    public int TrainImages { get; }
+
+    /// <summary>Number of validation images; 0 without validation.</summary>
+    public int ValidationImages { get; }
+
+    /// <summary>What computes, such as <c>Managed 0.1.0 (CPU, AVX-512, 2 threads)</c>.</summary>
+    public string Engine => $"{engine.Name} ({engine.Device})";
+
+    /// <summary>Whether the same seed gives the same bits again with this engine.</summary>
+    public bool IsDeterministic => engine.IsDeterministic;
+
+    /// <summary>The epochs done so far, those before an interruption included.</summary>
+    public History History { get; internal set; } = new([]);
+
+    /// <summary>Names of the metrics that this training measures: the values that a callback may monitor.</summary>
+    public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: ValidationImages > 0);
+
+    /// <summary>Adam's learning rate from the next step on, above 0.</summary>
+    public float LearningRate { get; set; }
+
+    /// <summary>Why a callback asked to stop, in words; null where none did.</summary>
+    public string? StopReason { get; internal set; }
+
+    /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
+    public CnnModel Model => current ??= initial.With(engine.ExportState().Weights, MetadataAfter(History.Epochs.Length));
+
+    /// <summary>Ends the training after the epoch that is running: Keras' <c>model.stop_training = True</c>.</summary>
+    /// <param name="reason">Why, in words.</param>
+    public void StopTraining(string reason) => StopReason ??= reason;
+
+    /// <summary>Replaces the weights; the optimizer's state stays.</summary>
+    /// <param name="model">A model of the same network.</param>
+    /// <exception cref="Cifar3ModelException">The model is another network.</exception>
+    public void SetWeights(CnnModel model)
+    {
+        engine.ImportState(engine.ExportState() with { Weights = model.Weights });
+        current = model;
+    }
+
+    /// <summary>To be called after every training step: <see cref="Model"/> is then out of date.</summary>
+    internal void WeightsChanged() => current = null;
+
+    /// <summary>What is known of the weights after a number of epochs.</summary>
+    internal ModelMetadata MetadataAfter(int epochs) => initial.Metadata with
+    {
+        Recipe = Options.Describe(),
+        TrainedOn = trainedOn,
+        Epoch = epochs,
+        ValAccuracy = epochs == 0 ? null : History.Epochs[epochs - 1].ValAccuracy,
+        History = History.Epochs[..epochs],
+        LibraryVersion = ModelMetadata.CurrentVersion,
+    };
+
+    /// <summary>A model of this training from stored weights.</summary>
+    internal CnnModel ModelAfter(int epochs, IEnumerable<WeightTensor> weights) => initial.With(weights, MetadataAfter(epochs));
+}

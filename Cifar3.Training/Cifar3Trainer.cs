@@ -1,0 +1,71 @@
+namespace Cifar3.Training;
+
+/// <summary>
+/// Trains the CNN on labelled images: Keras' <c>fit</c> loop with Adam, dropout, a new order every epoch, validation, callbacks,
+/// cancellation and resumable checkpoints.
+/// </summary>
+/// <remarks>
+/// A trainer holds settings only and may be used again; trainings that run at the same time need trainers with callbacks of their own.
+/// The same images, settings and seed give the same weights bit for bit on a deterministic engine, whatever the number of threads and
+/// however often the training was interrupted and resumed.
+/// </remarks>
+/// <example><code>
+/// var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar(), new EarlyStopping()] }).Fit(data.Train, data.Test);
+/// result.BestModel.SaveOnnx("cifar3.onnx");
+/// </code></example>
+public sealed class Cifar3Trainer
+{
+    private readonly Func<CnnModel, EngineOptions, ITrainingEngine> createEngine;
+
+    /// <summary>Creates a trainer with an engine of the caller's.</summary>
+    internal Cifar3Trainer(TrainerOptions options, Func<CnnModel, EngineOptions, ITrainingEngine> createEngine)
+    {
+        options.Validate();
+        Options = options;
+        this.createEngine = createEngine;
+    }
+
+    /// <summary>The settings.</summary>
+    public TrainerOptions Options { get; }
+
+    /// <summary>Trains a model.</summary>
+    /// <param name="train">Training images, at least 1; fewer than a batch are one short batch.</param>
+    /// <param name="validation">Images to measure each epoch's model on, of the same classes; null = none. Default: null.</param>
+    /// <param name="cancellationToken">Stops the training between two batches; files of the epochs done stay.</param>
+    /// <returns>The last and the best model, and the history.</returns>
+    /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
+    /// <exception cref="Cifar3DataException">The image sets are empty or do not fit together.</exception>
+    /// <exception cref="Cifar3ModelException">The checkpoint or the initial model does not belong to this training, or the checkpoint is damaged.</exception>
+    /// <exception cref="Cifar3Exception">The loss is no longer finite, or a file cannot be written.</exception>
+    public TrainingResult Fit(ImageSet train, ImageSet? validation = null, CancellationToken cancellationToken = default)
+    {
+        Check(train, validation);
+        cancellationToken.ThrowIfCancellationRequested();
+        var model = Options.CreateInitialModel(train);
+        using var engine = createEngine(model, new EngineOptions { Seed = Options.Seed, Threads = Options.Threads, MaxBatchSize = Options.BatchSize });
+        return new TrainingRun(Options, model, engine, train, validation).Run(cancellationToken);
+    }
+
+    private static void Check(ImageSet train, ImageSet? validation)
+    {
+        if (train.Count == 0)
+        {
+            throw new Cifar3DataException($"There are no training images. Expected at least 1. Found {train}. Check the folder or the filter that chose them.");
+        }
+
+        if (validation is null)
+        {
+            return;
+        }
+
+        if (validation.Count == 0)
+        {
+            throw new Cifar3DataException($"There are no validation images. Expected at least 1. Found {validation}. Pass null to train without validation.");
+        }
+
+        if (!validation.ClassNames.SequenceEqual(train.ClassNames))
+        {
+            throw new Cifar3DataException($"Training and validation images have other classes. Expected {string.Join(", ", train.ClassNames)}. Found {string.Join(", ", validation.ClassNames)}. Load both with the same classes in the same order.");
+        }
+    }
+}

@@ -1,0 +1,47 @@
+using System.Collections.Immutable;
+
+namespace Cifar3.Training;
+
+/// <summary>Loss and accuracy of every epoch: Keras' <c>History</c>.</summary>
+/// <remarks>Immutable and safe to share between threads.</remarks>
+/// <example><code>
+/// double best = result.History["val_accuracy"].Max();
+/// </code></example>
+public sealed class History
+{
+    internal History(ImmutableArray<EpochLog> epochs) => Epochs = epochs;
+
+    /// <summary>One record an epoch, first to last.</summary>
+    public ImmutableArray<EpochLog> Epochs { get; }
+
+    /// <summary>Names of the metrics that every epoch has, as Keras names them: <c>accuracy</c>, <c>loss</c>, <c>val_accuracy</c>, <c>val_loss</c>, <c>learning_rate</c>.</summary>
+    public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: Epochs.All(e => e.ValLoss is not null));
+
+    /// <summary>One metric of all epochs, first to last.</summary>
+    /// <param name="metric">A name in <see cref="Metrics"/>.</param>
+    /// <returns>As many values as there are epochs.</returns>
+    /// <exception cref="KeyNotFoundException">There is no such metric; the message lists those that there are.</exception>
+    public IReadOnlyList<double> this[string metric] => Metrics.Contains(metric)
+        ? [.. Epochs.Select(e => EpochMetrics.Value(e, metric)!.Value)]
+        : throw new KeyNotFoundException($"The history has no metric '{metric}'. It has: {string.Join(", ", Metrics)}.");
+}
+
+/// <summary>The numbers of an <see cref="EpochLog"/> under Keras' names.</summary>
+internal static class EpochMetrics
+{
+    private static readonly string[] Training = ["accuracy", "loss"], Validation = ["val_accuracy", "val_loss"], Other = ["learning_rate"];
+
+    /// <summary>The names that a training measures, in the order of Keras' log line.</summary>
+    public static IReadOnlyList<string> Names(bool validated) => validated ? [.. Training, .. Validation, .. Other] : [.. Training, .. Other];
+
+    /// <summary>The metric's value; null where the name is unknown or there was no validation.</summary>
+    public static double? Value(EpochLog log, string metric) => metric switch
+    {
+        "accuracy" => log.Accuracy,
+        "loss" => log.Loss,
+        "val_accuracy" => log.ValAccuracy,
+        "val_loss" => log.ValLoss,
+        "learning_rate" => log.LearningRate,
+        _ => null,
+    };
+}
