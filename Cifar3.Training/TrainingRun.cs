@@ -13,6 +13,9 @@ internal sealed class TrainingRun
     private readonly TrainingContext context;
     private readonly byte[] batchImages;
     private readonly int[] batchLabels;
+    private readonly string? checkpointPath;
+    private readonly IReadOnlyList<(string Name, string Value)> identity = [];
+    private readonly TrainingCheckpoint? interrupted;
     private long step;
     private CnnModel? best;
 
@@ -26,13 +29,22 @@ internal sealed class TrainingRun
         int batch = Math.Min(options.BatchSize, train.Count);
         batchImages = new byte[batch * CnnArchitecture.ImageBytes];
         batchLabels = new int[batch];
+        if (options.WorkspacePath is null)
+        {
+            return;
+        }
+
+        checkpointPath = Path.Combine(options.WorkspacePath, TrainingCheckpoint.FileName);
+        OutputFolder.Prepare(options.WorkspacePath);
+        identity = TrainingIdentity.Describe(options, model, engine, train, validation);
+        interrupted = options.Resume ? TrainingCheckpoint.Load(checkpointPath, identity, model) : null;
     }
 
     public TrainingResult Run(CancellationToken cancellationToken)
     {
         try
         {
-            ForEach(callback => callback.OnTrainBegin(context));
+            Begin();
             for (int epoch = context.History.Epochs.Length + 1; epoch <= options.Epoch && context.StopReason is null; epoch++)
             {
                 RunEpoch(epoch, cancellationToken);
@@ -48,6 +60,23 @@ internal sealed class TrainingRun
 
         var last = context.Model;
         return new TrainingResult(last, best ?? last, context.History, context.StopReason, context.Engine);
+    }
+
+    /// <summary>Starts at step 0, or where the interrupted training was after its last whole epoch.</summary>
+    private void Begin()
+    {
+        if (interrupted is not null)
+        {
+            engine.ImportState(interrupted.State);
+            step = interrupted.State.Step;
+            context.History = new History(interrupted.History);
+            context.LearningRate = interrupted.LearningRate;
+            context.StopReason = interrupted.StopReason;
+            best = interrupted.Best is { } found ? context.ModelAfter(found.Epoch, found.Weights) : null;
+        }
+
+        ForEach(callback => callback.OnTrainBegin(context));
+        interrupted?.RestoreCallbacks(context);
     }
 
     private void RunEpoch(int epoch, CancellationToken cancellationToken)
@@ -71,6 +100,10 @@ internal sealed class TrainingRun
         }
 
         ForEach(callback => callback.OnEpochEnd(context, log));
+        if (checkpointPath is not null)
+        {
+            TrainingCheckpoint.Save(checkpointPath, identity, context, engine.ExportState(), best);
+        }
     }
 
     /// <summary>Every training image once, in an order that only (seed, epoch) decide.</summary>

@@ -1,0 +1,129 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>A damaged or foreign checkpoint is refused with its name and a way out, never half-used.</summary>
+public sealed class CheckpointFileTests
+{
+    private const string Remedy = "Delete the file, or set Resume to false";
+
+    private static readonly ImageSet Train = ColourImages.Create(40);
+
+    [Test]
+    public void Load_TruncatedAnywhere_NamesFileAndRemedy()
+    {
+        var (path, bytes) = WriteCheckpoint();
+
+        foreach (int length in new[] { 0, 1, 7, 8, 51, 52, 53, 100, bytes.Length / 2, bytes.Length - 1 })
+        {
+            Refused(path, bytes[..length], $"truncated to {length}");
+        }
+    }
+
+    [Test]
+    public void Load_AnyBitFlipped_NamesFileAndRemedy()
+    {
+        var (path, bytes) = WriteCheckpoint();
+        var random = new PhiloxRandom(1, 1);
+
+        foreach (int position in Enumerable.Range(0, 52).Concat(Enumerable.Range(0, 60).Select(_ => random.Next(bytes.Length))))
+        {
+            byte[] flipped = [.. bytes];
+            flipped[position] ^= (byte)(1 << random.Next(8));
+            Refused(path, flipped, $"bit flipped in byte {position}");
+        }
+    }
+
+    [Test]
+    public void Load_BytesAppended_NamesFileAndRemedy()
+    {
+        var (path, bytes) = WriteCheckpoint();
+
+        Refused(path, [.. bytes, 0], "one byte too many");
+    }
+
+    [Test]
+    public void Load_NewerFormat_SaysSo()
+    {
+        var (path, bytes) = WriteCheckpoint();
+        bytes[8] = 2;
+
+        Refused(path, bytes, "format 2", "Expected format 1, found 2");
+    }
+
+    [Test]
+    public void Load_NoCheckpoint_SaysSo()
+    {
+        var (path, _) = WriteCheckpoint();
+
+        Refused(path, "this is not a checkpoint, but it is long enough to have a header"u8.ToArray(), "text", "it is no training checkpoint");
+    }
+
+    /// <summary>A right hash does not make the content right: whoever makes a file can make its hash.</summary>
+    [Test]
+    public void Load_WellFormedWithWrongContent_IsRefused()
+    {
+        Assert.Multiple(() =>
+        {
+            Altered(data => data.Weights.RemoveAt(0), "expected 26 tensors, found 25");
+            Altered(data => data.AdamM[0].Name = "dense/bias", "expected tensor 'conv2d/kernel'");
+            Altered(data => data.AdamV[0].Values = Google.Protobuf.ByteString.CopyFrom(new byte[8]), "of 27 numbers, found 'conv2d/kernel' of 2");
+            Altered(data => data.Weights[1].Values = Google.Protobuf.ByteString.CopyFrom(BitConverter.GetBytes(float.NaN)), "is NaN");
+            Altered(data => data.History.Clear(), "expected 1 to 1,000,000 epochs, found 0");
+            Altered(data => data.History[0].Accuracy = 1.5, "accuracies 1.5");
+            Altered(data => data.Best.Epoch = 7, "found epoch 7");
+            Altered(data => data.Step = -1, "step -1");
+            Altered(data => data.LearningRate = float.NaN, "learning rate NaN");
+            Altered(data => data.Callbacks[0].Models["best_model"].Epoch = -3, "found epoch -3");
+        });
+
+        static void Altered(Action<CheckpointData> change, string what)
+        {
+            var (path, _) = WriteCheckpoint();
+            var data = CheckpointFile.Read(path, long.MaxValue)!;
+            change(data);
+            CheckpointFile.Write(path, data);
+            Refused(path, File.ReadAllBytes(path), what, what);
+        }
+    }
+
+    [Test]
+    public void Read_LargerThanTheNetworkAllows_IsRefusedBeforeReading()
+    {
+        var (path, bytes) = WriteCheckpoint();
+
+        Assert.That(() => CheckpointFile.Read(path, bytes.Length - 53), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("too large"));
+    }
+
+    [Test]
+    public void Save_EveryEpoch_LeavesOneFileOnly()
+    {
+        var (path, _) = WriteCheckpoint();
+
+        Assert.That(Directory.GetFileSystemEntries(Path.GetDirectoryName(path)!), Is.EqualTo(new[] { path }));
+    }
+
+    private static TrainerOptions Options(string folder, bool resume) => new()
+    {
+        Epoch = resume ? 3 : 2,
+        WorkspacePath = folder,
+        Resume = resume,
+        Callbacks = [new EarlyStopping(restoreBestWeights: true)],
+    };
+
+    private static (string Path, byte[] Bytes) WriteCheckpoint()
+    {
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, TrainingCheckpoint.FileName);
+        FakeTrainer.Create(Options(folder, resume: false)).Fit(Train, Train);
+        return (path, File.ReadAllBytes(path));
+    }
+
+    private static void Refused(string path, byte[] content, string what, string message = "")
+    {
+        File.WriteAllBytes(path, content);
+        Assert.That(
+            () => FakeTrainer.Create(Options(Path.GetDirectoryName(path)!, resume: true)).Fit(Train, Train),
+            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(path).And.Message.Contains(Remedy).And.Message.Contains(message),
+            what);
+    }
+}

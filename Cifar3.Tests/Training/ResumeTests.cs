@@ -1,0 +1,180 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>A training killed at any moment and resumed ends in the same bits as one never killed.</summary>
+public sealed class ResumeTests
+{
+    private static readonly ImageSet Train = ColourImages.Create(100), Validation = ColourImages.Create(50, seed: 1);
+
+    [TestCase(5)]   // first batch of epoch 2
+    [TestCase(7)]   // middle of epoch 2
+    [TestCase(16)]  // last batch of epoch 4
+    public void Fit_CancelledAndResumed_EndsInTheSameBits(int batches)
+    {
+        string folder = TestFiles.NewFolder();
+        var whole = FakeTrainer.Create(Options(null)).Fit(Train, Validation);
+        Interrupt(folder, batches);
+
+        var resumed = FakeTrainer.Create(Options(folder) with { Resume = true }).Fit(Train, Validation);
+
+        Assert.That(resumed.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
+        Assert.That(resumed.BestModel.WeightHash(), Is.EqualTo(whole.BestModel.WeightHash()));
+        Assert.That(WithoutTime(resumed.History), Is.EqualTo(WithoutTime(whole.History)));
+        Assert.That(WithoutTime(new History(resumed.BestModel.Metadata.History)), Is.EqualTo(WithoutTime(new History(whole.BestModel.Metadata.History))));
+        Assert.That((resumed.StopReason, resumed.BestModel.Metadata.Epoch), Is.EqualTo((whole.StopReason, whole.BestModel.Metadata.Epoch)));
+    }
+
+    [Test]
+    public void Fit_InterruptedInEveryEpoch_EndsInTheSameBits()
+    {
+        string folder = TestFiles.NewFolder();
+        string whole = FakeTrainer.Create(Options(null)).Fit(Train, Validation).Model.WeightHash();
+
+        int runs = 0;
+        TrainingResult? result = null;
+        while (result is null && runs++ < 20)
+        {
+            using var source = new CancellationTokenSource();
+            var stop = new Recorder { OnBatch = batch => source.CancelAfterBatch(batch, 6) };
+            var options = Options(folder) with { Resume = true };
+            try
+            {
+                result = FakeTrainer.Create(options with { Callbacks = [.. options.Callbacks, stop] }).Fit(Train, Validation, source.Token);
+            }
+            catch (OperationCanceledException)
+            {
+            }
+        }
+
+        Assert.That(runs, Is.GreaterThan(3));
+        Assert.That(result!.Model.WeightHash(), Is.EqualTo(whole));
+    }
+
+    [Test]
+    public void Fit_ResumedWithEarlyStopping_StopsWhereItWouldHaveAndRestoresTheBest()
+    {
+        string folder = TestFiles.NewFolder();
+        var options = new TrainerOptions { Epoch = 30, LearningRate = 0.3f };
+        var whole = FakeTrainer.Create(options with { Callbacks = [Stopping()] }).Fit(Train, Validation);
+        Assume.That(whole.StoppedEarly, "the settings no longer make early stopping stop");
+        int epochs = whole.History.Epochs.Length;
+        Interrupt(folder, 4 * (epochs - 1) + 2, options with { Callbacks = [Stopping()] }); // within the epoch that stops
+
+        var resumed = FakeTrainer.Create(options with { Callbacks = [Stopping()], WorkspacePath = folder, Resume = true }).Fit(Train, Validation);
+
+        Assert.That(resumed.StopReason, Is.EqualTo(whole.StopReason));
+        Assert.That(resumed.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
+        Assert.That(resumed.Model.Metadata.Epoch, Is.EqualTo(whole.Model.Metadata.Epoch).And.LessThan(epochs));
+
+        static EarlyStopping Stopping() => new(patience: 2, restoreBestWeights: true);
+    }
+
+    [Test]
+    public void Fit_ResumedAfterTheEnd_GivesTheSameResultAtOnce()
+    {
+        string folder = TestFiles.NewFolder();
+        var whole = FakeTrainer.Create(Options(folder)).Fit(Train, Validation);
+        var seen = new Recorder();
+
+        var again = FakeTrainer.Create(Options(folder) with { Resume = true, Callbacks = [.. Options(folder).Callbacks, seen] }).Fit(Train, Validation);
+
+        Assert.That(seen.Batches, Is.Empty);
+        Assert.That(again.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
+        Assert.That(again.BestModel.WeightHash(), Is.EqualTo(whole.BestModel.WeightHash()));
+    }
+
+    [Test]
+    public void Fit_ResumedWithMoreEpochs_EqualsALongTraining()
+    {
+        string folder = TestFiles.NewFolder();
+        string whole = FakeTrainer.Create(Options(null) with { Epoch = 6 }).Fit(Train, Validation).Model.WeightHash();
+        FakeTrainer.Create(Options(folder) with { Epoch = 3 }).Fit(Train, Validation);
+
+        var longer = FakeTrainer.Create(Options(folder) with { Epoch = 6, Resume = true }).Fit(Train, Validation);
+
+        Assert.That(longer.Model.WeightHash(), Is.EqualTo(whole));
+        Assert.That(longer.History.Epochs.Select(e => e.Epoch), Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
+    }
+
+    [Test]
+    public void Fit_ResumeWithoutCheckpoint_StartsAtTheBeginning()
+    {
+        var result = FakeTrainer.Create(Options(TestFiles.NewFolder()) with { Resume = true }).Fit(Train, Validation);
+
+        Assert.That(result.History.Epochs, Has.Length.EqualTo(5));
+    }
+
+    [Test]
+    public void Fit_ResumeWithoutValidation_Works()
+    {
+        string folder = TestFiles.NewFolder();
+        var options = new TrainerOptions { Epoch = 3, WorkspacePath = folder };
+        string whole = FakeTrainer.Create(options).Fit(Train).Model.WeightHash();
+        FakeTrainer.Create(options with { Epoch = 1 }).Fit(Train);
+
+        Assert.That(FakeTrainer.Create(options with { Resume = true }).Fit(Train).Model.WeightHash(), Is.EqualTo(whole));
+    }
+
+    [Test]
+    public void Fit_ResumeWithOtherDataOrSettings_NamesTheDifference()
+    {
+        string folder = TestFiles.NewFolder();
+        Interrupt(folder, 6);
+        var options = Options(folder) with { Resume = true };
+
+        Assert.Multiple(() =>
+        {
+            Refused(options with { Seed = 9 }, Train, Validation, "Seed: expected 4, found 9");
+            Refused(options with { BatchSize = 16 }, Train, Validation, "BatchSize: expected 32, found 16");
+            Refused(options with { LearningRate = 0.01f }, Train, Validation, "LearningRate: expected 0.05, found 0.01");
+            Refused(options with { Filters = [2, 2, 2] }, Train, Validation, "Filters: expected 1/1/1, found 2/2/2");
+            Refused(options with { DropoutRates = [.5, .5, .25] }, Train, Validation, "DropoutRates: expected 0.5/0.5/0.5, found 0.5/0.5/0.25");
+            Refused(options with { Recipe = Recipe.Seed with { Name = "mine" } }, Train, Validation, "Recipe: expected seed, found mine");
+            Refused(options with { InitialModel = CnnModel.Create(Train.ClassNames, seed: 77, FakeEngine.Filters) }, Train, Validation, "initial weights: expected");
+            Refused(options, ColourImages.Create(100, seed: 8), Validation, "training images: expected 100 with SHA-256");
+            Refused(options, Train, Train, "validation images: expected 50 with SHA-256");
+            Refused(options, Train, null, "found none");
+            Refused(options with { Callbacks = [] }, Train, Validation, "callbacks: expected EarlyStopping(monitor: val_accuracy, patience: 50");
+            Refused(options with { Callbacks = [.. options.Callbacks, new EarlyStopping("loss")] }, Train, Validation, "callbacks: found EarlyStopping(monitor: loss");
+        });
+
+        static void Refused(TrainerOptions options, ImageSet train, ImageSet? validation, string difference) =>
+            Assert.That(
+                () => FakeTrainer.Create(options).Fit(train, validation),
+                Throws.TypeOf<Cifar3ModelException>().With.Message.StartsWith("Cannot resume from").And.Message.Contains(difference).And.Message.Contains("set Resume to false"));
+    }
+
+    [Test]
+    public void Fit_WorkspaceBelowAFile_FailsBeforeTheFirstEpoch()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "file");
+        File.WriteAllText(file, "");
+        var seen = new Recorder();
+
+        Assert.That(
+            () => FakeTrainer.Create(Options(Path.Combine(file, "run")) with { Callbacks = [seen] }).Fit(Train, Validation),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write").And.Message.Contains("choose a folder that you may write to"));
+        Assert.That(seen.Moments, Is.Empty);
+    }
+
+    private static TrainerOptions Options(string? folder) => new()
+    {
+        Epoch = 5,
+        Seed = 4,
+        LearningRate = 0.05f,
+        WorkspacePath = folder,
+        Callbacks = [new EarlyStopping(patience: 50, restoreBestWeights: true)],
+    };
+
+    private static void Interrupt(string folder, int batches, TrainerOptions? options = null)
+    {
+        options ??= Options(folder);
+        using var source = new CancellationTokenSource();
+        var stop = new Recorder { OnBatch = batch => source.CancelAfterBatch(batch, batches) };
+        var trainer = FakeTrainer.Create(options with { WorkspacePath = folder, Callbacks = [.. options.Callbacks, stop] });
+        Assert.That(() => trainer.Fit(Train, Validation, source.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    private static IEnumerable<EpochLog> WithoutTime(History history) => history.Epochs.Select(e => e with { Seconds = 0 });
+}

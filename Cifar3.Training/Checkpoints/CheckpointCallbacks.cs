@@ -1,0 +1,74 @@
+namespace Cifar3.Training;
+
+/// <summary>The callbacks' state in a checkpoint. A callback is recognised by its settings in words (its ToString).</summary>
+internal static class CheckpointCallbacks
+{
+    public static IEnumerable<CallbackData> Write(IEnumerable<Callback> callbacks)
+    {
+        foreach (var callback in callbacks)
+        {
+            var state = StateOf(callback);
+            if (state.IsEmpty)
+            {
+                continue;
+            }
+
+            var data = new CallbackData { Description = callback.ToString() };
+            foreach (var (name, number) in state.Numbers)
+            {
+                data.Numbers[name] = number;
+            }
+
+            foreach (var (name, model) in state.Models)
+            {
+                data.Models[name] = CheckpointTensors.Write(model);
+            }
+
+            yield return data;
+        }
+    }
+
+    /// <summary>Gives every stored state to the callback it came from.</summary>
+    /// <exception cref="CallbackMismatchException">A callback is missing, or one is new whose state should have been there.</exception>
+    /// <exception cref="InvalidDataException">A stored model is damaged.</exception>
+    public static void Restore(IEnumerable<CallbackData> stored, TrainingContext context, Func<ModelData, (int Epoch, IReadOnlyList<WeightTensor> Weights)> read)
+    {
+        var waiting = context.Options.Callbacks.ToList();
+        foreach (var data in stored)
+        {
+            var callback = waiting.Find(c => c.ToString() == data.Description)
+                ?? throw new CallbackMismatchException($"callbacks: expected {data.Description}, found {Names(context.Options.Callbacks)}");
+            waiting.Remove(callback);
+            var state = new CallbackState();
+            foreach (var (name, number) in data.Numbers)
+            {
+                state.Set(name, number);
+            }
+
+            foreach (var (name, model) in data.Models)
+            {
+                var (epoch, weights) = read(model);
+                state.Set(name, context.ModelAfter(epoch, weights));
+            }
+
+            callback.RestoreState(state);
+        }
+
+        if (waiting.Find(callback => !StateOf(callback).IsEmpty) is { } added)
+        {
+            throw new CallbackMismatchException($"callbacks: found {added}, which was not part of it");
+        }
+    }
+
+    private static CallbackState StateOf(Callback callback)
+    {
+        var state = new CallbackState();
+        callback.SaveState(state);
+        return state;
+    }
+
+    private static string Names(IReadOnlyList<Callback> callbacks) => callbacks.Count == 0 ? "none" : string.Join(", ", callbacks);
+}
+
+/// <summary>The interrupted training had other callbacks; the message says which.</summary>
+internal sealed class CallbackMismatchException(string message) : Exception(message);

@@ -1,0 +1,135 @@
+using System.Collections.Immutable;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// Everything that a training needs to go on after an epoch: weights, Adam's moments, step, history, best model, callbacks' state. Random numbers
+/// need no state: they are functions of seed, epoch and step.
+/// </summary>
+internal sealed class TrainingCheckpoint
+{
+    public const string FileName = "training.checkpoint";
+
+    /// <summary>Room for the history and for callbacks' models beside the weights, two moments and the best model.</summary>
+    private const int SpareBytes = 64 << 20, SpareModels = 28;
+
+    private readonly string path;
+    private readonly CheckpointData data;
+
+    private TrainingCheckpoint(string path, CheckpointData data)
+    {
+        this.path = path;
+        this.data = data;
+    }
+
+    public float LearningRate => data.LearningRate;
+
+    public string? StopReason => data.HasStopReason ? data.StopReason : null;
+
+    public ImmutableArray<EpochLog> History { get; private init; }
+
+    public EngineState State { get; private init; } = null!;
+
+    /// <summary>Epoch and weights of the best model so far; null without validation.</summary>
+    public (int Epoch, IReadOnlyList<WeightTensor> Weights)? Best { get; private init; }
+
+    /// <summary>Writes the state after an epoch.</summary>
+    /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
+    public static void Save(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingContext context, EngineState state, CnnModel? best)
+    {
+        var data = new CheckpointData
+        {
+            LibraryVersion = ModelMetadata.CurrentVersion,
+            LearningRate = context.LearningRate,
+            Step = state.Step,
+            Best = best is null ? null : CheckpointTensors.Write(best),
+        };
+        if (context.StopReason is not null)
+        {
+            data.StopReason = context.StopReason;
+        }
+
+        data.Settings.AddRange(identity.Select(setting => new SettingData { Name = setting.Name, Value = setting.Value }));
+        data.History.AddRange(context.History.Epochs.Select(CheckpointHistory.Write));
+        data.Weights.AddRange(state.Weights.Select(CheckpointTensors.Write));
+        data.AdamM.AddRange(state.AdamM.Select(CheckpointTensors.Write));
+        data.AdamV.AddRange(state.AdamV.Select(CheckpointTensors.Write));
+        data.Callbacks.AddRange(CheckpointCallbacks.Write(context.Options.Callbacks));
+        CheckpointFile.Write(path, data);
+    }
+
+    /// <summary>Reads and checks a checkpoint; null where there is none yet.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="identity">What the checkpoint's training must have in common with this one.</param>
+    /// <param name="model">The network.</param>
+    /// <exception cref="Cifar3ModelException">The file is damaged or belongs to another training: the message names the difference.</exception>
+    public static TrainingCheckpoint? Load(string path, IReadOnlyList<(string Name, string Value)> identity, CnnModel model)
+    {
+        long modelBytes = 4L * model.Weights.Sum(w => w.Count);
+        if (CheckpointFile.Read(path, (SpareModels + 4) * modelBytes + SpareBytes) is not { } data)
+        {
+            return null;
+        }
+
+        CheckSameTraining(path, identity, data);
+        try
+        {
+            var history = CheckpointHistory.Read(data.History);
+            var trainable = EngineState.Initial(model).AdamM;
+            var state = new EngineState(
+                CheckpointTensors.Read(data.Weights, model.Weights),
+                CheckpointTensors.Read(data.AdamM, trainable),
+                CheckpointTensors.Read(data.AdamV, trainable),
+                data.Step);
+            if (data.Step < 0 || !(data.LearningRate > 0 && float.IsFinite(data.LearningRate)))
+            {
+                throw new InvalidDataException($"step {data.Step} or learning rate {data.LearningRate} is out of range");
+            }
+
+            return new TrainingCheckpoint(path, data)
+            {
+                History = history,
+                State = state,
+                Best = data.Best is null ? null : CheckpointTensors.Read(data.Best, model, history.Length),
+            };
+        }
+        catch (InvalidDataException e)
+        {
+            throw CheckpointFile.Damaged(path, e.Message, e);
+        }
+    }
+
+    /// <summary>Gives the callbacks of the training that goes on their state back.</summary>
+    /// <exception cref="Cifar3ModelException">The interrupted training had other callbacks.</exception>
+    public void RestoreCallbacks(TrainingContext context)
+    {
+        try
+        {
+            CheckpointCallbacks.Restore(data.Callbacks, context, model => CheckpointTensors.Read(model, context.Model, History.Length));
+        }
+        catch (InvalidDataException e)
+        {
+            throw CheckpointFile.Damaged(path, e.Message, e);
+        }
+        catch (CallbackMismatchException e)
+        {
+            throw OtherTraining(path, e.Message);
+        }
+    }
+
+    private static void CheckSameTraining(string path, IReadOnlyList<(string Name, string Value)> identity, CheckpointData data)
+    {
+        var differences = identity
+            .Select(setting => (setting.Name, setting.Value, Stored: data.Settings.FirstOrDefault(s => s.Name == setting.Name)?.Value ?? "nothing"))
+            .Where(setting => setting.Value != setting.Stored)
+            .Select(setting => $"{setting.Name}: expected {setting.Stored}, found {setting.Value}")
+            .ToList();
+        if (differences.Count > 0)
+        {
+            throw OtherTraining(path, string.Join("; ", differences));
+        }
+    }
+
+    private static Cifar3ModelException OtherTraining(string path, string difference) =>
+        new($"Cannot resume from '{Path.GetFullPath(path)}': it belongs to another training ({difference}). Give the interrupted training's data and settings, use another WorkspacePath, or set Resume to false to train from the beginning.");
+}

@@ -1,0 +1,43 @@
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Security.Cryptography;
+using System.Text;
+
+namespace Cifar3.Training;
+
+/// <summary>Everything that decides the bits of a training beside its length: a checkpoint may only go on where all of it is the same.</summary>
+internal static class TrainingIdentity
+{
+    /// <summary>Names and values in words, in the order in which differences are reported.</summary>
+    public static IReadOnlyList<(string Name, string Value)> Describe(TrainerOptions options, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation) =>
+    [
+        ("class names", string.Join(", ", train.ClassNames)),
+        ("Filters", string.Join("/", initial.Architecture.Filters)),
+        ("DropoutRates", string.Join("/", initial.Architecture.DropoutRates.Select(r => r.ToString("R", CultureInfo.InvariantCulture)))),
+        ("Recipe", options.Recipe.Name),
+        ("Seed", options.Seed.ToString(CultureInfo.InvariantCulture)),
+        ("BatchSize", options.BatchSize.ToString(CultureInfo.InvariantCulture)),
+        ("LearningRate", options.LearningRate.ToString("R", CultureInfo.InvariantCulture)),
+        ("initial weights", initial.WeightHash()[..16]),
+        ("engine", engine.Name.Split(' ')[0]),
+        ("training images", Fingerprint(train)),
+        ("validation images", validation is null ? "none" : Fingerprint(validation)),
+    ];
+
+    /// <summary>Number of images and SHA-256 over their pixels and labels.</summary>
+    private static string Fingerprint(ImageSet images)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        hash.AppendData(images.Pixels);
+        if (BitConverter.IsLittleEndian)
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(images.Labels));
+        }
+        else
+        {
+            hash.AppendData(Encoding.UTF8.GetBytes(string.Join(',', images.Labels.ToArray())));
+        }
+
+        return $"{images.Count:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…";
+    }
+}
