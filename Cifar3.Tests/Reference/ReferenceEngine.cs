@@ -1,0 +1,122 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>
+/// <see cref="ReferenceNetwork"/> behind the engine contract, its state rounded to float32 after every step. Slow; it is here so
+/// that the contract itself is tested, and as the plainest example of an engine.
+/// </summary>
+internal sealed class ReferenceEngine : ITrainingEngine
+{
+    private const int EvaluationBatch = 64;
+    private readonly CnnModel model;
+    private readonly EngineOptions options;
+    private EngineState state;
+    private bool disposed;
+
+    public ReferenceEngine(CnnModel model, EngineOptions options)
+    {
+        this.model = model;
+        this.options = options;
+        state = EngineState.Initial(model);
+    }
+
+    public string Name => "Reference";
+
+    public string Device => "CPU, plain loops in double";
+
+    public bool IsDeterministic => true;
+
+    private int Classes => model.Architecture.Classes;
+
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    {
+        Check(images, labels);
+        ArgumentOutOfRangeException.ThrowIfZero(labels.Length, nameof(labels));
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(labels.Length, options.MaxBatchSize, nameof(labels));
+        ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
+        if (!(learningRate > 0 && float.IsFinite(learningRate)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be above 0.");
+        }
+
+        var network = new ReferenceNetwork(model, state);
+        var result = network.TrainStep(images, labels, learningRate, step, options.Seed);
+        state = network.Export(step);
+        return result;
+    }
+
+    public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
+    {
+        Check(images, labels);
+        var network = new ReferenceNetwork(model, state);
+        var total = default(BatchResult);
+        for (int first = 0; first < labels.Length; first += EvaluationBatch)
+        {
+            int count = Math.Min(EvaluationBatch, labels.Length - first);
+            double[] p = network.Predict(images.Slice(first * CnnArchitecture.ImageBytes, count * CnnArchitecture.ImageBytes));
+            var (loss, correct) = ReferenceSoftmaxCrossEntropy.Measure(p, labels.Slice(first, count), Classes);
+            total += new BatchResult(loss, correct, count);
+        }
+
+        return total;
+    }
+
+    public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        int count = images.Length / CnnArchitecture.ImageBytes;
+        if (images.Length % CnnArchitecture.ImageBytes != 0 || probabilities.Length != count * Classes)
+        {
+            throw new ArgumentException($"{count} images need room for {count} x {Classes} probabilities. Received: {images.Length} bytes, room for {probabilities.Length}.", nameof(probabilities));
+        }
+
+        var network = new ReferenceNetwork(model, state);
+        for (int first = 0; first < count; first += EvaluationBatch)
+        {
+            int size = Math.Min(EvaluationBatch, count - first);
+            double[] p = network.Predict(images.Slice(first * CnnArchitecture.ImageBytes, size * CnnArchitecture.ImageBytes));
+            for (int n = 0; n < p.Length; n++)
+                probabilities[first * Classes + n] = (float)p[n];
+        }
+    }
+
+    public EngineState ExportState()
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return state;
+    }
+
+    public void ImportState(EngineState state)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var checkedWeights = model.With(state.Weights).Weights;
+        var initial = EngineState.Initial(model);
+        if (state.Step < 0 || !SameNetwork(state.AdamM, initial.AdamM) || !SameNetwork(state.AdamV, initial.AdamV))
+        {
+            throw new Cifar3ModelException("The state's Adam moments belong to another network.");
+        }
+
+        this.state = state with { Weights = checkedWeights };
+    }
+
+    public void Dispose() => disposed = true;
+
+    private static bool SameNetwork(IReadOnlyList<WeightTensor> given, IReadOnlyList<WeightTensor> expected) =>
+        given.Count == expected.Count && given.Zip(expected).All(pair => pair.First.Name == pair.Second.Name && pair.First.Shape.SequenceEqual(pair.Second.Shape));
+
+    private void Check(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (images.Length != (long)labels.Length * CnnArchitecture.ImageBytes)
+        {
+            throw new ArgumentException($"{labels.Length} labels need {labels.Length} images of {CnnArchitecture.ImageBytes} bytes. Received: {images.Length} bytes.", nameof(images));
+        }
+
+        int bad = labels.IndexOfAnyExceptInRange(0, Classes - 1);
+        if (bad >= 0)
+        {
+            throw new ArgumentException($"Labels must be 0 to {Classes - 1}. Received: {labels[bad]} at {bad}.", nameof(labels));
+        }
+    }
+}
