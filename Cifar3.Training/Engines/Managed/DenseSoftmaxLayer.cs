@@ -1,0 +1,126 @@
+namespace Cifar3.Training;
+
+/// <summary>Flatten, dense and softmax, with the loss: x [features] → logits → probabilities [classes].</summary>
+/// <remarks>The images' pixels × channels are the features in NHWC order, so flattening is only a way to read them.</remarks>
+internal sealed unsafe class DenseSoftmaxLayer<V>
+    where V : struct, ISimd<V>
+{
+    private const string Kernel = "dense/kernel", Bias = "dense/bias";
+
+    private readonly ParameterTable parameters;
+    private readonly int features, classes, paddedClasses;
+    private readonly float* kernel, bias, forward, backward, zeros, logits, gradients;
+    private readonly GradientSums biasSums;
+
+    public DenseSoftmaxLayer(Arena arena, ParameterTable parameters, int images)
+    {
+        this.parameters = parameters;
+        var tensor = parameters[Kernel];
+        features = tensor.Groups * tensor.PaddedRows;
+        (classes, paddedClasses) = (tensor.Columns, tensor.PaddedColumns);
+        kernel = parameters.Value(Kernel);
+        bias = parameters.Value(Bias);
+        forward = arena.Floats("dense packed", tensor.Size);
+        backward = arena.Floats("dense packed, transposed", tensor.Size);
+        zeros = arena.Floats("dense zeros", Gemm.PanelWidth<V>());
+        logits = arena.Floats("dense logits", (long)images * paddedClasses);
+        gradients = arena.Floats("dense logits' gradients", (long)images * paddedClasses);
+        Probabilities = arena.Floats("probabilities", (long)images * classes);
+        Losses = arena.Doubles("losses", images);
+        biasSums = new GradientSums(arena, "dense bias sums", paddedClasses, parameters.Gradient(Bias));
+    }
+
+    /// <summary>Probabilities [images, classes].</summary>
+    public float* Probabilities { get; }
+
+    /// <summary>Cross-entropy of each image.</summary>
+    public double* Losses { get; }
+
+    /// <summary>Takes over changed weights.</summary>
+    public void Pack()
+    {
+        int panel = Gemm.PanelWidth<V>();
+        PackWeights.Forward(kernel, features, paddedClasses, panel, forward);
+        float* packed = backward;
+        for (int feature = 0; feature < features; feature += panel)
+        {
+            packed = PackWeights.Transpose(kernel + (long)feature * paddedClasses, Math.Min(panel, features - feature), paddedClasses, paddedClasses, packed);
+        }
+    }
+
+    /// <summary>Probabilities of a shard's images, and with labels the losses and the logits' gradients of the batch's mean loss.</summary>
+    /// <param name="x">Features.</param>
+    /// <param name="range">The images.</param>
+    /// <param name="labels">Labels of the batch; null for none.</param>
+    /// <param name="batch">Images of the batch.</param>
+    public void Forward(in Plane x, in ImageRange range, int* labels, int batch)
+    {
+        for (int column = 0; column < paddedClasses; column += Gemm.PanelWidth<V>())
+        {
+            int columns = Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column);
+            Gemm.Run<V>(range.End - range.First, columns, new GemmTask
+            {
+                A = x.At(range.First), ARow = x.ImageStride, AInner = 1,
+                B = forward + (long)column * features, BInner = columns,
+                C = logits + (long)range.First * paddedClasses + column, CRow = paddedClasses,
+                Init = bias + column, InitRow = 0,
+                Outer = 1, Mid = 1, Inner = features, Floor = float.NegativeInfinity,
+            });
+        }
+
+        for (int image = range.First; image < range.End; image++)
+        {
+            float* logit = logits + (long)image * paddedClasses;
+            double logSum = SoftmaxCrossEntropy.Softmax(logit, classes, Probabilities + (long)image * classes);
+            if (labels != null)
+            {
+                Losses[image] = logSum - logit[labels[image]];
+                SoftmaxCrossEntropy.Gradient(logit, logSum, classes, labels[image], batch, gradients + (long)image * paddedClasses);
+            }
+        }
+    }
+
+    /// <summary>dx of a shard's images, and the shard's gradients of kernel and bias.</summary>
+    public void Backward(in Plane x, in Plane dx, in ImageRange range)
+    {
+        int images = range.End - range.First;
+        float* dy = gradients + (long)range.First * paddedClasses;
+        for (int column = 0; column < features; column += Gemm.PanelWidth<V>())
+        {
+            int columns = Math.Min(Gemm.PanelWidth<V>(), features - column);
+            Gemm.Run<V>(images, columns, new GemmTask
+            {
+                A = dy, ARow = paddedClasses, AInner = 1,
+                B = backward + (long)column * paddedClasses, BInner = columns,
+                C = dx.At(range.First) + column, CRow = dx.ImageStride,
+                Init = zeros, InitRow = 0,
+                Outer = 1, Mid = 1, Inner = paddedClasses, Floor = float.NegativeInfinity,
+            });
+        }
+
+        float* dw = parameters.Gradient(Kernel, range.Shard);
+        for (int column = 0; column < paddedClasses; column += Gemm.PanelWidth<V>())
+        {
+            Gemm.Run<V>(features, Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column), new GemmTask
+            {
+                A = x.At(range.First), ARow = 1, AInner = x.ImageStride,
+                B = dy + column, BInner = paddedClasses,
+                C = dw + column, CRow = paddedClasses,
+                Init = zeros, InitRow = 0,
+                Outer = 1, Mid = 1, Inner = images, Floor = float.NegativeInfinity,
+            });
+        }
+
+        double* sums = biasSums.Of(range.Shard, start: true);
+        for (int image = 0; image < images; image++)
+        {
+            for (int c = 0; c < paddedClasses; c += V.Width)
+            {
+                V.AddTo(sums + c, V.Load(dy + (long)image * paddedClasses + c));
+            }
+        }
+    }
+
+    /// <summary>Adds the shards' bias gradients up.</summary>
+    public void FinishGradients(int images) => biasSums.Finish(Shards.Count(images));
+}

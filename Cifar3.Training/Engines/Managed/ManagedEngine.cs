@@ -1,0 +1,185 @@
+using System.Globalization;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// The CPU engine in pure C#: it runs wherever .NET does and needs nothing installed. It uses the processor's widest vectors
+/// (AVX-512, AVX2, or 128 bits: SSE and NEON) and its own threads.
+/// </summary>
+/// <remarks>
+/// Deterministic: the same seed gives the same bits with any number of threads, on the same instruction set.
+/// Not thread-safe: one call at a time. Dispose it to free its native memory (about 100 MB with a batch of 128) and its threads.
+/// </remarks>
+/// <example><code>
+/// using var engine = new ManagedEngine(model, new EngineOptions { Seed = 1 });
+/// var result = engine.TrainStep(images, labels, learningRate: 1e-3f, step: 1);
+/// </code></example>
+public sealed unsafe partial class ManagedEngine : ITrainingEngine
+{
+    private const int MaxBatch = 1024, MaxThreads = 1024;
+
+    private readonly Arena arena = new();
+    private readonly WorkerPool pool;
+    private readonly ParameterTable parameters;
+    private readonly Network network;
+    private readonly int classes, maxBatch, capacity;
+    private long step;
+    private bool disposed;
+
+    /// <summary>Creates the engine with a model's weights, at step 0.</summary>
+    /// <param name="model">The network and its initial weights.</param>
+    /// <param name="options">Seed, threads, batch size; null for the defaults.</param>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    public ManagedEngine(CnnModel model, EngineOptions? options = null)
+        : this(model, options ?? new EngineOptions(), SimdLevels.Best)
+    {
+    }
+
+    internal ManagedEngine(CnnModel model, EngineOptions options, SimdLevel simd)
+    {
+        if (options.MaxBatchSize is < 1 or > MaxBatch)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), $"MaxBatchSize must be 1 to {MaxBatch:N0}. Received: MaxBatchSize={options.MaxBatchSize}.");
+        }
+
+        if (options.Threads is < 0 or > MaxThreads)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), $"Threads must be 1 to {MaxThreads:N0}, or 0 for one a processor. Received: Threads={options.Threads}.");
+        }
+
+        pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        (classes, maxBatch, capacity) = (model.Architecture.Classes, options.MaxBatchSize, Math.Max(options.MaxBatchSize, Shards.Max));
+        parameters = new ParameterTable(arena, model);
+        network = Network.Create(simd, arena, parameters, model, options.Seed, capacity, pool);
+        ImportState(EngineState.Initial(model));
+    }
+
+    /// <summary>Frees what a forgotten Dispose left.</summary>
+    ~ManagedEngine() => pool?.Dispose();
+
+    /// <inheritdoc/>
+    public string Name => $"Managed {ModelMetadata.CurrentVersion}";
+
+    /// <inheritdoc/>
+    public string Device => string.Create(CultureInfo.InvariantCulture, $"CPU, {network.SimdName}, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}");
+
+    /// <summary>True: the same seed gives the same bits on the same instruction set, whatever the number of threads.</summary>
+    public bool IsDeterministic => true;
+
+    /// <inheritdoc/>
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (labels.Length < 1 || labels.Length > maxBatch)
+        {
+            throw new ArgumentException($"A batch must have 1 to {maxBatch:N0} images (EngineOptions.MaxBatchSize). Received: {labels.Length:N0}.", nameof(labels));
+        }
+
+        CheckSizes(images, labels);
+        if (!(learningRate > 0 && float.IsFinite(learningRate)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, $"The learning rate must be above 0 and finite. Received: {learningRate}.");
+        }
+
+        if (step < 1)
+        {
+            throw new ArgumentOutOfRangeException(nameof(step), step, $"Steps are counted from 1. Received: step={step}.");
+        }
+
+        fixed (byte* pixels = images)
+        fixed (int* targets = labels)
+        {
+            network.Train(pixels, targets, labels.Length, learningRate, step);
+        }
+
+        this.step = step;
+        return Measure(labels, default);
+    }
+
+    /// <inheritdoc/>
+    public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        CheckSizes(images, labels);
+        BatchResult total = default;
+        for (int first = 0; first < labels.Length; first += capacity)
+        {
+            var part = labels.Slice(first, Math.Min(capacity, labels.Length - first));
+            fixed (byte* pixels = images.Slice(first * CnnArchitecture.ImageBytes, part.Length * CnnArchitecture.ImageBytes))
+            fixed (int* targets = part)
+            {
+                network.Infer(pixels, targets, part.Length);
+            }
+
+            total = Measure(part, total);
+        }
+
+        return total;
+    }
+
+    /// <inheritdoc/>
+    public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        int count = images.Length / CnnArchitecture.ImageBytes;
+        if (images.Length % CnnArchitecture.ImageBytes != 0)
+        {
+            throw new ArgumentException($"Images must be whole: {CnnArchitecture.ImageBytes:N0} bytes each (32x32x3). Received: {images.Length:N0} bytes.", nameof(images));
+        }
+
+        if (probabilities.Length != (long)count * classes)
+        {
+            throw new ArgumentException($"{count:N0} images of {classes} classes need {(long)count * classes:N0} probabilities. Received: {probabilities.Length:N0}.", nameof(probabilities));
+        }
+
+        for (int first = 0; first < count; first += capacity)
+        {
+            int part = Math.Min(capacity, count - first);
+            fixed (byte* pixels = images.Slice(first * CnnArchitecture.ImageBytes, part * CnnArchitecture.ImageBytes))
+            {
+                network.Infer(pixels, null, part);
+            }
+
+            new ReadOnlySpan<float>(network.Probabilities, part * classes).CopyTo(probabilities[(first * classes)..]);
+        }
+
+        GC.KeepAlive(this); // the memory behind the pointers goes with the engine
+    }
+
+    /// <summary>Ends the threads and frees the memory. Further calls throw <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose()
+    {
+        disposed = true;
+        pool.Dispose();
+        arena.Dispose();
+        GC.SuppressFinalize(this);
+    }
+
+    /// <summary>Adds the last batch image by image: the same bits however the images were cut into batches.</summary>
+    private BatchResult Measure(ReadOnlySpan<int> labels, BatchResult before)
+    {
+        var (lossSum, correct, count) = before;
+        for (int image = 0; image < labels.Length; image++)
+        {
+            lossSum += network.Losses[image];
+            correct += SoftmaxCrossEntropy.ArgMax(network.Probabilities + (long)image * classes, classes) == labels[image] ? 1 : 0;
+        }
+
+        GC.KeepAlive(this);
+        return new BatchResult(lossSum, correct, count + labels.Length);
+    }
+
+    private void CheckSizes(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
+    {
+        if (images.Length != (long)labels.Length * CnnArchitecture.ImageBytes)
+        {
+            throw new ArgumentException($"{labels.Length:N0} labels need {(long)labels.Length * CnnArchitecture.ImageBytes:N0} bytes of images (32x32x3 each). Received: {images.Length:N0}.", nameof(images));
+        }
+
+        int bad = labels.IndexOfAnyExceptInRange(0, classes - 1);
+        if (bad >= 0)
+        {
+            throw new ArgumentException($"Labels must be 0 to {classes - 1}. Received: label {labels[bad]} of image {bad:N0}.", nameof(labels));
+        }
+    }
+}

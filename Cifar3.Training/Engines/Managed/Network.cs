@@ -1,0 +1,31 @@
+namespace Cifar3.Training;
+
+/// <summary>The network on one batch, whatever the vector width it was compiled for.</summary>
+internal abstract unsafe class Network
+{
+    /// <summary>What the vectors are called.</summary>
+    public abstract string SimdName { get; }
+
+    /// <summary>Probabilities [images, classes] of the last batch.</summary>
+    public abstract float* Probabilities { get; }
+
+    /// <summary>Cross-entropies of the last batch with labels.</summary>
+    public abstract double* Losses { get; }
+
+    /// <summary>Says that the parameters changed from outside.</summary>
+    public abstract void ParametersChanged();
+
+    /// <summary>One training step.</summary>
+    public abstract void Train(byte* images, int* labels, int count, float learningRate, long step);
+
+    /// <summary>Forward pass in inference mode; with labels also the losses.</summary>
+    public abstract void Infer(byte* images, int* labels, int count);
+
+    /// <summary>Creates the network for a vector width.</summary>
+    public static Network Create(SimdLevel level, Arena arena, ParameterTable parameters, CnnModel model, int seed, int images, WorkerPool pool) => level switch
+    {
+        SimdLevel.V512 => new SimdNetwork<V512>(arena, parameters, model, seed, images, pool),
+        SimdLevel.V256 => new SimdNetwork<V256>(arena, parameters, model, seed, images, pool),
+        _ => new SimdNetwork<V128>(arena, parameters, model, seed, images, pool),
+    };
+}

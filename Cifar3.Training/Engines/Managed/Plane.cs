@@ -1,0 +1,50 @@
+namespace Cifar3.Training;
+
+/// <summary>
+/// Activations of several images, [images, height, width, channels] NHWC, with a border of zero pixels around each image that is
+/// allocated, never written, and read by the convolutions: they need no bounds checks.
+/// </summary>
+internal readonly unsafe struct Plane
+{
+    private const int PageFloats = 1024;
+
+    private readonly float* first; // pixel (0, 0) of image 0, behind the border
+
+    /// <summary>Reserves a plane; everything is zero.</summary>
+    /// <param name="arena">Owner of the memory.</param>
+    /// <param name="name">Name in the arena's table.</param>
+    /// <param name="images">Number of images.</param>
+    /// <param name="height">Rows without border.</param>
+    /// <param name="width">Columns without border.</param>
+    /// <param name="channels">Floats a pixel, padding included.</param>
+    /// <param name="border">Zero pixels on each side.</param>
+    public Plane(Arena arena, string name, int images, int height, int width, int channels, int border)
+    {
+        (Height, Width, Channels) = (height, width, channels);
+        RowStride = (width + 2 * border) * channels;
+        long stride = Padding.Up((height + 2 * border) * (int)RowStride);
+        if (stride % PageFloats == 0)
+        {
+            stride += Padding.Channels; // strides of whole pages map all images to the same cache sets
+        }
+
+        ImageStride = checked((nint)stride);
+        first = arena.Floats(name, images * stride) + border * (RowStride + channels);
+    }
+
+    public int Height { get; }
+
+    public int Width { get; }
+
+    /// <summary>Floats from a pixel to the next.</summary>
+    public int Channels { get; }
+
+    /// <summary>Floats from a row to the next.</summary>
+    public nint RowStride { get; }
+
+    /// <summary>Floats from an image to the next.</summary>
+    public nint ImageStride { get; }
+
+    /// <summary>Address of a pixel; rows and columns down to −border are valid.</summary>
+    public float* At(int image, int row = 0, int column = 0) => first + image * ImageStride + row * RowStride + column * Channels;
+}

@@ -1,0 +1,16 @@
+namespace Cifar3.Training;
+
+/// <summary>
+/// How a batch is cut: into at most 16 runs of consecutive images, a function of the batch's size alone. Each shard sums its own
+/// gradients, and the shards' sums are added in shard order, so no result depends on how many threads there were.
+/// </summary>
+internal static class Shards
+{
+    /// <summary>Most shards: enough to balance 8 threads; each costs one copy of the gradients.</summary>
+    public const int Max = 16;
+
+    public static int Count(int images) => Math.Min(images, Max);
+
+    /// <summary>First image of a shard; that of shard Count is the number of images.</summary>
+    public static int First(int shard, int images) => (int)((long)images * shard / Count(images));
+}

@@ -1,0 +1,17 @@
+namespace Cifar3.Training;
+
+/// <summary>The list of training engines. A new engine is one folder beside this file and one line in <see cref="Create"/>.</summary>
+public static class TrainingEngines
+{
+    /// <summary>Creates an engine that starts from a model's weights, at step 0.</summary>
+    /// <param name="kind">Which engine; <see cref="TrainingEngine.Auto"/> takes the best of this machine.</param>
+    /// <param name="model">The network and its initial weights.</param>
+    /// <param name="options">Seed, threads and batch size.</param>
+    /// <returns>The engine; the caller disposes it.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The kind is unknown, or an option is outside its range.</exception>
+    public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options) => kind switch
+    {
+        TrainingEngine.Auto or TrainingEngine.Managed => new ManagedEngine(model, options),
+        _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"There is no training engine {kind}. Expected one of: {string.Join(", ", Enum.GetNames<TrainingEngine>())}."),
+    };
+}
