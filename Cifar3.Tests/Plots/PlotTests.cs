@@ -1,0 +1,141 @@
+using Cifar3.Training;
+using SkiaSharp;
+
+namespace Cifar3.Tests;
+
+public sealed class PlotTests
+{
+    private static readonly ImageSet Images = ColourImages.Create(10);
+
+    [Test]
+    public void Typeface_Embedded_HasTheCharactersOfTheCaptions()
+    {
+        Assert.That("aZ09 %→✓✗é".Select(c => PlotFont.Typeface.GetGlyph(c)), Is.All.GreaterThan(0));
+    }
+
+    [Test]
+    public void ExampleGrid_TenImages_ShowsThemAndTheirCaptions()
+    {
+        using var picture = Read(file => ExampleGrid.Save(file, Images, "10 examples"));
+
+        var first = Images.Image(0);
+        Assert.That(picture.GetPixel(24, 72), Is.EqualTo(new SKColor(first[0], first[1], first[2])));
+        Assert.That(Ink(picture, 0, 0, picture.Width, 70), Is.GreaterThan(100), "title");
+        for (int i = 0; i < 10; i++)
+        {
+            Assert.That(Ink(picture, 24 + i % 5 * 216, 72 + 192 + 4 + i / 5 * 252, 192, 30), Is.GreaterThan(50), $"caption {i}");
+        }
+    }
+
+    [Test]
+    public void ExampleGrid_Predictions_AreGreenWhereRightAndRedWhereWrong()
+    {
+        int[] wrong = [2, 7];
+        var predictions = Enumerable.Range(0, 10).Select(i => (wrong.Contains(i) ? (Images.Labels[i] + 1) % 3 : Images.Labels[i], 0.9f)).ToList();
+
+        using var picture = Read(file => ExampleGrid.Draw(file, Images, predictions, "predictions"));
+
+        for (int i = 0; i < 10; i++)
+        {
+            var frame = picture.GetPixel(24 + i % 5 * 216 + 96, 72 + i / 5 * 252 - 2);
+            Assert.That(frame, Is.EqualTo(wrong.Contains(i) ? Picture.Wrong : Picture.Right), $"image {i}");
+        }
+    }
+
+    [Test]
+    public void Choose_Seed_GivesDifferentImagesAgain()
+    {
+        var many = ColourImages.Create(300);
+
+        var chosen = ExampleGrid.Choose(many, 10, seed: 3);
+
+        Assert.That(chosen.Count, Is.EqualTo(10));
+        Assert.That(chosen.Pixels.ToArray(), Is.EqualTo(ExampleGrid.Choose(many, 10, seed: 3).Pixels.ToArray()));
+        Assert.That(chosen.Pixels.ToArray(), Is.Not.EqualTo(ExampleGrid.Choose(many, 10, seed: 4).Pixels.ToArray()));
+        Assert.That(ExampleGrid.Choose(many.Take(3), 10).Count, Is.EqualTo(3));
+    }
+
+    [Test]
+    public void TrainingCurves_WithAndWithoutValidation_DrawTheirLines()
+    {
+        var history = new History([.. Enumerable.Range(1, 10).Select(e => new EpochLog(e, 1.0 / e, 1 - 0.5 / e, 1.2 / e, 1 - 0.7 / e, 1e-3, 1))]);
+        var alone = new History([.. history.Epochs.Select(e => e with { ValLoss = null, ValAccuracy = null })]);
+
+        using var both = Read(file => TrainingCurves.Save(file, history, "seed recipe"));
+        using var one = Read(file => TrainingCurves.Save(file, alone));
+
+        Assert.That((both.Width, both.Height), Is.EqualTo((1200, 480)));
+        Assert.That(Near(both, new SKColor(0xd1, 0x57, 0x0b)), Is.GreaterThan(500), "validation lines");
+        Assert.That(Near(one, new SKColor(0xd1, 0x57, 0x0b)), Is.Zero);
+        Assert.That(Near(one, new SKColor(0x09, 0x69, 0xda)), Is.GreaterThan(500), "training lines");
+        Assert.That(Ink(both, 0, 0, 1200, 40), Is.GreaterThan(300), "titles, in the embedded font");
+    }
+
+    [Test]
+    public void TrainingCurves_OneEpoch_IsDrawn()
+    {
+        using var picture = Read(file => TrainingCurves.Save(file, new History([new EpochLog(1, 1, .5, 1, .5, 1e-3, 1)])));
+
+        Assert.That(Near(picture, new SKColor(0xd1, 0x57, 0x0b)), Is.GreaterThan(20));
+    }
+
+    [TestCase(2)]
+    [TestCase(3)]
+    [TestCase(10)]
+    [TestCase(100)]
+    public void ConfusionMatrix_AnyNumberOfClasses_IsDarkOnTheDiagonal(int classes)
+    {
+        var counts = new int[classes, classes];
+        for (int i = 0; i < classes; i++)
+        {
+            counts[i, i] = 1000;
+            counts[i, (i + 1) % classes] += 10;
+        }
+
+        using var picture = Read(file => ConfusionMatrixPlot.Save(file, counts, [.. Enumerable.Range(0, classes).Select(i => $"class {i}")], "confusion"));
+
+        int dark = Near(picture, new SKColor(0x0c, 0x43, 0x87));
+        int cell = classes switch { <= 4 => 150, <= 10 => 90, _ => 18 };
+        Assert.That(dark, Is.InRange(0.6 * classes * cell * cell, classes * cell * cell));
+    }
+
+    [Test]
+    public void Save_BadArguments_SayWhatIsExpected()
+    {
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => ExampleGrid.Save("x.png", Images.Take(0), ""), Throws.ArgumentException.With.Message.Contains("Received: 0"));
+            Assert.That(() => TrainingCurves.Save("x.png", new History([])), Throws.ArgumentException.With.Message.Contains("no epoch"));
+            Assert.That(() => ConfusionMatrixPlot.Save("x.png", new int[2, 3], ["a", "b"], ""), Throws.ArgumentException.With.Message.Contains("counts 2 x 3"));
+        });
+    }
+
+    [Test]
+    public void Save_FolderIsAFile_SaysCannotWrite()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "file");
+        File.WriteAllText(file, "");
+
+        Assert.That(() => ExampleGrid.Save(Path.Combine(file, "x.png"), Images, ""), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write"));
+    }
+
+    /// <summary>Draws into a file and reads it; CIFAR3_KEEP_PICTURES names a folder to keep copies in, to look at.</summary>
+    private static SKBitmap Read(Action<string> draw)
+    {
+        string folder = Environment.GetEnvironmentVariable("CIFAR3_KEEP_PICTURES") ?? TestFiles.NewFolder();
+        string file = Path.Combine(folder, $"{TestContext.CurrentContext.Test.Name.Replace('"', '_')}-{Guid.NewGuid().ToString("N")[..4]}.png");
+        draw(file);
+        return SKBitmap.Decode(file);
+    }
+
+    /// <summary>Number of pixels that are not nearly white.</summary>
+    private static int Ink(SKBitmap picture, int x, int y, int width, int height)
+    {
+        var pixels = picture.Pixels;
+        return Enumerable.Range(y, height).Sum(row => pixels.AsSpan(row * picture.Width + x, width).ToArray().Count(c => c.Red + c.Green + c.Blue < 600));
+    }
+
+    /// <summary>Number of pixels of about this colour.</summary>
+    private static int Near(SKBitmap picture, SKColor colour) =>
+        picture.Pixels.Count(c => Math.Abs(c.Red - colour.Red) + Math.Abs(c.Green - colour.Green) + Math.Abs(c.Blue - colour.Blue) < 12);
+}
