@@ -1,0 +1,120 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>
+/// Every engine against real Keras on real images, within the ceilings that the golden files' README sets. Single steps from the
+/// same state are compared tightly; a free run only by its mean loss, since Adam drives any two runs apart, Keras' own included.
+/// </summary>
+[TestFixtureSource(typeof(EnginesUnderTest), nameof(EnginesUnderTest.Names))]
+public sealed class GoldenEngineTests(string engineName)
+{
+    private const float LearningRate = 1e-3f;
+    private EngineUnderTest engine = null!;
+
+    [OneTimeSetUp]
+    public void RequireEngine() => engine = EnginesUnderTest.Require(engineName);
+
+    [TestCase(1, 5e-3)]
+    [TestCase(50, 1e-3)]
+    public void TrainStep_FromKerasState_IsKerasStepInDouble(int step, double worstGradient)
+    {
+        using var golden = GoldenFile.Open();
+        var before = golden.StateBefore(step);
+        var (images, labels) = golden.BatchOf(step);
+        string exact = $"step_{step}/float64";
+        using var e = Create(GoldenFile.Model());
+        e.ImportState(before);
+
+        var result = e.TrainStep(images, labels, LearningRate, step);
+
+        var after = e.ExportState();
+        double loss = Math.Abs(result.LossSum / result.Count / golden.Attribute(exact, "loss") - 1);
+        var expected = golden.Gradients(step);
+        var errors = EngineComparison.Gradients(before, after).ToDictionary(g => g.Key, g => EngineComparison.RelativeL2(g.Value, expected[g.Key]));
+        double median = EngineComparison.Median(errors.Values);
+        var worst = errors.MaxBy(error => error.Value);
+        int better = errors.Count(error => error.Value < golden.Attribute($"step_{step}/float32", $"gradient_error.{error.Key.Replace('/', '.')}"));
+        TestContext.Out.WriteLine(
+            $"loss {loss:e1}, gradients median {median:e1} worst {worst.Value:e1} ({worst.Key}), nearer than Keras' float32 in {better} of {errors.Count}");
+        Assert.Multiple(() =>
+        {
+            Assert.That(loss, Is.LessThan(1e-5), "mean loss, relative");
+            Assert.That(result.Correct, Is.EqualTo(golden.Count(exact, "correct")).Within(1), "correct");
+            Assert.That(median, Is.LessThan(2e-4), "gradients, median");
+            Assert.That(worst.Value, Is.LessThan(worstGradient), $"gradient of {worst.Key}");
+            Assert.That(better, Is.AtLeast(16), $"nearer than Keras' own float32 gradients: {string.Join(", ", errors.Select(x => $"{x.Key} {x.Value:e1}"))}");
+            AssertWeights(golden, step, before, after);
+            OracleStep.AssertAdamFollowsItsFormula(before, after, step);
+        });
+    }
+
+    [Test]
+    public void Predict_TrainedModel_IsKerasPrediction()
+    {
+        using var golden = GoldenFile.Open();
+        var (images, _) = golden.TestImages();
+        float[] expected = golden.Floats("trained/predictions_test");
+        var p = new float[expected.Length];
+        using var e = Create(golden.ModelOf("trained/weights", dropout: .5));
+
+        e.Predict(images, p);
+
+        double worst = p.Zip(expected, (a, b) => Math.Abs((double)a - b)).Max();
+        TestContext.Out.WriteLine($"probabilities differ by up to {worst:e1}");
+        Assert.That(worst, Is.LessThan(1e-5));
+        Assert.That(p.Chunk(3).Select(row => row.IndexOf(row.Max())), Is.EqualTo(expected.Chunk(3).Select(row => row.IndexOf(row.Max()))));
+    }
+
+    [Test]
+    public void TrainStep_FiftyFreeSteps_EndAtKerasLoss()
+    {
+        Assume.That(engine.IsFast, "Fifty full batches take too long on this engine.");
+        using var golden = GoldenFile.Open();
+        using var e = Create(golden.ModelOf("initial_weights"));
+        var losses = new List<double>();
+
+        for (int step = 1; step <= 50; step++)
+        {
+            var (images, labels) = golden.BatchOf(step);
+            losses.Add(e.TrainStep(images, labels, LearningRate, step).LossSum / GoldenFile.Batch);
+        }
+
+        double mean = losses.TakeLast(10).Average();
+        TestContext.Out.WriteLine($"mean loss of steps 41-50: {mean:F3} (Keras: {golden.Doubles("free_run/loss_float32_0").TakeLast(10).Average():F3}, in double {golden.Doubles("free_run/loss_float64").TakeLast(10).Average():F3})");
+        Assert.That(losses[0], Is.EqualTo(golden.Attribute("step_1/float64", "loss")).Within(1e-5));
+        Assert.That(mean, Is.InRange(.25, .40));
+    }
+
+    /// <summary>Moving statistics relative to their largest value; weights element by element, where Adam may turn a tiny gradient's sign into a full step.</summary>
+    private static void AssertWeights(GoldenFile golden, int step, EngineState before, EngineState after)
+    {
+        int within = 0, all = 0;
+        double farthest = 0, moving = 0;
+        foreach (var (actual, expected) in after.Weights.Zip(golden.Weights($"step_{step}/float64/weights")))
+        {
+            if (actual.IsMoving())
+            {
+                moving = Math.Max(moving, EngineComparison.RelativeToLargest(actual.Doubles(), expected.Doubles()));
+                continue;
+            }
+
+            for (int n = 0; n < actual.Count; n++, all++)
+            {
+                double difference = Math.Abs((double)actual.Values[n] - expected.Values[n]);
+                within += difference <= 1e-6 + 1e-5 * Math.Abs(expected.Values[n]) ? 1 : 0;
+                farthest = Math.Max(farthest, difference);
+            }
+        }
+
+        TestContext.Out.WriteLine($"moving statistics {moving:e1}, weights {100.0 * within / all:F3} % within float32, farthest {farthest:e1}");
+        Assert.That(moving, Is.LessThan(1e-5), "moving statistics, relative to the largest");
+        Assert.That(farthest, Is.LessThan(2 * LearningRate), "weight farthest from Keras'");
+        if (before.Step > 0) // in the first step every gradient, however small, becomes a step of full size: there no share is promised
+        {
+            Assert.That((double)within / all, Is.AtLeast(.999), "share of the weights that are Keras'");
+        }
+    }
+
+    private ITrainingEngine Create(CnnModel model) => engine.Create(model, new EngineOptions { Seed = 1, Threads = 2, MaxBatchSize = GoldenFile.Batch });
+}
