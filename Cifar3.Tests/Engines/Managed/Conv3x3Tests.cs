@@ -1,0 +1,120 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>The three passes of the 3×3 convolution against plain loops in double, on random shapes.</summary>
+[TestFixtureSource(typeof(Widths), nameof(Widths.All))]
+internal sealed unsafe class Conv3x3Tests<V>
+    where V : struct, ISimd<V>
+{
+    private const double Tolerance = 5e-7; // of the sum of the products' sizes
+
+    [Test]
+    public void Forward_AnyShape_IsTheConvolutionWithReLU([Range(0, 11)] int seed, [Values(0, 1)] int offset)
+    {
+        using var data = new KernelTestData(seed);
+        Random(data, offset, xBorder: offset, yBorder: data.Next(0, 1), out var x, out var y, out float* kernel);
+        float* bias = data.Floats(y.Channels), packed = data.Floats(9 * x.Channels * y.Channels);
+
+        PackWeights.Forward(kernel, 9 * x.Channels, y.Channels, Gemm.PanelWidth<V>(), packed);
+        Conv3x3Forward.Run<V>(x, 1, y, 0, offset, packed, bias);
+
+        double worst = Worst(y, (i, j, co) =>
+        {
+            double sum = bias[co], size = 1;
+            for (int tap = 0; tap < 9; tap++)
+                for (int ci = 0; ci < x.Channels; ci++)
+                    Add(ref sum, ref size, x.At(1, i + tap / 3 - offset, j + tap % 3 - offset)[ci], Weight(kernel, x, y, tap, ci, co));
+            return (y.At(0, i, j)[co] - Math.Max(0, sum)) / size;
+        });
+
+        Assert.That(worst, Is.LessThan(Tolerance));
+    }
+
+    [Test]
+    public void BackwardInput_AnyShape_IsTheTransposedConvolution([Range(0, 11)] int seed, [Values(0, 1)] int offset)
+    {
+        using var data = new KernelTestData(seed);
+        Random(data, offset, xBorder: data.Next(0, 1), yBorder: 2 - offset, out var dx, out var dy, out float* kernel, wholeVectors: true);
+        float* packed = data.Floats(9 * dx.Channels * dy.Channels), zeros = data.Arena.Floats("zeros", Gemm.PanelWidth<V>());
+
+        PackWeights.BackwardInput(kernel, dx.Channels, dy.Channels, Gemm.PanelWidth<V>(), packed);
+        Conv3x3BackwardInput.Run<V>(dy, 0, dx, 1, offset, packed, zeros);
+
+        double worst = Worst(dx, (p, q, ci) =>
+        {
+            double sum = 0, size = 1;
+            for (int tap = 0; tap < 9; tap++)
+            {
+                int i = p - tap / 3 + offset, j = q - tap % 3 + offset;
+                if (i >= 0 && i < dy.Height && j >= 0 && j < dy.Width)
+                {
+                    for (int co = 0; co < dy.Channels; co++)
+                        Add(ref sum, ref size, dy.At(0, i, j)[co], Weight(kernel, dx, dy, tap, ci, co));
+                }
+            }
+
+            return (dx.At(1, p, q)[ci] - sum) / size;
+        });
+
+        Assert.That(worst, Is.LessThan(Tolerance));
+    }
+
+    [Test]
+    public void BackwardWeights_AnyShape_IsTheSumOverPixels([Range(0, 11)] int seed, [Values(0, 1)] int offset, [Values] bool add)
+    {
+        using var data = new KernelTestData(seed);
+        Random(data, offset, xBorder: offset, yBorder: data.Next(0, 2), out var x, out var dy, out float* dw);
+        float* zeros = data.Arena.Floats("zeros", Gemm.PanelWidth<V>());
+        double[] before = new double[9 * x.Channels * dy.Channels];
+        for (int i = 0; i < before.Length; i++)
+        {
+            before[i] = add ? dw[i] : 0;
+        }
+
+        Conv3x3BackwardWeights.Run<V>(x, 1, dy, 2, offset, dw, add, zeros);
+
+        double worst = 0;
+        for (int n = 0; n < before.Length; n++)
+        {
+            int co = n % dy.Channels, ci = n / dy.Channels % x.Channels, tap = n / dy.Channels / x.Channels;
+            double sum = before[n], size = 1;
+            for (int image = 0; image < 2; image++)
+                for (int i = 0; i < dy.Height; i++)
+                    for (int j = 0; j < dy.Width; j++)
+                        Add(ref sum, ref size, x.At(1 + image, i + tap / 3 - offset, j + tap % 3 - offset)[ci], dy.At(image, i, j)[co]);
+            worst = Math.Max(worst, Math.Abs(dw[n] - sum) / size);
+        }
+
+        Assert.That(worst, Is.LessThan(Tolerance));
+    }
+
+    /// <summary>Input of 3 images, output of 2, and a kernel. A "valid" output may be a row or column smaller than it could be.</summary>
+    private static void Random(KernelTestData data, int offset, int xBorder, int yBorder, out Plane x, out Plane y, out float* kernel, bool wholeVectors = false)
+    {
+        int height = data.Next(4, 9), width = data.Next(4, 12), shrink = 2 - 2 * offset;
+        int inputs = !wholeVectors && data.Next(0, 2) == 0 ? 3 : 16 * data.Next(1, 3), outputs = 16 * data.Next(1, 3);
+        int rows = height - shrink - (offset == 0 ? data.Next(0, 1) : 0), columns = width - shrink - (offset == 0 ? data.Next(0, 1) : 0);
+        x = data.Plane(3, height, width, inputs, xBorder);
+        y = data.Plane(2, rows, columns, outputs, yBorder);
+        kernel = data.Floats(9 * inputs * outputs);
+    }
+
+    private static float Weight(float* kernel, in Plane x, in Plane y, int tap, int ci, int co) => kernel[(tap * x.Channels + ci) * y.Channels + co];
+
+    private static void Add(ref double sum, ref double size, double a, double b)
+    {
+        sum += a * b;
+        size += Math.Abs(a * b);
+    }
+
+    private static double Worst(in Plane plane, Func<int, int, int, double> error)
+    {
+        double worst = 0;
+        for (int row = 0; row < plane.Height; row++)
+            for (int column = 0; column < plane.Width; column++)
+                for (int channel = 0; channel < plane.Channels; channel++)
+                    worst = Math.Max(worst, Math.Abs(error(row, column, channel)));
+        return worst;
+    }
+}

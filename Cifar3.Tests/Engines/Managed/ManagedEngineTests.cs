@@ -1,0 +1,139 @@
+using System.Security.Cryptography;
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>What only this engine promises; what every engine promises is in the engine contract.</summary>
+internal sealed class ManagedEngineTests
+{
+    private static readonly string[] Seven = ["a", "b", "c", "d", "e", "f", "g"];
+
+    [Test]
+    public void TrainStep_AnyNumberOfThreads_GivesTheSameBits([ValueSource(typeof(SimdLevels), nameof(SimdLevels.Available))] SimdLevel simd)
+    {
+        var hashes = new List<string>();
+        foreach (int threads in new[] { 1, 2, 3, 8 })
+        {
+            using var engine = Trained(simd, threads, [5, 17, 33], batches: [37, 16, 5, 1]);
+            hashes.Add(Hash(engine.ExportState()));
+        }
+
+        Assert.That(hashes, Is.All.EqualTo(hashes[0]));
+    }
+
+    [Test]
+    public void TrainStep_EveryVectorWidth_ComputesTheSameNetwork()
+    {
+        using var narrow = Trained(SimdLevel.V128, 2, [20, 17, 33], batches: [19]);
+        byte[] images = Images(30, 5);
+        float[] expected = new float[30 * 7], found = new float[30 * 7];
+        narrow.Predict(images, expected);
+
+        foreach (var simd in SimdLevels.Available)
+        {
+            using var engine = Trained(simd, 2, [20, 17, 33], batches: [19]);
+            engine.Predict(images, found);
+            Assert.That(found, Is.EqualTo(expected).Within(1e-5), simd.ToString());
+        }
+    }
+
+    [Test]
+    public void EvaluateAndPredict_SmallBatchSize_GiveTheBitsOfALargeOne()
+    {
+        using var small = Trained(SimdLevels.Best, 2, [4, 8, 12], batches: [10], maxBatch: 10);
+        using var large = Trained(SimdLevels.Best, 1, [4, 8, 12], batches: [10], maxBatch: 64);
+        byte[] images = Images(53, 6);
+        int[] labels = Labels(53, 6);
+        float[] p = new float[53 * 7], q = new float[53 * 7];
+
+        small.Predict(images, p);
+        large.Predict(images, q);
+
+        Assert.That(p, Is.EqualTo(q));
+        Assert.That(small.Evaluate(images, labels), Is.EqualTo(large.Evaluate(images, labels)));
+    }
+
+    [Test]
+    public void TrainStepAndEvaluate_SteadyState_AllocateNothing()
+    {
+        using var engine = Trained(SimdLevels.Best, 2, [4, 8, 12], batches: [16]);
+        byte[] images = Images(16, 7);
+        int[] labels = Labels(16, 7);
+        engine.Evaluate(images, labels);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        for (int step = 2; step < 12; step++)
+        {
+            engine.TrainStep(images, labels, 1e-3f, step);
+            engine.Evaluate(images, labels);
+        }
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void TrainStep_DivergedWeights_ReportNotANumber()
+    {
+        var model = CnnModel.Create(Seven, filters: [4, 4, 4]);
+        var state = EngineState.Initial(model);
+        var broken = new WeightTensor(state.Weights[0].Name, state.Weights[0].Shape, [.. Enumerable.Repeat(float.NaN, state.Weights[0].Count)]);
+        using var engine = new ManagedEngine(model);
+        engine.ImportState(state with { Weights = [broken, .. state.Weights.Skip(1)] });
+
+        Assert.That(engine.TrainStep(Images(3, 1), Labels(3, 1), 1e-3f, 1).LossSum, Is.NaN);
+    }
+
+    [TestCase(0, 1)]
+    [TestCase(1025, 1)]
+    [TestCase(8, -1)]
+    public void Constructor_OptionOutOfRange_IsRefused(int maxBatch, int threads) =>
+        Assert.That(
+            () => new ManagedEngine(CnnModel.Create(["a", "b"]), new EngineOptions { MaxBatchSize = maxBatch, Threads = threads }),
+            Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Received"));
+
+    [Test]
+    public void Create_EveryKind_GivesAnEngine([Values] TrainingEngine kind)
+    {
+        using var engine = TrainingEngines.Create(kind, CnnModel.Create(["a", "b"], filters: [1, 2, 3]), new EngineOptions { Threads = 1 });
+
+        Assert.That(engine.Device, Does.StartWith("CPU, ").And.EndsWith(", 1 thread"));
+    }
+
+    [Test]
+    public void Create_UnknownKind_IsRefused() =>
+        Assert.That(() => TrainingEngines.Create((TrainingEngine)99, CnnModel.Create(["a", "b"]), new EngineOptions()), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Managed"));
+
+    private static ManagedEngine Trained(SimdLevel simd, int threads, int[] filters, int[] batches, int maxBatch = 40)
+    {
+        var engine = new ManagedEngine(CnnModel.Create(Seven, seed: 3, filters), new EngineOptions { Seed = 4, Threads = threads, MaxBatchSize = maxBatch }, simd);
+        for (int i = 0; i < batches.Length; i++)
+        {
+            engine.TrainStep(Images(batches[i], i), Labels(batches[i], i), 1e-3f, i + 1);
+        }
+
+        return engine;
+    }
+
+    private static byte[] Images(int count, int seed)
+    {
+        var random = new PhiloxRandom(seed, RandomStreams.Examples);
+        return [.. Enumerable.Range(0, count * CnnArchitecture.ImageBytes).Select(_ => (byte)random.Next(256))];
+    }
+
+    private static int[] Labels(int count, int seed)
+    {
+        var random = new PhiloxRandom(seed, RandomStreams.Split);
+        return [.. Enumerable.Range(0, count).Select(_ => random.Next(Seven.Length))];
+    }
+
+    private static string Hash(EngineState state)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var tensor in state.Weights.Concat(state.AdamM).Concat(state.AdamV))
+        {
+            hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(tensor.Values));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
+    }
+}
