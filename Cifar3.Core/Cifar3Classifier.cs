@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.ML.Data;
 
 namespace Cifar3;
 
@@ -70,6 +71,78 @@ public sealed class Cifar3Classifier : IDisposable
         return new Cifar3Classifier(model, model.ToOnnxBytes(), OnnxReader.InMemory, options);
     }
 
+    /// <summary>Classifies a picture file.</summary>
+    /// <param name="path">JPEG, PNG, WEBP, BMP or GIF (first frame), of any size; it is resized to 32×32.</param>
+    /// <returns>Label, confidence, probabilities.</returns>
+    /// <exception cref="Cifar3ImageException">The file is missing, no picture, damaged or too large: names it.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public Prediction Predict(string path)
+    {
+        Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
+        ImageDecoder.DecodeFile(path, pixels);
+        return PredictPixels(pixels);
+    }
+
+    /// <summary>Classifies a picture read from a stream.</summary>
+    /// <param name="stream">An encoded picture, from the current position to the end; it stays open.</param>
+    /// <returns>Label, confidence, probabilities.</returns>
+    /// <exception cref="Cifar3ImageException">The stream cannot be read or holds no picture, or the picture is too large.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public Prediction Predict(Stream stream)
+    {
+        Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
+        ImageDecoder.DecodeStream(stream, pixels, "stream");
+        return PredictPixels(pixels);
+    }
+
+    /// <summary>Classifies an encoded picture in memory. For pixels call <see cref="PredictPixels"/>.</summary>
+    /// <param name="encoded">The content of a JPEG, PNG, … file.</param>
+    /// <returns>Label, confidence, probabilities.</returns>
+    /// <exception cref="Cifar3ImageException">The bytes are no picture, damaged, or the picture is too large.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public Prediction Predict(ReadOnlySpan<byte> encoded)
+    {
+        Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
+        ImageDecoder.Decode(encoded, pixels, OnnxReader.InMemory);
+        return PredictPixels(pixels);
+    }
+
+    /// <summary>Classifies an ML.NET image of any size.</summary>
+    /// <param name="image">The image; it stays the caller's to dispose.</param>
+    /// <returns>Label, confidence, probabilities.</returns>
+    /// <exception cref="Cifar3ImageException">The image is disposed or too large.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public Prediction Predict(MLImage image)
+    {
+        Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
+        MLImagePixels.Read(image, pixels, "MLImage");
+        return PredictPixels(pixels);
+    }
+
+    /// <summary>Classifies picture files, decoded in parallel.</summary>
+    /// <param name="paths">The files; see <see cref="Predict(string)"/>.</param>
+    /// <returns>One prediction a file, in order.</returns>
+    /// <exception cref="Cifar3ImageException">A file is missing, no picture, damaged or too large: names the first such.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<string> paths) =>
+        PredictBatch(paths, static (path, _, pixels) => ImageDecoder.DecodeFile(path, pixels));
+
+    /// <summary>Classifies encoded pictures in memory, decoded in parallel.</summary>
+    /// <param name="encoded">The contents of JPEG, PNG, … files.</param>
+    /// <returns>One prediction a picture, in order.</returns>
+    /// <exception cref="Cifar3ImageException">One is no picture, damaged or too large: gives its index.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<byte[]> encoded) =>
+        PredictBatch(encoded, static (bytes, index, pixels) => ImageDecoder.Decode(bytes, pixels, $"image {index}"));
+
+    /// <summary>Classifies ML.NET images of any size.</summary>
+    /// <param name="images">The images; they stay the caller's to dispose.</param>
+    /// <returns>One prediction an image, in order.</returns>
+    /// <exception cref="Cifar3ImageException">One is disposed or too large: gives its index.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<MLImage> images) =>
+        PredictBatch(images, static (image, index, pixels) => MLImagePixels.Read(image, pixels, $"image {index}"));
+
     /// <summary>Classifies one image given as pixels.</summary>
     /// <param name="pixels">[32, 32, 3], uint8, red, green, blue: 3,072 bytes.</param>
     /// <returns>Label, confidence, probabilities.</returns>
@@ -130,8 +203,27 @@ public sealed class Cifar3Classifier : IDisposable
         session.Run(pixels, probabilities);
     }
 
+    /// <summary>Classifies labelled images and compares: accuracy, log-loss, precision and recall a class, confusion matrix.</summary>
+    /// <param name="images">Images of the model's classes, in its order.</param>
+    /// <returns>The report.</returns>
+    /// <exception cref="Cifar3DataException">The set is empty or has other classes than the model.</exception>
+    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
+    public ClassificationReport Evaluate(ImageSet images) => ClassificationReport.Create(images, PredictBatch(images));
+
     /// <summary>Frees the native session; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => session.Dispose();
+
+    private List<Prediction> PredictBatch<T>(IReadOnlyList<T> items, PixelReader<T> read)
+    {
+        ArgumentNullException.ThrowIfNull(items);
+        var predictions = new List<Prediction>(items.Count);
+        foreach (var pixels in ParallelDecoder.Decode(items, read))
+        {
+            predictions.AddRange(PredictPixelsBatch(pixels.Span));
+        }
+
+        return predictions;
+    }
 
     private Prediction[] ToPredictions(ReadOnlySpan<float> probabilities)
     {

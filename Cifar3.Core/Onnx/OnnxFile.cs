@@ -7,7 +7,7 @@ namespace Cifar3;
 internal static class OnnxFile
 {
     /// <summary>The largest file that is read: 256 MiB; the largest network that the library makes has 190 MB.</summary>
-    public const long MaxBytes = 256L << 20;
+    public const int MaxBytes = 256 << 20;
 
     /// <summary>Reads a whole file after checking its size.</summary>
     /// <exception cref="Cifar3ModelException">The file is missing, cannot be read, or is too large.</exception>
@@ -16,11 +16,7 @@ internal static class OnnxFile
         ArgumentNullException.ThrowIfNull(path);
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
-            CheckSize(stream.Length, path);
-            var bytes = new byte[stream.Length];
-            stream.ReadExactly(bytes);
-            return bytes;
+            return BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, $"more than {MaxBytes:N0}");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -32,7 +28,11 @@ internal static class OnnxFile
     /// <exception cref="Cifar3ModelException">The bytes are no ONNX model; one that is returned has a graph.</exception>
     public static ModelProto Parse(byte[] bytes, string name)
     {
-        CheckSize(bytes.LongLength, name);
+        if (bytes.Length is 0 or > MaxBytes)
+        {
+            throw WrongSize(name, $"{bytes.Length:N0}");
+        }
+
         InvalidProtocolBufferException? cause = null;
         try
         {
@@ -56,11 +56,6 @@ internal static class OnnxFile
     public static Cifar3ModelException Unreadable(string name, string problem, string remedy, Exception? cause = null) =>
         new($"Cannot read model '{name}': {problem}. {remedy}.", cause);
 
-    private static void CheckSize(long length, string name)
-    {
-        if (length is 0 or > MaxBytes)
-        {
-            throw Unreadable(name, $"expected 1 to {MaxBytes:N0} bytes, found {length:N0}", "Choose the .onnx file that the training wrote");
-        }
-    }
+    private static Cifar3ModelException WrongSize(string name, string found) =>
+        Unreadable(name, $"expected 1 to {MaxBytes:N0} bytes, found {found}", "Choose the .onnx file that the training wrote");
 }

@@ -49,9 +49,9 @@ public sealed class OnnxReaderTests
         Assert.That(() => CnnModel.LoadOnnx(folder), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(folder));
     }
 
-    [TestCase(0L)]
-    [TestCase(OnnxFile.MaxBytes + 1)]
-    public void LoadOnnx_EmptyOrHugeFile_IsRefusedBySize(long length)
+    [TestCase(0, "found 0")]
+    [TestCase(OnnxFile.MaxBytes + 1, "found more than 268,435,456")]
+    public void LoadOnnx_EmptyOrHugeFile_IsRefusedBySize(int length, string found)
     {
         string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
         using (var stream = File.Create(path))
@@ -59,7 +59,7 @@ public sealed class OnnxReaderTests
             stream.SetLength(length); // sparse
         }
 
-        Assert.That(() => CnnModel.LoadOnnx(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains($"found {length:N0}"));
+        Assert.That(() => CnnModel.LoadOnnx(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(found));
         File.Delete(path);
     }
 

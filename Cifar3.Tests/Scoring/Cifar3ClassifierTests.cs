@@ -143,7 +143,7 @@ public sealed class Cifar3ClassifierTests
     {
         byte[] pixels = TestModels.Pixels(30);
         var model = TestModels.Random(2, [2, 2, 2]);
-        for (int round = 0; round < 20; round++)
+        for (int round = 0; round < 8; round++)
         {
             var classifier = Cifar3Classifier.FromModel(model, Cpu);
             int ended = 0;
@@ -162,7 +162,7 @@ public sealed class Cifar3ClassifierTests
                 }
             })).ToList();
             threads.ForEach(t => t.Start());
-            Thread.Sleep(round);
+            Thread.Sleep(2 * round);
             classifier.Dispose();
 
             threads.ForEach(t => Assert.That(t.Join(TimeSpan.FromSeconds(20))));

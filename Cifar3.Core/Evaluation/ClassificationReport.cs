@@ -1,0 +1,122 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using System.Text;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Cifar3;
+
+/// <summary>How good predictions are: accuracy, log-loss, precision, recall and F1 of every class, confusion matrix.</summary>
+/// <remarks>
+/// Computed by ML.NET's <c>MulticlassClassification.Evaluate</c>; <see cref="ToString"/> prints scikit-learn's <c>classification_report</c>.
+/// Immutable and safe to share between threads.
+/// <see href="https://learn.microsoft.com/dotnet/machine-learning/resources/metrics"/>
+/// </remarks>
+/// <example><code>
+/// ClassificationReport report = classifier.Evaluate(testImages);
+/// Console.WriteLine(report);
+/// Console.WriteLine(report.ConfusionMatrix.GetFormattedConfusionTable());
+/// </code></example>
+public sealed class ClassificationReport
+{
+    private ClassificationReport(ImmutableArray<string> classNames, MulticlassClassificationMetrics metrics)
+    {
+        ClassNames = classNames;
+        Metrics = metrics;
+        Classes = [.. classNames.Select((name, i) => new ClassReport(name, ConfusionMatrix.PerClassPrecision[i], ConfusionMatrix.PerClassRecall[i], (int)ConfusionMatrix.Counts[i].Sum()))];
+        Count = Classes.Sum(c => c.Support);
+        Correct = (int)classNames.Select((_, i) => ConfusionMatrix.Counts[i][i]).Sum();
+    }
+
+    /// <summary>The classes' names; the index is the label.</summary>
+    public ImmutableArray<string> ClassNames { get; }
+
+    /// <summary>ML.NET's metrics: micro- and macro-accuracy, log-loss, log-loss a class, log-loss reduction.</summary>
+    public MulticlassClassificationMetrics Metrics { get; }
+
+    /// <summary>ML.NET's confusion matrix: <c>Counts[truth][predicted]</c>.</summary>
+    public ConfusionMatrix ConfusionMatrix => Metrics.ConfusionMatrix;
+
+    /// <summary>Precision, recall and F1 of each class, in the order of <see cref="ClassNames"/>.</summary>
+    public ImmutableArray<ClassReport> Classes { get; }
+
+    /// <summary>Number of images.</summary>
+    public int Count { get; }
+
+    /// <summary>Number of images whose most probable class is their label.</summary>
+    public int Correct { get; }
+
+    /// <summary>Share of images recognised, 0 to 1. Keras: <c>accuracy</c>; ML.NET: micro-accuracy.</summary>
+    public double Accuracy => Metrics.MicroAccuracy;
+
+    /// <summary>Mean of −ln(probability of the true class), in nats. Keras: the loss.</summary>
+    public double LogLoss => Metrics.LogLoss;
+
+    /// <summary>Compares predictions with labels.</summary>
+    /// <param name="images">The images, for their labels and class names.</param>
+    /// <param name="predictions">One prediction an image, in the same order, of the same classes.</param>
+    /// <returns>The report.</returns>
+    /// <exception cref="Cifar3DataException">There are no images, another number of predictions, other classes, or probabilities that are no numbers.</exception>
+    public static ClassificationReport Create(ImageSet images, IReadOnlyList<Prediction> predictions)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(predictions);
+        Check(images, predictions);
+        var labels = images.Labels.ToArray();
+        var rows = predictions.Select((prediction, i) => new ScoredRow
+        {
+            Label = (uint)labels[i],
+            PredictedLabel = (uint)prediction.LabelIndex,
+            Score = ImmutableCollectionsMarshal.AsArray(prediction.Probabilities)!,
+        });
+        var context = new MLContext();
+        var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema(images.ClassNames));
+        return new ClassificationReport(images.ClassNames, context.MulticlassClassification.Evaluate(view));
+    }
+
+    /// <summary>scikit-learn's table: a line a class, then accuracy, macro and weighted averages.</summary>
+    /// <returns>Text of several lines.</returns>
+    public override string ToString()
+    {
+        int width = Math.Max("weighted avg".Length, ClassNames.Max(name => name.Length));
+        var text = new StringBuilder();
+        text.Append(CultureInfo.InvariantCulture, $"{"".PadLeft(width)}  precision    recall  f1-score   support\n\n");
+        foreach (var c in Classes)
+        {
+            Line(c.Name, c.Precision, c.Recall, c.F1, c.Support);
+        }
+
+        text.Append(CultureInfo.InvariantCulture, $"\n{"accuracy".PadLeft(width)}  {"",9} {"",9} {Accuracy,9:F3} {Count,9}\n");
+        Line("macro avg", Classes.Average(c => c.Precision), Classes.Average(c => c.Recall), Classes.Average(c => c.F1), Count);
+        Line("weighted avg", Weighted(c => c.Precision), Weighted(c => c.Recall), Weighted(c => c.F1), Count);
+        return text.ToString();
+
+        void Line(string name, double precision, double recall, double f1, int support) =>
+            text.Append(CultureInfo.InvariantCulture, $"{name.PadLeft(width)}  {precision,9:F3} {recall,9:F3} {f1,9:F3} {support,9}\n");
+
+        double Weighted(Func<ClassReport, double> value) => Classes.Sum(c => value(c) * c.Support) / Count;
+    }
+
+    private static void Check(ImageSet images, IReadOnlyList<Prediction> predictions)
+    {
+        if (images.Count == 0 || images.Count != predictions.Count)
+        {
+            throw new Cifar3DataException($"Cannot evaluate: expected one prediction for each of at least one image, found {images.Count:N0} images and {predictions.Count:N0} predictions. Predict the same images that you evaluate.");
+        }
+
+        for (int i = 0; i < predictions.Count; i++)
+        {
+            // The order matters too: the same names in another order are other labels.
+            if (predictions[i].ClassNames != images.ClassNames && !predictions[i].ClassNames.SequenceEqual(images.ClassNames))
+            {
+                throw new Cifar3DataException($"Cannot evaluate: the images' classes are {string.Join(", ", images.ClassNames)}, prediction {i:N0} has {string.Join(", ", predictions[i].ClassNames)}. Load the images with the model's classes, in its order.");
+            }
+
+            if (predictions[i].Probabilities.Any(p => !float.IsFinite(p)))
+            {
+                throw new Cifar3DataException($"Cannot evaluate: prediction {i:N0} has a probability that is no number. The model's training diverged; train it with a lower learning rate.");
+            }
+        }
+    }
+}

@@ -1,0 +1,86 @@
+using Microsoft.ML.Data;
+using SkiaSharp;
+
+namespace Cifar3.Tests;
+
+/// <summary>The same image as file, stream, bytes, MLImage and pixels; alone and in batches.</summary>
+public sealed class ClassifierSourcesTests
+{
+    private readonly Cifar3Classifier classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu });
+
+    [OneTimeTearDown]
+    public void Dispose() => classifier.Dispose();
+
+    [Test]
+    public void Predict_AnySource_GivesTheSamePrediction()
+    {
+        byte[] pixels = TestModels.Pixels(1), png = Png(pixels);
+        string path = Path.Combine(TestFiles.NewFolder(), "image.png");
+        File.WriteAllBytes(path, png);
+        using var stream = new MemoryStream([1, 2, .. png]) { Position = 2 };
+        using var image = MLImagePixels.Create(pixels);
+
+        var expected = classifier.PredictPixels(pixels);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(classifier.Predict(path), Is.EqualTo(expected));
+            Assert.That(classifier.Predict(png), Is.EqualTo(expected));
+            Assert.That(classifier.Predict(image), Is.EqualTo(expected));
+            Assert.That(classifier.Predict(stream), Is.EqualTo(expected));
+            Assert.That(stream.CanRead, "the stream stays open");
+        });
+    }
+
+    /// <summary>More images than one piece of the decoder.</summary>
+    [Test]
+    public void PredictBatch_AnySource_GivesWhatPixelsGive()
+    {
+        const int Count = ParallelDecoder.Piece + 3;
+        byte[] pixels = TestModels.Pixels(Count);
+        byte[][] pngs = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(Png)];
+        string folder = TestFiles.NewFolder();
+        string[] paths = [.. pngs.Select((_, i) => Path.Combine(folder, $"{i}.png"))];
+        for (int i = 0; i < Count; i++)
+        {
+            File.WriteAllBytes(paths[i], pngs[i]);
+        }
+
+        MLImage[] images = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(image => MLImagePixels.Create(image))];
+        var expected = classifier.PredictPixelsBatch(pixels);
+
+        Assert.That(classifier.PredictBatch(paths), Is.EqualTo(expected));
+        Assert.That(classifier.PredictBatch(pngs), Is.EqualTo(expected));
+        Assert.That(classifier.PredictBatch(images), Is.EqualTo(expected));
+        Assert.That(classifier.PredictBatch(Array.Empty<string>()), Is.Empty);
+        Array.ForEach(images, image => image.Dispose());
+    }
+
+    [Test]
+    public void PredictBatch_BadImages_NamesTheFirst()
+    {
+        byte[] png = Png(TestModels.Pixels(1));
+
+        var error = Assert.Throws<Cifar3ImageException>(() => classifier.PredictBatch([png, png[..40], [1, 2, 3]]));
+
+        Assert.That(error!.Message, Does.Contain("image 1"));
+        Assert.That(() => classifier.PredictBatch([png, null!]), Throws.ArgumentException.With.Message.Contains("Item 1 is null"));
+    }
+
+    [Test]
+    public void Predict_NoPicture_NamesIt()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "notes.txt");
+        File.WriteAllText(path, "no picture");
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => classifier.Predict(path), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(path));
+            Assert.That(() => classifier.Predict("/no/such.png"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("/no/such.png"));
+            Assert.That(() => classifier.Predict(TestModels.Pixels(1)), Throws.TypeOf<Cifar3ImageException>());
+            Assert.That(() => classifier.Predict(Stream.Null), Throws.TypeOf<Cifar3ImageException>());
+        });
+    }
+
+    private static byte[] Png(byte[] pixels) => TestImages.Encode(pixels, CnnArchitecture.InputSize, CnnArchitecture.InputSize, SKEncodedImageFormat.Png);
+}
