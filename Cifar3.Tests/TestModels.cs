@@ -1,6 +1,6 @@
 namespace Cifar3.Tests;
 
-/// <summary>Models and images with random numbers, the same in every run.</summary>
+/// <summary>Models with random numbers, the same in every run.</summary>
 internal static class TestModels
 {
     /// <summary>An untrained network whose biases and batch statistics are not the trivial ones, with metadata as after training.</summary>
@@ -26,13 +26,5 @@ internal static class TestModels
             float offset = weight.Name[(weight.Name.IndexOf('/', StringComparison.Ordinal) + 1)..] switch { "gamma" => 1, "moving_variance" => 0.01f, _ => 0 };
             return [.. Enumerable.Range(0, weight.Count).Select(_ => offset + scale + 0.5f * random.NextSingle())];
         }
-    }
-
-    /// <summary>Images of random pixels [N, 32, 32, 3].</summary>
-    public static byte[] Pixels(int count, int seed = 1)
-    {
-        var pixels = new byte[count * CnnArchitecture.ImageBytes];
-        new Random(seed).NextBytes(pixels);
-        return pixels;
     }
 }

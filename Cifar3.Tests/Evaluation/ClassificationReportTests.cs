@@ -76,7 +76,7 @@ public sealed class ClassificationReportTests
         const int Count = 100;
         var model = TestModels.Random(filters: [4, 8, 8]);
         var random = new Random(1);
-        var images = new ImageSet(TestModels.Pixels(Count), [.. Enumerable.Range(0, Count).Select(_ => random.Next(3))], model.ClassNames);
+        var images = new ImageSet(EngineTestData.RandomImages(Count, seed: 1), [.. Enumerable.Range(0, Count).Select(_ => random.Next(3))], model.ClassNames);
         using var classifier = Cifar3Classifier.FromModel(model);
         var predictions = classifier.PredictBatch(images);
 

@@ -14,7 +14,7 @@ public sealed class ClassifierSourcesTests
     [Test]
     public void Predict_AnySource_GivesTheSamePrediction()
     {
-        byte[] pixels = TestModels.Pixels(1), png = Png(pixels);
+        byte[] pixels = EngineTestData.RandomImages(1, seed: 1), png = Png(pixels);
         string path = Path.Combine(TestFiles.NewFolder(), "image.png");
         File.WriteAllBytes(path, png);
         using var stream = new MemoryStream([1, 2, .. png]) { Position = 2 };
@@ -37,7 +37,7 @@ public sealed class ClassifierSourcesTests
     public void PredictBatch_AnySource_GivesWhatPixelsGive()
     {
         const int Count = ParallelDecoder.Piece + 3;
-        byte[] pixels = TestModels.Pixels(Count);
+        byte[] pixels = EngineTestData.RandomImages(Count, seed: 1);
         byte[][] pngs = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(Png)];
         string folder = TestFiles.NewFolder();
         string[] paths = [.. pngs.Select((_, i) => Path.Combine(folder, $"{i}.png"))];
@@ -59,7 +59,7 @@ public sealed class ClassifierSourcesTests
     [Test]
     public void PredictBatch_BadImages_NamesTheFirst()
     {
-        byte[] png = Png(TestModels.Pixels(1));
+        byte[] png = Png(EngineTestData.RandomImages(1, seed: 1));
 
         var error = Assert.Throws<Cifar3ImageException>(() => classifier.PredictBatch([png, png[..40], [1, 2, 3]]));
 
@@ -77,7 +77,7 @@ public sealed class ClassifierSourcesTests
         {
             Assert.That(() => classifier.Predict(path), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(path));
             Assert.That(() => classifier.Predict("/no/such.png"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("/no/such.png"));
-            Assert.That(() => classifier.Predict(TestModels.Pixels(1)), Throws.TypeOf<Cifar3ImageException>());
+            Assert.That(() => classifier.Predict(EngineTestData.RandomImages(1, seed: 1)), Throws.TypeOf<Cifar3ImageException>());
             Assert.That(() => classifier.Predict(Stream.Null), Throws.TypeOf<Cifar3ImageException>());
         });
     }
