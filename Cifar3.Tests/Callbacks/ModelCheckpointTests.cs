@@ -66,6 +66,23 @@ public sealed class ModelCheckpointTests
         Assert.That(() => checkpoint.OnTrainBegin(ScriptedTraining.Context()), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write").And.Message.Contains("choose a folder"));
     }
 
+    [Test]
+    public void OnEpochEnd_PublishedPattern_WritesAnOnnxFileOfThatEpoch()
+    {
+        string folder = TestFiles.NewFolder();
+
+        ScriptedTraining.Context().Run([.5, .88, .7], new ModelCheckpoint(Path.Combine(folder, "new", "model_{val_accuracy:.3f}.onnx")));
+
+        var files = Directory.GetFiles(Path.Combine(folder, "new")).Select(Path.GetFileName);
+        var best = CnnModel.LoadOnnx(Path.Combine(folder, "new", "model_0.880.onnx"));
+        Assert.That(files, Is.EquivalentTo(new[] { "model_0.500.onnx", "model_0.880.onnx" }));
+        Assert.That((best.Mark(), best.Metadata.Epoch, best.Metadata.ValAccuracy), Is.EqualTo((2, 2, .88)));
+    }
+
+    [Test]
+    public void Constructor_OtherFileType_SaysWhatItWrites() =>
+        Assert.That(() => new ModelCheckpoint("model.h5"), Throws.ArgumentException.With.Message.Contains("ending in '.onnx'. Received: 'model.h5'"));
+
     private static ModelCheckpoint Create(string pattern, bool saveBestOnly, List<(int Epoch, string File)> saved) =>
         new(Path.Combine(TestFiles.NewFolder(), pattern), "val_accuracy", saveBestOnly, MonitorMode.Auto, (model, file) => saved.Add((model.Mark(), Path.GetFileName(file))));
 }

@@ -31,15 +31,17 @@ public sealed class PlotTests
     public void ExampleGrid_Predictions_AreGreenWhereRightAndRedWhereWrong()
     {
         int[] wrong = [2, 7];
-        var predictions = Enumerable.Range(0, 10).Select(i => (wrong.Contains(i) ? (Images.Labels[i] + 1) % 3 : Images.Labels[i], 0.9f)).ToList();
+        var predictions = Enumerable.Range(0, 10).Select(i => Predict(wrong.Contains(i) ? (Images.Labels[i] + 1) % 3 : Images.Labels[i])).ToList();
 
-        using var picture = Read(file => ExampleGrid.Draw(file, Images, predictions, "predictions"));
+        using var picture = Read(file => ExampleGrid.Save(file, Images, predictions, "predictions"));
 
         for (int i = 0; i < 10; i++)
         {
             var frame = picture.GetPixel(24 + i % 5 * 216 + 96, 72 + i / 5 * 252 - 2);
             Assert.That(frame, Is.EqualTo(wrong.Contains(i) ? Picture.Wrong : Picture.Right), $"image {i}");
         }
+
+        static Prediction Predict(int label) => new([.. ColourImages.ClassNames], [.. Enumerable.Range(0, 3).Select(c => c == label ? 0.9f : 0.05f)]);
     }
 
     [Test]
@@ -105,6 +107,7 @@ public sealed class PlotTests
         Assert.Multiple(() =>
         {
             Assert.That(() => ExampleGrid.Save("x.png", Images.Take(0), ""), Throws.ArgumentException.With.Message.Contains("Received: 0"));
+            Assert.That(() => ExampleGrid.Save("x.png", Images, [], ""), Throws.ArgumentException.With.Message.Contains("10 images, 0 predictions"));
             Assert.That(() => TrainingCurves.Save("x.png", new History([])), Throws.ArgumentException.With.Message.Contains("no epoch"));
             Assert.That(() => ConfusionMatrixPlot.Save("x.png", new int[2, 3], ["a", "b"], ""), Throws.ArgumentException.With.Message.Contains("counts 2 x 3"));
         });

@@ -18,6 +18,24 @@ public sealed class ModelCheckpoint : Callback
     private readonly Action<CnnModel, string> save;
     private double? best;
 
+    /// <summary>Creates the callback.</summary>
+    /// <param name="filePath">
+    /// The ONNX file, ending in <c>.onnx</c>. Placeholders are filled in as in Keras: <c>{epoch}</c> or <c>{epoch:02d}</c>, and metrics such as
+    /// <c>{val_accuracy:.3f}</c>. A missing folder is created.
+    /// </param>
+    /// <param name="monitor">The metric that tells what is best: <c>val_accuracy</c>, <c>val_loss</c>, <c>accuracy</c> or <c>loss</c>. Default: <c>val_accuracy</c>.</param>
+    /// <param name="saveBestOnly">Whether only a model better than all before is saved. Default: true.</param>
+    /// <param name="mode">Which direction is better. Default: from the metric's name.</param>
+    /// <exception cref="ArgumentException">The file name does not end in <c>.onnx</c> or has an unknown placeholder, or the mode cannot be told from the metric's name.</exception>
+    public ModelCheckpoint(string filePath, string monitor = "val_accuracy", bool saveBestOnly = true, MonitorMode mode = MonitorMode.Auto)
+        : this(filePath, monitor, saveBestOnly, mode, (model, file) => model.SaveOnnx(file))
+    {
+        if (!filePath.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase))
+        {
+            throw new ArgumentException($"ModelCheckpoint writes ONNX files. Expected a name ending in '.onnx'. Received: '{filePath}'.", nameof(filePath));
+        }
+    }
+
     /// <summary>Creates the callback with a writer of its own.</summary>
     internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string> save)
     {

@@ -27,7 +27,24 @@ public static class ExampleGrid
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
     public static void Save(string path, ImageSet images, string title) => Draw(path, images, null, title);
 
-    internal static void Draw(string path, ImageSet images, IReadOnlyList<(int Label, float Confidence)>? predictions, string title)
+    /// <summary>Draws images with what a classifier says of them as a PNG file, five in a row.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="images">The images, 1 to 1,000.</param>
+    /// <param name="predictions">One prediction an image, in the same order.</param>
+    /// <param name="title">The line above them.</param>
+    /// <exception cref="ArgumentException">There are no images, too many, or not as many predictions.</exception>
+    /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
+    public static void Save(string path, ImageSet images, IReadOnlyList<Prediction> predictions, string title)
+    {
+        if (predictions.Count != images.Count)
+        {
+            throw new ArgumentException($"Each image needs a prediction. Received: {images.Count:N0} images, {predictions.Count:N0} predictions.", nameof(predictions));
+        }
+
+        Draw(path, images, predictions, title);
+    }
+
+    private static void Draw(string path, ImageSet images, IReadOnlyList<Prediction>? predictions, string title)
     {
         if (images.Count is < 1 or > MaxImages)
         {
@@ -50,13 +67,13 @@ public static class ExampleGrid
                 continue;
             }
 
-            var (label, confidence) = predictions[i];
-            bool right = label == images.Labels[i];
+            var prediction = predictions[i];
+            bool right = prediction.Label == name;
             var colour = right ? Picture.Right : Picture.Wrong;
             place.Inflate(2, 2);
             picture.Frame(place, colour, 4);
-            picture.Text($"{name} → {images.ClassNames[label]}", middle, baseline, 17, colour, SKTextAlign.Center, Side + Gap / 2);
-            picture.Text(string.Create(CultureInfo.InvariantCulture, $"{(right ? '✓' : '✗')} {100 * confidence:F1} %"), middle, baseline + 20, 14, colour, SKTextAlign.Center);
+            picture.Text($"{name} → {prediction.Label}", middle, baseline, 17, colour, SKTextAlign.Center, Side + Gap / 2);
+            picture.Text(string.Create(CultureInfo.InvariantCulture, $"{(right ? '✓' : '✗')} {100 * prediction.Confidence:F1} %"), middle, baseline + 20, 14, colour, SKTextAlign.Center);
         }
 
         picture.Save(path);
