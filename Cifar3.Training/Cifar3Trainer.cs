@@ -17,6 +17,14 @@ public sealed class Cifar3Trainer
 {
     private readonly Func<CnnModel, EngineOptions, ITrainingEngine> createEngine;
 
+    /// <summary>Creates a trainer.</summary>
+    /// <param name="options">The settings; null = the seed recipe without callbacks. Default: null.</param>
+    /// <exception cref="ArgumentException">A setting is outside its range.</exception>
+    public Cifar3Trainer(TrainerOptions? options = null)
+        : this(options ??= new TrainerOptions(), (model, engineOptions) => TrainingEngines.Create(options.Engine, model, engineOptions))
+    {
+    }
+
     /// <summary>Creates a trainer with an engine of the caller's.</summary>
     internal Cifar3Trainer(TrainerOptions options, Func<CnnModel, EngineOptions, ITrainingEngine> createEngine)
     {

@@ -61,6 +61,9 @@ public sealed record TrainerOptions
     /// <summary>The seed of initial weights, shuffling and dropout: the same seed gives the same model. Default: 0.</summary>
     public int Seed { get; init; }
 
+    /// <summary>What computes the training steps. Default: <see cref="TrainingEngine.Auto"/>, the best engine of this machine.</summary>
+    public TrainingEngine Engine { get; init; } = TrainingEngine.Auto;
+
     /// <summary>Number of threads; 0 = one for each processor. The result does not depend on it. Default: 0.</summary>
     public int Threads { get; init; }
 
