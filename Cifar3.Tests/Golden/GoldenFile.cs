@@ -11,6 +11,7 @@ namespace Cifar3.Tests;
 internal sealed class GoldenFile : IDisposable
 {
     public const int Batch = 128, Batches = 20;
+    private static byte[]? trainImages;
     private readonly NativeFile file;
 
     private GoldenFile(string path) => file = H5File.OpenRead(path);
@@ -54,7 +55,7 @@ internal sealed class GoldenFile : IDisposable
     public (byte[] Images, int[] Labels) BatchOf(int step)
     {
         int first = (step - 1) % Batches * Batch;
-        byte[] images = file.Dataset("images/train").Read<byte[]>();
+        byte[] images = trainImages ??= TrainImages();
         int[] labels = file.Dataset("images/train_labels").Read<int[]>();
         return (images.AsSpan(first * CnnArchitecture.ImageBytes, Batch * CnnArchitecture.ImageBytes).ToArray(), labels.AsSpan(first, Batch).ToArray());
     }
@@ -63,6 +64,13 @@ internal sealed class GoldenFile : IDisposable
         (file.Dataset("images/test").Read<byte[]>(), file.Dataset("images/test_labels").Read<int[]>());
 
     public void Dispose() => file.Dispose();
+
+    /// <summary>An image lies in 48 chunks, of 640 images each: unless all fit into the cache, each is unpacked again for every image.</summary>
+    private byte[] TrainImages()
+    {
+        var access = new H5DatasetAccess { ChunkCache = new SimpleReadingChunkCache(chunkSlotCount: 1000, byteCount: 64 << 20) };
+        return ((NativeDataset)file.Dataset("images/train")).Read<byte[]>(access);
+    }
 
     private List<WeightTensor> Tensors(IEnumerable<WeightTensor> like, string group, string prefix) =>
         [.. like.Select(t => new WeightTensor(t.Name, t.Shape, Floats($"{group}/{prefix}{t.Name.Replace('/', '.')}")))];
