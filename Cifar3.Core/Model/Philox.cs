@@ -11,8 +11,8 @@ namespace Cifar3;
 /// </remarks>
 internal static class Philox
 {
-    private const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57; // multipliers
-    private const uint W0 = 0x9E3779B9, W1 = 0xBB67AE85; // Weyl increments of the key
+    public const uint M0 = 0xD2511F53, M1 = 0xCD9E8D57; // multipliers
+    public const uint W0 = 0x9E3779B9, W1 = 0xBB67AE85; // Weyl increments of the key
 
     /// <summary>Ten rounds: 128 random bits for one counter.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -109,4 +109,7 @@ public sealed record EngineOptions
 
     /// <summary>The largest batch that <see cref="ITrainingEngine.TrainStep"/> will get, 1 to 1,024. Default: 128.</summary>
     public int MaxBatchSize { get; init; } = 128;
+
+    /// <summary>What <see cref="TensorFlowEngine"/> alone needs to know. Default: all defaults.</summary>
+    public TensorFlowOptions TensorFlow { get; init; } = new();
 }

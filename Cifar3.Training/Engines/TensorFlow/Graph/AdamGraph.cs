@@ -1,0 +1,38 @@
+namespace Cifar3.Training;
+
+/// <summary>Adam (Kingma and Ba 2015) in Keras' form: m += (g − m)(1 − β₁); v += (g² − v)(1 − β₂); w −= α·m/(√v + ε), α = lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ).</summary>
+/// <remarks>
+/// α is computed here in double and fed; the operator's own correction by powers of β, in float32, is switched off by powers of 0.
+/// </remarks>
+internal sealed class AdamGraph
+{
+    // The operator works with β rounded to float32, so the correction must too: else the first steps are off by 6e-6.
+    private const float Beta1 = 0.9f, Beta2 = 0.999f, Epsilon = 1e-7f;
+
+    private readonly GraphBuilder graph;
+    private readonly Output noPower, beta1, beta2, epsilon;
+
+    public AdamGraph(GraphBuilder graph)
+    {
+        this.graph = graph;
+        StepSize = graph.Placeholder("adam/step_size", DataType.Float);
+        noPower = graph.Const("adam/no_power", 0f);
+        beta1 = graph.Const("adam/beta_1", Beta1);
+        beta2 = graph.Const("adam/beta_2", Beta2);
+        epsilon = graph.Const("adam/epsilon", Epsilon);
+    }
+
+    /// <summary>Placeholder of α, float32 scalar.</summary>
+    public Output StepSize { get; }
+
+    /// <summary>α of a step.</summary>
+    /// <param name="learningRate">Learning rate.</param>
+    /// <param name="step">t, from 1.</param>
+    public static float StepSizeOf(float learningRate, long step) =>
+        (float)(learningRate * Math.Sqrt(1 - Math.Pow(Beta2, step)) / (1 - Math.Pow(Beta1, step)));
+
+    /// <summary>Updates one weight and its moments, after the given operation.</summary>
+    public Operation Update(GraphVariable weight, GraphVariable m, GraphVariable v, Output gradient, Operation after) =>
+        graph.Begin("ResourceApplyAdam", $"adam/{weight.Name}", weight.Handle, m.Handle, v.Handle, noPower, noPower, StepSize, beta1, beta2, epsilon, gradient)
+            .After(after).Finish();
+}

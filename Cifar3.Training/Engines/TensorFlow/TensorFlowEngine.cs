@@ -1,0 +1,163 @@
+using System.Globalization;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// Trains the network with TensorFlow's C library, on the CPU or on an NVIDIA GPU: the same steps, states and masks as the managed engine.
+/// The library is not part of Cifar3: the app references the package that it wants (<c>SciSharp.TensorFlow.Redist</c>,
+/// <c>SciSharp.TensorFlow.Redist-Windows-GPU</c>, <c>SciSharp.TensorFlow.Redist-Linux-GPU</c>) or names a library of version 2.10 or later.
+/// </summary>
+/// <remarks>
+/// Not thread-safe: one call at a time. Dispose it to free the session's memory. Several engines may live side by side; they share
+/// TensorFlow's threads, whose number is that of the first engine. See <c>docs/tensorflow.md</c>.
+/// </remarks>
+/// <example><code>
+/// using var engine = new TensorFlowEngine(model, new EngineOptions { Seed = 1 });
+/// BatchResult result = engine.TrainStep(images, labels, learningRate: 0.001f, step: 1);
+/// </code></example>
+public sealed partial class TensorFlowEngine : ITrainingEngine
+{
+    private readonly EngineOptions options;
+    private readonly CnnModel model;
+    private readonly LoadedLibrary library;
+    private readonly GraphHandle graphHandle;
+    private readonly Session session;
+    private readonly CnnGraph graph;
+    private readonly TrainingFeeds feeds;
+    private long step;
+    private bool disposed;
+
+    /// <summary>Loads the library, builds the graph and imports the model's weights with zero moments.</summary>
+    /// <param name="model">The model to train.</param>
+    /// <param name="options">Seed, threads, batch size, and TensorFlow's own options; null takes the defaults.</param>
+    /// <exception cref="TensorFlowException">The library is absent or unusable, or shows no GPU where one was demanded.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    public TensorFlowEngine(CnnModel model, EngineOptions? options = null)
+        : this(model, options ?? new EngineOptions(), null)
+    {
+    }
+
+    /// <param name="model">The model to train.</param>
+    /// <param name="options">Options.</param>
+    /// <param name="statistics">How batch statistics are found; null chooses by the device.</param>
+    internal TensorFlowEngine(CnnModel model, EngineOptions options, BatchStatistics? statistics)
+    {
+        Validate(options);
+        this.model = model;
+        this.options = options;
+        library = TensorFlowLibrary.Load(options.TensorFlow.LibraryPath);
+        graphHandle = TensorFlowApi.TF_NewGraph();
+        try
+        {
+            session = OpenSession(graphHandle, options);
+            var devices = session.ListDevices();
+            bool gpu = HasWantedGpu(devices, options, library);
+            Device = Describe(devices, gpu);
+            graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (gpu ? BatchStatistics.Fused : BatchStatistics.TwoStage));
+            feeds = new TrainingFeeds(graph, options.Seed);
+            Import(EngineState.Initial(model));
+        }
+        catch
+        {
+            session?.Dispose();
+            graphHandle.Dispose();
+            throw;
+        }
+    }
+
+    /// <inheritdoc/>
+    public string Name => $"TensorFlow {library.Version}";
+
+    /// <inheritdoc/>
+    public string Device { get; }
+
+    /// <summary>
+    /// False: TensorFlow cuts its sums by the number of threads, and on a GPU adds them in any order, so that the same seed gives
+    /// nearly the same numbers, not the same bits. The dropout masks are the same bits.
+    /// </summary>
+    public bool IsDeterministic => false;
+
+    /// <inheritdoc/>
+    /// <exception cref="TensorFlowException">TensorFlow refused the step, such as for lack of memory; nothing was changed.</exception>
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        CheckBatch(images, labels, options.MaxBatchSize);
+        if (!(learningRate > 0 && float.IsFinite(learningRate)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be above 0 and finite.");
+        }
+
+        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
+        feeds.Fill(images, labels, AdamGraph.StepSizeOf(learningRate, step), step);
+        var result = Measure("the training step", feeds.Outputs, feeds.Values, graph.Training, labels.Length, graph.TrainStep);
+        this.step = step;
+        return result;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="TensorFlowException">TensorFlow refused, such as for lack of memory.</exception>
+    public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        CheckBatch(images, labels, int.MaxValue);
+        var total = default(BatchResult);
+        for (int first = 0; first < labels.Length; first += InferenceBatch)
+        {
+            int count = Math.Min(InferenceBatch, labels.Length - first);
+            using var imageTensor = ImageTensor(images, first, count);
+            using var labelTensor = Tensor.Create(DataType.Int32, labels.Slice(first, count), count);
+            total += Measure("the evaluation", [graph.Images, graph.Labels], [imageTensor, labelTensor], graph.Evaluation, count);
+        }
+
+        return total;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="TensorFlowException">TensorFlow refused, such as for lack of memory.</exception>
+    public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        int classes = model.Architecture.Classes, total = CountImages(images);
+        if (probabilities.Length != (long)total * classes)
+        {
+            throw new ArgumentException($"{total:N0} images and {classes} classes need {(long)total * classes:N0} probabilities. Received: {probabilities.Length:N0}.", nameof(probabilities));
+        }
+
+        for (int first = 0; first < total; first += InferenceBatch)
+        {
+            int count = Math.Min(InferenceBatch, total - first);
+            using var imageTensor = ImageTensor(images, first, count);
+            using var result = session.Run("the prediction", [graph.Images], [imageTensor], [graph.Probabilities])[0];
+            result.Span<float>().CopyTo(probabilities.Slice(first * classes, count * classes));
+        }
+    }
+
+    /// <summary>Frees the session, its variables and the graph; the library stays loaded.</summary>
+    public void Dispose()
+    {
+        disposed = true;
+        feeds.Dispose();
+        session.Dispose();
+        graphHandle.Dispose();
+    }
+
+    /// <summary>Images of one inference run: 500, or fewer where a wide network would need more than 256 MB for one activation.</summary>
+    private int InferenceBatch => Math.Clamp((256 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 500);
+
+    private BatchResult Measure(string what, ReadOnlySpan<Output> placeholders, ReadOnlySpan<Tensor> values, LossGraph loss, int count, params ReadOnlySpan<Operation> targets)
+    {
+        var results = session.Run(what, placeholders, values, [loss.Sum, loss.Correct], targets);
+        using var sum = results[0];
+        using var correct = results[1];
+        return new BatchResult(sum.Span<float>()[0], correct.Span<int>()[0], count);
+    }
+
+    private static Tensor ImageTensor(ReadOnlySpan<byte> images, int first, int count) => Tensor.Create(
+        DataType.UInt8,
+        images.Slice(first * CnnArchitecture.ImageBytes, count * CnnArchitecture.ImageBytes),
+        count,
+        CnnArchitecture.InputSize,
+        CnnArchitecture.InputSize,
+        CnnArchitecture.InputChannels);
+}

@@ -1,0 +1,69 @@
+namespace Cifar3.Training;
+
+/// <summary>
+/// What a training step feeds: images, labels, step size, dropout masks. The tensors are used again for the next batch of the same size,
+/// so that a step allocates nothing: TensorFlow never writes into fed tensors, and none of these is assigned to a variable.
+/// </summary>
+internal sealed class TrainingFeeds : IDisposable
+{
+    private const int ImagesAt = 0, LabelsAt = 1, StepSizeAt = 2, MasksAt = 3;
+
+    private readonly DropoutGraph[] dropouts;
+    private readonly int[] dropoutIndices;
+    private readonly int seed;
+    private readonly Tensor[] values;
+    private int batch;
+
+    public TrainingFeeds(CnnGraph graph, int seed)
+    {
+        this.seed = seed;
+        dropoutIndices = [.. Enumerable.Range(0, graph.Dropouts.Count).Where(i => graph.Dropouts[i].Mask is not null)];
+        dropouts = [.. dropoutIndices.Select(i => graph.Dropouts[i])];
+        Outputs = [graph.Images, graph.Labels, graph.StepSize, .. dropouts.Select(dropout => dropout.Mask!.Value)];
+        values = new Tensor[Outputs.Length];
+    }
+
+    /// <summary>The placeholders.</summary>
+    public Output[] Outputs { get; }
+
+    /// <summary>Their values.</summary>
+    public ReadOnlySpan<Tensor> Values => values;
+
+    /// <summary>Writes a batch.</summary>
+    public void Fill(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float stepSize, long step)
+    {
+        Allocate(labels.Length);
+        images.CopyTo(values[ImagesAt].Span<byte>());
+        labels.CopyTo(values[LabelsAt].Span<int>());
+        values[StepSizeAt].Span<float>()[0] = stepSize;
+        for (int i = 0; i < dropouts.Length; i++)
+        {
+            DropoutMaskFill.Scaled(seed, step, dropoutIndices[i], dropouts[i].Layer.Rate, values[MasksAt + i].Span<float>());
+        }
+    }
+
+    public void Dispose()
+    {
+        batch = 0;
+        Array.ForEach(values, value => value?.Dispose());
+    }
+
+    private void Allocate(int count)
+    {
+        if (count == batch)
+        {
+            return;
+        }
+
+        Dispose();
+        values[ImagesAt] = Tensor.Allocate(DataType.UInt8, count, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels);
+        values[LabelsAt] = Tensor.Allocate(DataType.Int32, count);
+        values[StepSizeAt] = Tensor.Allocate(DataType.Float);
+        for (int i = 0; i < dropouts.Length; i++)
+        {
+            values[MasksAt + i] = Tensor.Allocate(DataType.Float, [count, .. dropouts[i].Layer.OutputShape.Select(dim => (long)dim)]);
+        }
+
+        batch = count;
+    }
+}
