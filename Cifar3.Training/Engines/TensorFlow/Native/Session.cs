@@ -79,7 +79,11 @@ internal sealed unsafe class Session : IDisposable
             GC.KeepAlive(value);
         }
 
-        status.ThrowIfFailed(what);
+        if (status.HasFailed)
+        {
+            status.ThrowIfFailed(what, MistypedFeed(feeds, values));
+        }
+
         var results = new Tensor[fetches.Length];
         for (int i = 0; i < results.Length; i++)
         {
@@ -90,4 +94,18 @@ internal sealed unsafe class Session : IDisposable
     }
 
     public void Dispose() => handle.Dispose();
+
+    /// <summary>The placeholder that got a value of another type, which TensorFlow's message does not name; null where all fit.</summary>
+    private static string? MistypedFeed(ReadOnlySpan<Output> feeds, ReadOnlySpan<Tensor> values)
+    {
+        for (int i = 0; i < feeds.Length; i++)
+        {
+            if (TensorFlowApi.TF_OperationOutputType(feeds[i]) != TensorFlowApi.TF_TensorType(values[i].Handle))
+            {
+                return Marshal.PtrToStringUTF8((nint)TensorFlowApi.TF_OperationName(feeds[i].Operation));
+            }
+        }
+
+        return null;
+    }
 }

@@ -86,6 +86,12 @@ internal static unsafe partial class TensorFlowApi
     [LibraryImport(Library)]
     internal static partial nint TF_FinishOperation(nint description, TensorFlowStatus status);
 
+    [LibraryImport(Library)]
+    internal static partial byte* TF_OperationName(Operation operation);
+
+    [LibraryImport(Library)]
+    internal static partial DataType TF_OperationOutputType(Output output);
+
     // Sessions
     [LibraryImport(Library)]
     internal static partial SessionOptionsHandle TF_NewSessionOptions();

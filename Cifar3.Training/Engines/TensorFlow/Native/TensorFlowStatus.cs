@@ -8,9 +8,11 @@ internal sealed unsafe partial class TensorFlowStatus : TensorFlowHandle
 {
     public static TensorFlowStatus Create() => TensorFlowApi.TF_NewStatus();
 
+    public bool HasFailed => TensorFlowApi.TF_GetCode(this) != 0;
+
     /// <summary>Throws when the call failed.</summary>
     /// <param name="what">What was asked for, as in "TensorFlow refused …".</param>
-    /// <param name="operatorName">The operator it was about; null takes the first that TensorFlow's message names.</param>
+    /// <param name="operatorName">The operator it was about where TensorFlow's message names none.</param>
     public void ThrowIfFailed(string what, string? operatorName = null)
     {
         int code = TensorFlowApi.TF_GetCode(this);
@@ -20,7 +22,7 @@ internal sealed unsafe partial class TensorFlowStatus : TensorFlowHandle
         }
 
         string message = Marshal.PtrToStringUTF8((nint)TensorFlowApi.TF_Message(this)) ?? "";
-        throw TensorFlowException.Refused(what, operatorName ?? OperatorIn(message), code, message);
+        throw TensorFlowException.Refused(what, OperatorIn(message) ?? operatorName, code, message);
     }
 
     protected override bool ReleaseHandle()
@@ -29,13 +31,13 @@ internal sealed unsafe partial class TensorFlowStatus : TensorFlowHandle
         return true;
     }
 
-    /// <summary>The operator that a run-time message is about: TensorFlow ends it with <c>[[{{node train/loss}}]]</c> or says <c>Node: 'train/loss'</c>.</summary>
+    /// <summary>The operator that a run-time message is about: <c>[[{{node train/loss}}]]</c>, or <c>Node: 'train/loss'</c> in older versions.</summary>
     internal static string? OperatorIn(string message)
     {
         var match = NodePattern().Match(message);
         return match.Success ? match.Groups[1].Value : null;
     }
 
-    [GeneratedRegex(@"(?:\{\{(?:function_)?node |[Nn]ode:? '|placeholder tensor '|feed_devices or fetch_devices: |Tensor |tensor )([A-Za-z0-9.][\w.\-/]*)")]
+    [GeneratedRegex(@"(?:\{\{(?:function_)?node |\b[Nn]ode: ')([A-Za-z0-9.][\w.\-/]*)")]
     private static partial Regex NodePattern();
 }
