@@ -21,24 +21,44 @@ public static class Cifar3Data
     public static ImmutableArray<string> AllClasses => Cifar10Classes.Names;
 
     /// <summary>
-    /// Loads training and test images.
+    /// Loads training and test images: from the path given; else from the path that <c>CIFAR3_DATA</c> names; else CIFAR-10 from this
+    /// library's cache, from Keras' or torchvision's; else it is downloaded into this library's cache
+    /// (<c>$XDG_CACHE_HOME/cifar3</c>, <c>~/.cache/cifar3</c>, <c>~/Library/Caches/cifar3</c> or <c>%LocalAppData%\cifar3</c>).
     /// </summary>
-    /// <param name="path">An archive or a folder.</param>
-    /// <param name="options">Classes, progress, cancellation.</param>
-    /// <returns>The images.</returns>
+    /// <param name="path">
+    /// CIFAR-10's published archive (<c>cifar-10-binary.tar.gz</c> or <c>cifar-10-python.tar.gz</c>), its unpacked folder
+    /// (<c>cifar-10-batches-bin</c>, <c>cifar-10-batches-py</c>), or image folders <c>train/&lt;class&gt;/*</c> and <c>test/&lt;class&gt;/*</c> with
+    /// 2 to 100 classes of JPEG, PNG, WEBP, BMP or GIF files of any size: resized to 32×32 (antialiased, aspect ratio not kept), turned
+    /// upright by their EXIF data, transparent parts on white. Folder names are class names, in ordinal order; folders that are all named for
+    /// CIFAR-10 classes (airplane, aeroplane, plane; automobile, car; bird; …) get CIFAR-10's order and this library's names.
+    /// Default: null = search as above.
+    /// </param>
+    /// <param name="options">Classes, split, progress, cancellation. Default: null = all defaults.</param>
+    /// <returns>The images. Those of folders come class by class; those of CIFAR-10 in the published order.</returns>
     /// <exception cref="Cifar3DataException">The data cannot be had, is damaged, or is not what it should be.</exception>
-    /// <exception cref="Cifar3ImageException">An image file is damaged.</exception>
+    /// <exception cref="Cifar3ImageException">An image file is damaged, or is no image.</exception>
     /// <exception cref="OperationCanceledException">The cancellation token of the options was triggered.</exception>
     public static ImageData Load(string? path = null, DataOptions? options = null) =>
         TryLoad(path, options, out var data, out string? reason) ? data : throw new Cifar3DataException(reason);
 
-    /// <summary>Like <see cref="Load"/>, but tells apart data that cannot be had.</summary>
+    /// <summary>
+    /// As <see cref="Load"/>, but says false where no path is given, CIFAR3_DATA is not set, and CIFAR-10 is neither in a cache
+    /// nor to be downloaded: a program may then go on with <see cref="Synthetic"/>. A path that is given but wrong is an error all the same.
+    /// </summary>
+    /// <param name="path">As for <see cref="Load"/>.</param>
+    /// <param name="options">As for <see cref="Load"/>.</param>
+    /// <param name="data">The images, when the answer is true.</param>
+    /// <param name="reason">Every place tried and why it would not do, when the answer is false.</param>
+    /// <returns>Whether there are images.</returns>
+    /// <exception cref="Cifar3DataException">The path given, or the one that CIFAR3_DATA names, is missing or damaged.</exception>
+    /// <exception cref="Cifar3ImageException">An image file is damaged, or is no image.</exception>
+    /// <exception cref="OperationCanceledException">The cancellation token of the options was triggered.</exception>
     public static bool TryLoad(string? path, DataOptions? options, [NotNullWhen(true)] out ImageData? data, [NotNullWhen(false)] out string? reason)
     {
         options ??= new DataOptions();
-        path ??= Environment.GetEnvironmentVariable(PathVariable) is { Length: > 0 } named ? named : null;
-        data = path is null ? null : DataLocator.Read(path, options);
-        reason = data is null ? "No images." : null;
+        string notFound = "";
+        data = path is null ? DataSearch.Default().Find(options, out notFound) : DataLocator.Read(path, options);
+        reason = data is null ? notFound : null;
         return data is not null;
     }
 

@@ -34,7 +34,7 @@ public sealed record DataOptions
 
 /// <summary>How far loading has come.</summary>
 /// <param name="Stage">What is being done.</param>
-/// <param name="Done">Bytes (<see cref="DataStage.Downloading"/>) or images (<see cref="DataStage.Reading"/>) done.</param>
+/// <param name="Done">Bytes (<see cref="DataStage.Downloading"/>) or images or batch files (<see cref="DataStage.Reading"/>) done.</param>
 /// <param name="Total">How many there are in all.</param>
 public readonly record struct DataProgress(DataStage Stage, long Done, long Total);
 
@@ -44,6 +44,6 @@ public enum DataStage
     /// <summary>The published archive is being downloaded; counted in bytes.</summary>
     Downloading,
 
-    /// <summary>Images are being read and decoded; counted in images.</summary>
+    /// <summary>Images are being read and decoded; counted in image files, or in CIFAR-10's six batch files.</summary>
     Reading,
 }

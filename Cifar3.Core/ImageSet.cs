@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using Microsoft.ML;
 
 namespace Cifar3;
 
@@ -9,6 +10,15 @@ namespace Cifar3;
 /// <remarks>Immutable and safe to share between threads.</remarks>
 public sealed class ImageSet
 {
+    /// <summary>The column of <see cref="ToDataView"/> that has the pictures: <c>Image</c>.</summary>
+    public const string ImageColumn = "Image";
+
+    /// <summary>The column of <see cref="ToDataView"/> that has the pixels: <c>Pixels</c>.</summary>
+    public const string PixelsColumn = "Pixels";
+
+    /// <summary>The column of <see cref="ToDataView"/> that has the labels: <c>Label</c>.</summary>
+    public const string LabelColumn = "Label";
+
     private readonly byte[] pixels;
     private readonly int[] labels;
 
@@ -81,6 +91,36 @@ public sealed class ImageSet
     /// <param name="seed">The same seed gives the same order everywhere.</param>
     /// <returns>A new set.</returns>
     public ImageSet Shuffle(int seed) => Select(new PhiloxRandom(seed, RandomStreams.DataShuffle).Permutation(Count));
+
+    /// <summary>
+    /// The set for ML.NET's transforms and trainers. Columns: <c>Image</c> (MLImage, 32×32), <c>Pixels</c> (vector of 3,072 Byte,
+    /// 32×32×3; <c>Conversions.ConvertType</c> makes the Single that ML.NET's own trainers want) and <c>Label</c>
+    /// (key whose key values are the class names).
+    /// </summary>
+    /// <returns>
+    /// A view of known length that can be shuffled and read by several cursors at once. It holds no copy: rows are made as they are asked for.
+    /// As with ML.NET's own image loader, an <c>Image</c> is disposed when its cursor's next one is fetched into the same variable; the last one is the reader's to dispose.
+    /// </returns>
+    public IDataView ToDataView() => new ImageSetDataView(this);
+
+    /// <summary>Reads the images and labels of a data view, such as an application's own pipeline, into memory.</summary>
+    /// <param name="data">One row for each image.</param>
+    /// <param name="imageColumnName">
+    /// The images: MLImage of any size; encoded files (vector of Byte of unknown size); paths of files (Text); or pixels in the order height, width, channel
+    /// (vector of 3,072 Byte, or of Single holding 0 to 255). Default: <c>Image</c>.
+    /// </param>
+    /// <param name="labelColumnName">The labels: a key whose key values are the class names, or Text. Default: <c>Label</c>.</param>
+    /// <param name="classNames">
+    /// The classes in the order of the labels wanted, such as those of the training set when a validation set is read. Default: null = the key
+    /// values in their order, or the texts in ordinal order.
+    /// </param>
+    /// <param name="cancellationToken">Ends reading early.</param>
+    /// <returns>The images in the order of the rows.</returns>
+    /// <exception cref="Cifar3DataException">A column is missing or of another type, a row has no label or an unknown one, or there are fewer than 2 or more than 100 classes.</exception>
+    /// <exception cref="Cifar3ImageException">An image is missing or cannot be decoded.</exception>
+    /// <exception cref="OperationCanceledException">Reading was cancelled.</exception>
+    public static ImageSet FromDataView(IDataView data, string imageColumnName = ImageColumn, string labelColumnName = LabelColumn, IReadOnlyList<string>? classNames = null, CancellationToken cancellationToken = default) =>
+        DataViewReader.Read(data, imageColumnName, labelColumnName, classNames, cancellationToken);
 
     /// <inheritdoc/>
     public override string ToString() => $"({Count}, 32, 32, 3) uint8, {ClassNames.Length} classes: {string.Join(", ", ClassNames)}";

@@ -3,18 +3,47 @@ namespace Cifar3;
 /// <summary>Finds out what lies at a path and reads it.</summary>
 internal static class DataLocator
 {
+    /// <summary>The names under which CIFAR-10 is kept: as published, then as torchvision, Keras 3 and Keras 2 keep it. Folders first: they need no unpacking.</summary>
+    private static readonly string[] Cifar10Names =
+    [
+        "cifar-10-batches-bin", "cifar-10-batches-py", "cifar-10-batches-py-target/cifar-10-batches-py", "cifar-10-batches-py/cifar-10-batches-py",
+        "cifar-10-binary.tar.gz", "cifar-10-python.tar.gz", "cifar-10-batches-py.tar.gz", "cifar-10-batches-py-target_archive",
+    ];
+
     /// <summary>Reads whatever a path names.</summary>
     /// <exception cref="Cifar3DataException">There is nothing there, or it is no known kind of data, or it is damaged.</exception>
     /// <exception cref="Cifar3ImageException">An image file is damaged.</exception>
     public static ImageData Read(string path, DataOptions options)
     {
-        if (Directory.Exists(path))
+        path = Path.GetFullPath(path);
+        try
         {
-            return ImageFolderReader.Read(path, options);
-        }
+            if (File.Exists(path))
+            {
+                return CifarSource.ReadArchive(path, options);
+            }
 
-        throw new Cifar3DataException($"There is no file or folder '{path}'. Check the path.");
+            if (!Directory.Exists(path))
+            {
+                throw new Cifar3DataException($"There is no file or folder '{path}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. Check the path.");
+            }
+
+            if (IsCifar10(path))
+            {
+                return CifarSource.ReadFolder(path, options);
+            }
+
+            return !Directory.Exists(Path.Combine(path, "train")) && FindCifar10(path) is { } inside ? Read(inside, options) : ImageFolderReader.Read(path, options);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new Cifar3DataException($"Cannot read '{path}': {e.Message.TrimEnd('.')}. Check the path and its permissions.", e);
+        }
     }
+
+    /// <summary>CIFAR-10's archive or batches in a folder, under one of the names that libraries give it; null when there is none.</summary>
+    public static string? FindCifar10(string folder) =>
+        Cifar10Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(path => File.Exists(path) || (Directory.Exists(path) && IsCifar10(path)));
 
     /// <summary>The first few names in a folder, for error messages.</summary>
     public static string Listing(string folder)
@@ -23,4 +52,6 @@ internal static class DataLocator
         string[] names = [.. Directory.EnumerateFileSystemEntries(folder).Take(1000).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
         return names.Length == 0 ? "an empty folder" : string.Join(", ", names.Take(Shown)) + (names.Length > Shown ? $" and {names.Length - Shown} more" : "");
     }
+
+    private static bool IsCifar10(string folder) => CifarSource.IsBinaryFolder(folder) || CifarSource.IsPythonFolder(folder);
 }

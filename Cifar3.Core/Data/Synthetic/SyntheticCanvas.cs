@@ -87,6 +87,23 @@ internal sealed class SyntheticCanvas
         Polygon(place, colour, opacity, corners);
     }
 
+    /// <summary>The mean colour of the middle half of what is drawn so far.</summary>
+    public Rgb Mean()
+    {
+        double red = 0, green = 0, blue = 0;
+        int count = 0;
+        for (int y = Side / 4; y < Side * 3 / 4; y += Samples)
+        {
+            for (int x = Side / 4; x < Side * 3 / 4; x += Samples, count++)
+            {
+                var sample = samples[y * Side + x];
+                (red, green, blue) = (red + sample.R, green + sample.G, blue + sample.B);
+            }
+        }
+
+        return new Rgb(red / count, green / count, blue / count);
+    }
+
     /// <summary>The picture: each pixel the mean of its samples.</summary>
     /// <param name="colours">Receives [32, 32].</param>
     public void Resolve(Span<Rgb> colours)

@@ -47,8 +47,8 @@ internal static class SyntheticImages
     /// <summary>What a camera does to the picture: blur, contrast, brightness, faded colour, noise.</summary>
     private static void Develop(Span<Rgb> colours, Dice dice, Span<byte> rgb)
     {
-        double blur = dice.Chance(0.5) ? dice.Between(0, 0.22) : 0, contrast = dice.Between(0.55, 1.1), light = dice.Between(0.35, 0.65);
-        double fade = dice.Chance(0.2) ? dice.Between(0.3, 0.9) : 0, noise = dice.Between(0.01, 0.05);
+        double blur = dice.Chance(0.4) ? dice.Between(0, 0.2) : 0, contrast = dice.Between(0.8, 1.1), light = dice.Between(0.45, 0.55);
+        double fade = dice.Chance(0.1) ? dice.Between(0.3, 0.9) : 0, noise = dice.Between(0.005, 0.03);
         for (int i = 0; i < colours.Length; i++)
         {
             int up = i >= Size ? i - Size : i, down = i + Size < colours.Length ? i + Size : i, left = i % Size > 0 ? i - 1 : i, right = i % Size < Size - 1 ? i + 1 : i;

@@ -8,8 +8,8 @@ internal static class SyntheticObjects
     /// <summary>Draws the object of a label (0 aeroplane, 1 car, 2 bird) somewhere on the canvas.</summary>
     public static void Draw(SyntheticCanvas canvas, Dice dice, int label)
     {
-        int view = dice.Next(label == 2 ? 3 : 2);
-        double size = dice.Between(9, 16), stretch = dice.Between(0.8, 1.15);
+        int view = label == 2 ? dice.Weighted(0.4, 0.25, 0.35) : dice.Next(2);
+        double size = dice.Between(11.5, 16), stretch = dice.Between(0.8, 1.15);
         double lean = (label, view) switch
         {
             (0, 0) => dice.Between(-1, 1),      // an aeroplane from above points anywhere
@@ -18,7 +18,7 @@ internal static class SyntheticObjects
             (_, 1) => dice.Between(-0.45, 0.45), // a flying bird banks
             _ => dice.Between(-0.2, 0.2),
         };
-        var place = new Placement(dice.Between(11.5, 20.5), dice.Between(12, 20), dice.Chance(0.5) ? size : -size, size * stretch, lean);
+        var place = new Placement(dice.Between(12.5, 19.5), dice.Between(13, 19), dice.Chance(0.5) ? size : -size, size * stretch, lean);
         switch (label, view)
         {
             case (0, 0): AeroplaneFromAbove(canvas, dice, place); break;
@@ -31,14 +31,29 @@ internal static class SyntheticObjects
         }
     }
 
-    private static Rgb Metal(Dice dice) => dice.Chance(0.7) ? dice.Near(0.78, 0.79, 0.82, 0.18) : dice.Colour();
+    private static Rgb Metal(SyntheticCanvas canvas, Dice dice) => Distinct(canvas, dice, static d => d.Chance(0.85) ? d.Near(0.78, 0.79, 0.82, 0.18) : d.Colour());
 
-    private static Rgb Plumage(Dice dice) => dice.Pick(
-        dice.Near(0.4, 0.28, 0.18), dice.Near(0.15, 0.14, 0.15), dice.Near(0.88, 0.88, 0.86, 0.1), dice.Near(0.7, 0.25, 0.18), dice.Near(0.25, 0.4, 0.65), dice.Near(0.55, 0.52, 0.48), dice.Near(0.75, 0.65, 0.2));
+    private static Rgb Paint(SyntheticCanvas canvas, Dice dice) => Distinct(canvas, dice, static d => d.Colour());
+
+    private static Rgb Plumage(SyntheticCanvas canvas, Dice dice) => Distinct(canvas, dice, static d => d.Pick(
+        d.Near(0.4, 0.28, 0.18), d.Near(0.15, 0.14, 0.15), d.Near(0.88, 0.88, 0.86, 0.1), d.Near(0.7, 0.25, 0.18), d.Near(0.25, 0.4, 0.65), d.Near(0.55, 0.52, 0.48), d.Near(0.75, 0.65, 0.2)));
+
+    /// <summary>A colour that can mostly be told from the background: drawn anew, up to four times, while it is near the background's mean.</summary>
+    private static Rgb Distinct(SyntheticCanvas canvas, Dice dice, Func<Dice, Rgb> draw)
+    {
+        var background = canvas.Mean();
+        var colour = draw(dice);
+        for (int i = 0; i < 4 && Math.Abs(colour.R - background.R) + Math.Abs(colour.G - background.G) + Math.Abs(colour.B - background.B) < 0.5; i++)
+        {
+            colour = draw(dice);
+        }
+
+        return colour;
+    }
 
     private static void AeroplaneFromAbove(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb body = Metal(dice), wing = body.Shade(dice.Between(0.65, 1.1));
+        Rgb body = Metal(canvas, dice), wing = body.Shade(dice.Between(0.65, 1.1));
         double width = dice.Between(0.1, 0.16), span = dice.Between(0.75, 1), sweep = dice.Between(0, 0.45), chord = dice.Between(0.22, 0.34), root = dice.Between(0.1, 0.25);
         foreach (int side in (ReadOnlySpan<int>)[-1, 1])
         {
@@ -56,7 +71,7 @@ internal static class SyntheticObjects
 
     private static void AeroplaneFromTheSide(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb body = Metal(dice), tail = dice.Chance(0.5) ? dice.Colour() : body.Shade(0.9);
+        Rgb body = Metal(canvas, dice), tail = dice.Chance(0.5) ? dice.Colour() : body.Shade(0.9);
         double height = dice.Between(0.12, 0.2), fin = dice.Between(0.38, 0.6), wing = dice.Between(0.3, 0.55);
         canvas.Polygon(place, body.Shade(0.6), 1, (0.15, -0.05), (-0.1, -0.05), (-0.35, -0.75 * wing), (-0.22, -0.75 * wing));
         canvas.Polygon(place, tail, 1, (-0.55, -0.05), (-0.8, -fin), (-0.98, -fin), (-0.92, 0));
@@ -74,7 +89,7 @@ internal static class SyntheticObjects
 
     private static void CarFromTheSide(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb paint = dice.Colour(), rubber = Dark.Shade(dice.Between(0.6, 1.6));
+        Rgb paint = Paint(canvas, dice), rubber = Dark.Shade(dice.Between(0.6, 1.6));
         double roof = dice.Between(-0.6, -0.36), bonnet = dice.Between(-0.18, -0.04), front = dice.Between(0.2, 0.4), back = dice.Between(-0.85, -0.3), wheel = dice.Between(0.17, 0.24), floor = 0.28;
         double screen = front + dice.Between(0.15, 0.35), rear = Math.Max(back - dice.Between(0.05, 0.3), -0.95);
         canvas.Ellipse(place, Dark, 0, 0.48, 1.05, 0.1, 0.5); // shadow
@@ -96,7 +111,7 @@ internal static class SyntheticObjects
 
     private static void CarFromTheFront(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb paint = dice.Colour(), light = dice.Chance(0.6) ? new Rgb(1, 0.97, 0.8) : new Rgb(0.8, 0.12, 0.1);
+        Rgb paint = Paint(canvas, dice), light = dice.Chance(0.6) ? new Rgb(1, 0.97, 0.8) : new Rgb(0.8, 0.12, 0.1);
         double roof = dice.Between(-0.7, -0.45), belt = dice.Between(-0.18, 0), width = dice.Between(0.72, 0.9), cabin = width * dice.Between(0.62, 0.85);
         canvas.Ellipse(place, Dark, 0, 0.62, 1, 0.12, 0.5);
         foreach (int side in (ReadOnlySpan<int>)[-1, 1])
@@ -117,7 +132,7 @@ internal static class SyntheticObjects
 
     private static void PerchedBird(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb body = Plumage(dice), breast = dice.Chance(0.6) ? body.Mix(White, dice.Between(0.2, 0.7)) : Plumage(dice), beak = dice.Near(0.75, 0.55, 0.2, 0.2), leg = dice.Near(0.35, 0.25, 0.15);
+        Rgb body = Plumage(canvas, dice), breast = dice.Chance(0.6) ? body.Mix(White, dice.Between(0.2, 0.7)) : Plumage(canvas, dice), beak = dice.Near(0.75, 0.55, 0.2, 0.2), leg = dice.Near(0.35, 0.25, 0.15);
         double height = dice.Between(0.27, 0.38), head = dice.Between(0.17, 0.24), headX = dice.Between(0.36, 0.5), headY = dice.Between(-0.55, -0.36);
         foreach (double x in (ReadOnlySpan<double>)[-0.02, 0.14])
         {
@@ -136,7 +151,7 @@ internal static class SyntheticObjects
 
     private static void FlyingBird(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb body = Plumage(dice), wing = body.Shade(dice.Between(0.6, 1.2)), tip = dice.Chance(0.5) ? Dark : wing;
+        Rgb body = Plumage(canvas, dice), wing = body.Shade(dice.Between(0.6, 1.2)), tip = dice.Chance(0.5) ? Dark : wing;
         double span = dice.Between(0.7, 1), far = dice.Between(0.5, 0.95), bend = dice.Between(0, 0.35);
         int up = dice.Chance(0.7) ? -1 : 1;
         Wing(up * far * span, wing.Shade(0.75), dice.Chance(0.5) ? up : -up);
@@ -156,7 +171,7 @@ internal static class SyntheticObjects
 
     private static void SwimmingBird(SyntheticCanvas canvas, Dice dice, Placement place)
     {
-        Rgb body = Plumage(dice), head = dice.Chance(0.5) ? body : Plumage(dice), beak = dice.Near(0.85, 0.55, 0.15, 0.15);
+        Rgb body = Plumage(canvas, dice), head = dice.Chance(0.5) ? body : Plumage(canvas, dice), beak = dice.Near(0.85, 0.55, 0.15, 0.15);
         double neck = dice.Between(0.3, 0.75), width = dice.Between(0.1, 0.17), headY = 0.05 - neck;
         canvas.Polygon(place, body.Shade(0.75), 1, (-0.5, 0.1), (-0.95, dice.Between(-0.2, 0.05)), (-0.6, 0.35));
         canvas.Ellipse(place, body, -0.1, 0.25, 0.65, dice.Between(0.26, 0.36));

@@ -29,24 +29,24 @@ internal static class SyntheticScenery
             default: Wall(canvas, dice, noise); break;
         }
 
-        for (int i = dice.Next(4); i > 0; i--)
+        for (int i = dice.Next(3); i > 0; i--)
         {
-            Clutter(canvas, dice, dice.Between(1, 5));
+            Clutter(canvas, dice, dice.Between(1, 4));
         }
     }
 
     /// <summary>A few thin strips or spots that may lie over the object.</summary>
     public static void Occlude(SyntheticCanvas canvas, Dice dice)
     {
-        for (int i = dice.Weighted(0.55, 0.3, 0.15); i > 0; i--)
+        for (int i = dice.Weighted(0.7, 0.25, 0.05); i > 0; i--)
         {
-            Clutter(canvas, dice, dice.Between(0.6, 2.2));
+            Clutter(canvas, dice, dice.Between(0.5, 1.6));
         }
     }
 
     private static void Clutter(SyntheticCanvas canvas, Dice dice, double thickness)
     {
-        var place = new Placement(dice.Between(0, Size), dice.Between(0, Size), dice.Between(2, 14), thickness, dice.Between(-1, 1));
+        var place = new Placement(dice.Between(0, Size), dice.Between(0, Size), dice.Between(2, 9), thickness, dice.Between(-1, 1));
         var colour = dice.Colour();
         double opacity = dice.Between(0.5, 1);
         if (dice.Chance(0.5))

@@ -1,0 +1,145 @@
+using System.Buffers.Binary;
+using System.Formats.Tar;
+using System.IO.Compression;
+
+namespace Cifar3;
+
+/// <summary>Reads the six batch files of CIFAR-10, binary or Python, from a folder or from an archive, which is streamed and never unpacked to disk.</summary>
+internal static class CifarSource
+{
+    private const long MaxUnpacked = 1L << 30; // the published archives unpack to 185 MB
+    private const int TrainBatches = 5;
+
+    private static readonly string[] Names = [.. Enumerable.Range(1, TrainBatches).Select(i => $"data_batch_{i}"), "test_batch"];
+
+    /// <summary>Whether a folder has batch files of the binary version.</summary>
+    public static bool IsBinaryFolder(string folder) => File.Exists(Path.Combine(folder, "data_batch_1.bin"));
+
+    /// <summary>Whether a folder has batch files of the Python version.</summary>
+    public static bool IsPythonFolder(string folder) => File.Exists(Path.Combine(folder, "data_batch_1"));
+
+    /// <summary>Reads <c>cifar-10-batches-bin</c> or <c>cifar-10-batches-py</c>.</summary>
+    /// <exception cref="Cifar3DataException">A batch is missing or damaged.</exception>
+    public static ImageData ReadFolder(string folder, DataOptions options)
+    {
+        bool binary = IsBinaryFolder(folder);
+        var batches = new BatchSet(options);
+        foreach (string name in Names)
+        {
+            string path = Path.Combine(folder, binary ? name + ".bin" : name);
+            if (!File.Exists(path))
+            {
+                throw new Cifar3DataException($"Batch '{path}' is missing. Expected data_batch_1 to data_batch_{TrainBatches} and test_batch. Download the data again.");
+            }
+
+            options.CancellationToken.ThrowIfCancellationRequested();
+            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+            batches.Read(stream, stream.Length, Path.GetFileName(path), path);
+        }
+
+        return batches.ToImageData($"CIFAR-10 {(binary ? "binary" : "Python")} batches '{folder}'", folder);
+    }
+
+    /// <summary>Reads <c>cifar-10-binary.tar.gz</c> or <c>cifar-10-python.tar.gz</c> under any name, compressed or not.</summary>
+    /// <exception cref="Cifar3DataException">It is no such archive, is cut off or damaged, or has entries that no honest archive has.</exception>
+    public static ImageData ReadArchive(string path, DataOptions options)
+    {
+        var batches = new BatchSet(options);
+        try
+        {
+            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+            bool compressed = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
+            file.Position = 0;
+            using var unpacked = new LimitedStream(compressed ? new GZipStream(file, CompressionMode.Decompress) : file, MaxUnpacked, options.CancellationToken);
+            using var tar = new TarReader(unpacked);
+            while (tar.GetNextEntry() is { } entry)
+            {
+                CheckEntry(entry, path);
+                string name = Path.GetFileName(entry.Name);
+                if (entry.DataStream is { } content && Names.Contains(Path.GetFileNameWithoutExtension(name)) && Path.GetExtension(name) is "" or ".bin")
+                {
+                    batches.Read(content, entry.Length, name, $"{path}:{entry.Name}");
+                }
+            }
+
+            unpacked.CopyTo(Stream.Null); // to the end, where gzip's checksum is
+            if (compressed)
+            {
+                CheckUnpackedLength(file, unpacked.Given);
+            }
+        }
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException or OverflowException or OutOfMemoryException)
+        {
+            throw new Cifar3DataException($"Cannot read archive '{path}': {e.Message.TrimEnd('.')}. Expected cifar-10-binary.tar.gz or cifar-10-python.tar.gz. It is cut off, damaged or something else; download it again.", e);
+        }
+
+        return batches.ToImageData($"CIFAR-10 archive '{path}'", path);
+    }
+
+    /// <summary>A gzip file ends with the length of what is in it; GZipStream does not miss these bytes when they are cut off.</summary>
+    private static void CheckUnpackedLength(FileStream file, long unpacked)
+    {
+        Span<byte> length = stackalloc byte[4];
+        file.Seek(-length.Length, SeekOrigin.End);
+        file.ReadExactly(length);
+        if (BinaryPrimitives.ReadUInt32LittleEndian(length) != (uint)unpacked)
+        {
+            throw new InvalidDataException("its end is missing");
+        }
+    }
+
+    /// <summary>Nothing is written to disk, so a malicious name could do no harm; but an archive that has one is not the published one.</summary>
+    private static void CheckEntry(TarEntry entry, string path)
+    {
+        bool known = entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.Directory or TarEntryType.GlobalExtendedAttributes;
+        if (!known || entry.Name.StartsWith('/') || entry.Name.Split('/', '\\').Contains("..") || entry.Name.Contains(':', StringComparison.Ordinal))
+        {
+            throw new Cifar3DataException($"Cannot read archive '{path}': entry '{entry.Name}' ({entry.EntryType}) is a link or lies outside the archive's folder. This is not the published archive; download it from a source that you trust.");
+        }
+    }
+
+    /// <summary>The batches read so far.</summary>
+    private sealed class BatchSet(DataOptions options)
+    {
+        private readonly IReadOnlyList<string> classes = options.Classes ?? Cifar3Data.DefaultClasses;
+        private readonly int[] labelMap = Cifar10Classes.LabelMap(options.Classes ?? Cifar3Data.DefaultClasses);
+        private readonly ProgressCounter counter = new(options.Progress, DataStage.Reading, Names.Length);
+        private readonly Dictionary<string, CifarBatch> batches = [];
+
+        /// <summary>Reads one file, named <c>data_batch_1.bin</c> (binary) or <c>data_batch_1</c> (Python).</summary>
+        public void Read(Stream content, long length, string file, string path)
+        {
+            CifarBatch batch;
+            if (Path.GetExtension(file) == ".bin")
+            {
+                batch = BinaryBatchReader.Read(content, length, path, labelMap);
+            }
+            else
+            {
+                byte[] bytes = BoundedReader.ReadToEnd(content, PythonBatchReader.MaxBytes, length)
+                    ?? throw new Cifar3DataException($"Cannot read batch '{path}': it has {length:N0} bytes. Expected at most {PythonBatchReader.MaxBytes:N0}. Download it again.");
+                batch = PythonBatchReader.Read(bytes, path, labelMap);
+            }
+
+            if (!batches.TryAdd(Path.GetFileNameWithoutExtension(file), batch))
+            {
+                throw new Cifar3DataException($"Batch '{path}' is there twice. Expected each batch once. Download the data again.");
+            }
+
+            counter.Add(1);
+        }
+
+        /// <summary>Training batches 1 to 5 in order, and the test batch.</summary>
+        public ImageData ToImageData(string source, string path)
+        {
+            string[] missing = [.. Names.Where(name => !batches.ContainsKey(name))];
+            if (missing.Length > 0)
+            {
+                throw new Cifar3DataException($"Cannot read '{path}': {string.Join(", ", missing)} {(missing.Length == 1 ? "is" : "are")} missing. Expected CIFAR-10's data_batch_1 to data_batch_{TrainBatches} and test_batch. Download it again.");
+            }
+
+            ImageSet train = CifarBatch.Join(Names[..TrainBatches].Select(name => batches[name]), classes), test = CifarBatch.Join([batches["test_batch"]], classes);
+            return new ImageData(train, test, source);
+        }
+    }
+}

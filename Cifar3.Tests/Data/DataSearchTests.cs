@@ -1,0 +1,128 @@
+using System.Security.Cryptography;
+
+namespace Cifar3.Tests;
+
+public sealed class DataSearchTests
+{
+    private static readonly Uri Nowhere = new("http://127.0.0.1:9/none");
+
+    [Test]
+    public void Find_Named_ComesBeforeTheCaches()
+    {
+        string named = CifarFiles.WriteFolder(binary: true), cache = Path.GetDirectoryName(CifarFiles.WriteFolder(binary: false))!;
+
+        var data = Search(named, cache).Find(new DataOptions(), out _);
+
+        Assert.That(data!.Source, Does.Contain(named));
+    }
+
+    [Test]
+    public void Find_NamedButMissing_IsAnErrorThatNamesTheVariable()
+    {
+        string cache = Path.GetDirectoryName(CifarFiles.WriteFolder(binary: true))!;
+
+        Assert.That(
+            () => Search("/no/such/folder", cache).Find(new DataOptions(), out _),
+            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("CIFAR3_DATA").And.Message.Contains("/no/such/folder"));
+    }
+
+    [TestCase("cifar-10-batches-py", TestName = "Find_TorchvisionOrKeras2Folder_IsRead")]
+    [TestCase("cifar-10-batches-py-target/cifar-10-batches-py", TestName = "Find_Keras3Folder_IsRead")]
+    public void Find_OtherCacheFolder(string name)
+    {
+        string other = TestFiles.NewFolder(), folder = Path.Combine(other, name);
+        Directory.CreateDirectory(Path.GetDirectoryName(folder)!);
+        Directory.Move(CifarFiles.WriteFolder(binary: false), folder);
+
+        var data = Search(null, TestFiles.NewFolder(), other).Find(new DataOptions(), out _);
+
+        Assert.That(data!.Source, Does.Contain(folder));
+    }
+
+    [TestCase("cifar-10-batches-py.tar.gz", false)]
+    [TestCase("cifar-10-batches-py-target_archive", false)]
+    [TestCase("cifar-10-python.tar.gz", false)]
+    [TestCase("cifar-10-binary.tar.gz", true)]
+    public void Find_OtherCacheArchive_IsRead(string name, bool binary)
+    {
+        string other = TestFiles.NewFolder(), path = Path.Combine(other, name);
+        File.WriteAllBytes(path, CifarFiles.Archive(binary));
+
+        var data = Search(null, TestFiles.NewFolder(), other).Find(new DataOptions(), out _);
+
+        Assert.That(data!.Source, Does.Contain(path));
+    }
+
+    [Test]
+    public void Find_DamagedCache_GoesOnToTheNext()
+    {
+        string damaged = TestFiles.NewFolder(), other = Path.GetDirectoryName(CifarFiles.WriteFolder(binary: true))!;
+        File.WriteAllBytes(Path.Combine(damaged, "cifar-10-batches-py.tar.gz"), CifarFiles.Archive(binary: false)[..5000]);
+
+        var data = Search(null, TestFiles.NewFolder(), damaged, other).Find(new DataOptions(), out _);
+
+        Assert.That(data!.Source, Does.Contain(other));
+    }
+
+    [Test]
+    public void Find_NothingAnywhere_NamesEveryPlaceAndReason()
+    {
+        string cache = TestFiles.NewFolder(), other = TestFiles.NewFolder();
+
+        var data = Search(null, cache, other).Find(new DataOptions(), out string reason);
+
+        Assert.That(data, Is.Null);
+        Assert.That(reason, Does.Contain("CIFAR3_DATA is not set").And.Contain(cache).And.Contain(other).And.Contain($"Cannot download '{Nowhere}'").And.Contain("Give a path").And.Not.Contain("\n"));
+    }
+
+    [Test]
+    public void Find_DownloadSwitchedOff_AsksNoServer()
+    {
+        using var server = new TestServer((context, _) => TestServer.Fail(context, 404));
+        var search = Search(null, TestFiles.NewFolder()) with { Download = new ArchiveDownload(server.Url, 1, "") };
+
+        var data = search.Find(new DataOptions { AllowDownload = false }, out string reason);
+
+        Assert.That(data, Is.Null);
+        Assert.That(reason, Does.Contain("switched off"));
+        Assert.That(server.Ranges, Is.Empty);
+    }
+
+    [Test]
+    public void Find_NothingCached_DownloadsOnceAndFindsItTheNextTime()
+    {
+        byte[] archive = CifarFiles.Archive(binary: true);
+        using var server = new TestServer((context, _) => TestServer.Send(context, archive));
+        string cache = Path.Combine(TestFiles.NewFolder(), "new", "cifar3");
+        var search = Search(null, cache) with { Download = new ArchiveDownload(server.Url, archive.Length, Convert.ToHexStringLower(SHA256.HashData(archive))) };
+
+        ImageData? first = search.Find(new DataOptions(), out _), second = search.Find(new DataOptions(), out _);
+
+        Assert.That(first!.Train.Count, Is.EqualTo(30));
+        Assert.That(second!.Train.Pixels.SequenceEqual(first.Train.Pixels), Is.True);
+        Assert.That(server.Ranges, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public void Find_DamagedDownloadInTheCache_IsDownloadedAgain()
+    {
+        byte[] archive = CifarFiles.Archive(binary: true);
+        using var server = new TestServer((context, _) => TestServer.Send(context, archive));
+        string cache = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(cache, "cifar-10-binary.tar.gz"), archive[..5000]);
+        var search = Search(null, cache) with { Download = new ArchiveDownload(server.Url, archive.Length, Convert.ToHexStringLower(SHA256.HashData(archive))) };
+
+        Assert.That(search.Find(new DataOptions(), out _)!.Train.Count, Is.EqualTo(30));
+    }
+
+    [Test]
+    public void Find_UnknownClass_IsAnErrorAtOnce() =>
+        Assert.That(() => Search(null, TestFiles.NewFolder()).Find(new DataOptions { Classes = ["screw", "nut"] }, out _), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("screw"));
+
+    [Test]
+    public void TryLoad_PathGivenButWrong_IsAnErrorNotFalse() =>
+        Assert.That(() => Cifar3Data.TryLoad("/no/such/folder", null, out _, out _), Throws.TypeOf<Cifar3DataException>());
+
+    private static DataSearch Search(string? named, string cache, params string[] others) =>
+        new(named, cache, others, new ArchiveDownload(Nowhere, 1, "") { RetryDelay = TimeSpan.FromMilliseconds(1) });
+}

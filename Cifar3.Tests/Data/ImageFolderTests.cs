@@ -1,0 +1,262 @@
+using System.Collections.Concurrent;
+using SkiaSharp;
+
+namespace Cifar3.Tests;
+
+public sealed class ImageFolderTests
+{
+    [Test]
+    public void Load_OwnClasses_KeepTheirNamesInOrdinalOrder()
+    {
+        string root = Write(("screw", 3), ("nut", 2), ("Zange", 2));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(data.ClassNames, Is.EqualTo(new[] { "Zange", "nut", "screw" }));
+        Assert.That(data.Train.Labels.ToArray(), Is.EqualTo(new[] { 0, 0, 1, 1, 2, 2, 2 }));
+        Assert.That(data.Test.Count, Is.EqualTo(7));
+        Assert.That(data.Source, Is.EqualTo($"image folders '{root}'"));
+    }
+
+    [TestCase("automobile,bird,airplane", "aeroplane,car,bird")]
+    [TestCase("Plane,car,Bird", "aeroplane,car,bird")]
+    [TestCase("truck,ship,horse,frog,dog,deer,cat,bird,automobile,airplane", "aeroplane,car,bird,cat,deer,dog,frog,horse,ship,truck")]
+    [TestCase("dog,cat", "cat,dog")]
+    [TestCase("automobile,bird,airplane,kite", "airplane,automobile,bird,kite")] // not CIFAR-10: names stay
+    [TestCase("airplane,plane,bird", "airplane,bird,plane")] // two names of one class: names stay
+    public void Load_Cifar10Classes_GetTheirOrderAndNames(string folders, string expected)
+    {
+        string root = Write([.. folders.Split(',').Select((name, i) => (name, i + 1))]);
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(string.Join(",", data.ClassNames), Is.EqualTo(expected));
+        Assert.That(data.Train.Labels.ToArray(), Is.Ordered);
+        if (expected.StartsWith("aeroplane,car,bird", StringComparison.Ordinal))
+        {
+            int aeroplanes = Array.FindIndex(folders.Split(','), name => name.EndsWith("plane", StringComparison.OrdinalIgnoreCase)) + 1;
+            Assert.That(data.Train.Labels.ToArray().Count(label => label == 0), Is.EqualTo(aeroplanes));
+        }
+    }
+
+    [Test]
+    public void Load_ChosenClasses_GetTheOrderAndNamesChosen()
+    {
+        string root = Write(("airplane", 1), ("automobile", 2), ("bird", 3));
+
+        var data = Cifar3Data.Load(root, new DataOptions { Classes = ["bird", "plane"] });
+
+        Assert.That(data.ClassNames, Is.EqualTo(new[] { "bird", "plane" }));
+        Assert.That(data.Train.Labels.ToArray(), Is.EqualTo(new[] { 0, 0, 0, 1 }));
+        AssertFails(() => Cifar3Data.Load(root, new DataOptions { Classes = ["bird", "kite"] }), "no class 'kite'", "airplane, automobile, bird");
+    }
+
+    [Test]
+    public void Load_AnyNumberOfThreads_GivesFilesInOrdinalOrder()
+    {
+        string root = Write(("a", 40), ("b", 40));
+        var reversed = new DataOptions { Threads = 1 };
+
+        var one = Cifar3Data.Load(root, reversed);
+        var many = Cifar3Data.Load(root, new DataOptions { Threads = 8 });
+
+        Assert.That(many.Train.Pixels.SequenceEqual(one.Train.Pixels), Is.True);
+        Assert.That(Enumerable.Range(0, 40).Select(i => (int)one.Train.Image(i)[0]), Is.EqualTo(Enumerable.Range(0, 40)));
+    }
+
+    [Test]
+    public void Load_OtherSizesAndFormats_AreResizedTo32x32()
+    {
+        string root = TestFiles.NewFolder();
+        foreach (string part in new[] { "train", "test" })
+        {
+            Save(Path.Combine(root, part, "a", "1.png"), 48, 40, 10, SKEncodedImageFormat.Png);
+            Save(Path.Combine(root, part, "a", "2.JPG"), 100, 20, 20, SKEncodedImageFormat.Jpeg);
+            Save(Path.Combine(root, part, "b", "deeper", "3.webp"), 5, 5, 30, SKEncodedImageFormat.Webp);
+        }
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(data.Train.Shape, Is.EqualTo((3, 32, 32, 3)));
+        Assert.That(Enumerable.Range(0, 3).Select(i => (int)data.Train.Image(i)[0]), Is.EqualTo(new[] { 10, 20, 30 }).Within(1));
+    }
+
+    [Test]
+    public void Load_HiddenFilesAndClutter_AreSkipped()
+    {
+        string root = Write(("a", 1), ("b", 1));
+        foreach (string name in new[] { ".DS_Store", "Thumbs.db", "desktop.ini" })
+        {
+            File.WriteAllText(Path.Combine(root, "train", "a", name), "no image");
+        }
+
+        Directory.CreateDirectory(Path.Combine(root, "train", ".ipynb_checkpoints"));
+        File.WriteAllText(Path.Combine(root, "train", "labels.csv"), "files beside the class folders are not read");
+
+        Assert.That(Cifar3Data.Load(root).Train.Count, Is.EqualTo(2));
+    }
+
+    [Test]
+    public void Load_NoTrainFolder_SaysWhatIsThere()
+    {
+        string root = Write(("a", 1), ("b", 1));
+        Directory.Move(Path.Combine(root, "train"), Path.Combine(root, "Training"));
+
+        AssertFails(() => Cifar3Data.Load(root), root, "no 'train' folder", "Training, test");
+        AssertFails(() => Cifar3Data.Load(TestFiles.NewFolder()), "an empty folder");
+    }
+
+    [Test]
+    public void Load_NoTestFolder_SaysBothRemedies()
+    {
+        string root = Write(("a", 1), ("b", 1));
+        Directory.Delete(Path.Combine(root, "test"), recursive: true);
+
+        AssertFails(() => Cifar3Data.Load(root), root, "no 'test' folder", "TestFraction");
+    }
+
+    [Test]
+    public void Load_TestFraction_SplitsEachClassByTheSeed()
+    {
+        string root = Path.Combine(Write(("a", 20), ("b", 10)), "train"); // the class folders themselves
+        var options = new DataOptions { TestFraction = 0.2, Seed = 3 };
+
+        var data = Cifar3Data.Load(root, options);
+
+        Assert.That(data.Test.Labels.ToArray(), Is.EqualTo(new[] { 0, 0, 0, 0, 1, 1 }));
+        Assert.That(data.Train.Count, Is.EqualTo(24));
+        var all = Values(data.Train).Concat(Values(data.Test)).Order();
+        Assert.That(all, Is.EqualTo(Enumerable.Range(0, 20).Select(i => (0, i)).Concat(Enumerable.Range(0, 10).Select(i => (1, i)))));
+        Assert.That(Values(Cifar3Data.Load(root, options).Test), Is.EqualTo(Values(data.Test)));
+        Assert.That(Values(Cifar3Data.Load(root, options with { Seed = 4 }).Test), Is.Not.EqualTo(Values(data.Test)));
+        AssertFails(() => Cifar3Data.Load(root, options with { TestFraction = 1 }), "above 0 and below 1");
+
+        static List<(int, int)> Values(ImageSet set) => [.. Enumerable.Range(0, set.Count).Select(i => (set.Labels[i], (int)set.Image(i)[0]))];
+    }
+
+    [Test]
+    public void Load_EmptyClass_NamesItsFolder()
+    {
+        string root = Write(("a", 1), ("b", 1));
+        File.Delete(Directory.GetFiles(Path.Combine(root, "test", "b")).Single());
+
+        AssertFails(() => Cifar3Data.Load(root), Path.Combine(root, "test", "b"), "has no image");
+    }
+
+    [Test]
+    public void Load_OneClass_SaysThatTwoAreNeeded() =>
+        AssertFails(() => Cifar3Data.Load(Write(("a", 1))), "too few classes", "Expected 2 to 100. Found one, 'a'");
+
+    [Test]
+    public void Load_TooManyClasses_SaysTheLimit() =>
+        AssertFails(() => Cifar3Data.Load(Write([.. Enumerable.Range(0, 101).Select(i => ($"class{i}", 1))])), "Expected 2 to 100. Found 101");
+
+    [Test]
+    public void Load_TestClassesDiffer_NamesTheDifference()
+    {
+        string root = Write(("screw", 1), ("nut", 1));
+        Directory.Move(Path.Combine(root, "test", "nut"), Path.Combine(root, "test", "bolt"));
+
+        AssertFails(() => Cifar3Data.Load(root), "only in train: nut", "only in test: bolt");
+    }
+
+    [Test]
+    public void Load_FilesThatAreNoImages_ReportsTheFirst()
+    {
+        string root = Write(("a", 30), ("b", 30));
+        foreach (string name in new[] { "a/0017.png", "a/0025.png", "b/0003.png" })
+        {
+            File.WriteAllText(Path.Combine(root, "train", name), "no image");
+        }
+
+        for (int round = 0; round < 5; round++)
+        {
+            var error = Assert.Throws<Cifar3ImageException>(() => Cifar3Data.Load(root, new DataOptions { Threads = 4 }));
+
+            Assert.That(error!.Message, Does.Contain(Path.Combine("a", "0017.png")).And.Contain("a text file of 8 bytes").And.Not.Contain("\n"));
+        }
+    }
+
+    [Test]
+    public void Load_ZeroByZeroImage_NamesTheFile()
+    {
+        string root = Write(("a", 1), ("b", 1)), path = Path.Combine(root, "train", "b", "0000.png");
+        File.WriteAllBytes(path, TestImages.Resized(File.ReadAllBytes(path), 0, 0));
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(path).And.Message.Contains("0x0 pixels"));
+    }
+
+    [Test]
+    public void Load_Cancelled_Stops()
+    {
+        using var cancellation = new CancellationTokenSource();
+        var progress = new Reporter(_ => cancellation.Cancel());
+        string root = Write(("a", 50), ("b", 50));
+
+        Assert.That(() => Cifar3Data.Load(root, new DataOptions { Progress = progress, CancellationToken = cancellation.Token }), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public void Load_Progress_CountsEveryImage()
+    {
+        var reports = new ConcurrentBag<DataProgress>();
+
+        Cifar3Data.Load(Write(("a", 30), ("b", 20)), new DataOptions { Progress = new Reporter(reports.Add) });
+
+        Assert.That(reports.Max(r => r.Done), Is.EqualTo(100)); // 50 to train on, 50 to test on
+        Assert.That(reports, Is.All.Matches<DataProgress>(r => r.Stage == DataStage.Reading && r.Total == 100));
+        Assert.That(reports, Has.Count.LessThanOrEqualTo(100));
+    }
+
+    [Test]
+    public void Load_RealImages_HaveTheExpectedShapes()
+    {
+        var data = Cifar3Data.Load(TestFiles.RealImages());
+
+        Assert.That(data.Train.Shape, Is.EqualTo((15000, 32, 32, 3)));
+        Assert.That(data.Test.Shape, Is.EqualTo((3000, 32, 32, 3)));
+        Assert.That(data.ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        Assert.That(Enumerable.Range(0, 3).Select(label => data.Train.Labels.ToArray().Count(l => l == label)), Is.All.EqualTo(5000));
+    }
+
+    private sealed class Reporter(Action<DataProgress> report) : IProgress<DataProgress>
+    {
+        public void Report(DataProgress value) => report(value);
+    }
+
+    /// <summary>Writes train and test folders; image i of a class has the red value i.</summary>
+    private static string Write(params (string Name, int Count)[] classes)
+    {
+        string root = TestFiles.NewFolder();
+        foreach (string part in new[] { "train", "test" })
+        {
+            foreach (var (name, count) in classes)
+            {
+                for (int i = 0; i < count; i++)
+                {
+                    Save(Path.Combine(root, part, name, $"{i:0000}.png"), 32, 32, (byte)i, SKEncodedImageFormat.Png);
+                }
+            }
+        }
+
+        return root;
+    }
+
+    private static void Save(string path, int width, int height, byte value, SKEncodedImageFormat format)
+    {
+        Directory.CreateDirectory(Path.GetDirectoryName(path)!);
+        var rgb = new byte[width * height * 3];
+        Array.Fill(rgb, value);
+        File.WriteAllBytes(path, TestImages.Encode(rgb, width, height, format));
+    }
+
+    private static void AssertFails(TestDelegate load, params string[] parts)
+    {
+        var error = Assert.Throws<Cifar3DataException>(load);
+        Assert.That(error!.Message, Does.Not.Contain("\n"));
+        foreach (string part in parts)
+        {
+            Assert.That(error.Message, Does.Contain(part));
+        }
+    }
+}
