@@ -71,24 +71,22 @@ public sealed partial class EngineContract(string engineName)
         int[] labels = EngineTestData.RandomLabels(batch, 3, 1);
         var p = new float[batch * 3];
         long step = 0;
-        Rounds(5);
+        Action[] calls = [() => e.TrainStep(images, labels, LearningRate, ++step), () => e.Evaluate(images, labels), () => e.Predict(images, p)];
+        Array.ForEach(calls, call => AllocatedBy(call, rounds: 5));
 
-        long before = GC.GetTotalMemory(forceFullCollection: true), allocated = GC.GetTotalAllocatedBytes(precise: true);
-        Rounds(rounds);
-        allocated = GC.GetTotalAllocatedBytes(precise: true) - allocated;
+        long before = GC.GetTotalMemory(forceFullCollection: true);
+        long[] allocated = [.. calls.Select(call => AllocatedBy(call, rounds) / rounds)];
         long kept = GC.GetTotalMemory(forceFullCollection: true) - before;
 
-        TestContext.Out.WriteLine($"allocated {allocated / rounds:N0} bytes a round, kept {kept:N0} bytes after {rounds} rounds");
+        TestContext.Out.WriteLine($"bytes allocated by TrainStep, Evaluate, Predict: {string.Join(", ", allocated)}; kept after {rounds} of each: {kept:N0}");
         Assert.That(kept, Is.LessThan(256 * 1024));
 
-        void Rounds(int count)
+        static long AllocatedBy(Action call, int rounds)
         {
-            for (int round = 0; round < count; round++)
-            {
-                e.TrainStep(images, labels, LearningRate, ++step);
-                e.Evaluate(images, labels);
-                e.Predict(images, p);
-            }
+            long start = GC.GetTotalAllocatedBytes(precise: true);
+            for (int round = 0; round < rounds; round++)
+                call();
+            return GC.GetTotalAllocatedBytes(precise: true) - start;
         }
     }
 

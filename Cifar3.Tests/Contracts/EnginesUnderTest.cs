@@ -8,6 +8,8 @@ internal static class EnginesUnderTest
     private static readonly EngineUnderTest[] All =
     [
         new("Reference", (model, options) => new ReferenceEngine(model, options), IsFast: false),
+        new("Managed", (model, options) => new ManagedEngine(model, options)),
+        .. SimdLevels.Available.Skip(1).Select(level => new EngineUnderTest($"Managed {level}", (model, options) => new ManagedEngine(model, options, level), IsFast: false)),
     ];
 
     /// <summary>Test fixture arguments.</summary>
@@ -29,6 +31,6 @@ internal static class EnginesUnderTest
 /// <summary>One engine to test.</summary>
 /// <param name="Name">Name of the test fixtures.</param>
 /// <param name="Create">Makes it.</param>
-/// <param name="IsFast">Whether fifty steps with full batches take seconds rather than minutes.</param>
+/// <param name="IsFast">Whether fifty steps with full batches take a few seconds.</param>
 /// <param name="WhyAbsent">The reason why it cannot run on this machine, or null where it can.</param>
 internal sealed record EngineUnderTest(string Name, Func<CnnModel, EngineOptions, ITrainingEngine> Create, bool IsFast = true, Func<string?>? WhyAbsent = null);
