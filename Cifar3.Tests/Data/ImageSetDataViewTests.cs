@@ -52,12 +52,12 @@ public sealed class ImageSetDataViewTests
     {
         var pipeline = mlContext.Transforms.Conversion.ConvertType("Features", "Pixels", DataKind.Single)
             .Append(mlContext.Transforms.NormalizeMinMax("Features"))
-            .Append(mlContext.MulticlassClassification.Trainers.SdcaMaximumEntropy(maximumNumberOfIterations: 20));
+            .Append(mlContext.MulticlassClassification.Trainers.LbfgsMaximumEntropy(new() { MaximumNumberOfIterations = 15 }));
 
         var model = pipeline.Fit(Set.ToDataView());
 
         var metrics = mlContext.MulticlassClassification.Evaluate(model.Transform(Set.ToDataView()));
-        Assert.That(metrics.MicroAccuracy, Is.GreaterThan(0.9)); // 30 images in 3,072 dimensions
+        Assert.That(metrics.MicroAccuracy, Is.GreaterThan(0.9)); // 30 images in 3,072 dimensions: chance is 0.33
     }
 
     [Test]

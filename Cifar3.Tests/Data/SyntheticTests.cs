@@ -21,8 +21,8 @@ public sealed class SyntheticTests
     {
         var data = Cifar3Data.Synthetic(trainCount: 60, testCount: 60, seed: 1);
 
-        Assert.That(Convert.ToHexStringLower(SHA256.HashData(data.Train.Pixels)), Is.EqualTo("HASH1"));
-        Assert.That(Convert.ToHexStringLower(SHA256.HashData(data.Test.Pixels)), Is.EqualTo("HASH2"));
+        Assert.That(Convert.ToHexStringLower(SHA256.HashData(data.Train.Pixels)), Is.EqualTo("cf32aec2d1e4ae3b62e9eeba372cd25a0fbbbf8fb2b56638d1809901db7b97d4"));
+        Assert.That(Convert.ToHexStringLower(SHA256.HashData(data.Test.Pixels)), Is.EqualTo("76cf71de8d74ff18717864bf702df68f8b13882ffa919c31f061c6f2747455a2"));
     }
 
     [Test]
