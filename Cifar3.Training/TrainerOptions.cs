@@ -88,8 +88,9 @@ public sealed record TrainerOptions
     /// <summary>What the images are, in words, for the model's metadata; null = their number and classes. Default: null.</summary>
     public string? TrainedOn { get; init; }
 
-    /// <summary>The settings in words, as the model's metadata tells them.</summary>
-    internal string Describe() =>
+    /// <summary>The settings in words, as the model's metadata tells them: <c>seed: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5</c>.</summary>
+    /// <returns>One line.</returns>
+    public override string ToString() =>
         (Recipe with { Epoch = Epoch, BatchSize = BatchSize, LearningRate = LearningRate, DropoutRates = [.. DropoutRates] }).ToString();
 
     /// <summary>Throws when a value is outside its range.</summary>

@@ -75,7 +75,7 @@ public sealed class TrainingContext
     /// <summary>What is known of the weights after a number of epochs.</summary>
     internal ModelMetadata MetadataAfter(int epochs) => initial.Metadata with
     {
-        Recipe = Options.Describe(),
+        Recipe = Options.ToString(),
         TrainedOn = trainedOn,
         Epoch = epochs,
         ValAccuracy = epochs == 0 ? null : History.Epochs[epochs - 1].ValAccuracy,

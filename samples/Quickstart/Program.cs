@@ -1,1 +1,75 @@
-Console.WriteLine("Cifar3 quick start");
+// The whole story in one program: data in, CNN trained, ONNX out, images scored. Run it with --help for its options.
+using System.CommandLine;
+using Cifar3;
+using Cifar3.Training;
+using Quickstart;
+
+var dataOption = new Option<string?>("--data") { Description = "Images: CIFAR-10 archive or folder, or folders train/<class>/* and test/<class>/*. Default: CIFAR3_DATA, caches, download; without any of them the built-in synthetic set." };
+var epochsOption = new Option<int?>("--epochs") { Description = "Number of passes over the training images. Default: the recipe's." };
+var outOption = new Option<string>("--out") { Description = "Folder for the results.", DefaultValueFactory = _ => "quickstart-results" };
+var seedOption = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model.", DefaultValueFactory = _ => 1 };
+var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, outOption, seedOption };
+command.SetAction(arguments => Guard.Run(cancel => TellStory(
+    arguments.GetValue(dataOption),
+    arguments.GetValue(epochsOption),
+    arguments.GetValue(outOption)!,
+    arguments.GetValue(seedOption),
+    cancel)));
+return command.Parse(args).Invoke();
+
+static void TellStory(string? path, int? epochs, string folder, int seed, CancellationToken cancel)
+{
+    Report.Heading("1. Data");
+    var (data, recipe) = DataChoice.Load(path, cancel);
+    string label = data.IsSynthetic ? "synthetic images" : "test images"; // every figure of synthetic images says so
+    Console.WriteLine($"Source:   {data.Source}");
+    Console.WriteLine($"Training: {data.Train.Shape}   Test: {data.Test.Shape}   Classes: {string.Join(", ", data.ClassNames)}");
+    ExampleGrid.Save(Path.Combine(folder, "examples.png"), ExampleGrid.Choose(data.Train, 10, seed), $"10 training images{(data.IsSynthetic ? " (synthetic)" : "")}");
+
+    Report.Heading("2. Model");
+    Console.WriteLine(CnnModel.Create(data.ClassNames, seed).Summary());
+
+    Report.Heading("3. Training");
+    var checkpoint = new ModelCheckpoint(Path.Combine(folder, "checkpoints", "model_{val_accuracy:.3f}.onnx"), monitor: "val_accuracy", saveBestOnly: true);
+    var options = new TrainerOptions
+    {
+        Recipe = recipe,
+        Epoch = epochs ?? recipe.Epoch,
+        Seed = seed,
+        TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
+        Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
+    };
+    Console.WriteLine($"Recipe {options}; validation on the {label} after every epoch.");
+    TrainingResult result;
+    try
+    {
+        result = new Cifar3Trainer(options).Fit(data.Train, data.Test, cancel);
+    }
+    catch (OperationCanceledException) when (checkpoint.LastFile is not null)
+    {
+        throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}");
+    }
+
+    Console.WriteLine($"Trained on {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
+    TrainingCurves.Save(Path.Combine(folder, "curves.png"), result.History, data.IsSynthetic ? "synthetic images" : "");
+
+    Report.Heading("4. Export to ONNX, load, score");
+    string onnx = Path.Combine(folder, "cifar3.onnx");
+    result.BestModel.SaveOnnx(onnx);
+    Console.WriteLine($"Exported the best model (epoch {result.BestModel.Metadata.Epoch}) to {onnx}, {new FileInfo(onnx).Length:N0} bytes.");
+    bool same = CnnModel.LoadOnnx(onnx).WeightHash() == result.BestModel.WeightHash();
+    Console.WriteLine(same ? "Loaded it again: the same weights, bit for bit." : throw new Cifar3ModelException($"'{onnx}' holds other weights than were saved."));
+
+    using var classifier = Cifar3Classifier.Load(onnx);
+    var predictions = classifier.PredictBatch(data.Test);
+    var confusion = new Confusion(data.Test, predictions);
+    Console.WriteLine($"Accuracy on {data.Test.Count:N0} {label}: {confusion.Accuracy:P2} ({classifier.Device})");
+    Report.ConfusionTable(confusion);
+    ConfusionMatrixPlot.Save(Path.Combine(folder, "confusion-matrix.png"), confusion.Counts, data.ClassNames, $"accuracy {confusion.Accuracy:P2} on {data.Test.Count:N0} {label}");
+
+    var examples = ExampleGrid.Choose(data.Test, 10, seed);
+    var told = classifier.PredictBatch(examples);
+    Report.PredictionTable(examples, told);
+    ExampleGrid.Save(Path.Combine(folder, "predictions.png"), examples, told, $"10 {label}: true → predicted");
+    Report.Results(folder, data.IsSynthetic);
+}

@@ -1,0 +1,98 @@
+namespace Cifar3.Tests;
+
+/// <summary>The program that a new user runs first, from the outside: what it writes, how it ends.</summary>
+public sealed class QuickstartTests
+{
+    [Test]
+    public void Run_TwoClassesOfTheUsersOwn_TellsTheWholeStory()
+    {
+        string folder = TestFiles.NewFolder(), results = Path.Combine(folder, "results");
+        string data = QuickstartProcess.CreateImageFolders(trainImages: 100);
+
+        using var run = QuickstartProcess.Run(["--data", data, "--epochs", "2", "--out", results, "--seed", "3"]);
+
+        Assert.That(run.ExitCode, Is.Zero, string.Join('\n', run.ErrorLines));
+        string[] epochs = [.. run.Output.Split('\n').Where(line => line.StartsWith("Epoch ", StringComparison.Ordinal))];
+        Assert.That(epochs, Has.Length.EqualTo(2), "one plain line an epoch");
+        Assert.That(run.Output, Does.Contain("(100, 32, 32, 3)").And.Contain("(20, 32, 32, 3)").And.Contain("nut, screw"));
+        Assert.That(run.Output, Does.Contain("Total params: 288,930").And.Contain("bit for bit").And.Contain($"Results in {results}"));
+        Assert.That(run.Output, Does.Contain("batch 128, 2 epochs").And.Not.Contain("ynthetic"));
+        foreach (string file in new[] { "examples.png", "curves.png", "training.csv", "cifar3.onnx", "confusion-matrix.png", "predictions.png" })
+        {
+            Assert.That(new FileInfo(Path.Combine(results, file)), Has.Property(nameof(FileInfo.Length)).GreaterThan(50), file);
+        }
+
+        var model = CnnModel.LoadOnnx(Path.Combine(results, "cifar3.onnx"));
+        Assert.That(model.ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
+        Assert.That((model.Metadata.Seed, model.Metadata.ValAccuracy), Is.EqualTo((3, model.Metadata.History[^1].ValAccuracy)));
+    }
+
+    [Test]
+    public void ControlC_InMidEpoch_Ends130KeepsTheBestModelAndNoHalfFile()
+    {
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Ctrl-C is sent by kill -INT.");
+        string results = Path.Combine(TestFiles.NewFolder(), "results");
+        using var run = QuickstartProcess.Start(["--data", QuickstartProcess.CreateImageFolders(trainImages: 700), "--epochs", "100000", "--out", results]);
+        run.WaitFor("Epoch 1/100000"); // written at the end of the first epoch: the second is running
+
+        run.PressControlC();
+        run.WaitForExit();
+
+        Assert.That(run.ExitCode, Is.EqualTo(130), run.Output);
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(run.ErrorLines[0], Does.StartWith("Stopped. The best model so far is kept: ").And.EndWith(".onnx"));
+        string kept = run.ErrorLines[0].Split("kept: ")[1];
+        Assert.That(CnnModel.LoadOnnx(kept).Metadata.ValAccuracy, Is.Not.Null);
+        Assert.That(Directory.GetFiles(results, "*", SearchOption.AllDirectories).Select(Path.GetExtension), Is.SubsetOf(new[] { ".png", ".csv", ".onnx" }));
+    }
+
+    [Test]
+    public void Run_DiskFullWhileSaving_SaysSoAndLeavesNoHalfFile()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "The full disk is a limit of the file size, set by bash.");
+        string results = Path.Combine(TestFiles.NewFolder(), "results");
+
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 10), "--epochs", "1", "--out", results], maxFileKilobytes: 600);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1), run.Output);
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(run.ErrorLines[0], Does.StartWith("Error: Cannot write '").And.Contain(".onnx'").And.Contain("Free disk space"));
+        Assert.That(Directory.GetFiles(results, "*.png"), Is.Not.Empty, "what was complete stays");
+        Assert.That(Directory.GetFiles(Path.Combine(results, "checkpoints")), Is.Empty);
+    }
+
+    [Test]
+    public void Run_ResultsFolderBelowAFile_OneLineAndExitCode1()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "file");
+        File.WriteAllText(file, "");
+
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 4), "--out", Path.Combine(file, "results")]);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(run.ErrorLines[0], Does.StartWith($"Error: Cannot write '{file}").And.Contain("choose a folder that you may write to"));
+    }
+
+    [Test]
+    public void Run_MissingData_OneLineAndExitCode1()
+    {
+        string missing = Path.Combine(TestFiles.NewFolder(), "nowhere");
+
+        using var run = QuickstartProcess.Run(["--data", missing, "--out", TestFiles.NewFolder()]);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(run.ErrorLines[0], Does.StartWith("Error: ").And.Contain(missing));
+        Assert.That(run.Output, Does.Not.Contain("   at ").And.Not.Contain("ynthetic"));
+    }
+
+    [Test]
+    public void Run_EpochsOutOfRange_OneLineAndExitCode1()
+    {
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 4), "--epochs", "0", "--out", TestFiles.NewFolder()]);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.ErrorLines.Single(), Does.Contain("must be 1 to 1,000,000. Received: Epoch=0"));
+    }
+}

@@ -1,0 +1,56 @@
+using Cifar3;
+using Cifar3.Training;
+
+namespace Quickstart;
+
+/// <summary>Real images where they can be had, else the synthetic set, said loudly; and the recipe that suits them.</summary>
+internal static class DataChoice
+{
+    /// <summary>The seed recipe for a set that is a third as large: smaller batches, so that it has as many steps.</summary>
+    private static readonly Recipe SyntheticRecipe = Recipe.Seed with { Name = "synthetic", Epoch = 10, BatchSize = 64 };
+
+    public static (ImageData Data, Recipe Recipe) Load(string? path, CancellationToken cancel)
+    {
+        using var progress = new LoadProgress();
+        var options = new DataOptions { Progress = progress, CancellationToken = cancel };
+        if (Cifar3Data.TryLoad(path, options, out var data, out string? reason))
+        {
+            return (data, Recipe.Seed);
+        }
+
+        progress.Dispose();
+        Report.Warning("NO REAL IMAGES: training on the built-in SYNTHETIC set. Its figures say nothing about photographs.", reason);
+        return (Cifar3Data.Synthetic(), SyntheticRecipe);
+    }
+}
+
+/// <summary>A line that tells how far a download or the decoding is; only in a terminal.</summary>
+internal sealed class LoadProgress : IProgress<DataProgress>, IDisposable
+{
+    private readonly Lock gate = new();
+    private bool lineOpen;
+
+    public void Report(DataProgress value)
+    {
+        if (Console.IsOutputRedirected)
+        {
+            return;
+        }
+
+        lock (gate)
+        {
+            string unit = value.Stage == DataStage.Downloading ? $"{value.Done / 1e6:N0} of {value.Total / 1e6:N0} MB" : $"{value.Done:N0} of {value.Total:N0} images";
+            Console.Write($"\r{value.Stage}: {unit}   ");
+            lineOpen = true;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            Console.Write(lineOpen ? "\r\e[2K" : "");
+            lineOpen = false;
+        }
+    }
+}
