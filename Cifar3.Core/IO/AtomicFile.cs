@@ -25,7 +25,8 @@ internal static class AtomicFile
 
             File.Move(temporary, target, overwrite: true);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
+            or ArgumentOutOfRangeException { ParamName: "value" }) // how .NET reports a file larger than the file system or the user's limit allows
         {
             throw new Cifar3Exception($"Cannot write '{target}': {e.Message.TrimEnd('.')}. The file is as it was before. Free disk space or choose a folder that you may write to.", e);
         }
