@@ -15,6 +15,9 @@ internal static class EnginesUnderTest
     /// <summary>Test fixture arguments.</summary>
     public static IEnumerable<string> Names => All.Select(engine => engine.Name);
 
+    /// <summary>Those of them that take fifty steps with full batches in a few seconds.</summary>
+    public static IEnumerable<string> FastNames => All.Where(engine => engine.IsFast).Select(engine => engine.Name);
+
     /// <summary>The engine of a name; skips the test, with the reason, where it cannot run on this machine.</summary>
     public static EngineUnderTest Require(string name)
     {

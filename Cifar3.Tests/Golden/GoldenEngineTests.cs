@@ -3,8 +3,8 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 /// <summary>
-/// Every engine against real Keras on real images, within the ceilings that the golden files' README sets. Single steps from the
-/// same state are compared tightly; a free run only by its mean loss, since Adam drives any two runs apart, Keras' own included.
+/// Every engine against real Keras on real images, within the ceilings that the golden files' README sets: single steps from
+/// Keras' own states, and predictions.
 /// </summary>
 [TestFixtureSource(typeof(EnginesUnderTest), nameof(EnginesUnderTest.Names))]
 public sealed class GoldenEngineTests(string engineName)
@@ -36,7 +36,7 @@ public sealed class GoldenEngineTests(string engineName)
         var worst = errors.MaxBy(error => error.Value);
         int better = errors.Count(error => error.Value < golden.Attribute($"step_{step}/float32", $"gradient_error.{error.Key.Replace('/', '.')}"));
         TestContext.Out.WriteLine(
-            $"loss {loss:e1}, gradients median {median:e1} worst {worst.Value:e1} ({worst.Key}), nearer than Keras' float32 in {better} of {errors.Count}");
+            $"step {step}: loss {loss:e1}, gradients median {median:e1} worst {worst.Value:e1} ({worst.Key}), nearer than Keras' float32 in {better} of {errors.Count}");
         Assert.Multiple(() =>
         {
             Assert.That(loss, Is.LessThan(1e-5), "mean loss, relative");
@@ -64,26 +64,6 @@ public sealed class GoldenEngineTests(string engineName)
         TestContext.Out.WriteLine($"probabilities differ by up to {worst:e1}");
         Assert.That(worst, Is.LessThan(1e-5));
         Assert.That(p.Chunk(3).Select(row => row.IndexOf(row.Max())), Is.EqualTo(expected.Chunk(3).Select(row => row.IndexOf(row.Max()))));
-    }
-
-    [Test]
-    public void TrainStep_FiftyFreeSteps_EndAtKerasLoss()
-    {
-        Assume.That(engine.IsFast, "Fifty full batches take too long on this engine.");
-        using var golden = GoldenFile.Open();
-        using var e = Create(golden.ModelOf("initial_weights"));
-        var losses = new List<double>();
-
-        for (int step = 1; step <= 50; step++)
-        {
-            var (images, labels) = golden.BatchOf(step);
-            losses.Add(e.TrainStep(images, labels, LearningRate, step).LossSum / GoldenFile.Batch);
-        }
-
-        double mean = losses.TakeLast(10).Average();
-        TestContext.Out.WriteLine($"mean loss of steps 41-50: {mean:F3} (Keras: {golden.Doubles("free_run/loss_float32_0").TakeLast(10).Average():F3}, in double {golden.Doubles("free_run/loss_float64").TakeLast(10).Average():F3})");
-        Assert.That(losses[0], Is.EqualTo(golden.Attribute("step_1/float64", "loss")).Within(1e-5));
-        Assert.That(mean, Is.InRange(.25, .40));
     }
 
     /// <summary>Moving statistics relative to their largest value; weights element by element, where Adam may turn a tiny gradient's sign into a full step.</summary>
