@@ -10,6 +10,7 @@ internal static class EnginesUnderTest
         new("Reference", (model, options) => new ReferenceEngine(model, options), IsFast: false),
         new("Managed", (model, options) => new ManagedEngine(model, options)),
         .. SimdLevels.Available.Skip(1).Select(level => new EngineUnderTest($"Managed {level}", (model, options) => new ManagedEngine(model, options, level), IsFast: false)),
+        new("TensorFlow", (model, options) => new TensorFlowEngine(model, options), WhyAbsent: TensorFlowTestBase.WhyAbsent),
     ];
 
     /// <summary>Test fixture arguments.</summary>

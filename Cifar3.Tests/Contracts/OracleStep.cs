@@ -39,7 +39,7 @@ internal static class OracleStep
         {
             Assert.That(after.Step, Is.EqualTo(step.Number), "step");
             Assert.That(result.Count, Is.EqualTo(step.Labels.Length), "count");
-            Assert.That(result.LossSum, Is.EqualTo(expected.LossSum).Within(1e-5 * expected.LossSum), "loss");
+            Assert.That(result.LossSum, Is.EqualTo(expected.LossSum).Within(1e-5 * expected.LossSum + 1.2e-7 * result.Count), "loss"); // float32 may round once an image
             Assert.That(result.Correct, Is.EqualTo(expected.Correct).Within(ceilings.Correct), "correct");
             Assert.That(median, Is.LessThan(ceilings.MedianGradient), "gradients, median");
             Assert.That(worst.Value, Is.LessThan(ceilings.WorstGradient), $"gradient of {worst.Key}; all: {string.Join(", ", errors.Select(x => $"{x.Key} {x.Value:e1}"))}");
@@ -56,7 +56,8 @@ internal static class OracleStep
         {
             double[] g = gradients[name], m = after.AdamM.Of(name).Doubles(), v = after.AdamV.Of(name).Doubles(), old = before.AdamV.Of(name).Doubles();
             double[] expected = [.. old.Select((value, n) => .999 * value + .001 * g[n] * g[n])];
-            Assert.That(EngineComparison.RelativeToLargest(v, expected), Is.LessThan(1e-5), $"Adam's v of {name}");
+            // TensorFlow's operator computes 1 − β₂ from β₂ in float32: 1.3e-5 less than .001.
+            Assert.That(EngineComparison.RelativeToLargest(v, expected), Is.LessThan(2e-5), $"Adam's v of {name}");
 
             double[] w = after.Weights.Of(name).Doubles(), start = before.Weights.Of(name).Doubles();
             double worst = w.Select((value, n) =>

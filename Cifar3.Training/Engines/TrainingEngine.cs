@@ -3,9 +3,12 @@ namespace Cifar3.Training;
 /// <summary>What computes the training steps.</summary>
 public enum TrainingEngine
 {
-    /// <summary>The best engine of this machine; today always <see cref="Managed"/>.</summary>
+    /// <summary><see cref="TensorFlow"/> if its library is present and shows a GPU, else <see cref="Managed"/>.</summary>
     Auto,
 
     /// <summary>The CPU engine in pure C#: any operating system and processor that .NET runs on, nothing to install.</summary>
     Managed,
+
+    /// <summary>TensorFlow's C library, on the CPU or on an NVIDIA GPU; the app adds the package that holds it (see <see cref="TensorFlowEngine"/>).</summary>
+    TensorFlow,
 }

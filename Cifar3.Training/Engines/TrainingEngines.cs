@@ -8,10 +8,13 @@ public static class TrainingEngines
     /// <param name="model">The network and its initial weights.</param>
     /// <param name="options">Seed, threads and batch size.</param>
     /// <returns>The engine; the caller disposes it.</returns>
+    /// <exception cref="TensorFlowException">TensorFlow was asked for, and its library is absent or unusable.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The kind is unknown, or an option is outside its range.</exception>
     public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options) => kind switch
     {
-        TrainingEngine.Auto or TrainingEngine.Managed => new ManagedEngine(model, options),
+        TrainingEngine.Auto => Create(TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options),
+        TrainingEngine.Managed => new ManagedEngine(model, options),
+        TrainingEngine.TensorFlow => new TensorFlowEngine(model, options),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"There is no training engine {kind}. Expected one of: {string.Join(", ", Enum.GetNames<TrainingEngine>())}."),
     };
 }

@@ -22,7 +22,7 @@ public sealed class TensorFlowEngineTests : TensorFlowTestBase
         using var engine = new TensorFlowEngine(SmallModel(), Options with { TensorFlow = new TensorFlowOptions { Device = TensorFlowDevice.Cpu } });
 
         Assert.That(engine.Name, Does.Match(@"^TensorFlow 2\.\d+\.\d+"));
-        Assert.That(engine.Device, Is.EqualTo("CPU, 2 threads"));
+        Assert.That(engine.Device, Does.Match(@"^CPU, \d+ threads?$"));
         Assert.That(engine.IsDeterministic, Is.False);
     }
 
@@ -162,7 +162,7 @@ public sealed class TensorFlowEngineTests : TensorFlowTestBase
             Assert.That(() => engine.ImportState(foreign), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("conv2d_4/kernel"));
             Assert.That(() => engine.ImportState(good with { AdamM = foreign.AdamM }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("first moments").And.Message.Contains("conv2d_4/kernel"));
             Assert.That(() => engine.ImportState(good with { AdamV = [.. good.AdamV.Skip(1)] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("second moments lack 'conv2d/kernel'"));
-            Assert.That(() => engine.ImportState(good with { AdamV = [.. good.AdamV, good.Weights.First(w => w.Name.EndsWith("moving_mean", StringComparison.Ordinal))] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("no trainable weight"));
+            Assert.That(() => engine.ImportState(good with { AdamV = [.. good.AdamV, good.Weights.First(w => w.Name.EndsWith("moving_mean", StringComparison.Ordinal))] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("'batch_normalization/moving_mean', which this network does not have"));
             Assert.That(Hash(engine.ExportState()), Is.EqualTo(Hash(good)));
         });
     }
@@ -176,15 +176,15 @@ public sealed class TensorFlowEngineTests : TensorFlowTestBase
 
         Assert.Multiple(() =>
         {
-            Assert.That(() => engine.TrainStep(images.AsSpan(1), labels, 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("whole images of 3,072 bytes"));
-            Assert.That(() => engine.TrainStep(images, labels.AsSpan(1), 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("8 images need as many labels. Received: 7"));
+            Assert.That(() => engine.TrainStep(images.AsSpan(1), labels, 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("8 labels need 24,576 bytes of images (32x32x3 each). Received: 24,575"));
+            Assert.That(() => engine.TrainStep(images, labels.AsSpan(1), 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("7 labels need 21,504 bytes"));
             Assert.That(() => engine.TrainStep([], [], 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("Received: 0"));
-            Assert.That(() => engine.TrainStep(Batch(9).Images, Batch(9).Labels, 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("MaxBatchSize=8"));
-            Assert.That(() => engine.TrainStep(images, [0, 1, 2, 3, 0, 1, 2, 0], 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("Label 3 of image 3"));
+            Assert.That(() => engine.TrainStep(Batch(9).Images, Batch(9).Labels, 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("1 to 8 images (EngineOptions.MaxBatchSize). Received: 9"));
+            Assert.That(() => engine.TrainStep(images, [0, 1, 2, 3, 0, 1, 2, 0], 0.01f, 1), Throws.InstanceOf<ArgumentException>().With.Message.Contains("Labels must be 0 to 2. Received: label 3 of image 3"));
             Assert.That(() => engine.TrainStep(images, labels, 0, 1), Throws.InstanceOf<ArgumentException>());
             Assert.That(() => engine.TrainStep(images, labels, float.NaN, 1), Throws.InstanceOf<ArgumentException>());
             Assert.That(() => engine.TrainStep(images, labels, 0.01f, 0), Throws.InstanceOf<ArgumentException>());
-            Assert.That(() => engine.Evaluate(images, [0, 1, 2, -1, 0, 1, 2, 0]), Throws.InstanceOf<ArgumentException>().With.Message.Contains("Label -1 of image 3"));
+            Assert.That(() => engine.Evaluate(images, [0, 1, 2, -1, 0, 1, 2, 0]), Throws.InstanceOf<ArgumentException>().With.Message.Contains("label -1 of image 3"));
             Assert.That(() => engine.Predict(images, new float[23]), Throws.InstanceOf<ArgumentException>().With.Message.Contains("need 24 probabilities. Received: 23"));
             Assert.That(() => new TensorFlowEngine(SmallModel(), Options with { MaxBatchSize = 0 }), Throws.InstanceOf<ArgumentException>());
             Assert.That(() => new TensorFlowEngine(SmallModel(), Options with { Threads = -1 }), Throws.InstanceOf<ArgumentException>());

@@ -22,10 +22,7 @@ public sealed unsafe partial class ManagedEngine
         var weights = Match("weights", parameters.Tensors, state.Weights);
         var m = Match("Adam's first moments", trainable, state.AdamM);
         var v = Match("Adam's second moments", trainable, state.AdamV);
-        if (state.Step < 0)
-        {
-            throw new Cifar3ModelException($"Cannot import the training state: its step is {state.Step}. Expected 0 or more.");
-        }
+        EngineChecks.Step(state);
 
         // Everything fits: only now the engine changes.
         Write(weights, parameters.Values);
@@ -44,39 +41,6 @@ public sealed unsafe partial class ManagedEngine
     }
 
     /// <summary>Pairs each tensor of the network with the state's tensor of its name, and refuses all that does not fit.</summary>
-    private static List<(ParameterTensor Place, WeightTensor Source)> Match(string what, IReadOnlyList<ParameterTensor> expected, IReadOnlyList<WeightTensor> given)
-    {
-        const string remedy = "The state belongs to another network: create the engine from that network's model.";
-        var byName = new Dictionary<string, WeightTensor>();
-        foreach (var tensor in given)
-        {
-            if (!byName.TryAdd(tensor.Name, tensor))
-            {
-                throw new Cifar3ModelException($"Cannot import the training state: {what} name '{tensor.Name}' twice.");
-            }
-        }
-
-        var pairs = new List<(ParameterTensor, WeightTensor)>();
-        foreach (var place in expected)
-        {
-            if (!byName.Remove(place.Name, out var source))
-            {
-                throw new Cifar3ModelException($"Cannot import the training state: {what} lack '{place.Name}'. Expected shape ({string.Join(", ", place.Shape)}). {remedy}");
-            }
-
-            if (!source.Shape.SequenceEqual(place.Shape))
-            {
-                throw new Cifar3ModelException($"Cannot import the training state: {what} of '{place.Name}' have another shape. Expected ({string.Join(", ", place.Shape)}), found ({string.Join(", ", source.Shape)}). {remedy}");
-            }
-
-            pairs.Add((place, source));
-        }
-
-        if (byName.Count > 0)
-        {
-            throw new Cifar3ModelException($"Cannot import the training state: {what} hold '{byName.Keys.First()}', which this network does not have. {remedy}");
-        }
-
-        return pairs;
-    }
+    private static List<(ParameterTensor Place, WeightTensor Source)> Match(string what, IReadOnlyList<ParameterTensor> expected, IReadOnlyList<WeightTensor> given) =>
+        [.. expected.Zip(EngineChecks.InOrder(what, expected.Select(place => (place.Name, (IReadOnlyList<int>)place.Shape)), given))];
 }

@@ -16,8 +16,6 @@ namespace Cifar3.Training;
 /// </code></example>
 public sealed unsafe partial class ManagedEngine : ITrainingEngine
 {
-    private const int MaxBatch = 1024, MaxThreads = 1024;
-
     private readonly Arena arena = new();
     private readonly WorkerPool pool;
     private readonly ParameterTable parameters;
@@ -37,16 +35,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
 
     internal ManagedEngine(CnnModel model, EngineOptions options, SimdLevel simd)
     {
-        if (options.MaxBatchSize is < 1 or > MaxBatch)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), $"MaxBatchSize must be 1 to {MaxBatch:N0}. Received: MaxBatchSize={options.MaxBatchSize}.");
-        }
-
-        if (options.Threads is < 0 or > MaxThreads)
-        {
-            throw new ArgumentOutOfRangeException(nameof(options), $"Threads must be 1 to {MaxThreads:N0}, or 0 for one a processor. Received: Threads={options.Threads}.");
-        }
-
+        EngineChecks.Options(options);
         pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         (classes, maxBatch, capacity) = (model.Architecture.Classes, options.MaxBatchSize, Math.Max(options.MaxBatchSize, Shards.Max));
         parameters = new ParameterTable(arena, model);
@@ -70,22 +59,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        if (labels.Length < 1 || labels.Length > maxBatch)
-        {
-            throw new ArgumentException($"A batch must have 1 to {maxBatch:N0} images (EngineOptions.MaxBatchSize). Received: {labels.Length:N0}.", nameof(labels));
-        }
-
-        CheckSizes(images, labels);
-        if (!(learningRate > 0 && float.IsFinite(learningRate)))
-        {
-            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, $"The learning rate must be above 0 and finite. Received: {learningRate}.");
-        }
-
-        if (step < 1)
-        {
-            throw new ArgumentOutOfRangeException(nameof(step), step, $"Steps are counted from 1. Received: step={step}.");
-        }
-
+        EngineChecks.TrainStep(images, labels, learningRate, step, classes, maxBatch);
         fixed (byte* pixels = images)
         fixed (int* targets = labels)
         {
@@ -100,7 +74,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        CheckSizes(images, labels);
+        EngineChecks.Labelled(images, labels, classes);
         BatchResult total = default;
         for (int first = 0; first < labels.Length; first += capacity)
         {
@@ -121,17 +95,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        int count = images.Length / CnnArchitecture.ImageBytes;
-        if (images.Length % CnnArchitecture.ImageBytes != 0)
-        {
-            throw new ArgumentException($"Images must be whole: {CnnArchitecture.ImageBytes:N0} bytes each (32x32x3). Received: {images.Length:N0} bytes.", nameof(images));
-        }
-
-        if (probabilities.Length != (long)count * classes)
-        {
-            throw new ArgumentException($"{count:N0} images of {classes} classes need {(long)count * classes:N0} probabilities. Received: {probabilities.Length:N0}.", nameof(probabilities));
-        }
-
+        int count = EngineChecks.Predict(images, probabilities, classes);
         for (int first = 0; first < count; first += capacity)
         {
             int part = Math.Min(capacity, count - first);
@@ -167,19 +131,5 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
 
         GC.KeepAlive(this);
         return new BatchResult(lossSum, correct, count + labels.Length);
-    }
-
-    private void CheckSizes(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
-    {
-        if (images.Length != (long)labels.Length * CnnArchitecture.ImageBytes)
-        {
-            throw new ArgumentException($"{labels.Length:N0} labels need {(long)labels.Length * CnnArchitecture.ImageBytes:N0} bytes of images (32x32x3 each). Received: {images.Length:N0}.", nameof(images));
-        }
-
-        int bad = labels.IndexOfAnyExceptInRange(0, classes - 1);
-        if (bad >= 0)
-        {
-            throw new ArgumentException($"Labels must be 0 to {classes - 1}. Received: label {labels[bad]} of image {bad:N0}.", nameof(labels));
-        }
     }
 }

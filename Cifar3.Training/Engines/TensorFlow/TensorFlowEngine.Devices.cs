@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Runtime.InteropServices;
 
 namespace Cifar3.Training;
 
@@ -36,6 +37,37 @@ public sealed partial class TensorFlowEngine
         using var graph = TensorFlowApi.TF_NewGraph();
         using var session = OpenSession(graph, options);
         return new TensorFlowInfo(library.Version, library.Path, session.ListDevices(), library.Notices);
+    }
+
+    /// <summary>
+    /// Whether a GPU can be had: there is an NVIDIA driver, the library is found, and it shows a GPU. Looks for the driver first, so that
+    /// a computer without one never loads the library for the question alone.
+    /// </summary>
+    internal static bool HasGpu(EngineOptions options)
+    {
+        if (options.TensorFlow.Device == TensorFlowDevice.Cpu || !NativeLibrary.TryLoad(OperatingSystem.IsWindows() ? "nvcuda.dll" : "libcuda.so.1", out nint driver))
+        {
+            return false;
+        }
+
+        NativeLibrary.Free(driver);
+        try
+        {
+            return GetInfo(options).HasGpu;
+        }
+        catch (TensorFlowException)
+        {
+            return false;
+        }
+    }
+
+    private static void Validate(EngineOptions options)
+    {
+        EngineChecks.Options(options);
+        if (options.TensorFlow.GpuIndex < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), $"GpuIndex must be 0 or more. Received: GpuIndex={options.TensorFlow.GpuIndex}.");
+        }
     }
 
     private static Session OpenSession(GraphHandle graph, EngineOptions options)

@@ -33,14 +33,13 @@ public sealed partial class TensorFlowEngine
     /// <summary>Checks everything, then sets everything in one run.</summary>
     private void Import(EngineState state)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(state.Step, nameof(state));
-        var weights = model.With(state.Weights).Weights; // names, shapes, finite values; in Keras' order
         WeightTensor[] values =
         [
-            .. weights,
+            .. InOrder("weights", graph.Variables.Weights, state.Weights),
             .. InOrder("Adam's first moments", graph.Variables.AdamM, state.AdamM),
             .. InOrder("Adam's second moments", graph.Variables.AdamV, state.AdamV),
         ];
+        EngineChecks.Step(state);
         GraphVariable[] variables = [.. graph.Variables.All];
         Output[] placeholders = [.. variables.Select(variable => variable.ImportValue)];
         Operation[] imports = [.. variables.Select(variable => variable.Import)];
@@ -62,35 +61,6 @@ public sealed partial class TensorFlowEngine
         step = state.Step;
     }
 
-    private static IEnumerable<WeightTensor> InOrder(string what, IReadOnlyList<GraphVariable> variables, IReadOnlyList<WeightTensor> moments)
-    {
-        var given = new Dictionary<string, WeightTensor>();
-        foreach (var moment in moments)
-        {
-            if (!given.TryAdd(moment.Name, moment))
-            {
-                throw new Cifar3ModelException($"{what} give '{moment.Name}' twice.");
-            }
-        }
-
-        foreach (var variable in variables)
-        {
-            if (!given.Remove(variable.Name, out var moment))
-            {
-                throw new Cifar3ModelException($"{what} lack '{variable.Name}'. Expected shape ({string.Join(", ", variable.Shape)}).");
-            }
-
-            if (!moment.Shape.SequenceEqual(variable.Shape))
-            {
-                throw new Cifar3ModelException($"{what} of '{variable.Name}' have another shape. Expected ({string.Join(", ", variable.Shape)}), found ({string.Join(", ", moment.Shape)}).");
-            }
-
-            yield return moment;
-        }
-
-        if (given.Count > 0)
-        {
-            throw new Cifar3ModelException($"{what} have '{given.Keys.First()}', which is no trainable weight of this network.");
-        }
-    }
+    private static List<WeightTensor> InOrder(string what, IReadOnlyList<GraphVariable> variables, IReadOnlyList<WeightTensor> given) =>
+        EngineChecks.InOrder(what, variables.Select(variable => (variable.Name, variable.Shape)), given);
 }

@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace Cifar3.Training;
 
 /// <summary>
@@ -82,13 +80,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        CheckBatch(images, labels, options.MaxBatchSize);
-        if (!(learningRate > 0 && float.IsFinite(learningRate)))
-        {
-            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be above 0 and finite.");
-        }
-
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(step);
+        EngineChecks.TrainStep(images, labels, learningRate, step, model.Architecture.Classes, options.MaxBatchSize);
         feeds.Fill(images, labels, AdamGraph.StepSizeOf(learningRate, step), step);
         var result = Measure("the training step", feeds.Outputs, feeds.Values, graph.Training, labels.Length, graph.TrainStep);
         this.step = step;
@@ -100,7 +92,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        CheckBatch(images, labels, int.MaxValue);
+        EngineChecks.Labelled(images, labels, model.Architecture.Classes);
         var total = default(BatchResult);
         for (int first = 0; first < labels.Length; first += InferenceBatch)
         {
@@ -118,12 +110,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        int classes = model.Architecture.Classes, total = CountImages(images);
-        if (probabilities.Length != (long)total * classes)
-        {
-            throw new ArgumentException($"{total:N0} images and {classes} classes need {(long)total * classes:N0} probabilities. Received: {probabilities.Length:N0}.", nameof(probabilities));
-        }
-
+        int classes = model.Architecture.Classes, total = EngineChecks.Predict(images, probabilities, classes);
         for (int first = 0; first < total; first += InferenceBatch)
         {
             int count = Math.Min(InferenceBatch, total - first);

@@ -3,11 +3,11 @@ namespace Cifar3.Training;
 /// <summary>Adam (Kingma and Ba 2015) in Keras' form: m += (g − m)(1 − β₁); v += (g² − v)(1 − β₂); w −= α·m/(√v + ε), α = lr·√(1 − β₂ᵗ)/(1 − β₁ᵗ).</summary>
 /// <remarks>
 /// α is computed here in double and fed; the operator's own correction by powers of β, in float32, is switched off by powers of 0.
+/// The operator takes 1 − β₂ from β₂ in float32, which is 1.3e-5 less than 0.001; so v is, too, in its first steps.
 /// </remarks>
 internal sealed class AdamGraph
 {
-    // The operator works with β rounded to float32, so the correction must too: else the first steps are off by 6e-6.
-    private const float Beta1 = 0.9f, Beta2 = 0.999f, Epsilon = 1e-7f;
+    private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7;
 
     private readonly GraphBuilder graph;
     private readonly Output noPower, beta1, beta2, epsilon;
@@ -17,9 +17,9 @@ internal sealed class AdamGraph
         this.graph = graph;
         StepSize = graph.Placeholder("adam/step_size", DataType.Float);
         noPower = graph.Const("adam/no_power", 0f);
-        beta1 = graph.Const("adam/beta_1", Beta1);
-        beta2 = graph.Const("adam/beta_2", Beta2);
-        epsilon = graph.Const("adam/epsilon", Epsilon);
+        beta1 = graph.Const("adam/beta_1", (float)Beta1);
+        beta2 = graph.Const("adam/beta_2", (float)Beta2);
+        epsilon = graph.Const("adam/epsilon", (float)Epsilon);
     }
 
     /// <summary>Placeholder of α, float32 scalar.</summary>
