@@ -66,7 +66,7 @@ internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<str
                 tried.Add(e.Message.TrimEnd('.'));
                 if (found == target && options.AllowDownload)
                 {
-                    File.Delete(target); // makes room for a sound one
+                    RemoveDamaged(target, tried);
                 }
             }
         }
@@ -96,6 +96,19 @@ internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<str
         {
             tried.Add(e.Message.TrimEnd('.'));
             return null;
+        }
+    }
+
+    /// <summary>Makes room for a sound download.</summary>
+    private static void RemoveDamaged(string archive, List<string> tried)
+    {
+        try
+        {
+            File.Delete(archive);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            tried.Add($"'{archive}' cannot be removed: {e.Message.TrimEnd('.')}");
         }
     }
 
