@@ -27,7 +27,7 @@ static void TellStory(string? path, int? epochs, string folder, int seed, Cancel
     ExampleGrid.Save(Path.Combine(folder, "examples.png"), ExampleGrid.Choose(data.Train, 10, seed), $"10 training images{(data.IsSynthetic ? " (synthetic)" : "")}");
 
     Report.Heading("2. Model");
-    Console.WriteLine(CnnModel.Create(data.ClassNames, seed).Summary());
+    Console.Write(CnnModel.Create(data.ClassNames, seed).Summary());
 
     Report.Heading("3. Training");
     var checkpoint = new ModelCheckpoint(Path.Combine(folder, "checkpoints", "model_{val_accuracy:.3f}.onnx"), monitor: "val_accuracy", saveBestOnly: true);
@@ -39,7 +39,8 @@ static void TellStory(string? path, int? epochs, string folder, int seed, Cancel
         TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
         Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
     };
-    Console.WriteLine($"Recipe {options}; validation on the {label} after every epoch.");
+    Console.WriteLine($"Recipe:     {options}");
+    Console.WriteLine($"Validation: on the {label} after every epoch");
     TrainingResult result;
     try
     {
@@ -50,7 +51,7 @@ static void TellStory(string? path, int? epochs, string folder, int seed, Cancel
         throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}");
     }
 
-    Console.WriteLine($"Trained on {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
+    Console.WriteLine($"Trained by {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
     TrainingCurves.Save(Path.Combine(folder, "curves.png"), result.History, data.IsSynthetic ? "synthetic images" : "");
 
     Report.Heading("4. Export to ONNX, load, score");
