@@ -44,13 +44,14 @@ public sealed class Cifar3Trainer
     /// <exception cref="OperationCanceledException">The token was cancelled.</exception>
     /// <exception cref="Cifar3DataException">The image sets are empty or do not fit together.</exception>
     /// <exception cref="Cifar3ModelException">The checkpoint or the initial model does not belong to this training, or the checkpoint is damaged.</exception>
+    /// <exception cref="TensorFlowException">The TensorFlow engine was asked for, and its library is absent, unusable, or refused.</exception>
     /// <exception cref="Cifar3Exception">The loss is no longer finite, or a file cannot be written.</exception>
     public TrainingResult Fit(ImageSet train, ImageSet? validation = null, CancellationToken cancellationToken = default)
     {
         Check(train, validation);
         cancellationToken.ThrowIfCancellationRequested();
         var model = Options.CreateInitialModel(train);
-        using var engine = createEngine(model, new EngineOptions { Seed = Options.Seed, Threads = Options.Threads, MaxBatchSize = Options.BatchSize });
+        using var engine = createEngine(model, new EngineOptions { Seed = Options.Seed, Threads = Options.Threads, MaxBatchSize = Options.BatchSize, TensorFlow = Options.TensorFlow });
         return new TrainingRun(Options, model, engine, train, validation).Run(cancellationToken);
     }
 

@@ -64,7 +64,10 @@ public sealed record TrainerOptions
     /// <summary>What computes the training steps. Default: <see cref="TrainingEngine.Auto"/>, the best engine of this machine.</summary>
     public TrainingEngine Engine { get; init; } = TrainingEngine.Auto;
 
-    /// <summary>Number of threads; 0 = one for each processor. The result does not depend on it. Default: 0.</summary>
+    /// <summary>What the TensorFlow engine alone needs to know: library, device, memory. Default: all defaults.</summary>
+    public TensorFlowOptions TensorFlow { get; init; } = new();
+
+    /// <summary>Number of threads; 0 = one for each processor. On a deterministic engine the result does not depend on it. Default: 0.</summary>
     public int Threads { get; init; }
 
     /// <summary>Who is told of the training's moments: progress bar, early stopping, checkpoints. Default: none.</summary>
@@ -81,7 +84,8 @@ public sealed record TrainerOptions
 
     /// <summary>
     /// Whether to go on from the checkpoint in <see cref="WorkspacePath"/>. Where none is there yet, training starts at the beginning, so
-    /// a job may always say true. The result is bit for bit that of a training never interrupted. Default: false.
+    /// a job may always say true. On the same deterministic engine the result is bit for bit that of a training never interrupted;
+    /// another engine may go on too. Default: false.
     /// </summary>
     public bool Resume { get; init; }
 

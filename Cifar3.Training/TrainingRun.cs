@@ -36,7 +36,7 @@ internal sealed class TrainingRun
 
         checkpointPath = Path.Combine(options.WorkspacePath, TrainingCheckpoint.FileName);
         OutputFolder.Prepare(options.WorkspacePath);
-        identity = TrainingIdentity.Describe(options, model, engine, train, validation);
+        identity = TrainingIdentity.Describe(options, model, train, validation);
         interrupted = options.Resume ? TrainingCheckpoint.Load(checkpointPath, identity, model) : null;
     }
 

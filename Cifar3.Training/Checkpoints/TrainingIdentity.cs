@@ -5,11 +5,14 @@ using System.Text;
 
 namespace Cifar3.Training;
 
-/// <summary>Everything that decides the bits of a training beside its length: a checkpoint may only go on where all of it is the same.</summary>
+/// <summary>
+/// Everything that decides a training beside its length: a checkpoint may only go on where all of it is the same. The engine is not part of it:
+/// a training may start on one and go on on another, at the price of the same bits.
+/// </summary>
 internal static class TrainingIdentity
 {
     /// <summary>Names and values in words, in the order in which differences are reported.</summary>
-    public static IReadOnlyList<(string Name, string Value)> Describe(TrainerOptions options, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation) =>
+    public static IReadOnlyList<(string Name, string Value)> Describe(TrainerOptions options, CnnModel initial, ImageSet train, ImageSet? validation) =>
     [
         ("class names", string.Join(", ", train.ClassNames)),
         ("Filters", string.Join("/", initial.Architecture.Filters)),
@@ -19,7 +22,6 @@ internal static class TrainingIdentity
         ("BatchSize", options.BatchSize.ToString(CultureInfo.InvariantCulture)),
         ("LearningRate", options.LearningRate.ToString("R", CultureInfo.InvariantCulture)),
         ("initial weights", initial.WeightHash()[..16]),
-        ("engine", engine.Name.Split(' ')[0]),
         ("training images", Fingerprint(train)),
         ("validation images", validation is null ? "none" : Fingerprint(validation)),
     ];

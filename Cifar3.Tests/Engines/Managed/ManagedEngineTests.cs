@@ -91,18 +91,6 @@ internal sealed class ManagedEngineTests
             () => new ManagedEngine(CnnModel.Create(["a", "b"]), new EngineOptions { MaxBatchSize = maxBatch, Threads = threads }),
             Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Received"));
 
-    [Test]
-    public void Create_EveryKind_GivesAnEngine([Values] TrainingEngine kind)
-    {
-        using var engine = TrainingEngines.Create(kind, CnnModel.Create(["a", "b"], filters: [1, 2, 3]), new EngineOptions { Threads = 1 });
-
-        Assert.That(engine.Device, Does.StartWith("CPU, ").And.EndsWith(", 1 thread"));
-    }
-
-    [Test]
-    public void Create_UnknownKind_IsRefused() =>
-        Assert.That(() => TrainingEngines.Create((TrainingEngine)99, CnnModel.Create(["a", "b"]), new EngineOptions()), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Managed"));
-
     private static ManagedEngine Trained(SimdLevel simd, int threads, int[] filters, int[] batches, int maxBatch = 40)
     {
         var engine = new ManagedEngine(CnnModel.Create(Seven, seed: 3, filters), new EngineOptions { Seed = 4, Threads = threads, MaxBatchSize = maxBatch }, simd);

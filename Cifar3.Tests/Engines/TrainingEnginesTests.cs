@@ -1,0 +1,51 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+public sealed class TrainingEnginesTests
+{
+    private static readonly CnnModel Tiny = CnnModel.Create(["a", "b"], filters: [1, 2, 3]);
+
+    [Test]
+    public void Create_Managed_GivesTheManagedEngine()
+    {
+        using var engine = TrainingEngines.Create(TrainingEngine.Managed, Tiny, new EngineOptions { Threads = 1 });
+
+        Assert.That(engine, Is.TypeOf<ManagedEngine>());
+        Assert.That(engine.Device, Does.StartWith("CPU, ").And.EndsWith(", 1 thread"));
+    }
+
+    [Test]
+    public void Create_TensorFlow_GivesItOrNamesThePackages()
+    {
+        if (TensorFlowTestBase.WhyAbsent() is null)
+        {
+            using var engine = TrainingEngines.Create(TrainingEngine.TensorFlow, Tiny, TensorFlowTestBase.Options);
+            Assert.That(engine, Is.TypeOf<TensorFlowEngine>());
+        }
+        else
+        {
+            Assert.That(() => TrainingEngines.Create(TrainingEngine.TensorFlow, Tiny, new EngineOptions()), Throws.TypeOf<TensorFlowException>().With.Message.Contains("SciSharp.TensorFlow.Redist"));
+        }
+    }
+
+    [Test]
+    public void Create_Auto_TakesTensorFlowOnlyForAGpu()
+    {
+        using var engine = TrainingEngines.Create(TrainingEngine.Auto, Tiny, TensorFlowTestBase.Options);
+
+        Assert.That(engine, Is.TypeOf(engine.Device.StartsWith("CPU", StringComparison.Ordinal) ? typeof(ManagedEngine) : typeof(TensorFlowEngine)));
+    }
+
+    [Test]
+    public void Create_AutoWithTheCpuDemanded_IsManaged()
+    {
+        using var engine = TrainingEngines.Create(TrainingEngine.Auto, Tiny, TensorFlowTestBase.Options with { TensorFlow = new TensorFlowOptions { Device = TensorFlowDevice.Cpu } });
+
+        Assert.That(engine, Is.TypeOf<ManagedEngine>());
+    }
+
+    [Test]
+    public void Create_UnknownKind_IsRefused() =>
+        Assert.That(() => TrainingEngines.Create((TrainingEngine)99, Tiny, new EngineOptions()), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Managed"));
+}
