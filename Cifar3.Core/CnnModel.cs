@@ -89,8 +89,10 @@ public sealed partial class CnnModel
     public CnnModel With(ModelMetadata metadata) => new(Architecture, Weights, metadata);
 
     /// <summary>Keras' <c>summary()</c> table: layers, output shapes, parameter counts and totals.</summary>
+    /// <param name="style">Whose table, character by character. Default: Keras 3's.</param>
     /// <returns>Text of several lines, 65 characters wide.</returns>
-    public string Summary() => ModelSummary.Write(Layers);
+    /// <exception cref="ArgumentOutOfRangeException">The style is unknown.</exception>
+    public string Summary(SummaryStyle style = SummaryStyle.Keras3) => ModelSummary.Write(Layers, style);
 
     /// <summary>
     /// SHA-256 over names, shapes and little-endian bytes of all weights in Keras' order, as 64 lower-case hexadecimal digits.

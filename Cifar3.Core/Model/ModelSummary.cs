@@ -3,16 +3,25 @@ using System.Text;
 
 namespace Cifar3;
 
-/// <summary>Writes Keras 3's <c>model.summary(line_length=65)</c> table, character by character.</summary>
+/// <summary>Writes Keras' <c>model.summary(line_length=65)</c> table, character by character.</summary>
 /// <remarks>
-/// Columns are 30, 23 and 14 characters with their borders; a layer whose "name (Kind)" is too long for its column breaks before the kind, as Keras' does.
+/// Here is Keras 3's, the others are in the second part. Columns are 30, 23 and 14 characters with their borders; a layer whose "name (Kind)" is too long for its column breaks before the kind, as Keras' does.
 /// <see href="https://keras.io/api/models/model/#summary-method"/>
 /// </remarks>
-internal static class ModelSummary
+internal static partial class ModelSummary
 {
     private const int NameWidth = 26, ShapeWidth = 19, CountWidth = 10; // text widths inside "│ … │"
 
-    public static string Write(IReadOnlyList<CnnLayer> layers)
+    /// <summary>The table in a style; lines end with "\n".</summary>
+    public static string Write(IReadOnlyList<CnnLayer> layers, SummaryStyle style) => style switch
+    {
+        SummaryStyle.Keras3 => Keras3(layers),
+        SummaryStyle.Keras2 => Keras2(layers),
+        SummaryStyle.Keras231 => Keras231(layers),
+        _ => throw new ArgumentOutOfRangeException(nameof(style), style, $"The summary's style must be Keras3, Keras2 or Keras231. Received: {style}."),
+    };
+
+    private static string Keras3(IReadOnlyList<CnnLayer> layers)
     {
         var text = new StringBuilder();
         text.Append("Model: \"sequential\"\n");
@@ -26,7 +35,7 @@ internal static class ModelSummary
                 text.Append(Rule('├', '─', '┼', '┤'));
             }
 
-            string shape = $"(None, {string.Join(", ", layer.OutputShape)})", count = Number(layer.ParameterCount);
+            string shape = Shape(layer), count = Number(layer.ParameterCount);
             string title = $"{layer.Name} ({layer.Kind})";
             if (title.Length <= NameWidth)
             {
@@ -39,10 +48,21 @@ internal static class ModelSummary
         }
 
         text.Append(Rule('└', '─', '┴', '┘'));
+        foreach (var (kind, count) in Totals(layers))
+        {
+            text.Append(CultureInfo.InvariantCulture, $" {kind} params: {Number(count)} ({Size(4.0 * count)})\n");
+        }
+
+        return text.ToString();
+    }
+
+    private static string Shape(CnnLayer layer) => $"(None, {string.Join(", ", layer.OutputShape)})";
+
+    private static IEnumerable<(string Kind, int Count)> Totals(IReadOnlyList<CnnLayer> layers)
+    {
         var weights = layers.SelectMany(layer => layer.Weights).ToList();
         int total = weights.Sum(w => w.Count), trainable = weights.Where(w => w.Trainable).Sum(w => w.Count);
-        text.Append(Total("Total", total)).Append(Total("Trainable", trainable)).Append(Total("Non-trainable", total - trainable));
-        return text.ToString();
+        return [("Total", total), ("Trainable", trainable), ("Non-trainable", total - trainable)];
     }
 
     private static string Rule(char left, char line, char cross, char right) =>
@@ -50,8 +70,6 @@ internal static class ModelSummary
 
     private static string Row(char bar, string name, string shape, string count) =>
         $"{bar} {name.PadRight(NameWidth)} {bar} {shape.PadRight(ShapeWidth)} {bar} {count.PadLeft(CountWidth)} {bar}\n";
-
-    private static string Total(string kind, int count) => $" {kind} params: {Number(count)} ({Size(4.0 * count)})\n";
 
     private static string Number(int count) => count.ToString("N0", CultureInfo.InvariantCulture);
 
