@@ -1,0 +1,202 @@
+using System.IO.Compression;
+using Cifar3.Training;
+using PureHDF;
+
+namespace Cifar3.Tests;
+
+/// <summary>Damaged, hostile and unusual files: a clear error that names what is wrong, or a note of what was converted.</summary>
+public sealed class KerasDamageTests
+{
+    [TestCase("keras3/trained.h5")]
+    [TestCase("keras3/trained.keras")]
+    [TestCase("keras2.3.1/init-weights.h5")]
+    public void Load_TruncatedFile_SaysThatItIsDamaged(string file)
+    {
+        byte[] whole = File.ReadAllBytes(TestFiles.Golden(file));
+
+        foreach (double share in new[] { 0.01, 0.3, 0.9, 0.999 })
+        {
+            Assert.That(KerasTestFile.Refusal(whole[..(int)(whole.Length * share)]), Does.Contain("damaged"), $"{share}");
+        }
+    }
+
+    [TestCase("")]
+    [TestCase("68656C6C6F")] // hello
+    [TestCase("894844460D0A1A0A")] // HDF5's first bytes and nothing more
+    [TestCase("504B0304")] // zip's
+    public void Load_OtherBytes_SaysWhatWasExpected(string hex) =>
+        Assert.That(KerasTestFile.Refusal(Convert.FromHexString(hex)), Does.Contain("Expected an HDF5 file").Or.Contain("damaged"));
+
+    [Test]
+    public void Load_MissingFile_NamesPathAndFolder() =>
+        Assert.That(() => KerasFile.Load("nowhere/model.keras"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("nowhere/model.keras").And.Message.Contains("does not exist"));
+
+    [Test]
+    public void Load_Folder_PointsToSavedModel() =>
+        Assert.That(() => KerasFile.Load(TestFiles.NewFolder()), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("SavedModel"));
+
+    [TestCase("float16")]
+    [TestCase("float64")]
+    public void Load_OtherFloats_AreConvertedWithANote(string type)
+    {
+        var kernel = KerasTestFile.Trained().Model["dense/kernel"];
+        ulong[] shape = [.. kernel.Shape.Select(d => (ulong)d)];
+        byte[] file = KerasTestFile.Weights(hdf5 => hdf5.Group("layers/dense/vars")["0"] = type == "float16"
+            ? new H5Dataset(kernel.ToArray().Select(v => (Half)v).ToArray(), fileDims: shape)
+            : new H5Dataset(kernel.ToArray().Select(v => (double)v).ToArray(), fileDims: shape));
+
+        var keras = KerasFile.Parse(file, "m");
+
+        Assert.That(keras.Notes, Has.One.Contains($"{type} were converted to float32"));
+        Assert.That(keras.Model["dense/kernel"].ToArray(), Is.EqualTo(kernel.ToArray()).Within(type == "float16" ? 1e-3f : 0f));
+    }
+
+    [Test]
+    public void Load_IntegerWeights_AreRefused() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers/dense/vars")["1"] = new int[3])),
+            Does.Contain("layers/dense/vars/1").And.Contain("Expected float32, float16 or float64"));
+
+    [Test]
+    public void Load_Float64BeyondFloat32_IsRefusedAsNotFinite() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers/dense/vars")["1"] = new double[] { 1, 1e300, 1 })),
+            Does.Contain("'dense/bias' is not finite"));
+
+    [TestCase(float.NaN)]
+    [TestCase(float.NegativeInfinity)]
+    public void Load_WeightNotFinite_NamesWeightAndElement(float value) =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Hdf5(file => file.Group("model_weights/dense/dense")["bias"] = new[] { 0, value, 0 })),
+            Does.Contain("'dense/bias' is not finite: element 1"));
+
+    [Test]
+    public void Load_MomentNotFinite_NamesTheMoment() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Hdf5(file => file.Group("optimizer_weights/adam")["dense_bias_velocity"] = new[] { 0, 0, -1f })),
+            Does.Contain("Adam's second moment of 'dense/bias' is damaged: element 2 is -1"));
+
+    [Test]
+    public void Load_TransposedKernel_SaysSo()
+    {
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers/dense/vars")["0"] = new float[3, 32])),
+            Does.Contain("Layer 'dense'").And.Contain("Expected (32, 3), found (3, 32)").And.Contain("transposed"));
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Hdf5(file => file.Group("model_weights/conv2d/conv2d")["kernel"] = new float[4, 3, 3, 3])),
+            Does.Contain("Expected (3, 3, 3, 4), found (4, 3, 3, 3)").And.Contain("transposed"));
+    }
+
+    [Test]
+    public void Load_KernelOfAnotherSize_IsNotCalledTransposed() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers/dense/vars")["0"] = new float[31, 3])),
+            Does.Contain("Expected (32, 3), found (31, 3)").And.Not.Contain("transposed"));
+
+    [Test]
+    public void Load_MissingLayerGroup_IsNamed() =>
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Hdf5(file => file.Group("model_weights").Remove("conv2d_3"))), Does.Contain("Layer 'conv2d_3' is missing"));
+
+    [Test]
+    public void Load_MissingLayerAmongNumberedOnes_IsNamed() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers").Remove("batch_normalization_1"))),
+            Does.Contain("Layer 5").And.Contain("expected BatchNormalization with gamma, beta, moving_mean, moving_variance, found 'conv2d_3' with kernel, bias"));
+
+    [Test]
+    public void Load_UnknownLayerAmongNumberedOnes_IsNamed() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers")["dense_1"] = new H5Group { ["vars"] = new H5Group { ["0"] = new float[3] } })),
+            Does.Contain("Layer 'dense_1' does not belong"));
+
+    [Test]
+    public void Load_MissingVariable_IsNamed() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Hdf5(file => file.Group("model_weights/conv2d_4/conv2d_4").Remove("bias"))),
+            Does.Contain("'model_weights/conv2d_4/conv2d_4/bias' is missing"));
+
+    [Test]
+    public void Load_TooFewMoments_TellsTheCounts() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Hdf5(file => file.Group("optimizer_weights").Attributes["weight_names"] = new[] { "adam/iteration", "adam/learning_rate", "adam/conv2d_bias_momentum" })),
+            Does.Contain("Adam's state is at step 7 with 2 arrays").And.Contain("40 arrays"));
+
+    [Test]
+    public void Load_NamesCutIntoPieces_AreReadAsOne()
+    {
+        byte[] file = KerasTestFile.Hdf5(hdf5 =>
+        {
+            var attributes = hdf5.Group("optimizer_weights").Attributes;
+            var names = (string[])attributes["weight_names"];
+            attributes.Remove("weight_names");
+            attributes["weight_names0"] = names[..20];
+            attributes["weight_names1"] = names[20..];
+        });
+
+        Assert.That(KerasFile.Parse(file, "m").State!.AdamV[^1].ToArray(), Is.EqualTo(KerasTestFile.Trained().State.AdamV[^1].ToArray()));
+    }
+
+    [Test]
+    public void Load_Hdf5OfSomethingElse_SaysWhatKerasWouldHave() =>
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Bytes(new H5File { ["data"] = new float[100] })), Does.Contain("not one of Keras").And.Contain("model_config"));
+
+    [Test]
+    public void Load_ConfigNotJson_SaysSo() =>
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Zip("{\"class_name\": ", KerasTestFile.Weights())), Does.Contain("'config.json' is not valid JSON"));
+
+    [Test]
+    public void Load_DeeplyNestedConfig_IsRefused() =>
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Zip(new string('[', 100_000), KerasTestFile.Weights())), Does.Contain("not valid JSON"));
+
+    [Test]
+    public void Load_ZipBomb_IsNotUnpacked()
+    {
+        byte[] bomb = KerasTestFile.Zip("{}", new byte[64 << 20], CompressionLevel.SmallestSize);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.That(KerasTestFile.Refusal(bomb), Does.Contain("zip bomb").And.Contain("67,108,864 bytes"));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(16 << 20));
+    }
+
+    [Test]
+    public void Load_ZipEntryThatLiesAboutItsSize_IsRefused()
+    {
+        byte[] file = KerasTestFile.Archive();
+        int directory = file.AsSpan().LastIndexOf("PK\u0001\u0002"u8); // the last entry: model.weights.h5
+        BitConverter.TryWriteBytes(file.AsSpan(directory + 24), 1000);  // its uncompressed size
+
+        Assert.That(KerasTestFile.Refusal(file), Does.Contain("damaged"));
+    }
+
+    [Test]
+    public void Load_ByteFlippedInAnArchive_FailsItsChecksum()
+    {
+        byte[] file = KerasTestFile.Archive();
+        file[file.Length / 2] ^= 1;
+
+        Assert.That(KerasTestFile.Refusal(file), Does.Contain("model.weights.h5").And.Contain("checksum"));
+    }
+
+    [Test]
+    public void Load_ArchiveWithoutWeights_ListsWhatIsThere()
+    {
+        using var stream = new MemoryStream();
+        using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
+        {
+            zip.CreateEntry("config.json");
+            zip.CreateEntry("photo.jpg");
+        }
+
+        Assert.That(KerasTestFile.Refusal(stream.ToArray()), Does.Contain("no 'model.weights.h5'").And.Contain("photo.jpg"));
+    }
+
+    [Test]
+    public void Load_CompressedDataset_SaysHowToUndoIt() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers/dense/vars")["0"] = new H5Dataset(new float[32, 3], chunks: [16, 3]))),
+            Does.Contain("chunked").And.Contain("h5repack"));
+
+    [Test]
+    public void Load_LinkToAnotherPlace_IsNotFollowed() =>
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers")["dense"] = new H5SoftLink("/layers/dense"))), Does.Contain("link of kind 1"));
+}

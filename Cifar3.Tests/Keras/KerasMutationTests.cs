@@ -1,0 +1,109 @@
+using System.Diagnostics;
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>
+/// Random damage to Keras' files and to our own: the reader gives a model or a <see cref="Cifar3ModelException"/>, never another
+/// exception, a hang, or memory beyond what the file justifies.
+/// </summary>
+public sealed class KerasMutationTests
+{
+    private const long MaxAllocation = 256L << 20;
+    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(20); // on a busy machine; usually a few milliseconds
+
+    private static readonly string[] Files =
+    [
+        "keras3/init.keras", "keras3/init.h5", "keras3/init.weights.h5", "keras3/trained.keras", "keras3/trained.h5", "keras3/trained.weights.h5",
+        "keras3/variant-8-16-24-10classes.keras", "keras2/init.keras", "keras2/init.h5", "keras2/init-weights.h5", "keras2/trained.h5",
+        "keras2.3.1/init.h5", "keras2.3.1/init-weights.h5", "keras2.3.1/model_0.880.h5", "refuse/lambda.keras",
+        "ours.keras", "ours.h5", "ours.hdf5", "ours.weights.h5",
+    ];
+
+    [Test]
+    public void Load_DamagedFile_GivesAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, flips: 150, truncations: 50);
+
+    /// <summary>The full size, several minutes: dotnet test -c Release --filter Name~Load_TenThousandDamagedFiles</summary>
+    [Test]
+    [Explicit("10,000 byte flips and 10,000 truncations of every file take several minutes.")]
+    public void Load_TenThousandDamagedFiles_GiveAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, flips: 10_000, truncations: 10_000);
+
+    private static void Run(string file, int flips, int truncations)
+    {
+        byte[] original = Original(file);
+        int[] structure = Structure(original);
+        long worstMemory = 0, models = 0, errors = 0;
+        object gate = new();
+
+        Parallel.For(0, flips + truncations, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i =>
+        {
+            var random = new Random(i);
+            byte[] damaged = i < flips ? Flip(original, structure, random) : original[..random.Next(original.Length)];
+            long before = GC.GetAllocatedBytesForCurrentThread();
+            var clock = Stopwatch.StartNew();
+            bool isModel = true;
+            try
+            {
+                Assert.That(KerasFile.Parse(damaged, file).Model.Weights, Has.Count.EqualTo(26));
+            }
+            catch (Cifar3ModelException e)
+            {
+                isModel = false;
+                Assert.That(e.Message, Does.StartWith($"Cannot read Keras file '{file}': ").And.Length.LessThan(2000));
+            }
+            catch (Exception e)
+            {
+                throw new AssertionException($"Damage number {i} gives {e.GetType().Name} instead of a Cifar3ModelException: {e}", e);
+            }
+
+            long memory = GC.GetAllocatedBytesForCurrentThread() - before;
+            Assert.That(clock.Elapsed, Is.LessThan(MaxTime), $"damage number {i}");
+            Assert.That(memory, Is.LessThan(MaxAllocation), $"damage number {i}");
+            lock (gate)
+            {
+                worstMemory = Math.Max(worstMemory, memory);
+                models += isModel ? 1 : 0;
+                errors += isModel ? 0 : 1;
+            }
+        });
+
+        TestContext.Out.WriteLine($"{file}: {models:N0} models, {errors:N0} errors, at most {worstMemory / 1e6:F1} MB allocated by one");
+        Assert.That(errors, Is.GreaterThan(truncations / 2));
+    }
+
+    private static byte[] Original(string file)
+    {
+        if (!file.StartsWith("ours.", StringComparison.Ordinal))
+        {
+            return File.ReadAllBytes(TestFiles.Golden(file));
+        }
+
+        var (model, state) = KerasTestFile.Trained();
+        string path = Path.Combine(TestFiles.NewFolder(), file);
+        KerasFile.Save(path, model, state, file == "ours.hdf5" ? KerasFormat.Keras2Hdf5 : KerasFormat.Auto);
+        return File.ReadAllBytes(path);
+    }
+
+    /// <summary>Positions outside the weights, which are most of a file: blocks of 64 bytes that are mostly text, 0 or 255.</summary>
+    private static int[] Structure(byte[] file) =>
+        [.. Enumerable.Range(0, file.Length / 64).Where(block => file.AsSpan(block * 64, 64).ToArray().Count(b => b is 0 or 255 or (>= 32 and < 127)) >= 48).SelectMany(block => Enumerable.Range(block * 64, 64))];
+
+    /// <summary>One to four bytes changed, half of them in the structure: a bit, 0, 255 or anything.</summary>
+    private static byte[] Flip(byte[] original, int[] structure, Random random)
+    {
+        byte[] damaged = [.. original];
+        for (int n = random.Next(1, 5); n > 0; n--)
+        {
+            int position = random.Next(2) == 0 ? structure[random.Next(structure.Length)] : random.Next(damaged.Length);
+            damaged[position] = random.Next(4) switch
+            {
+                0 => 0,
+                1 => 255,
+                2 => (byte)(damaged[position] ^ (1 << random.Next(8))),
+                _ => (byte)random.Next(256),
+            };
+        }
+
+        return damaged;
+    }
+}
