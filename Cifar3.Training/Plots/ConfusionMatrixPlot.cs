@@ -11,19 +11,28 @@ public static class ConfusionMatrixPlot
 
     /// <summary>Draws the matrix as a PNG file. The colour is the share of the true class; up to 20 classes each cell tells its count and share.</summary>
     /// <param name="path">The file.</param>
-    /// <param name="counts">Counts [true class, predicted class].</param>
-    /// <param name="classNames">The classes' names, 2 to 100, in the order of the counts.</param>
+    /// <param name="report">What was measured.</param>
     /// <param name="title">The line above the matrix.</param>
-    /// <exception cref="ArgumentException">Counts and names do not fit together.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, int[,] counts, IReadOnlyList<string> classNames, string title)
+    public static void Save(string path, ClassificationReport report, string title)
     {
-        int n = classNames.Count;
-        if (n is < CnnArchitecture.MinClasses or > CnnArchitecture.MaxClasses || counts.GetLength(0) != n || counts.GetLength(1) != n)
+        int n = report.ClassNames.Length;
+        var counts = new int[n, n];
+        for (int row = 0; row < n; row++)
         {
-            throw new ArgumentException($"A confusion matrix has a row and a column for each of 2 to 100 classes. Received: {n} names, counts {counts.GetLength(0)} x {counts.GetLength(1)}.", nameof(counts));
+            for (int column = 0; column < n; column++)
+            {
+                counts[row, column] = (int)report.ConfusionMatrix.Counts[row][column];
+            }
         }
 
+        Save(path, counts, report.ClassNames, title);
+    }
+
+    /// <summary>Draws counts [true class, predicted class].</summary>
+    internal static void Save(string path, int[,] counts, IReadOnlyList<string> classNames, string title)
+    {
+        int n = classNames.Count;
         int cell = n switch { <= 4 => 150, <= 10 => 90, <= MaxCountedClasses => 64, _ => 18 };
         float size = Math.Min(18, cell * 0.8f), names = Margin + classNames.Max(name => TextWidth(name, size));
         float left = 40 + names, width = left + n * cell + Margin;

@@ -63,10 +63,11 @@ static void TellStory(string? path, int? epochs, string folder, int seed, Cancel
 
     using var classifier = Cifar3Classifier.Load(onnx);
     var predictions = classifier.PredictBatch(data.Test);
-    var confusion = new Confusion(data.Test, predictions);
-    Console.WriteLine($"Accuracy on {data.Test.Count:N0} {label}: {confusion.Accuracy:P2} ({classifier.Device})");
-    Report.ConfusionTable(confusion);
-    ConfusionMatrixPlot.Save(Path.Combine(folder, "confusion-matrix.png"), confusion.Counts, data.ClassNames, $"accuracy {confusion.Accuracy:P2} on {data.Test.Count:N0} {label}");
+    var report = ClassificationReport.Create(data.Test, predictions);
+    Console.WriteLine($"Accuracy on {report.Count:N0} {label}: {report.Accuracy:P2} ({classifier.Device})");
+    Console.WriteLine();
+    Console.Write(report);
+    ConfusionMatrixPlot.Save(Path.Combine(folder, "confusion-matrix.png"), report, $"accuracy {report.Accuracy:P2} on {report.Count:N0} {label}");
 
     var examples = ExampleGrid.Choose(data.Test, 10, seed);
     var told = classifier.PredictBatch(examples);

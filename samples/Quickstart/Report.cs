@@ -30,26 +30,6 @@ internal static class Report
         Console.WriteLine(reason);
     }
 
-    /// <summary>Rows are the true classes, columns the predicted ones.</summary>
-    public static void ConfusionTable(Confusion confusion)
-    {
-        var table = new Table { Border = TableBorder.Rounded };
-        table.AddColumn("true \\ predicted");
-        foreach (string name in confusion.ClassNames)
-        {
-            table.AddColumn(new TableColumn(Markup.Escape(name)).RightAligned());
-        }
-
-        for (int row = 0; row < confusion.ClassNames.Length; row++)
-        {
-            int current = row;
-            var counts = Enumerable.Range(0, confusion.ClassNames.Length).Select(column => confusion.Counts[current, column].ToString("N0", CultureInfo.InvariantCulture));
-            table.AddRow([Markup.Escape(confusion.ClassNames[row]), .. counts]);
-        }
-
-        AnsiConsole.Write(table);
-    }
-
     public static void PredictionTable(ImageSet images, IReadOnlyList<Prediction> predictions)
     {
         var table = new Table { Border = TableBorder.Rounded };
