@@ -1,0 +1,126 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>Forward and backward passes against plain double loops, for the network's layers and random shapes, at every vector width.</summary>
+public unsafe class WinogradConvolutionTests
+{
+    private const double ForwardLimit = 5e-6, GradientLimit = 2e-5;
+
+    // images, input height and width, Cin, Cout, border, computed height and width, capacity
+    private static readonly (string Name, bool F6, int[] Size)[] Shapes =
+    [
+        ("conv2d_1", true, [2, 32, 32, 32, 32, 0, 30, 30, 20]),
+        ("conv2d_2", false, [2, 15, 15, 32, 64, 1, 15, 15, 16]),
+        ("conv2d_3", true, [3, 15, 15, 64, 64, 0, 12, 12, 7]),
+        ("conv2d_4", true, [5, 6, 6, 64, 128, 1, 6, 6, 3]),
+        ("conv2d_5", false, [5, 6, 6, 128, 128, 0, 4, 4, 32]),
+        ("one vector", false, [3, 9, 7, 16, 16, 1, 9, 7, 5]),
+        ("odd panels", true, [2, 13, 10, 48, 80, 0, 11, 8, 3]),
+        ("one pixel", true, [1, 1, 1, 16, 48, 1, 1, 1, 1]),
+        ("cut output", false, [2, 14, 19, 48, 16, 0, 10, 16, 9]),
+    ];
+
+    private static IEnumerable<TestCaseData> Cases() =>
+        from level in SimdLevels.Available
+        from shape in Shapes
+        select new TestCaseData($"{level}", shape.F6, shape.Size).SetArgDisplayNames($"{level}", shape.Name);
+
+    private static IEnumerable<TestCaseData> Levels() =>
+        from level in SimdLevels.Available
+        from f6 in new[] { false, true }
+        select new TestCaseData($"{level}", f6);
+
+    [TestCaseSource(nameof(Cases))]
+    public void ForwardAndBackward_AnyShape_MatchDouble(string level, bool f6, int[] size)
+    {
+        var (y, dx, dg, db) = Check(level, f6, size, seed: 1);
+        TestContext.Out.WriteLine($"relative error: y {y:e1}, dx {dx:e1}, dg {dg:e1}, db {db:e1}");
+        Assert.Multiple(() =>
+        {
+            Assert.That(y, Is.LessThan(ForwardLimit));
+            Assert.That(dx, Is.LessThan(GradientLimit));
+            Assert.That(dg, Is.LessThan(GradientLimit));
+            Assert.That(db, Is.LessThan(1e-6));
+        });
+    }
+
+    [TestCaseSource(nameof(Levels))]
+    public void ForwardAndBackward_RandomShapes_MatchDouble(string level, bool f6)
+    {
+        var random = new PhiloxRandom(3, RandomStreams.Examples);
+        for (int i = 0; i < 12; i++)
+        {
+            int border = random.Next(2), height = 3 + random.Next(14), width = 3 + random.Next(14), valid = 2 * (1 - border);
+            int rows = 1 + random.Next(height - valid), columns = 1 + random.Next(width - valid);
+            int[] size = [1 + random.Next(3), height, width, 16 * (1 + random.Next(4)), 16 * (1 + random.Next(4)), border, rows, columns, 1 + random.Next(40)];
+            var (y, dx, dg, _) = Check(level, f6, size, seed: 10 + i);
+            Assert.That(new[] { y / ForwardLimit, dx / GradientLimit, dg / GradientLimit }, Is.All.LessThan(1), string.Join(' ', size));
+        }
+    }
+
+    [Test]
+    public void Forward_WrongWeight_IsFound()
+    {
+        var problem = Problem([1, 15, 15, 32, 64, 1, 15, 15, 16], 1);
+        var expected = problem.Forward();
+        problem.G[5] += 1e-3f;
+        using var runner = new WinogradRunner<V128, WinogradF4>(problem, 16);
+        runner.Forward(new PlainSink(runner.Y, runner.Bias, float.NegativeInfinity));
+        Assert.That(WinogradProblem.Error(expected, runner.Read(runner.Y, 15, 15)), Is.GreaterThan(ForwardLimit));
+    }
+
+    [Test]
+    public void Backward_OtherBlocks_SameInputGradientBits()
+    {
+        var problem = Problem([3, 15, 15, 32, 64, 1, 15, 15, 16], 1);
+        float[] first = InputGradient(16), second = InputGradient(5);
+        Assert.That(second, Is.EqualTo(first));
+
+        float[] InputGradient(int capacity)
+        {
+            using var runner = new WinogradRunner<V128, WinogradF4>(problem, capacity);
+            runner.Fill(runner.Y, problem.Dy, 15, 15);
+            runner.Backward(new PlainSource(runner.Y));
+            return runner.Read(runner.Dx, 15, 15);
+        }
+    }
+
+    private static WinogradProblem Problem(int[] s, int seed) => new(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], seed);
+
+    private static (double Y, double Dx, double Dg, double Db) Check(string level, bool f6, int[] size, int seed)
+    {
+        var problem = Problem(size, seed);
+        return (Enum.Parse<SimdLevel>(level), f6) switch
+        {
+            (SimdLevel.V512, true) => Check<V512, WinogradF6>(problem, size[8]),
+            (SimdLevel.V512, false) => Check<V512, WinogradF4>(problem, size[8]),
+            (SimdLevel.V256, true) => Check<V256, WinogradF6>(problem, size[8]),
+            (SimdLevel.V256, false) => Check<V256, WinogradF4>(problem, size[8]),
+            (_, true) => Check<V128, WinogradF6>(problem, size[8]),
+            (_, false) => Check<V128, WinogradF4>(problem, size[8]),
+        };
+    }
+
+    private static (double Y, double Dx, double Dg, double Db) Check<V, TTile>(WinogradProblem problem, int capacity)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        using var runner = new WinogradRunner<V, TTile>(problem, capacity);
+        runner.Forward(new PlainSink(runner.Y, runner.Bias, float.NegativeInfinity));
+        double y = WinogradProblem.Error(problem.Forward(), runner.Read(runner.Y, problem.Height, problem.Width));
+        runner.Fill(runner.Y, problem.Dy, problem.Height, problem.Width);
+        runner.Backward(new PlainSource(runner.Y));
+        var (dx, dg, db) = problem.Backward();
+        var biasGradient = new float[problem.Outputs];
+        for (int co = 0; co < biasGradient.Length; co++)
+        {
+            biasGradient[co] = (float)runner.Db[co];
+        }
+
+        return (y,
+            WinogradProblem.Error(dx, runner.Read(runner.Dx, problem.InHeight, problem.InWidth)),
+            WinogradProblem.Error(dg, new ReadOnlySpan<float>(runner.Dg, dg.Length)),
+            WinogradProblem.Error(db, biasGradient));
+    }
+}

@@ -1,0 +1,76 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>The micro-kernel at every row count, narrow panels included, packed and row-major, = and +=.</summary>
+public unsafe class WinogradGemmTests
+{
+    private static IEnumerable<string> Levels() => SimdLevels.Available.Select(level => $"{level}");
+
+    [TestCaseSource(nameof(Levels))]
+    public void Multiply_AnySize_MatchesDouble(string level)
+    {
+        for (int rows = 1; rows <= 20; rows++)
+        {
+            for (int columns = 16; columns <= 80; columns += 16)
+            {
+                double error = Enum.Parse<SimdLevel>(level) switch
+                {
+                    SimdLevel.V512 => Run<V512>(rows, columns, 1 + rows * 3 % 37),
+                    SimdLevel.V256 => Run<V256>(rows, columns, 1 + rows * 3 % 37),
+                    _ => Run<V128>(rows, columns, 1 + rows * 3 % 37),
+                };
+                Assert.That(error, Is.LessThan(1e-6), $"{rows} rows, {columns} columns");
+            }
+        }
+    }
+
+    // C += Aᵀ·B with A [depth, rows], B row-major, C packed; then C = A·B again over it, row-major.
+    private static double Run<V>(int rows, int columns, int depth)
+        where V : struct, ISimd<V>
+    {
+        using var arena = new Arena();
+        int panel = 2 * V.Width;
+        float* a = Draw(rows * depth, 1), b = Draw(depth * columns, 2), packed = arena.Floats("packed", rows * columns + 16), c = arena.Floats("c", rows * columns + 16);
+        var product = new MatrixProduct
+        {
+            A = a, ARow = 1, AStep = rows, B = b, BStep = columns, BPanel = panel,
+            C = packed, CRow = Math.Min(panel, columns), CPanel = rows * panel, Rows = rows, Columns = columns, Depth = depth, Chain = 10,
+        };
+        GemmMicroKernel.Multiply<V>(in product);
+        GemmMicroKernel.MultiplyAdd<V>(in product);
+        product.C = c;
+        (product.CRow, product.CPanel) = (columns, panel);
+        GemmMicroKernel.Multiply<V>(in product);
+        double worst = Math.Abs(packed[rows * columns]) + Math.Abs(c[rows * columns]); // nothing behind the last element
+        for (int i = 0; i < rows; i++)
+        {
+            for (int j = 0; j < columns; j++)
+            {
+                double sum = 0;
+                for (int k = 0; k < depth; k++)
+                {
+                    sum += (double)a[k * rows + i] * b[k * columns + j];
+                }
+
+                int start = j / panel * panel, width = Math.Min(panel, columns - start);
+                worst = Math.Max(worst, Math.Abs(sum - c[i * columns + j]) / depth);
+                worst = Math.Max(worst, Math.Abs(2 * sum - packed[start * rows + i * width + j - start]) / (2 * depth));
+            }
+        }
+
+        return worst;
+
+        float* Draw(int count, int seed)
+        {
+            var random = new PhiloxRandom(seed, RandomStreams.Examples);
+            float* values = arena.Floats("values", count);
+            for (int i = 0; i < count; i++)
+            {
+                values[i] = 2 * random.NextSingle() - 1;
+            }
+
+            return values;
+        }
+    }
+}

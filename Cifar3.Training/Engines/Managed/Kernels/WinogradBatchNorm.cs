@@ -1,0 +1,128 @@
+namespace Cifar3.Training;
+
+// BatchNorm between a ReLU and a VALID convolution without a pass over activations. With ŷ = s·y + t, s = γ/σ, t = β − μ·s (σ² with ε):
+//
+// Forward. z = conv(ŷ; g) + bias = conv(y; s·g) + bias + Σ over taps, ci of t[ci]·g[tap, ci, co], because every tap of a valid
+// convolution lies inside y: no zero border that ŷ has and s·y + t has not. So the next kernel is scaled and its bias shifted.
+//
+// Backward. Let dz be the convolution's output gradient, db[co] = Σ dz its bias gradient, and R[tap, ci, co] = Σ y·dz its raw weight
+// gradient, taken with y instead of ŷ. dŷ is the transposed convolution of dz with g, so, every dz reaching all its 9 taps,
+//   dg  = s[ci]·R + t[ci]·db[co]
+//   dβ  = Σ dŷ     = Σ over taps, co of g·db[co]
+//   Σ dŷ·y         = Σ over taps, co of g·R          (Σ over pixels y·convᵀ(dz; g) = Σ g·(y ⋆ dz))
+//   dγ  = Σ dŷ·x̂   = (Σ dŷ·y − μ·dβ)/σ
+//   dy  = s·(dŷ − dβ/N − x̂·dγ/N) = D + b·y + c,   b = −s·dγ/(N·σ),   c = −s·dβ/N − b·μ
+// where N = pixels of y and D = s·dŷ is what the backward pass with the scaled kernel gives. Pixels of y that no computed output
+// reads (the last row and column before a pooling that floors) have dŷ = 0, but b·y + c is theirs as well: they are in μ and σ.
+// All sums over taps and channels are in double. g, scaled, R, dg are [9, Cin, Cout] Keras layout with padded channels.
+// Once a step, over the weights only. Reference: WinogradBatchNormTests (BatchNorm and convolution in double).
+internal static unsafe class WinogradBatchNorm
+{
+    /// <summary>scaled = s·g and shifted[co] = bias[co] + Σ t·g, for s and t of the batch (training) or of the moving statistics (inference).</summary>
+    /// <param name="g">The kernel behind the BatchNorm [9, Cin, Cout].</param>
+    /// <param name="bias">Its bias [Cout].</param>
+    /// <param name="scale">s [Cin].</param>
+    /// <param name="shift">t [Cin].</param>
+    /// <param name="inputs">Cin, a multiple of 16.</param>
+    /// <param name="outputs">Cout, a multiple of 16.</param>
+    /// <param name="scaled">Receives the kernel to convolve y with [9, Cin, Cout].</param>
+    /// <param name="shifted">Receives the bias to add [Cout].</param>
+    /// <param name="sums">Scratch, Cout doubles.</param>
+    public static void Forward<V>(float* g, float* bias, float* scale, float* shift, int inputs, int outputs, float* scaled, float* shifted, double* sums)
+        where V : struct, ISimd<V>
+    {
+        for (int co = 0; co < outputs; co++)
+        {
+            sums[co] = bias[co];
+        }
+
+        for (int row = 0; row < 9 * inputs; row++, g += outputs, scaled += outputs)
+        {
+            V s = V.Broadcast(scale[row % inputs]), t = V.Broadcast(shift[row % inputs]);
+            for (int co = 0; co < outputs; co += V.Width)
+            {
+                V weight = V.Load(g + co);
+                V.Store(scaled + co, s * weight);
+                V.AddProductTo(sums + co, t, weight);
+            }
+        }
+
+        for (int co = 0; co < outputs; co++)
+        {
+            shifted[co] = (float)sums[co];
+        }
+    }
+
+    /// <summary>dβ, dγ and the coefficients b, c of dy, from R and db; then dg over R.</summary>
+    /// <param name="g">The next kernel, not scaled, [9, Cin, Cout].</param>
+    /// <param name="gradient">R on entry, dg on exit, [9, Cin, Cout].</param>
+    /// <param name="db">Gradient of the next bias [Cout].</param>
+    /// <param name="count">N: pixels of y a channel, over the whole batch.</param>
+    /// <param name="norm">The BatchNorm's μ, σ, s, t.</param>
+    /// <param name="inputs">Cin, a multiple of 16.</param>
+    /// <param name="outputs">Cout, a multiple of 16.</param>
+    /// <param name="dGamma">Receives dγ [Cin].</param>
+    /// <param name="dBeta">Receives dβ [Cin].</param>
+    /// <param name="b">Receives b [Cin].</param>
+    /// <param name="c">Receives c [Cin].</param>
+    /// <param name="sums">Scratch, 2·Cout doubles.</param>
+    public static void Backward<V>(
+        float* g, float* gradient, double* db, long count, in NormStatistics norm, int inputs, int outputs,
+        float* dGamma, float* dBeta, float* b, float* c, double* sums)
+        where V : struct, ISimd<V>
+    {
+        for (int ci = 0; ci < inputs; ci++)
+        {
+            new Span<double>(sums, 2 * outputs).Clear();
+            for (int tap = 0; tap < 9; tap++)
+            {
+                nint row = ((nint)tap * inputs + ci) * outputs;
+                for (int co = 0; co < outputs; co += V.Width)
+                {
+                    V weight = V.Load(g + row + co), raw = V.Load(gradient + row + co);
+                    V.AddTo(sums + co, weight);
+                    V.AddProductTo(sums + outputs + co, weight, raw);
+                }
+            }
+
+            double beta = 0, product = 0;
+            for (int co = 0; co < outputs; co++)
+            {
+                beta += sums[co] * db[co];
+                product += sums[outputs + co];
+            }
+
+            for (int tap = 0; tap < 9; tap++)
+            {
+                float* row = gradient + ((nint)tap * inputs + ci) * outputs;
+                for (int co = 0; co < outputs; co++)
+                {
+                    row[co] = (float)((double)norm.Scale[ci] * row[co] + norm.Shift[ci] * db[co]);
+                }
+            }
+
+            double gamma = (product - norm.Mean[ci] * beta) / norm.Deviation[ci];
+            double slope = -norm.Scale[ci] * gamma / (count * norm.Deviation[ci]);
+            dGamma[ci] = (float)gamma;
+            dBeta[ci] = (float)beta;
+            b[ci] = (float)slope;
+            c[ci] = (float)(-norm.Scale[ci] * beta / count - slope * norm.Mean[ci]);
+        }
+    }
+}
+
+/// <summary>What BatchNorm's forward pass leaves for its backward pass, a channel each.</summary>
+internal unsafe struct NormStatistics
+{
+    /// <summary>μ.</summary>
+    public double* Mean;
+
+    /// <summary>σ = √(variance + ε).</summary>
+    public double* Deviation;
+
+    /// <summary>s = γ/σ.</summary>
+    public float* Scale;
+
+    /// <summary>t = β − μ·s.</summary>
+    public float* Shift;
+}

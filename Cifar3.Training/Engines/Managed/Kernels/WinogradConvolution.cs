@@ -1,0 +1,61 @@
+namespace Cifar3.Training;
+
+// One 3×3 convolution of consecutive images, block by block, so that a block's V and M stay in the L2 cache (16-32 tiles):
+//   Forward    x → V → M = V·U → sink                                     per block; U from WinogradWeights
+//   Backward   x → V, source → dM;  dU += Vᵀ·dM;  dV = dM·Uᵀ over V;  dV → dx     V is computed again: cheaper than keeping it
+// Tiles [first, end) must be whole images where there is a dx. dU is written (=) by the first block and added to by the others, so a
+// shard's gradient is a sum in the order of its tiles, whatever thread computes it. bias [Cout] double is added to (+=).
+// Threads take different images, each with its own work buffers. For layers whose weights are large and tiles few (one tile an image,
+// 2 MB of U) the three steps can instead run apart on one block as large as the batch, with the points of the products shared among
+// threads (WinogradProducts): then U is read once and no partial dU exists.
+internal static unsafe class WinogradConvolution
+{
+    public static void Forward<V, TTile, TSink>(in WinogradShape shape, in Plane x, float* u, int first, int end, in TSink sink, in WinogradWork work)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+        where TSink : struct, IWinogradSink
+    {
+        for (int t = first; t < end; t += shape.Capacity)
+        {
+            int tiles = Math.Min(shape.Capacity, end - t);
+            WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
+            WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, 0, shape.Points, work.Output);
+            WinogradOutput.Forward<V, TTile, TSink>(in shape, work.Output, t, tiles, in sink, work.Scratch);
+        }
+    }
+
+    public static void Backward<V, TTile, TSource>(
+        in WinogradShape shape, in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* bias, in WinogradWork work)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+        where TSource : struct, IWinogradSource
+    {
+        for (int t = first; t < end; t += shape.Capacity)
+        {
+            int tiles = Math.Min(shape.Capacity, end - t);
+            WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
+            WinogradOutput.Backward<V, TTile, TSource>(in shape, in source, t, tiles, work.Output, work.Scratch);
+            WinogradOutput.AddBiasGradient<V, TTile>(in shape, work.Output, tiles, bias);
+            for (int p = 0; p < shape.Points; p++)
+            {
+                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, p + 1, du, add: t > first);
+                WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, p + 1, work.Input);
+            }
+
+            WinogradInput.Backward<V, TTile>(in shape, work.Input, t, tiles, in dx, work.Scratch);
+        }
+    }
+}
+
+/// <summary>A thread's work buffers, 64-byte aligned.</summary>
+internal readonly unsafe struct WinogradWork(float* input, float* output, float* scratch)
+{
+    /// <summary>V, then dV, of a block: <see cref="WinogradShape.InputFloats"/>.</summary>
+    public float* Input => input;
+
+    /// <summary>M, or dM, of a block: <see cref="WinogradShape.OutputFloats"/>.</summary>
+    public float* Output => output;
+
+    /// <summary>A tile on its way: <see cref="WinogradMap.ScratchFloats"/>.</summary>
+    public float* Scratch => scratch;
+}

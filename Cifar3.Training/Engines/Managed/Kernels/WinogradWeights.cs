@@ -1,0 +1,81 @@
+using System.Runtime.CompilerServices;
+
+namespace Cifar3.Training;
+
+// Forward    U[p, ci, co] = (G g[:, :, ci, co] Gᵀ)[p]       and, for backward-data, Uᵀ[p, co, ci], each packed as GemmMicroKernel reads B:
+//            panels of two vectors of columns, the last as wide as what is left; panel q of a point begins at q·rows·(2 vectors)
+// Backward   dg[:, :, ci, co] = Gᵀ dU[p, ci, co] G          dU packed as U
+// g, dg  [3, 3, Cin, Cout] Keras layout, channels padded to 16 and g's padding zero. dg is written (=).
+// Once a step for each ci in [first, end): threads may share the channels. Element by element. Reference: WinogradConvolutionTests.
+internal static unsafe class WinogradWeights
+{
+    /// <summary>U of input channels first to end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Forward<V, TTile>(in WinogradShape shape, float* g, int first, int end, float* u, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint tap = (nint)shape.Inputs * shape.Outputs, point = shape.WeightStride;
+        for (int ci = first; ci < end; ci++)
+        {
+            for (int co = 0; co < shape.Outputs; co += V.Width)
+            {
+                float* target = u + Packed<V>(shape.Inputs, shape.Outputs, ci, co);
+                WinogradMap.Apply<V, WeightsMap<TTile>>(g + (nint)ci * shape.Outputs + co, 3 * tap, tap, target, TTile.Input * point, point, scratch);
+            }
+        }
+    }
+
+    /// <summary>U transposed, of output channels first to end: columns are input channels. Both are multiples of the vector width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void ForwardTransposed<V, TTile>(in WinogradShape shape, float* g, int first, int end, float* ut, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint tap = (nint)shape.Inputs * shape.Outputs, point = shape.WeightStride;
+        float* staged = scratch + WinogradMap.ScratchFloats / 2;
+        for (int ci = 0; ci < shape.Inputs; ci += V.Width)
+        {
+            for (int co = first; co < end; co++)
+            {
+                float* source = g + (nint)ci * shape.Outputs + co;
+                for (int k = 0; k < 9; k++, source += tap)
+                {
+                    for (int i = 0; i < V.Width; i++)
+                    {
+                        staged[k * V.Width + i] = source[(nint)i * shape.Outputs];
+                    }
+                }
+
+                float* target = ut + Packed<V>(shape.Outputs, shape.Inputs, co, ci);
+                WinogradMap.Apply<V, WeightsMap<TTile>>(staged, 3 * V.Width, V.Width, target, TTile.Input * point, point, scratch);
+            }
+        }
+    }
+
+    /// <summary>dg of input channels first to end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Backward<V, TTile>(in WinogradShape shape, float* du, int first, int end, float* dg, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint tap = (nint)shape.Inputs * shape.Outputs, point = shape.WeightStride;
+        for (int ci = first; ci < end; ci++)
+        {
+            for (int co = 0; co < shape.Outputs; co += V.Width)
+            {
+                float* source = du + Packed<V>(shape.Inputs, shape.Outputs, ci, co);
+                WinogradMap.Apply<V, WeightsAdjointMap<TTile>>(source, TTile.Input * point, point, dg + (nint)ci * shape.Outputs + co, 3 * tap, tap, scratch);
+            }
+        }
+    }
+
+    // Where [row, column] of a packed [rows, columns] lies.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static nint Packed<V>(int rows, int columns, int row, int column)
+        where V : struct, ISimd<V>
+    {
+        int panel = 2 * V.Width, start = column / panel * panel, width = Math.Min(panel, columns - start);
+        return (nint)start * rows + (nint)row * width + (column - start);
+    }
+}
