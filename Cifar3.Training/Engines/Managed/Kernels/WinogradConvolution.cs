@@ -8,6 +8,10 @@ namespace Cifar3.Training;
 // Threads take different images, each with its own work buffers. For layers whose weights are large and tiles few (one tile an image,
 // 2 MB of U) the three steps can instead run apart on one block as large as the batch, with the points of the products shared among
 // threads (WinogradProducts): then U is read once and no partial dU exists.
+// Measured on one Zen 4 core, AVX-512, µs an image forward / backward: 32→32 on 30×30 F6, 20 tiles a block 49 / 108; 32→64 on 15×15 F4,
+// 16 tiles 27 / 58; 64→64 on 12×12 F6, 32 tiles 24 / 53; 64→128 on 6×6 F6 11 / 22 and 128→128 on 4×4 F4 12 / 23 with 32 tiles.
+// Tried and lost: one block of 128 tiles on one thread (V and M leave L2: 53 and 57 instead of 33 and 35).
+// Reference: WinogradConvolutionTests; relative error (L2) on random signs up to 2.9e-6 forward, 5e-6 input and 2.3e-6 weight gradient.
 internal static unsafe class WinogradConvolution
 {
     public static void Forward<V, TTile, TSink>(in WinogradShape shape, in Plane x, float* u, int first, int end, in TSink sink, in WinogradWork work)

@@ -54,7 +54,7 @@ internal static unsafe class WinogradOutput
     }
 
     // The bias gradient needs no pass of its own: at point (1, 1) A dY Aᵀ is the plain sum of the tile, so db[co] = Σ over t of dM[(1,1), t, co].
-    // Pairs of 8 tiles are summed in float, those sums in double (+=).
+    // Runs of 8 tiles are summed in float, those sums in double (+=).
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddBiasGradient<V, TTile>(in WinogradShape shape, float* dm, int count, double* bias)
         where V : struct, ISimd<V>
