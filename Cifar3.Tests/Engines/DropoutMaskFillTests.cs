@@ -24,6 +24,18 @@ public sealed class DropoutMaskFillTests
     }
 
     [Test]
+    public void Keep_AnyLengthAndStart_IsTheMask([Values(0.5, 0.1, 0.0)] double rate, [Values(0, 8, 4096 + 40, (1L << 36) - 64)] long first)
+    {
+        foreach (int length in Enumerable.Range(0, 140).Append(1000))
+        {
+            byte[] expected = new byte[length], keep = new byte[length];
+            DropoutMask.Fill(-7, (5L << 32) + 3, 2, rate, first, expected);
+            DropoutMaskFill.Keep(-7, (5L << 32) + 3, 2, rate, first, keep);
+            Assert.That(keep, Is.EqualTo(expected));
+        }
+    }
+
+    [Test]
     public void Scaled_ManyElements_KeepsTheShareOfTheRate()
     {
         var factors = new float[1 << 18];

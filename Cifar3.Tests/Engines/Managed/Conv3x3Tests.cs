@@ -32,35 +32,6 @@ internal sealed unsafe class Conv3x3Tests<V>
     }
 
     [Test]
-    public void BackwardInput_AnyShape_IsTheTransposedConvolution([Range(0, 11)] int seed, [Values(0, 1)] int offset)
-    {
-        using var data = new KernelTestData(seed);
-        Random(data, offset, xBorder: data.Next(0, 1), yBorder: 2 - offset, out var dx, out var dy, out float* kernel, wholeVectors: true);
-        float* packed = data.Floats(9 * dx.Channels * dy.Channels), zeros = data.Arena.Floats("zeros", Gemm.PanelWidth<V>());
-
-        PackWeights.BackwardInput(kernel, dx.Channels, dy.Channels, Gemm.PanelWidth<V>(), packed);
-        Conv3x3BackwardInput.Run<V>(dy, 0, dx, 1, offset, packed, zeros);
-
-        double worst = Worst(dx, (p, q, ci) =>
-        {
-            double sum = 0, size = 1;
-            for (int tap = 0; tap < 9; tap++)
-            {
-                int i = p - tap / 3 + offset, j = q - tap % 3 + offset;
-                if (i >= 0 && i < dy.Height && j >= 0 && j < dy.Width)
-                {
-                    for (int co = 0; co < dy.Channels; co++)
-                        Add(ref sum, ref size, dy.At(0, i, j)[co], Weight(kernel, dx, dy, tap, ci, co));
-                }
-            }
-
-            return (dx.At(1, p, q)[ci] - sum) / size;
-        });
-
-        Assert.That(worst, Is.LessThan(Tolerance));
-    }
-
-    [Test]
     public void BackwardWeights_AnyShape_IsTheSumOverPixels([Range(0, 11)] int seed, [Values(0, 1)] int offset, [Values] bool add)
     {
         using var data = new KernelTestData(seed);

@@ -5,153 +5,85 @@ namespace Cifar3.Training;
 /// Batch normalization needs the whole batch, so each pass has two halves with a sum over all images between them.
 /// </summary>
 /// <remarks>
-/// Names: x → conv → y → norm → z → conv → u → pool, dropout → p, and a d before a name is the gradient. u, du and dy live only for a
-/// few images in each thread's scratch memory. Of u only the even number of rows and columns that the pooling reads is computed.
+/// Names: x → conv with ReLU → y → normalization, conv with ReLU, pooling, dropout → p, and a d before a name is the gradient. dz is y's
+/// gradient through the normalization's scale alone. Of the second convolution only what the pooling reads is computed.
 /// </remarks>
 internal sealed unsafe class ConvBlock<V>
     where V : struct, ISimd<V>
 {
-    private const int GroupFloats = 1 << 16; // scratch of about 256 KB an array, so that a group stays in L2
-
-    private readonly ConvLayer<V> same, valid;
-    private readonly BatchNormLayer<V> norm;
-    private readonly PoolDropoutLayer<V> pool;
-    private readonly Plane y, z, dz;
-    private readonly Plane[] u, du, dy; // one a worker
-    private readonly int group;         // images that a thread takes through the backward pass together
+    private readonly ReluConvLayer same;
+    private readonly BatchNormLayer norm;
+    private readonly WinogradLayer<V> valid;
+    private readonly PoolDropout pool;
+    private readonly Plane y, dz;
 
     /// <summary>Creates the block.</summary>
-    /// <param name="arena">Owner of the memory.</param>
-    /// <param name="parameters">Where the weights lie.</param>
+    /// <param name="context">What the layers share.</param>
     /// <param name="layers">The block's five layers.</param>
     /// <param name="index">0, 1 or 2.</param>
-    /// <param name="seed">The dropout masks' seed.</param>
-    /// <param name="images">Largest batch.</param>
-    /// <param name="workers">Number of threads.</param>
-    public ConvBlock(Arena arena, ParameterTable parameters, ReadOnlySpan<CnnLayer> layers, int index, int seed, int images, int workers)
+    public ConvBlock(LayerContext context, ReadOnlySpan<CnnLayer> layers, int index)
     {
         var (conv, conv2, dropout) = ((Conv2DLayer)layers[0], (Conv2DLayer)layers[2], (DropoutLayer)layers[4]);
-        same = new ConvLayer<V>(arena, parameters, conv, hasInputGradient: index > 0);
-        norm = new BatchNormLayer<V>(arena, parameters, layers[1].Name);
-        valid = new ConvLayer<V>(arena, parameters, conv2, hasInputGradient: true);
-        pool = new PoolDropoutLayer<V>(arena, dropout, index, seed, images, workers);
+        int size = conv.OutputShape[0], computed = 2 * dropout.OutputShape[0], channels = Padding.Up(conv.Filters);
 
-        int size = conv.OutputShape[0], pooled = dropout.OutputShape[0], channels = Padding.Up(conv.Filters);
-        bool isLast = index == CnnArchitecture.Blocks - 1;
-        y = new Plane(arena, $"{conv.Name} y", images, size, size, channels, 0);
-        z = new Plane(arena, $"{layers[1].Name} z", images, size, size, channels, 0);
-        dz = new Plane(arena, $"{layers[1].Name} dz", images, size, size, channels, 0);
-        Output = new Plane(arena, $"{dropout.Name} p", images, pooled, pooled, channels, isLast ? 0 : 1);
-        OutputGradient = new Plane(arena, $"{dropout.Name} dp", images, pooled, pooled, channels, 0);
+        // Tiles of 6×6 where they fit 30, 12 and 6 exactly, of 4×4 for 15 and 4; blocks of 16 to 32 tiles.
+        var shared = index == 0 ? null : new WinogradLayer<V>(context, conv, large: index == 2, size, capacity: 16, norm: null);
+        same = shared ?? (ReluConvLayer)new DirectConvLayer<V>(context, conv);
+        norm = new BatchNormLayer(context, layers[1].Name);
+        valid = new WinogradLayer<V>(context, conv2, large: index < 2, computed, capacity: index switch { 0 => 20, 1 => 32, _ => 16 }, norm);
+        pool = new PoolDropout(context, dropout, index);
 
-        group = Math.Clamp(GroupFloats / (size * size * channels), 1, 8);
-        (u, du, dy) = (new Plane[workers], new Plane[workers], new Plane[workers]);
-        for (int worker = 0; worker < workers; worker++)
-        {
-            u[worker] = new Plane(arena, $"{conv2.Name} u {worker}", 1, 2 * pooled, 2 * pooled, channels, 0);
-            du[worker] = new Plane(arena, $"{conv2.Name} du {worker}", group, 2 * pooled, 2 * pooled, channels, 2);
-            dy[worker] = new Plane(arena, $"{conv.Name} dy {worker}", group, size, size, channels, 1);
-        }
+        y = new Plane(context.Arena, $"{conv.Name} y", context.Images, size, size, channels, 0);
+        dz = new Plane(context.Arena, $"{conv.Name} dz", context.Images, size, size, channels, 0);
+        int inputSize = shared?.InputSize ?? size, inputs = shared == null ? conv.InputShape[2] : Padding.Up(conv.InputShape[2]);
+        Input = new Plane(context.Arena, $"{conv.Name} x", context.Images, inputSize, inputSize, inputs, 1);
+        InputGradient = shared == null ? null : new Plane(context.Arena, $"{conv.Name} dx", context.Images, inputSize, inputSize, inputs, 1);
     }
 
-    /// <summary>p, with the border of 1 that the next block's convolution reads; without border in the last block.</summary>
-    public Plane Output { get; }
+    /// <summary>x: whoever comes before writes it.</summary>
+    public Plane Input { get; }
 
-    /// <summary>dp: the next layer writes it.</summary>
-    public Plane OutputGradient { get; }
+    /// <summary>dx; none in the first block.</summary>
+    public Plane? InputGradient { get; }
 
-    private double PixelsPerImage => y.Height * y.Width;
+    private long PixelsPerImage => y.Height * y.Width;
 
-    /// <summary>Takes over changed weights: first convolution (part 0) or second (part 1).</summary>
-    public void Pack(int part) => (part == 0 ? same : valid).Pack();
+    /// <summary>Takes over changed weights, but for what normalization changes.</summary>
+    public void Prepare() => same.Prepare();
 
     /// <summary>x → y, and in training the sums for the batch's statistics.</summary>
-    public void ForwardToNorm(in Plane x, in ImageRange range, bool training)
-    {
-        for (int image = range.First; image < range.End; image++)
-        {
-            same.Forward(x, image, y, image);
-        }
+    public void ForwardToNorm(in ImageRange range, bool training) =>
+        same.Forward(Input, y, training ? norm.StartSums(range.Shard) : null, range);
 
-        if (training)
-        {
-            norm.Sum(y, range);
-        }
+    /// <summary>Between the halves: the statistics to normalize with, and the weights that they scale.</summary>
+    public void FinishNorm(int images)
+    {
+        norm.UseBatchStatistics(Shards.Count(images), images * PixelsPerImage);
+        valid.Prepare(training: true);
     }
 
-    /// <summary>Between the halves: the statistics to normalize with.</summary>
-    public void FinishNorm(int images, bool training)
+    /// <summary>The same for inference, where they do not depend on the images.</summary>
+    public void UseMovingStatistics()
     {
-        if (training)
-        {
-            norm.UseBatchStatistics(Shards.Count(images), images * PixelsPerImage);
-        }
-        else
-        {
-            norm.UseMovingStatistics();
-        }
+        norm.UseMovingStatistics();
+        valid.Prepare(training: false);
     }
 
-    /// <summary>y → z → u → p.</summary>
-    public void ForwardFromNorm(in ImageRange range, bool training, long step)
-    {
-        for (int image = range.First; image < range.End; image++)
-        {
-            norm.Forward(y, z, image);
-            valid.Forward(z, image, u[range.Worker], 0);
-            pool.Forward(u[range.Worker], Output, image, training, step, range.Worker);
-        }
-    }
+    /// <summary>y → p with the dropout of that step.</summary>
+    public void ForwardFromNorm(in Plane p, in ImageRange range, long step) => valid.Forward(y, pool.Train(p, valid.Bias, step, range), range);
 
-    /// <summary>dp → du → dz with the gradients of the second convolution, and the sums for the normalization's gradients.</summary>
-    public void BackwardToNorm(in ImageRange range)
-    {
-        ref readonly Plane gradient = ref du[range.Worker];
-        for (int first = range.First; first < range.End; first += group)
-        {
-            int images = Math.Min(group, range.End - first);
-            for (int i = 0; i < images; i++)
-            {
-                pool.Backward(OutputGradient, first + i, gradient, i);
-                valid.BackwardInput(gradient, i, dz, first + i);
-            }
+    /// <summary>y → p without dropout.</summary>
+    public void InferFromNorm(in Plane p, in ImageRange range) => valid.Forward(y, pool.Infer(p, valid.Bias), range);
 
-            valid.BackwardWeights(z, first, gradient, images, range.Shard, isFirst: first == range.First);
-        }
+    /// <summary>dp → dz with the shard's part of the second convolution's gradients.</summary>
+    public void BackwardToNorm(in Plane dp, in ImageRange range) => valid.Backward(y, pool.Backward(dp), dz, range);
 
-        norm.SumGradients(y, dz, range);
-    }
+    /// <summary>Between the halves: the gradients of the second convolution and of the normalization.</summary>
+    public void FinishNormGradients(int images) => valid.FinishGradients(images);
 
-    /// <summary>Between the halves: the normalization's gradients, and the second convolution's bias.</summary>
-    public void FinishNormGradients(int images)
-    {
-        valid.FinishGradients(Shards.Count(images));
-        norm.FinishGradients(Shards.Count(images), images * PixelsPerImage);
-    }
+    /// <summary>dz → dx, except in the first block, with the shard's part of the first convolution's gradients.</summary>
+    public void BackwardFromNorm(in ImageRange range) => same.Backward(Input, y, dz, norm, InputGradient, range);
 
-    /// <summary>dz → dy, with the gradients of the first convolution, and → dx except in the first block.</summary>
-    /// <param name="x">The block's input.</param>
-    /// <param name="dx">Receives its gradient; null in the first block.</param>
-    /// <param name="range">The images.</param>
-    public void BackwardFromNorm(in Plane x, in Plane? dx, in ImageRange range)
-    {
-        ref readonly Plane gradient = ref dy[range.Worker];
-        for (int first = range.First; first < range.End; first += group)
-        {
-            int images = Math.Min(group, range.End - first);
-            for (int i = 0; i < images; i++)
-            {
-                norm.Backward(y, dz, first + i, gradient, i);
-                if (dx is { } inputGradient)
-                {
-                    same.BackwardInput(gradient, i, inputGradient, first + i);
-                }
-            }
-
-            same.BackwardWeights(x, first, gradient, images, range.Shard, isFirst: first == range.First);
-        }
-    }
-
-    /// <summary>After the last half: the first convolution's bias.</summary>
-    public void FinishGradients(int images) => same.FinishGradients(Shards.Count(images));
+    /// <summary>After the last half: the gradients of the first convolution.</summary>
+    public void FinishGradients(int images) => same.FinishGradients(images);
 }

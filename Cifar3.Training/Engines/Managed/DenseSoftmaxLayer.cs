@@ -7,16 +7,19 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
 {
     private const string Kernel = "dense/kernel", Bias = "dense/bias";
 
-    private readonly ParameterTable parameters;
     private readonly int features, classes, paddedClasses;
     private readonly float* kernel, bias, forward, backward, zeros, logits, gradients;
+    private readonly ShardGradients<V> kernelGradients;
     private readonly GradientSums biasSums;
 
-    public DenseSoftmaxLayer(Arena arena, ParameterTable parameters, int images)
+    public DenseSoftmaxLayer(LayerContext context)
     {
-        this.parameters = parameters;
+        var (arena, parameters, images) = (context.Arena, context.Parameters, context.Images);
         var tensor = parameters[Kernel];
         features = tensor.Groups * tensor.PaddedRows;
+        int side = (int)Math.Sqrt(tensor.Groups);
+        Input = new Plane(arena, "dense x", images, side, side, tensor.PaddedRows, 0);
+        InputGradient = new Plane(arena, "dense dx", images, side, side, tensor.PaddedRows, 0);
         (classes, paddedClasses) = (tensor.Columns, tensor.PaddedColumns);
         kernel = parameters.Value(Kernel);
         bias = parameters.Value(Bias);
@@ -27,8 +30,15 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         gradients = arena.Floats("dense logits' gradients", (long)images * paddedClasses);
         Probabilities = arena.Floats("probabilities", (long)images * classes);
         Losses = arena.Doubles("losses", images);
+        kernelGradients = new ShardGradients<V>(arena, "dense gradients of shards", tensor.Size, parameters.Gradient(Kernel));
         biasSums = new GradientSums(arena, "dense bias sums", paddedClasses, parameters.Gradient(Bias));
     }
+
+    /// <summary>x: the last block writes it.</summary>
+    public Plane Input { get; }
+
+    /// <summary>dx.</summary>
+    public Plane InputGradient { get; }
 
     /// <summary>Probabilities [images, classes].</summary>
     public float* Probabilities { get; }
@@ -37,7 +47,7 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     public double* Losses { get; }
 
     /// <summary>Takes over changed weights.</summary>
-    public void Pack()
+    public void Prepare()
     {
         int panel = Gemm.PanelWidth<V>();
         PackWeights.Forward(kernel, features, paddedClasses, panel, forward);
@@ -49,18 +59,17 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     }
 
     /// <summary>Probabilities of a shard's images, and with labels the losses and the logits' gradients of the batch's mean loss.</summary>
-    /// <param name="x">Features.</param>
     /// <param name="range">The images.</param>
     /// <param name="labels">Labels of the batch; null for none.</param>
     /// <param name="batch">Images of the batch.</param>
-    public void Forward(in Plane x, in ImageRange range, int* labels, int batch)
+    public void Forward(in ImageRange range, int* labels, int batch)
     {
         for (int column = 0; column < paddedClasses; column += Gemm.PanelWidth<V>())
         {
             int columns = Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column);
             Gemm.Run<V>(range.End - range.First, columns, new GemmTask
             {
-                A = x.At(range.First), ARow = x.ImageStride, AInner = 1,
+                A = Input.At(range.First), ARow = Input.ImageStride, AInner = 1,
                 B = forward + (long)column * features, BInner = columns,
                 C = logits + (long)range.First * paddedClasses + column, CRow = paddedClasses,
                 Init = bias + column, InitRow = 0,
@@ -81,7 +90,7 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     }
 
     /// <summary>dx of a shard's images, and the shard's gradients of kernel and bias.</summary>
-    public void Backward(in Plane x, in Plane dx, in ImageRange range)
+    public void Backward(in ImageRange range)
     {
         int images = range.End - range.First;
         float* dy = gradients + (long)range.First * paddedClasses;
@@ -92,18 +101,18 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
             {
                 A = dy, ARow = paddedClasses, AInner = 1,
                 B = backward + (long)column * paddedClasses, BInner = columns,
-                C = dx.At(range.First) + column, CRow = dx.ImageStride,
+                C = InputGradient.At(range.First) + column, CRow = InputGradient.ImageStride,
                 Init = zeros, InitRow = 0,
                 Outer = 1, Mid = 1, Inner = paddedClasses, Floor = float.NegativeInfinity,
             });
         }
 
-        float* dw = parameters.Gradient(Kernel, range.Shard);
+        float* dw = kernelGradients.Of(range.Shard);
         for (int column = 0; column < paddedClasses; column += Gemm.PanelWidth<V>())
         {
             Gemm.Run<V>(features, Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column), new GemmTask
             {
-                A = x.At(range.First), ARow = 1, AInner = x.ImageStride,
+                A = Input.At(range.First), ARow = 1, AInner = Input.ImageStride,
                 B = dy + column, BInner = paddedClasses,
                 C = dw + column, CRow = paddedClasses,
                 Init = zeros, InitRow = 0,
@@ -121,6 +130,10 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         }
     }
 
-    /// <summary>Adds the shards' bias gradients up.</summary>
-    public void FinishGradients(int images) => biasSums.Finish(Shards.Count(images));
+    /// <summary>Adds the shards' gradients up.</summary>
+    public void FinishGradients(int images)
+    {
+        kernelGradients.Finish(Shards.Count(images));
+        biasSums.Finish(Shards.Count(images));
+    }
 }

@@ -17,12 +17,17 @@ internal sealed unsafe class GradientSums(Arena arena, string name, int count, f
         return own;
     }
 
-    /// <summary>Writes the whole batch's sums as float gradient.</summary>
-    public void Finish(int shards)
+    /// <summary>Writes the whole batch's sums as float gradient, and as they are to totals if not null.</summary>
+    public void Finish(int shards, double* totals = null)
     {
         for (int i = 0; i < count; i++)
         {
-            gradient[i] = (float)Total(shards, i);
+            double total = Total(shards, i);
+            gradient[i] = (float)total;
+            if (totals != null)
+            {
+                totals[i] = total;
+            }
         }
     }
 

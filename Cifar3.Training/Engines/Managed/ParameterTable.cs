@@ -39,8 +39,7 @@ internal sealed unsafe class ParameterTable
         Values = arena.Floats("parameters", offset);
         AdamM = arena.Floats("adam m", TrainableSize);
         AdamV = arena.Floats("adam v", TrainableSize);
-        GradientStride = (TrainableSize + 1023) / 1024 * 1024 + Padding.Channels; // not a whole number of pages: 16 streams are read at once
-        Gradients = arena.Floats("gradients of shards", GradientStride * Shards.Max);
+        Gradients = arena.Floats("gradients", TrainableSize);
     }
 
     /// <summary>All tensors in Keras' order.</summary>
@@ -56,14 +55,8 @@ internal sealed unsafe class ParameterTable
 
     public float* AdamV { get; }
 
-    /// <summary>
-    /// Gradients [<see cref="Shards.Max"/>, <see cref="GradientStride"/>]: a kernel's gradient is the sum over the shards of the batch; a vector's
-    /// (bias, gamma, beta) is summed in double elsewhere and stands in shard 0, with zeros in the others.
-    /// </summary>
+    /// <summary>Gradients of the trainable tensors, the whole batch's.</summary>
     public float* Gradients { get; }
-
-    /// <summary>Floats from a shard's gradients to the next.</summary>
-    public long GradientStride { get; }
 
     /// <summary>The layout of a weight.</summary>
     public ParameterTensor this[string name] => byName[name];
@@ -71,6 +64,6 @@ internal sealed unsafe class ParameterTable
     /// <summary>A weight's values.</summary>
     public float* Value(string name) => Values + byName[name].Offset;
 
-    /// <summary>A weight's gradient in one shard.</summary>
-    public float* Gradient(string name, int shard = 0) => Gradients + shard * GradientStride + byName[name].Offset;
+    /// <summary>A weight's gradient.</summary>
+    public float* Gradient(string name) => Gradients + byName[name].Offset;
 }

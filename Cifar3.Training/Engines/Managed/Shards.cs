@@ -1,13 +1,13 @@
 namespace Cifar3.Training;
 
 /// <summary>
-/// How a batch is cut: into at most 16 runs of consecutive images, a function of the batch's size alone. Each shard sums its own
+/// How a batch is cut: into at most 8 runs of consecutive images, a function of the batch's size alone. Each shard sums its own
 /// gradients, and the shards' sums are added in shard order, so no result depends on how many threads there were.
 /// </summary>
 internal static class Shards
 {
-    /// <summary>Most shards: enough to balance 8 threads; each costs one copy of the gradients.</summary>
-    public const int Max = 16;
+    /// <summary>Most shards: enough for 8 threads; each costs a copy of most kernels' gradients.</summary>
+    public const int Max = 8;
 
     public static int Count(int images) => Math.Min(images, Max);
 

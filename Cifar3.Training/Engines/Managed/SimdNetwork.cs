@@ -7,47 +7,46 @@ namespace Cifar3.Training;
 internal sealed unsafe class SimdNetwork<V> : Network
     where V : struct, ISimd<V>
 {
-    private const int PackPieces = 2 * CnnArchitecture.Blocks + 1, AdamPieces = 32;
+    private const int AdamPieces = 32;
 
     private readonly ParameterTable parameters;
     private readonly WorkerPool pool;
-    private readonly Plane input;
     private readonly ConvBlock<V> block0, block1, block2;
     private readonly DenseSoftmaxLayer<V> dense;
-    private readonly Action<int, int> pack, forward0, forward1, forward2, forward3, backward3, backward2, backward1, backward0, adam;
+    private readonly Action<int, int> forward0, forward1, forward2, turn, backward2, backward1, backward0, adam, infer;
 
     // The batch being computed.
     private byte* images;
     private int* labels;
     private int count;
-    private bool training;
     private long step;
     private float stepSize;
-    private bool packed;
+    private bool inferenceReady;
 
     public SimdNetwork(Arena arena, ParameterTable parameters, CnnModel model, int seed, int images, WorkerPool pool)
     {
         (this.parameters, this.pool) = (parameters, pool);
         CnnLayer[] layers = [.. model.Layers];
-        input = new Plane(arena, "input", images, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels, 1);
+        var work = new WorkBuffers(arena, pool.Threads);
+        var context = new LayerContext(arena, parameters, pool, work, images, seed);
         block0 = Block(0);
         block1 = Block(1);
         block2 = Block(2);
-        dense = new DenseSoftmaxLayer<V>(arena, parameters, images);
+        dense = new DenseSoftmaxLayer<V>(context);
+        work.Allocate();
 
         // A pass over one shard; delegates made once, so that a step allocates nothing.
-        pack = (piece, _) => Pack(piece);
         forward0 = (shard, worker) => Forward0(Range(shard, worker));
         forward1 = (shard, worker) => Forward1(Range(shard, worker));
         forward2 = (shard, worker) => Forward2(Range(shard, worker));
-        forward3 = (shard, worker) => Forward3(Range(shard, worker));
-        backward3 = (shard, worker) => Backward3(Range(shard, worker));
+        turn = (shard, worker) => Turn(Range(shard, worker));
         backward2 = (shard, worker) => Backward2(Range(shard, worker));
         backward1 = (shard, worker) => Backward1(Range(shard, worker));
         backward0 = (shard, worker) => Backward0(Range(shard, worker));
         adam = (piece, _) => UpdateWeights(piece);
+        infer = (shard, worker) => InferShard(Range(shard, worker));
 
-        ConvBlock<V> Block(int index) => new(arena, parameters, layers.AsSpan(5 * index, 5), index, seed, images, pool.Threads);
+        ConvBlock<V> Block(int index) => new(context, layers.AsSpan(5 * index, 5), index);
     }
 
     public override string SimdName => V.Name;
@@ -56,15 +55,24 @@ internal sealed unsafe class SimdNetwork<V> : Network
 
     public override double* Losses => dense.Losses;
 
-    public override void ParametersChanged() => packed = false;
+    public override void ParametersChanged() => inferenceReady = false;
 
     public override void Train(byte* images, int* labels, int count, float learningRate, long step)
     {
-        (training, this.step, stepSize) = (true, step, Adam.StepSize(learningRate, step));
-        Forward(images, labels, count);
-
+        this.images = images;
+        this.labels = labels;
+        this.count = count;
+        (this.step, stepSize, inferenceReady) = (step, Adam.StepSize(learningRate, step), false);
         int shards = Shards.Count(count);
-        pool.Run(shards, backward3);
+        PrepareWeights();
+
+        pool.Run(shards, forward0);
+        block0.FinishNorm(count);
+        pool.Run(shards, forward1);
+        block1.FinishNorm(count);
+        pool.Run(shards, forward2);
+        block2.FinishNorm(count);
+        pool.Run(shards, turn);
         dense.FinishGradients(count);
         block2.FinishNormGradients(count);
         pool.Run(shards, backward2);
@@ -77,92 +85,91 @@ internal sealed unsafe class SimdNetwork<V> : Network
         block0.FinishGradients(count);
 
         pool.Run(AdamPieces, adam);
-        packed = false;
     }
 
     public override void Infer(byte* images, int* labels, int count)
     {
-        training = false;
-        Forward(images, labels, count);
-    }
-
-    private void Forward(byte* images, int* labels, int count)
-    {
         this.images = images;
         this.labels = labels;
         this.count = count;
-        if (!packed)
+        if (!inferenceReady)
         {
-            pool.Run(PackPieces, pack);
-            packed = true;
+            PrepareWeights();
+            block0.UseMovingStatistics();
+            block1.UseMovingStatistics();
+            block2.UseMovingStatistics();
+            inferenceReady = true;
         }
 
-        int shards = Shards.Count(count);
-        pool.Run(shards, forward0);
-        block0.FinishNorm(count, training);
-        pool.Run(shards, forward1);
-        block1.FinishNorm(count, training);
-        pool.Run(shards, forward2);
-        block2.FinishNorm(count, training);
-        pool.Run(shards, forward3);
+        pool.Run(Shards.Count(count), infer);
+    }
+
+    private void PrepareWeights()
+    {
+        block0.Prepare();
+        block1.Prepare();
+        block2.Prepare();
+        dense.Prepare();
     }
 
     private void Forward0(in ImageRange range)
     {
-        for (int image = range.First; image < range.End; image++)
-        {
-            PixelsToFloat.Run<V>(images + (long)image * CnnArchitecture.ImageBytes, input, image);
-        }
-
-        block0.ForwardToNorm(input, range, training);
+        ReadPixels(range);
+        block0.ForwardToNorm(range, training: true);
     }
 
     private void Forward1(in ImageRange range)
     {
-        block0.ForwardFromNorm(range, training, step);
-        block1.ForwardToNorm(block0.Output, range, training);
+        block0.ForwardFromNorm(block1.Input, range, step);
+        block1.ForwardToNorm(range, training: true);
     }
 
     private void Forward2(in ImageRange range)
     {
-        block1.ForwardFromNorm(range, training, step);
-        block2.ForwardToNorm(block1.Output, range, training);
+        block1.ForwardFromNorm(block2.Input, range, step);
+        block2.ForwardToNorm(range, training: true);
     }
 
-    private void Forward3(in ImageRange range)
+    /// <summary>The last part of the forward pass and the first of the backward pass.</summary>
+    private void Turn(in ImageRange range)
     {
-        block2.ForwardFromNorm(range, training, step);
-        dense.Forward(block2.Output, range, labels, count);
-    }
-
-    private void Backward3(in ImageRange range)
-    {
-        dense.Backward(block2.Output, block2.OutputGradient, range);
-        block2.BackwardToNorm(range);
+        block2.ForwardFromNorm(dense.Input, range, step);
+        dense.Forward(range, labels, count);
+        dense.Backward(range);
+        block2.BackwardToNorm(dense.InputGradient, range);
     }
 
     private void Backward2(in ImageRange range)
     {
-        block2.BackwardFromNorm(block1.Output, block1.OutputGradient, range);
-        block1.BackwardToNorm(range);
+        block2.BackwardFromNorm(range);
+        block1.BackwardToNorm(block2.InputGradient!.Value, range);
     }
 
     private void Backward1(in ImageRange range)
     {
-        block1.BackwardFromNorm(block0.Output, block0.OutputGradient, range);
-        block0.BackwardToNorm(range);
+        block1.BackwardFromNorm(range);
+        block0.BackwardToNorm(block1.InputGradient!.Value, range);
     }
 
-    private void Backward0(in ImageRange range) => block0.BackwardFromNorm(input, null, range);
+    private void Backward0(in ImageRange range) => block0.BackwardFromNorm(range);
 
-    private void Pack(int piece)
+    private void InferShard(in ImageRange range)
     {
-        switch (piece / 2)
+        ReadPixels(range);
+        block0.ForwardToNorm(range, training: false);
+        block0.InferFromNorm(block1.Input, range);
+        block1.ForwardToNorm(range, training: false);
+        block1.InferFromNorm(block2.Input, range);
+        block2.ForwardToNorm(range, training: false);
+        block2.InferFromNorm(dense.Input, range);
+        dense.Forward(range, labels, count);
+    }
+
+    private void ReadPixels(in ImageRange range)
+    {
+        for (int image = range.First; image < range.End; image++)
         {
-            case 0: block0.Pack(piece % 2); break;
-            case 1: block1.Pack(piece % 2); break;
-            case 2: block2.Pack(piece % 2); break;
-            default: dense.Pack(); break;
+            PixelsToFloat.Run<V>(images + (long)image * CnnArchitecture.ImageBytes, block0.Input, image);
         }
     }
 
@@ -170,7 +177,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
     {
         long vectors = parameters.TrainableSize / Padding.Channels;
         long first = vectors * piece / AdamPieces * Padding.Channels, end = vectors * (piece + 1) / AdamPieces * Padding.Channels;
-        Adam.Run<V>(parameters.Gradients, parameters.GradientStride, Shards.Count(count), first, end, parameters.Values, parameters.AdamM, parameters.AdamV, stepSize);
+        Adam.Run<V>(parameters.Gradients, first, end, parameters.Values, parameters.AdamM, parameters.AdamV, stepSize);
     }
 
     private ImageRange Range(int shard, int worker) => new(Shards.First(shard, count), Shards.First(shard + 1, count), shard, worker);

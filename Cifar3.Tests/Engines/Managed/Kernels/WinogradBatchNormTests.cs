@@ -61,16 +61,22 @@ public unsafe class WinogradBatchNormTests
         // The kernels: folded forward, backward with the scaled kernel, raw gradient, then everything of BatchNorm from the weights.
         float* plain = runner.Copy(problem.G), shifted = runner.Floats(outputs);
         double* sums = stackalloc double[2 * outputs];
-        WinogradBatchNorm.Forward<V>(plain, runner.Bias, scale, shift, inputs, outputs, runner.G, shifted, sums);
+        WinogradBatchNorm.Forward<V>(plain, runner.Bias, scale, shift, inputs, outputs, 0, outputs, runner.G, shifted, sums);
         runner.Forward(new PlainSink(runner.Y, shifted, float.NegativeInfinity));
         var z = runner.Read(runner.Y, computed, computed);
         runner.Fill(runner.Y, problem.Dy, computed, computed);
         runner.Backward(new PlainSource(runner.Y));
         float* dGamma = runner.Floats(inputs), dBeta = runner.Floats(inputs), b = runner.Floats(inputs), shiftBack = runner.Floats(inputs);
+        float* db = runner.Floats(outputs);
+        for (int c = 0; c < outputs; c++)
+        {
+            db[c] = (float)runner.Db[c];
+        }
+
         fixed (double* m = mean, d = deviation)
         {
             var norm = new NormStatistics { Mean = m, Deviation = d, Scale = scale, Shift = shift };
-            WinogradBatchNorm.Backward<V>(plain, runner.Dg, runner.Db, count, in norm, inputs, outputs, dGamma, dBeta, b, shiftBack, sums);
+            WinogradBatchNorm.Backward<V>(plain, runner.Dg, runner.Db, db, count, in norm, inputs, outputs, 0, inputs, dGamma, dBeta, b, shiftBack, sums);
         }
 
         var dy = runner.Read(runner.Dx, side, side);

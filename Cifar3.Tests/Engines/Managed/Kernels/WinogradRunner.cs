@@ -63,7 +63,7 @@ internal sealed unsafe class WinogradRunner<V, TTile> : IDisposable
     public void Forward<TSink>(TSink sink)
         where TSink : struct, IWinogradSink
     {
-        WinogradWeights.Forward<V, TTile>(Shape, G, 0, problem.Inputs, U, Work.Scratch);
+        WinogradWeights.Forward<V, TTile>(Shape, G, 0, problem.Outputs, U, Work.Scratch);
         WinogradConvolution.Forward<V, TTile, TSink>(Shape, X, U, 0, Tiles, in sink, Work);
     }
 

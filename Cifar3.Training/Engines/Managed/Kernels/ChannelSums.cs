@@ -2,46 +2,53 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar3.Training;
 
-// Sums over all pixels of one image, a channel each, accumulated (+=) in double: sums[c] += Σ over i, j of x[i, j, c], and for the
-// pair forms sums[Channels + c] += Σ over i, j of x[i, j, c] · y[i, j, c], the products in double as well.
-// float32 sums here are what puts other frameworks' BatchNorm gradients off by 1e-3 to 1e-2.
-// x, y [H, W, C], read. Order of summation: rows, columns. Reference: ChannelSumsTests.
+// Sums over all pixels of one image, a channel each, accumulated (+=) in double:
+//   Run              sums[c] += Σ over i, j of x[i, j, c]
+//   RunWithSquares   and sums[Channels + c] += Σ over i, j of x[i, j, c]²
+// A row of pixels is summed in float, the rows' sums in double: rounding stays below float32's last bit of mean and variance.
+// One float32 sum over a batch is what puts other frameworks' BatchNorm gradients off by 1e-3 to 1e-2.
+// x [H, W, C], read. Order of summation: rows, columns. Reference: LayerKernelTests.
 internal static unsafe class ChannelSums
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Run<V>(in Plane x, int image, double* sums)
         where V : struct, ISimd<V>
     {
-        int channels = x.Channels;
         for (int row = 0; row < x.Height; row++)
         {
-            float* pixel = x.At(image, row);
-            for (int column = 0; column < x.Width; column++, pixel += channels)
+            for (int c = 0; c < x.Channels; c += V.Width)
             {
-                for (int c = 0; c < channels; c += V.Width)
+                V sum = V.Broadcast(0);
+                float* pixel = x.At(image, row) + c;
+                for (int column = 0; column < x.Width; column++, pixel += x.Channels)
                 {
-                    V.AddTo(sums + c, V.Load(pixel + c));
+                    sum += V.Load(pixel);
                 }
+
+                V.AddTo(sums + c, sum);
             }
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void RunWithProducts<V>(in Plane x, int xImage, in Plane y, int yImage, double* sums)
+    public static void RunWithSquares<V>(in Plane x, int image, double* sums)
         where V : struct, ISimd<V>
     {
-        int channels = x.Channels;
         for (int row = 0; row < x.Height; row++)
         {
-            float* xPixel = x.At(xImage, row), yPixel = y.At(yImage, row);
-            for (int column = 0; column < x.Width; column++, xPixel += channels, yPixel += channels)
+            for (int c = 0; c < x.Channels; c += V.Width)
             {
-                for (int c = 0; c < channels; c += V.Width)
+                V sum = V.Broadcast(0), squares = sum;
+                float* pixel = x.At(image, row) + c;
+                for (int column = 0; column < x.Width; column++, pixel += x.Channels)
                 {
-                    V a = V.Load(xPixel + c);
-                    V.AddTo(sums + c, a);
-                    V.AddProductTo(sums + channels + c, a, V.Load(yPixel + c));
+                    V value = V.Load(pixel);
+                    sum += value;
+                    squares = V.Fma(value, value, squares);
                 }
+
+                V.AddTo(sums + c, sum);
+                V.AddTo(sums + x.Channels + c, squares);
             }
         }
     }

@@ -25,13 +25,15 @@ internal static unsafe class WinogradBatchNorm
     /// <param name="shift">t [Cin].</param>
     /// <param name="inputs">Cin, a multiple of 16.</param>
     /// <param name="outputs">Cout, a multiple of 16.</param>
+    /// <param name="first">First output channel to compute: threads share them in runs that are multiples of 16.</param>
+    /// <param name="end">The one after the last.</param>
     /// <param name="scaled">Receives the kernel to convolve y with [9, Cin, Cout].</param>
     /// <param name="shifted">Receives the bias to add [Cout].</param>
     /// <param name="sums">Scratch, Cout doubles.</param>
-    public static void Forward<V>(float* g, float* bias, float* scale, float* shift, int inputs, int outputs, float* scaled, float* shifted, double* sums)
+    public static void Forward<V>(float* g, float* bias, float* scale, float* shift, int inputs, int outputs, int first, int end, float* scaled, float* shifted, double* sums)
         where V : struct, ISimd<V>
     {
-        for (int co = 0; co < outputs; co++)
+        for (int co = first; co < end; co++)
         {
             sums[co] = bias[co];
         }
@@ -39,7 +41,7 @@ internal static unsafe class WinogradBatchNorm
         for (int row = 0; row < 9 * inputs; row++, g += outputs, scaled += outputs)
         {
             V s = V.Broadcast(scale[row % inputs]), t = V.Broadcast(shift[row % inputs]);
-            for (int co = 0; co < outputs; co += V.Width)
+            for (int co = first; co < end; co += V.Width)
             {
                 V weight = V.Load(g + co);
                 V.Store(scaled + co, s * weight);
@@ -47,7 +49,7 @@ internal static unsafe class WinogradBatchNorm
             }
         }
 
-        for (int co = 0; co < outputs; co++)
+        for (int co = first; co < end; co++)
         {
             shifted[co] = (float)sums[co];
         }
@@ -57,21 +59,24 @@ internal static unsafe class WinogradBatchNorm
     /// <param name="g">The next kernel, not scaled, [9, Cin, Cout].</param>
     /// <param name="gradient">R on entry, dg on exit, [9, Cin, Cout].</param>
     /// <param name="db">Gradient of the next bias [Cout].</param>
+    /// <param name="dBias">The same in float.</param>
     /// <param name="count">N: pixels of y a channel, over the whole batch.</param>
     /// <param name="norm">The BatchNorm's μ, σ, s, t.</param>
     /// <param name="inputs">Cin, a multiple of 16.</param>
     /// <param name="outputs">Cout, a multiple of 16.</param>
+    /// <param name="first">First input channel to compute: threads share them.</param>
+    /// <param name="end">The one after the last.</param>
     /// <param name="dGamma">Receives dγ [Cin].</param>
     /// <param name="dBeta">Receives dβ [Cin].</param>
     /// <param name="b">Receives b [Cin].</param>
     /// <param name="c">Receives c [Cin].</param>
     /// <param name="sums">Scratch, 2·Cout doubles.</param>
     public static void Backward<V>(
-        float* g, float* gradient, double* db, long count, in NormStatistics norm, int inputs, int outputs,
+        float* g, float* gradient, double* db, float* dBias, long count, in NormStatistics norm, int inputs, int outputs, int first, int end,
         float* dGamma, float* dBeta, float* b, float* c, double* sums)
         where V : struct, ISimd<V>
     {
-        for (int ci = 0; ci < inputs; ci++)
+        for (int ci = first; ci < end; ci++)
         {
             new Span<double>(sums, 2 * outputs).Clear();
             for (int tap = 0; tap < 9; tap++)
@@ -92,12 +97,13 @@ internal static unsafe class WinogradBatchNorm
                 product += sums[outputs + co];
             }
 
+            V s = V.Broadcast(norm.Scale[ci]), t = V.Broadcast(norm.Shift[ci]);
             for (int tap = 0; tap < 9; tap++)
             {
                 float* row = gradient + ((nint)tap * inputs + ci) * outputs;
-                for (int co = 0; co < outputs; co++)
+                for (int co = 0; co < outputs; co += V.Width)
                 {
-                    row[co] = (float)((double)norm.Scale[ci] * row[co] + norm.Shift[ci] * db[co]);
+                    V.Store(row + co, V.Fma(s, V.Load(row + co), t * V.Load(dBias + co)));
                 }
             }
 

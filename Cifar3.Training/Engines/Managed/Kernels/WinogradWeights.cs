@@ -6,19 +6,20 @@ namespace Cifar3.Training;
 //            panels of two vectors of columns, the last as wide as what is left; panel q of a point begins at q·rows·(2 vectors)
 // Backward   dg[:, :, ci, co] = Gᵀ dU[p, ci, co] G          dU packed as U
 // g, dg  [3, 3, Cin, Cout] Keras layout, channels padded to 16 and g's padding zero. dg is written (=).
-// Once a step for each ci in [first, end): threads may share the channels. Element by element. Reference: WinogradConvolutionTests.
+// dU of several shards [shards, WeightFloats apart] is first added up, in shard order, into the first.
+// Once a step, for channels [first, end) of those named: threads share the channels. Element by element. Reference: WinogradConvolutionTests.
 internal static unsafe class WinogradWeights
 {
-    /// <summary>U of input channels first to end.</summary>
+    /// <summary>U of output channels first to end, multiples of the vector width.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Forward<V, TTile>(in WinogradShape shape, float* g, int first, int end, float* u, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
     {
         nint tap = (nint)shape.Inputs * shape.Outputs, point = shape.WeightStride;
-        for (int ci = first; ci < end; ci++)
+        for (int co = first; co < end; co += V.Width)
         {
-            for (int co = 0; co < shape.Outputs; co += V.Width)
+            for (int ci = 0; ci < shape.Inputs; ci++)
             {
                 float* target = u + Packed<V>(shape.Inputs, shape.Outputs, ci, co);
                 WinogradMap.Apply<V, WeightsMap<TTile>>(g + (nint)ci * shape.Outputs + co, 3 * tap, tap, target, TTile.Input * point, point, scratch);
@@ -49,6 +50,33 @@ internal static unsafe class WinogradWeights
 
                 float* target = ut + Packed<V>(shape.Outputs, shape.Inputs, co, ci);
                 WinogradMap.Apply<V, WeightsMap<TTile>>(staged, 3 * V.Width, V.Width, target, TTile.Input * point, point, scratch);
+            }
+        }
+    }
+
+    /// <summary>dU of input channels first to end: those of all shards, added into the first's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Sum<V>(in WinogradShape shape, float* du, int shards, int first, int end)
+        where V : struct, ISimd<V>
+    {
+        int panel = 2 * V.Width;
+        nint stride = (nint)shape.WeightFloats;
+        for (int p = 0; p < shape.Points; p++)
+        {
+            for (int co = 0; co < shape.Outputs; co += panel)
+            {
+                int width = Math.Min(panel, shape.Outputs - co);
+                float* sum = du + p * shape.WeightStride + (nint)co * shape.Inputs + (nint)first * width;
+                for (int i = 0; i < (end - first) * width; i += V.Width)
+                {
+                    V total = V.Load(sum + i);
+                    for (int shard = 1; shard < shards; shard++)
+                    {
+                        total += V.Load(sum + shard * stride + i);
+                    }
+
+                    V.Store(sum + i, total);
+                }
             }
         }
     }
