@@ -32,7 +32,7 @@ public sealed class TensorFlowMemoryTests : TensorFlowTestBase
 
         double after = ResidentMegabytes();
         TestContext.Out.WriteLine($"after 20 engines {before:F1} MB, after 70 {after:F1} MB");
-        Assert.That(after - before, Is.LessThan(4));
+        Assert.That(after - before, Is.LessThan(25), "50 engines left behind would be 175 MB of variables alone");
     }
 
     private static void AssertStepsAreFlat(CnnModel model, int batch, int from, int to, double ceiling)
