@@ -1,4 +1,3 @@
-using System.Diagnostics;
 using Cifar3.Training;
 
 namespace Cifar3.Tests;
@@ -10,7 +9,7 @@ namespace Cifar3.Tests;
 public sealed class KerasMutationTests
 {
     private const long MaxAllocation = 256L << 20;
-    private static readonly TimeSpan MaxTime = TimeSpan.FromSeconds(20); // on a busy machine; usually a few milliseconds
+    private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2); // one file takes a few milliseconds; a busy machine may stop us for a while
 
     private static readonly string[] Files =
     [
@@ -37,10 +36,10 @@ public sealed class KerasMutationTests
 
         Parallel.For(0, flips + truncations, new ParallelOptions { MaxDegreeOfParallelism = 2 }, i =>
         {
+            using var watch = new Timer(_ => Environment.FailFast($"{nameof(KerasMutationTests)}: damage number {i} of {file} hangs the reader."), null, Hang, Timeout.InfiniteTimeSpan);
             var random = new Random(i);
             byte[] damaged = i < flips ? Flip(original, structure, random) : original[..random.Next(original.Length)];
             long before = GC.GetAllocatedBytesForCurrentThread();
-            var clock = Stopwatch.StartNew();
             bool isModel = true;
             try
             {
@@ -57,7 +56,6 @@ public sealed class KerasMutationTests
             }
 
             long memory = GC.GetAllocatedBytesForCurrentThread() - before;
-            Assert.That(clock.Elapsed, Is.LessThan(MaxTime), $"damage number {i}");
             Assert.That(memory, Is.LessThan(MaxAllocation), $"damage number {i}");
             lock (gate)
             {
