@@ -73,8 +73,14 @@ public sealed record TrainerOptions
     /// <summary>Who is told of the training's moments: progress bar, early stopping, checkpoints. Default: none.</summary>
     public IReadOnlyList<Callback> Callbacks { get; init; } = [];
 
-    /// <summary>A model whose weights to start from (its optimizer starts anew); null = new weights from <see cref="Seed"/>. Default: null.</summary>
+    /// <summary>A model whose weights to start from, read from ONNX or Keras or just trained; null = new weights from <see cref="Seed"/>. Default: null.</summary>
     public CnnModel? InitialModel { get; init; }
+
+    /// <summary>
+    /// Adam's moments and step that belong to <see cref="InitialModel"/>, as <see cref="KerasFile.Load"/> reads them: training goes on where Keras
+    /// stopped. Null = a new optimizer. Default: null.
+    /// </summary>
+    public EngineState? InitialState { get; init; }
 
     /// <summary>
     /// Folder for what an interrupted training needs to go on: after every epoch the file <c>training.checkpoint</c> is
@@ -123,6 +129,11 @@ public sealed record TrainerOptions
         if (Resume && WorkspacePath is null)
         {
             throw new ArgumentException("Resume needs the folder that holds the checkpoint. Received: Resume=true, WorkspacePath=null. Set WorkspacePath to the folder of the interrupted training.", nameof(WorkspacePath));
+        }
+
+        if (InitialState is not null && (InitialModel is null ? "InitialState needs the model that it belongs to. Received: InitialModel=null. Set InitialModel to the model of the same file." : InitialState.DifferenceFrom(InitialModel)) is { } problem)
+        {
+            throw new ArgumentException(problem, nameof(InitialState));
         }
     }
 

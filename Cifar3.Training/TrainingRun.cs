@@ -62,9 +62,15 @@ internal sealed class TrainingRun
         return new TrainingResult(last, best ?? last, context.History, context.StopReason, context.Engine);
     }
 
-    /// <summary>Starts at step 0, or where the interrupted training was after its last whole epoch.</summary>
+    /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>
     private void Begin()
     {
+        if (interrupted is null && options.InitialState is { } initial)
+        {
+            engine.ImportState(initial);
+            step = initial.Step;
+        }
+
         if (interrupted is not null)
         {
             engine.ImportState(interrupted.State);

@@ -81,7 +81,25 @@ public sealed class ModelCheckpointTests
 
     [Test]
     public void Constructor_OtherFileType_SaysWhatItWrites() =>
-        Assert.That(() => new ModelCheckpoint("model.h5"), Throws.ArgumentException.With.Message.Contains("ending in '.onnx'. Received: 'model.h5'"));
+        Assert.That(() => new ModelCheckpoint("model.pt"), Throws.ArgumentException.With.Message.Contains("'model.pt'").And.Message.Contains("'.onnx', '.keras', '.h5'"));
+
+    [TestCase("model_{val_accuracy:.3f}.keras")]
+    [TestCase("model_{val_accuracy:.3f}.h5")]
+    [TestCase("model_{val_accuracy:.3f}.weights.h5")]
+    public void OnEpochEnd_KerasName_WritesAKerasFileWithAdamsState(string pattern)
+    {
+        string folder = TestFiles.NewFolder();
+        var context = ScriptedTraining.Context();
+        context.LearningRate = 2e-4f;
+
+        context.Run([.5, .88, .7], new ModelCheckpoint(Path.Combine(folder, pattern)));
+
+        var best = KerasFile.Load(Path.Combine(folder, pattern.Replace("{val_accuracy:.3f}", "0.880", StringComparison.Ordinal)));
+        Assert.That(Directory.GetFiles(folder), Has.Length.EqualTo(2));
+        Assert.That((best.Model.Mark(), best.Model.Metadata.Epoch, best.Model.Metadata.ValAccuracy), Is.EqualTo((2, 2, .88)));
+        Assert.That(best.State, Is.Not.Null);
+        Assert.That(best.LearningRate, Is.EqualTo(2e-4).Within(1e-9));
+    }
 
     private static ModelCheckpoint Create(string pattern, bool saveBestOnly, List<(int Epoch, string File)> saved) =>
         new(Path.Combine(TestFiles.NewFolder(), pattern), "val_accuracy", saveBestOnly, MonitorMode.Auto, (model, file) => saved.Add((model.Mark(), Path.GetFileName(file))));

@@ -184,7 +184,8 @@ public sealed class KerasPeerTests
 
         TestContext.Out.WriteLine($"{file}: loss {loss:E1} relative, {100.0 * within / all:F3} % of the weights within 1e-6 + 1e-5·|w|, farthest {farthest:E1}, moving statistics {statistics:E1} relative");
         Assert.That(result.GetProperty("iterations_after").GetInt32(), Is.EqualTo(Step));
-        Assert.That(loss, Is.LessThan(1e-5));
+        // Keras 2's fused float32 BatchNorm is alone 9.7e-6 off float64 at this step (Keras 3's: 3e-6).
+        Assert.That(loss, Is.LessThan(file.Package == "keras" ? 1e-5 : 2e-5));
         Assert.That((double)within / all, Is.GreaterThan(0.999));
         Assert.That(farthest, Is.LessThan(2e-3));
         Assert.That(statistics, Is.LessThan(1e-5));

@@ -133,6 +133,48 @@ public sealed class Cifar3TrainerTests
     }
 
     [Test]
+    public void Fit_InitialState_GoesOnFromItsStepAndMoments()
+    {
+        var images = ColourImages.Create(64);
+        var twoEpochs = new StateAtEnd();
+        var first = new StateAtEnd();
+        var options = new TrainerOptions { Epoch = 1, BatchSize = 64, Filters = [4, 4, 4], DropoutRates = [0, 0, 0], Threads = 2 };
+        new Cifar3Trainer(options with { Epoch = 2, Callbacks = [twoEpochs] }).Fit(images);
+
+        var start = new Cifar3Trainer(options with { Callbacks = [first] }).Fit(images).Model;
+        var second = new StateAtEnd();
+        new Cifar3Trainer(options with { Filters = null, InitialModel = start, InitialState = first.State, Callbacks = [second] }).Fit(images);
+        var anew = new StateAtEnd();
+        new Cifar3Trainer(options with { Filters = null, InitialModel = start, Callbacks = [anew] }).Fit(images);
+
+        // One batch an epoch and no dropout: only the order within the batch differs, which moves sums by float32's last bits.
+        Assert.That((second.State!.Step, anew.State!.Step), Is.EqualTo((2, 1)));
+        Assert.That(Distance(second, twoEpochs), Is.LessThan(1e-5));
+        Assert.That(Distance(anew, twoEpochs), Is.GreaterThan(1e-4));
+
+        static double Distance(StateAtEnd a, StateAtEnd b) => a.State!.Weights.Zip(b.State!.Weights).Max(pair => pair.First.ToArray().Zip(pair.Second.ToArray()).Max(v => Math.Abs(v.First - v.Second)));
+    }
+
+    [Test]
+    public void Constructor_InitialStateWithoutItsModel_SaysWhatIsMissing()
+    {
+        var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
+        var state = EngineState.Initial(model);
+
+        Assert.That(() => Trainer(new TrainerOptions { InitialState = state }), Throws.ArgumentException.With.Message.Contains("InitialModel=null"));
+        Assert.That(
+            () => Trainer(new TrainerOptions { InitialState = state, InitialModel = CnnModel.Create(ColourImages.ClassNames, seed: 5, filters: FakeEngine.Filters) }),
+            Throws.ArgumentException.With.Message.Contains("other weights"));
+    }
+
+    private sealed class StateAtEnd : Callback
+    {
+        public EngineState? State { get; private set; }
+
+        public override void OnTrainEnd(TrainingContext context) => State = context.ExportState();
+    }
+
+    [Test]
     public void Fit_InitialModelOfOtherClassesOrFilters_NamesTheDifference()
     {
         var other = CnnModel.Create(["a", "b", "c"], filters: FakeEngine.Filters);

@@ -8,6 +8,7 @@ namespace Cifar3.Training;
 /// </remarks>
 /// <example><code>
 /// new ModelCheckpoint("models/model_{val_accuracy:.3f}.onnx", saveBestOnly: true)
+/// new ModelCheckpoint("models/model_{val_accuracy:.3f}.keras") // with Adam's state, so that Keras' fit continues from it
 /// </code></example>
 public sealed class ModelCheckpoint : Callback
 {
@@ -15,29 +16,31 @@ public sealed class ModelCheckpoint : Callback
     private readonly string filePath;
     private readonly MetricMonitor monitor;
     private readonly bool saveBestOnly;
-    private readonly Action<CnnModel, string> save;
+    private readonly Action<TrainingContext, string> save;
     private double? best;
 
     /// <summary>Creates the callback.</summary>
     /// <param name="filePath">
-    /// The ONNX file, ending in <c>.onnx</c>. Placeholders are filled in as in Keras: <c>{epoch}</c> or <c>{epoch:02d}</c>, and metrics such as
+    /// The file: ending in <c>.onnx</c> it is written as ONNX, in <c>.keras</c>, <c>.h5</c>, <c>.hdf5</c> or <c>.weights.h5</c> for Keras 3
+    /// with Adam's state, as <see cref="KerasFile.Save"/> does. Placeholders are filled in as in Keras: <c>{epoch}</c> or <c>{epoch:02d}</c>, and metrics such as
     /// <c>{val_accuracy:.3f}</c>. A missing folder is created.
     /// </param>
     /// <param name="monitor">The metric that tells what is best: <c>val_accuracy</c>, <c>val_loss</c>, <c>accuracy</c> or <c>loss</c>. Default: <c>val_accuracy</c>.</param>
     /// <param name="saveBestOnly">Whether only a model better than all before is saved. Default: true.</param>
     /// <param name="mode">Which direction is better. Default: from the metric's name.</param>
-    /// <exception cref="ArgumentException">The file name does not end in <c>.onnx</c> or has an unknown placeholder, or the mode cannot be told from the metric's name.</exception>
+    /// <exception cref="ArgumentException">The file name has another ending or an unknown placeholder, or the mode cannot be told from the metric's name.</exception>
     public ModelCheckpoint(string filePath, string monitor = "val_accuracy", bool saveBestOnly = true, MonitorMode mode = MonitorMode.Auto)
-        : this(filePath, monitor, saveBestOnly, mode, (model, file) => model.SaveOnnx(file))
+        : this(filePath, monitor, saveBestOnly, mode, Writer(filePath))
     {
-        if (!filePath.EndsWith(".onnx", StringComparison.OrdinalIgnoreCase))
-        {
-            throw new ArgumentException($"ModelCheckpoint writes ONNX files. Expected a name ending in '.onnx'. Received: '{filePath}'.", nameof(filePath));
-        }
     }
 
     /// <summary>Creates the callback with a writer of its own.</summary>
     internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string> save)
+        : this(filePath, monitor, saveBestOnly, mode, (TrainingContext context, string file) => save(context.Model, file))
+    {
+    }
+
+    private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<TrainingContext, string> save)
     {
         pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
         this.filePath = filePath;
@@ -78,7 +81,7 @@ public sealed class ModelCheckpoint : Callback
         }
 
         string file = pattern.Format(log);
-        save(context.Model, file);
+        save(context, file);
         LastFile = file;
     }
 
@@ -87,6 +90,13 @@ public sealed class ModelCheckpoint : Callback
 
     /// <inheritdoc/>
     public override void RestoreState(CallbackState state) => best = state.Number("best");
+
+    private static Action<TrainingContext, string> Writer(string filePath) => Path.GetExtension(filePath).ToUpperInvariant() switch
+    {
+        ".ONNX" => (context, file) => context.Model.SaveOnnx(file),
+        ".KERAS" or ".H5" or ".HDF5" => (context, file) => KerasFile.Save(file, context.Model, context.ExportState(), learningRate: context.LearningRate),
+        _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{filePath}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
+    };
 
     /// <inheritdoc/>
     public override string ToString() => $"ModelCheckpoint(monitor: {monitor.Metric}, saveBestOnly: {saveBestOnly})";

@@ -56,6 +56,9 @@ public sealed class TrainingContext
     /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
     public CnnModel Model => current ??= initial.With(engine.ExportState().Weights, MetadataAfter(History.Epochs.Length));
 
+    /// <summary>Weights, Adam's moments and step as they are now.</summary>
+    internal EngineState ExportState() => engine.ExportState();
+
     /// <summary>Ends the training after the epoch that is running: Keras' <c>model.stop_training = True</c>.</summary>
     /// <param name="reason">Why, in words.</param>
     public void StopTraining(string reason) => StopReason ??= reason;

@@ -22,9 +22,22 @@ internal static class TrainingIdentity
         ("BatchSize", options.BatchSize.ToString(CultureInfo.InvariantCulture)),
         ("LearningRate", options.LearningRate.ToString("R", CultureInfo.InvariantCulture)),
         ("initial weights", initial.WeightHash()[..16]),
+        .. options.InitialState is { } state ? [("initial optimizer", Fingerprint(state))] : Array.Empty<(string, string)>(),
         ("training images", Fingerprint(train)),
         ("validation images", validation is null ? "none" : Fingerprint(validation)),
     ];
+
+    /// <summary>Step and SHA-256 over all moments.</summary>
+    private static string Fingerprint(EngineState state)
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var moment in state.AdamM.Concat(state.AdamV))
+        {
+            hash.AppendData(MemoryMarshal.AsBytes(moment.Values));
+        }
+
+        return $"step {state.Step:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…";
+    }
 
     /// <summary>Number of images and SHA-256 over their pixels and labels.</summary>
     private static string Fingerprint(ImageSet images)
