@@ -6,8 +6,8 @@ namespace Quickstart;
 /// <summary>Real images where they can be had, else the synthetic set, said loudly; and the recipe that suits them.</summary>
 internal static class DataChoice
 {
-    /// <summary>The seed recipe for a set that is a third as large: smaller batches, so that it has as many steps.</summary>
-    private static readonly Recipe SyntheticRecipe = Recipe.Seed with { Name = "synthetic", Epoch = 10, BatchSize = 64 };
+    /// <summary>The fewest steps an epoch should have: batch normalization's moving statistics need several hundred before validation means anything.</summary>
+    private const int MinSteps = 75;
 
     public static (ImageData Data, Recipe Recipe) Load(string? path, CancellationToken cancel)
     {
@@ -15,12 +15,25 @@ internal static class DataChoice
         var options = new DataOptions { Progress = progress, CancellationToken = cancel };
         if (Cifar3Data.TryLoad(path, options, out var data, out string? reason))
         {
-            return (data, Recipe.Seed);
+            return (data, RecipeFor(data));
         }
 
         progress.Dispose();
         Report.Warning("NO REAL IMAGES: training on the built-in SYNTHETIC set. Its figures say nothing about photographs.", reason);
-        return (Cifar3Data.Synthetic(), SyntheticRecipe);
+        data = Cifar3Data.Synthetic();
+        return (data, RecipeFor(data) with { Name = "synthetic" });
+    }
+
+    /// <summary>The seed recipe; for a small set with smaller batches, down to 8 images, so that it still has enough steps.</summary>
+    private static Recipe RecipeFor(ImageData data)
+    {
+        int batch = Recipe.Seed.BatchSize;
+        while (batch > 8 && data.Train.Count / batch < MinSteps)
+        {
+            batch /= 2;
+        }
+
+        return Recipe.Seed with { BatchSize = batch };
     }
 }
 
