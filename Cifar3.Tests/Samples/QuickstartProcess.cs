@@ -30,10 +30,16 @@ internal sealed class QuickstartProcess : IDisposable
     /// <summary>Starts the program.</summary>
     /// <param name="arguments">Its arguments.</param>
     /// <param name="maxFileKilobytes">The largest file that the system lets it write: a disk that is soon full; 0 = no limit.</param>
-    public static QuickstartProcess Start(string[] arguments, int maxFileKilobytes = 0)
+    /// <param name="home">A home folder for the program, far from all caches and networks; null = the user's.</param>
+    public static QuickstartProcess Start(string[] arguments, int maxFileKilobytes = 0, string? home = null)
     {
         var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment.Remove("CIFAR3_DATA");
+        foreach (var (variable, value) in home is null ? [] : Offline(home))
+        {
+            start.Environment[variable] = value;
+        }
+
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
         string[] command = [dotnet, Path.Combine(AppContext.BaseDirectory, "Quickstart.dll"), .. arguments];
         if (maxFileKilobytes > 0)
@@ -56,9 +62,9 @@ internal sealed class QuickstartProcess : IDisposable
     }
 
     /// <summary>Starts the program and waits for its end.</summary>
-    public static QuickstartProcess Run(string[] arguments, int maxFileKilobytes = 0)
+    public static QuickstartProcess Run(string[] arguments, int maxFileKilobytes = 0, string? home = null)
     {
-        var run = Start(arguments, maxFileKilobytes);
+        var run = Start(arguments, maxFileKilobytes, home);
         run.WaitForExit();
         return run;
     }
@@ -115,6 +121,13 @@ internal sealed class QuickstartProcess : IDisposable
 
         process.Dispose();
     }
+
+    /// <summary>A user without data, caches and network.</summary>
+    private static IEnumerable<(string Variable, string Value)> Offline(string home) =>
+    [
+        ("HOME", home), ("USERPROFILE", home), ("XDG_CACHE_HOME", home), ("KERAS_HOME", home), ("TORCH_HOME", home), ("LOCALAPPDATA", home),
+        ("HTTPS_PROXY", "http://127.0.0.1:9"), // nobody listens there
+    ];
 
     private static void Draw(string file, bool bar, int number)
     {

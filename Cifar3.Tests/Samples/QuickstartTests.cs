@@ -15,7 +15,7 @@ public sealed class QuickstartTests
         string[] epochs = [.. run.Output.Split('\n').Where(line => line.StartsWith("Epoch ", StringComparison.Ordinal))];
         Assert.That(epochs, Has.Length.EqualTo(2), "one plain line an epoch");
         Assert.That(run.Output, Does.Contain("(100, 32, 32, 3)").And.Contain("(20, 32, 32, 3)").And.Contain("nut, screw"));
-        Assert.That(run.Output, Does.Contain("Total params: 288,930").And.Contain("bit for bit").And.Contain($"Results in {results}"));
+        Assert.That(run.Output, Does.Contain("Total params: 288,930").And.Contain("bit for bit").And.Contain($"Results\n{results}\n"));
         Assert.That(run.Output, Does.Contain("batch 8, 2 epochs").And.Not.Contain("ynthetic"));
         foreach (string file in new[] { "examples.png", "curves.png", "training.csv", "cifar3.onnx", "confusion-matrix.png", "predictions.png" })
         {
@@ -25,6 +25,23 @@ public sealed class QuickstartTests
         var model = CnnModel.LoadOnnx(Path.Combine(results, "cifar3.onnx"));
         Assert.That(model.ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
         Assert.That((model.Metadata.Seed, model.Metadata.ValAccuracy), Is.EqualTo((3, model.Metadata.History[^1].ValAccuracy)));
+    }
+
+    [Test]
+    public void Run_NoDataAndNoNetwork_TrainsOnSyntheticImagesAndSaysSoEverywhere()
+    {
+        string results = Path.Combine(TestFiles.NewFolder(), "results");
+
+        using var run = QuickstartProcess.Run(["--epochs", "1", "--out", results], home: TestFiles.NewFolder());
+
+        Assert.That(run.ExitCode, Is.Zero, string.Join('\n', run.ErrorLines));
+        Assert.That(run.Output, Does.Contain("SYNTHETIC").And.Contain("CIFAR-10 was not found").And.Contain("Training: (6000, 32, 32, 3)   Test: (1500, 32, 32, 3)"));
+        foreach (string line in run.Output.Split('\n').Where(line => line.StartsWith("Accuracy on ", StringComparison.Ordinal) || line.StartsWith("Results", StringComparison.Ordinal)))
+        {
+            Assert.That(line, Does.Contain("synthetic"));
+        }
+
+        Assert.That(CnnModel.LoadOnnx(Path.Combine(results, "cifar3.onnx")).Metadata.TrainedOn, Does.Contain("synthetic"));
     }
 
     [Test]

@@ -6,8 +6,11 @@ namespace Quickstart;
 /// <summary>Real images where they can be had, else the synthetic set, said loudly; and the recipe that suits them.</summary>
 internal static class DataChoice
 {
-    /// <summary>The fewest steps an epoch should have: batch normalization's moving statistics need several hundred before validation means anything.</summary>
-    private const int MinSteps = 75;
+    /// <summary>
+    /// The fewest steps an epoch should have: those of CIFAR-10's 15,000 images in batches of 128. Batch normalization's moving
+    /// statistics need several hundred before validation means anything.
+    /// </summary>
+    private const int MinSteps = 117;
 
     public static (ImageData Data, Recipe Recipe) Load(string? path, CancellationToken cancel)
     {
@@ -19,7 +22,7 @@ internal static class DataChoice
         }
 
         progress.Dispose();
-        Report.Warning("NO REAL IMAGES: training on the built-in SYNTHETIC set. Its figures say nothing about photographs.", reason);
+        Report.Warning("NO REAL IMAGES: this run trains on the built-in SYNTHETIC set.", $"Its figures say nothing about photographs. {reason}");
         data = Cifar3Data.Synthetic();
         return (data, RecipeFor(data) with { Name = "synthetic" });
     }

@@ -46,7 +46,8 @@ internal static class Report
 
     public static void Results(string folder, bool synthetic)
     {
-        Heading($"Results in {Path.GetFullPath(folder)}{(synthetic ? " (all of synthetic images)" : "")}");
+        Heading($"Results{(synthetic ? ", all of synthetic images" : "")}");
+        Console.WriteLine(Path.GetFullPath(folder)); // on a line of its own: a long path is not broken
         foreach (var (file, what) in Files)
         {
             Console.WriteLine($"  {file,-22} {what}");
