@@ -8,8 +8,8 @@ internal sealed record Step(byte[] Images, int[] Labels, long Number, int Seed);
 /// <summary>How far a step may be from the oracle's: relative L2 of the gradients over the tensors, and the number of correct images.</summary>
 internal readonly record struct StepCeilings(double MedianGradient, double WorstGradient, int Correct)
 {
-    /// <summary>Where no ReLU and no pooling can choose differently.</summary>
-    public static StepCeilings AwayFromTies => new(2e-5, 5e-5, 0);
+    /// <summary>Where no ReLU and no pooling can choose differently. Winograd's transforms round a little more than direct sums: up to 2.1e-5 in the median.</summary>
+    public static StepCeilings AwayFromTies => new(3e-5, 5e-5, 0);
 
     /// <summary>Where float32 may choose differently at a tie: what the golden files allow for a step near the start.</summary>
     public static StepCeilings WithTies => new(2e-4, 5e-3, 1);

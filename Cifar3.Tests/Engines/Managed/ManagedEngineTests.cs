@@ -71,6 +71,32 @@ internal sealed class ManagedEngineTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
     }
 
+    /// <summary>Guards around every buffer are intact, and what a kernel reads of them would make the loss not a number.</summary>
+    [TestCase(new[] { 5, 17, 33 })]
+    [TestCase(new[] { 32, 64, 128 })]
+    public void TrainStepAndEvaluate_EveryVectorWidth_StayWithinTheirBuffers(int[] filters)
+    {
+        foreach (var simd in SimdLevels.Available)
+        {
+            using var engine = Trained(simd, 2, filters, batches: [9, 1], maxBatch: 9);
+            Assert.That(engine.Evaluate(Images(20, 8), Labels(20, 8)).LossSum, Is.Not.NaN, simd.ToString());
+            Assert.That(engine.FindOverruns(), Is.Empty, simd.ToString());
+        }
+    }
+
+    [Test]
+    public void FindOverruns_ByteBeforeOrAfter_NamesTheBuffer()
+    {
+        using var arena = new Arena();
+        Overwrite(arena, "early", -1);
+        Overwrite(arena, "inside", 99);
+        Overwrite(arena, "late", 100);
+
+        Assert.That(arena.FindOverruns(), Is.EqualTo(new[] { "early", "late" }));
+
+        static unsafe void Overwrite(Arena arena, string name, int at) => arena.Allocate(name, 100)[at] = 1;
+    }
+
     [Test]
     public void TrainStep_DivergedWeights_ReportNotANumber()
     {

@@ -2,15 +2,16 @@ using System.Runtime.InteropServices;
 
 namespace Cifar3.Training;
 
-/// <summary>All native memory of one engine: a table of named, zeroed, 64-byte aligned buffers that are freed together.</summary>
+/// <summary>All native memory of one engine: a table of named, zeroed, 64-byte aligned buffers, each between two guards, that are freed together.</summary>
 /// <remarks>Pages that are never touched (training buffers of an engine that only predicts) cost no physical memory.</remarks>
 internal sealed unsafe class Arena : IDisposable
 {
     private const int Alignment = 64;
+    private const byte Guard = 0xFF; // floats of these bytes are not numbers: what is read beyond a buffer spoils every result
 
     private readonly List<Buffer> buffers = [];
 
-    private readonly record struct Buffer(string Name, nint Memory, long Bytes);
+    private readonly record struct Buffer(string Name, nint Memory, nint Start, long Bytes);
 
     ~Arena() => Free();
 
@@ -23,10 +24,21 @@ internal sealed unsafe class Arena : IDisposable
 
     public byte* Allocate(string name, long bytes)
     {
-        nint memory = (nint)NativeMemory.AllocZeroed(checked((nuint)(bytes + Alignment)));
-        buffers.Add(new Buffer(name, memory, bytes));
-        return (byte*)((memory + Alignment - 1) & ~(nint)(Alignment - 1));
+        nint memory = (nint)NativeMemory.AllocZeroed(checked((nuint)(bytes + 3 * Alignment)));
+        nint start = ((memory + Alignment - 1) & ~(nint)(Alignment - 1)) + Alignment;
+        buffers.Add(new Buffer(name, memory, start, bytes));
+        Before(start).Fill(Guard);
+        After(start, bytes).Fill(Guard);
+        return (byte*)start;
     }
+
+    /// <summary>Names of the buffers beyond whose ends something was written.</summary>
+    public IReadOnlyList<string> FindOverruns() =>
+        [.. buffers.Where(b => Before(b.Start).ContainsAnyExcept(Guard) || After(b.Start, b.Bytes).ContainsAnyExcept(Guard)).Select(b => b.Name)];
+
+    private static Span<byte> Before(nint start) => new((void*)(start - Alignment), Alignment);
+
+    private static Span<byte> After(nint start, long bytes) => new((void*)(start + (nint)bytes), Alignment);
 
     public void Dispose()
     {

@@ -18,8 +18,8 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         var tensor = parameters[Kernel];
         features = tensor.Groups * tensor.PaddedRows;
         int side = (int)Math.Sqrt(tensor.Groups);
-        Input = new Plane(arena, "dense x", images, side, side, tensor.PaddedRows, 0);
-        InputGradient = new Plane(arena, "dense dx", images, side, side, tensor.PaddedRows, 0);
+        Input = new Plane(arena, "dense x", images, side, side, tensor.PaddedRows, 0, flat: true);
+        InputGradient = new Plane(arena, "dense dx", images, side, side, tensor.PaddedRows, 0, flat: true);
         (classes, paddedClasses) = (tensor.Columns, tensor.PaddedColumns);
         kernel = parameters.Value(Kernel);
         bias = parameters.Value(Bias);

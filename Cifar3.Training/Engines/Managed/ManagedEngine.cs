@@ -55,6 +55,9 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     /// <summary>True: the same seed gives the same bits on the same instruction set, whatever the number of threads.</summary>
     public bool IsDeterministic => true;
 
+    /// <summary>Buffers that a kernel wrote beyond; always none.</summary>
+    internal IReadOnlyList<string> FindOverruns() => arena.FindOverruns();
+
     /// <inheritdoc/>
     public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
     {

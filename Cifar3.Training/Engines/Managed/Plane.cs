@@ -18,16 +18,12 @@ internal readonly unsafe struct Plane
     /// <param name="width">Columns without border.</param>
     /// <param name="channels">Floats a pixel, padding included.</param>
     /// <param name="border">Zero pixels on each side.</param>
-    public Plane(Arena arena, string name, int images, int height, int width, int channels, int border)
+    /// <param name="flat">Whether an image's rows must follow each other without a gap, so that it reads as one vector.</param>
+    public Plane(Arena arena, string name, int images, int height, int width, int channels, int border, bool flat = false)
     {
         (Height, Width, Channels) = (height, width, channels);
-        RowStride = (width + 2 * border) * channels;
-        long stride = Padding.Up((height + 2 * border) * (int)RowStride);
-        if (stride % PageFloats == 0)
-        {
-            stride += Padding.Channels; // strides of whole pages map all images to the same cache sets
-        }
-
+        RowStride = flat ? width * channels : OffPage((width + 2 * border) * channels);
+        long stride = OffPage(Padding.Up((height + 2 * border) * (int)RowStride));
         ImageStride = checked((nint)stride);
         first = arena.Floats(name, images * stride) + border * (RowStride + channels);
     }
@@ -47,4 +43,7 @@ internal readonly unsafe struct Plane
 
     /// <summary>Address of a pixel; rows and columns down to −border are valid.</summary>
     public float* At(int image, int row = 0, int column = 0) => first + image * ImageStride + row * RowStride + column * Channels;
+
+    /// <summary>A stride that is not whole pages: those would map all rows, or all images, to the same cache sets.</summary>
+    private static nint OffPage(nint floats) => floats % PageFloats == 0 ? floats + Padding.Channels : floats;
 }

@@ -86,6 +86,51 @@ public unsafe class WinogradConvolutionTests
         }
     }
 
+    [Test]
+    public void Backward_KeepingBlocks_SameGradients([Values(1, 2, 16)] int capacity)
+    {
+        var problem = Problem([5, 6, 6, 32, 48, 1, 6, 6, 16], 1);
+        using var runner = new WinogradRunner<V128, WinogradF6>(problem, capacity);
+        using var keeping = new WinogradRunner<V128, WinogradF6>(problem, capacity);
+        foreach (var r in new[] { runner, keeping })
+        {
+            r.Fill(r.Y, problem.Dy, 6, 6);
+        }
+
+        runner.Backward(new PlainSource(runner.Y));
+        keeping.BackwardKeepingBlocks(new PlainSource(keeping.Y));
+
+        var (_, dg, _) = problem.Backward();
+        Assert.That(keeping.Read(keeping.Dx, 6, 6), Is.EqualTo(runner.Read(runner.Dx, 6, 6)));
+        Assert.That(WinogradProblem.Error(dg, new ReadOnlySpan<float>(keeping.Dg, dg.Length)), Is.LessThan(GradientLimit));
+        Assert.That(new Span<double>(keeping.Db, problem.Outputs).ToArray(), Is.EqualTo(new Span<double>(runner.Db, problem.Outputs).ToArray()).Within(1e-5));
+    }
+
+    [Test]
+    public void SumOfWeightGradients_SeveralShards_IsTheirSum([Values(1, 2, 8)] int shards)
+    {
+        var shape = WinogradShape.Of<WinogradF4>(16, 48, 4, 4, 0, 4);
+        using var data = new KernelTestData(1);
+        int size = (int)shape.WeightFloats;
+        float* du = data.Floats(shards * size);
+        float[] before = new Span<float>(du, shards * size).ToArray();
+
+        WinogradWeights.Sum<V128>(shape, du, shards, 0, 4);
+        WinogradWeights.Sum<V128>(shape, du, shards, 4, 16);
+
+        for (int i = 0; i < size; i++)
+        {
+            float sum = before[i];
+            for (int shard = 1; shard < shards; shard++)
+            {
+                sum += before[shard * size + i];
+            }
+
+            bool used = i % (int)shape.WeightStride < 16 * 48; // the rest keeps strides off whole pages
+            Assert.That(du[i], Is.EqualTo(used ? sum : before[i]));
+        }
+    }
+
     private static WinogradProblem Problem(int[] s, int seed) => new(s[0], s[1], s[2], s[3], s[4], s[5], s[6], s[7], seed);
 
     private static (double Y, double Dx, double Dg, double Db) Check(string level, bool f6, int[] size, int seed)

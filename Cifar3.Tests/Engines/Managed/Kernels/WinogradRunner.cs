@@ -75,6 +75,25 @@ internal sealed unsafe class WinogradRunner<V, TTile> : IDisposable
         WinogradWeights.Backward<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
     }
 
+    /// <summary>The same gradients the other way: blocks kept, in two halves as if of two shards, and dU summed point by point.</summary>
+    public void BackwardKeepingBlocks<TSource>(TSource source)
+        where TSource : struct, IWinogradSource
+    {
+        WinogradWeights.ForwardTransposed<V, TTile>(Shape, G, 0, problem.Outputs, Ut, Work.Scratch);
+        int half = problem.Images / 2 * Shape.TilesPerImage, blocks = (Tiles + Shape.Capacity - 1) / Shape.Capacity;
+        foreach (var (first, end) in new[] { (0, half), (half, Tiles) })
+        {
+            var kept = new WinogradWork(Floats(blocks * Shape.InputFloats), Floats(blocks * Shape.OutputFloats), null);
+            WinogradConvolution.BackwardInput<V, TTile, TSource>(Shape, X, in source, Ut, first, end, Dx, kept, Db, Work);
+            for (int point = 0; point < Shape.Points; point++)
+            {
+                WinogradConvolution.WeightGradient<V>(Shape, kept, end - first, point, Du, add: first > 0);
+            }
+        }
+
+        WinogradWeights.Backward<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
+    }
+
     public float[] Read(Plane plane, int height, int width)
     {
         var values = new float[problem.Images * height * width * plane.Channels];

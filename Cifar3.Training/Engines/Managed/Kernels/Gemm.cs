@@ -30,9 +30,8 @@ internal unsafe struct GemmTask
 
 // C[row, column] = max(Floor, Init[row, column] + Σ over outer, mid, inner of A[row, outer, mid, inner] · B[outer, mid, inner, column])
 //
-// The one loop of the engine that costs time. All three passes of a convolution are this sum with other strides:
+// The sums of the direct convolution and of the dense layer, with other strides:
 //   forward           rows = pixels of a row, mid = 3 kernel rows, inner = 3·Cin     (A runs along the image, B along packed weights)
-//   backward input    the same with the output's gradient and the rotated kernel
 //   backward weights  rows = 3·Cin weights, outer = images, mid = rows, inner = pixels (A runs along channels, B along the gradient)
 // Idea: a block of up to MaxRows × 2 vectors of C stays in registers through the whole sum; each step loads 2 vectors of B and
 // broadcasts one float of A a row.
