@@ -132,8 +132,12 @@ public sealed class KerasLoadTests
     }
 
     [Test]
-    public void Load_WrongNumberOfClassNames_NamesFileAndCounts() =>
+    public void Load_WrongNumberOfClassNames_NamesFileAndCounts()
+    {
+        string path = TestFiles.Golden("keras3/init.keras");
+
         Assert.That(
-            () => CnnModel.LoadKeras(TestFiles.Golden("keras3/init.keras"), ["a", "b"]),
+            () => CnnModel.LoadKeras(path, ["a", "b"]),
             Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("init.keras").And.Message.Contains("3 classes").And.Message.Contains("2 class names"));
+    }
 }
