@@ -18,12 +18,10 @@ public sealed class Cifar3Classifier : IDisposable
 {
     private readonly OnnxSession session;
 
-    private Cifar3Classifier(CnnModel model, byte[] onnx, string name, ClassifierOptions? options)
+    private Cifar3Classifier(ModelMetadata metadata, OnnxSignature signature, byte[] onnx, string name, ClassifierOptions options)
     {
-        options ??= new ClassifierOptions();
-        options.Validate();
-        Metadata = model.Metadata;
-        session = OnnxSession.Create(onnx, name, model.Architecture.Classes, options);
+        Metadata = metadata;
+        session = OnnxSession.Create(onnx, name, signature, options);
     }
 
     /// <summary>The classes' names; the index is the label.</summary>
@@ -41,24 +39,29 @@ public sealed class Cifar3Classifier : IDisposable
     /// <summary>Why <see cref="ExecutionProvider.Auto"/> took the CPU although the ONNX Runtime package offers CUDA; null where it did not come to that.</summary>
     public string? FallbackReason => session.FallbackReason;
 
-    /// <summary>Loads a model file that <see cref="CnnModel.SaveOnnx(string)"/> wrote.</summary>
+    /// <summary>Loads a model file that <see cref="CnnModel.SaveOnnx(string)"/> wrote, or one that another tool made of a Keras model.</summary>
+    /// <remarks>
+    /// A file of another tool (tf2onnx) is taken when its classes are named, by <see cref="ClassifierOptions.ClassNames"/> or a text file
+    /// beside it. Names and layout of its input ([N, 32, 32, 3] or [N, 3, 32, 32]) and a missing softmax are found from its graph; its
+    /// input must be pixels / 255.
+    /// </remarks>
     /// <param name="path">The <c>.onnx</c> file.</param>
     /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
-    /// <exception cref="Cifar3ModelException">The file is missing, damaged, or not written by this library.</exception>
+    /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
-    public static Cifar3Classifier Load(string path, ClassifierOptions? options = null)
-    {
-        byte[] onnx = OnnxFile.Read(path);
-        return new Cifar3Classifier(OnnxReader.Read(onnx, path), onnx, path, options);
-    }
+    public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) => Create(OnnxFile.Read(path), path, options, ClassNamesFile.Read(path));
 
     /// <summary>Loads a model from the bytes of its file.</summary>
     /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes"/> gives them.</param>
     /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <inheritdoc cref="Load(string, ClassifierOptions)" path="/exception"/>
-    public static Cifar3Classifier Load(byte[] onnx, ClassifierOptions? options = null) => new(CnnModel.LoadOnnx(onnx), onnx, OnnxReader.InMemory, options);
+    public static Cifar3Classifier Load(byte[] onnx, ClassifierOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(onnx);
+        return Create(onnx, OnnxReader.InMemory, options, sidecar: null);
+    }
 
     /// <summary>Scores a model without a file, such as one just trained.</summary>
     /// <param name="model">The model.</param>
@@ -68,7 +71,7 @@ public sealed class Cifar3Classifier : IDisposable
     public static Cifar3Classifier FromModel(CnnModel model, ClassifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return new Cifar3Classifier(model, model.ToOnnxBytes(), OnnxReader.InMemory, options);
+        return Create(model, model.ToOnnxBytes(), OnnxReader.InMemory, Checked(options));
     }
 
     /// <summary>Classifies a picture file.</summary>
@@ -223,6 +226,31 @@ public sealed class Cifar3Classifier : IDisposable
         }
 
         return predictions;
+    }
+
+    private static Cifar3Classifier Create(byte[] onnx, string name, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
+    {
+        options = Checked(options);
+        if ((options.ClassNames ?? sidecar) is not { } names || OnnxReader.IsOwn(onnx, name))
+        {
+            return Create(OnnxReader.Read(onnx, name), onnx, name, options);
+        }
+
+        var (metadata, signature) = ForeignOnnx.Inspect(onnx, name, names);
+        return new Cifar3Classifier(metadata, signature, onnx, name, options);
+    }
+
+    private static Cifar3Classifier Create(CnnModel model, byte[] onnx, string name, ClassifierOptions options)
+    {
+        var metadata = options.ClassNames is { } names ? model.With(model.Metadata with { ClassNames = [.. names] }).Metadata : model.Metadata;
+        return new Cifar3Classifier(metadata, OnnxSignature.Own(model.Architecture.Classes), onnx, name, options);
+    }
+
+    private static ClassifierOptions Checked(ClassifierOptions? options)
+    {
+        options ??= new ClassifierOptions();
+        options.Validate();
+        return options;
     }
 
     private Prediction[] ToPredictions(ReadOnlySpan<float> probabilities)

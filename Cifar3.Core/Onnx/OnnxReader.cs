@@ -33,7 +33,7 @@ internal static class OnnxReader
         if (format != OnnxMetadata.Format)
         {
             string found = format is null ? $"a model made by '{Shorten($"{proto.ProducerName} {proto.ProducerVersion}")}' without it" : $"'{Shorten(format)}'";
-            throw OnnxFile.Unreadable(name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found {found}", "Choose a model that this library saved, or update the library if a newer version wrote it");
+            throw OnnxFile.Unreadable(name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found {found}", "Choose a model that this library saved, update the library if a newer version wrote it, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)");
         }
 
         try
@@ -50,6 +50,10 @@ internal static class OnnxReader
             throw OnnxFile.Unreadable(name, e.Message.TrimEnd('.'), Damaged, e);
         }
     }
+
+    /// <summary>Whether a file says that this library wrote it.</summary>
+    /// <exception cref="Cifar3ModelException">The bytes are no ONNX model.</exception>
+    public static bool IsOwn(byte[] bytes, string name) => OnnxFile.Parse(bytes, name).MetadataProps.Any(entry => entry.Key == OnnxMetadata.Keys.Format);
 
     /// <summary>Compares what computes: operator set, functions, nodes, input and output. Documentation may differ.</summary>
     private static void CheckGraph(ModelProto model, GraphProto expected)

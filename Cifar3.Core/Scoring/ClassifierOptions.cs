@@ -12,6 +12,12 @@ public sealed record ClassifierOptions
     /// <summary>Threads of one call on the CPU; 0 = one for each core. Set 1 where many threads call at once. Default: 0.</summary>
     public int Threads { get; init; }
 
+    /// <summary>
+    /// The classes' names in the order of the model's outputs. Null = those that the file tells: this library's files do; for others,
+    /// such as tf2onnx's, a text file beside the model with one name a line, <c>model.classes.txt</c> for <c>model.onnx</c>. Default: null.
+    /// </summary>
+    public IReadOnlyList<string>? ClassNames { get; init; }
+
     internal void Validate()
     {
         if (!Enum.IsDefined(ExecutionProvider))

@@ -12,18 +12,20 @@ internal sealed class OnnxSession : IDisposable
     /// <summary>Images of one run: enough to fill the cores, few enough to stay in the CPU's caches.</summary>
     private const int CpuChunk = 64, CudaChunk = 1024;
 
-    private static readonly string[] InputNames = [OnnxGraph.InputName], OutputNames = [OnnxGraph.OutputName];
-
     private readonly InferenceSession session;
+    private readonly OnnxSignature signature;
+    private readonly string[] inputNames, outputNames;
     private readonly RunOptions runOptions = new();
     private readonly ConcurrentBag<ScoringBuffer> buffers = [];
-    private readonly int classes, chunk;
+    private readonly int chunk;
     private int users = 1; // the owner and the running calls; the session is freed at 0
     private int disposed;
 
-    private OnnxSession(InferenceSession session, int classes, ExecutionProvider provider, string device, string? fallbackReason)
+    private OnnxSession(InferenceSession session, OnnxSignature signature, ExecutionProvider provider, string device, string? fallbackReason)
     {
-        (this.session, this.classes, chunk) = (session, classes, provider == ExecutionProvider.Cuda ? CudaChunk : CpuChunk);
+        (this.session, this.signature) = (session, signature);
+        (inputNames, outputNames) = ([signature.InputName], [signature.OutputName]);
+        chunk = signature.OneImageOnly ? 1 : provider == ExecutionProvider.Cuda ? CudaChunk : CpuChunk;
         (Provider, Device, FallbackReason) = (provider, device, fallbackReason);
     }
 
@@ -37,13 +39,13 @@ internal sealed class OnnxSession : IDisposable
     public string? FallbackReason { get; }
 
     /// <summary>Creates a session.</summary>
-    /// <param name="model">An ONNX model with the library's input and output.</param>
+    /// <param name="model">An ONNX model.</param>
     /// <param name="name">What errors call it.</param>
-    /// <param name="classes">Number of classes.</param>
+    /// <param name="signature">Its input and output.</param>
     /// <param name="options">Checked options.</param>
     /// <exception cref="Cifar3Exception">The native library is missing, or CUDA was asked for and cannot be had.</exception>
     /// <exception cref="Cifar3ModelException">ONNX Runtime refuses the model.</exception>
-    public static OnnxSession Create(byte[] model, string name, int classes, ClassifierOptions options)
+    public static OnnxSession Create(byte[] model, string name, OnnxSignature signature, ClassifierOptions options)
     {
         var (version, providers) = OnnxRuntimeLibrary.Load();
         bool offersCuda = providers.Contains("CUDAExecutionProvider");
@@ -57,7 +59,7 @@ internal sealed class OnnxSession : IDisposable
         {
             try
             {
-                return new(CreateSession(model, options, cuda: true), classes, ExecutionProvider.Cuda, $"ONNX Runtime {version}, CUDA device {options.DeviceId}", null);
+                return new(CreateSession(model, options, cuda: true), signature, ExecutionProvider.Cuda, $"ONNX Runtime {version}, CUDA device {options.DeviceId}", null);
             }
             catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
             {
@@ -71,7 +73,7 @@ internal sealed class OnnxSession : IDisposable
 
         try
         {
-            return new(CreateSession(model, options, cuda: false), classes, ExecutionProvider.Cpu, $"ONNX Runtime {version}, CPU", reason);
+            return new(CreateSession(model, options, cuda: false), signature, ExecutionProvider.Cpu, $"ONNX Runtime {version}, CPU", reason);
         }
         catch (OnnxRuntimeException e)
         {
@@ -91,7 +93,7 @@ internal sealed class OnnxSession : IDisposable
         {
             if (!buffers.TryTake(out var buffer))
             {
-                buffer = new ScoringBuffer(classes);
+                buffer = new ScoringBuffer(signature);
             }
 
             try
@@ -100,9 +102,9 @@ internal sealed class OnnxSession : IDisposable
                 {
                     int n = Math.Min(chunk, count - done);
                     buffer.Resize(n);
-                    PixelScaling.Scale(pixels.Slice(done * CnnArchitecture.ImageBytes, n * CnnArchitecture.ImageBytes), buffer.Images);
-                    session.Run(runOptions, InputNames, buffer.Inputs, OutputNames, buffer.Outputs);
-                    buffer.Probabilities.CopyTo(probabilities[(done * classes)..]);
+                    signature.Scale(pixels.Slice(done * CnnArchitecture.ImageBytes, n * CnnArchitecture.ImageBytes), buffer.Images);
+                    session.Run(runOptions, inputNames, buffer.Inputs, outputNames, buffer.Outputs);
+                    signature.Finish(buffer.Probabilities, probabilities[(done * signature.Classes)..]);
                 }
             }
             finally

@@ -3,13 +3,14 @@ using Microsoft.ML.OnnxRuntime;
 namespace Cifar3;
 
 /// <summary>
-/// Input [n, 32, 32, 3] and output [n, classes] of one run, in memory that ONNX Runtime reads and writes in place.
+/// Input [n, 32, 32, 3] or [n, 3, 32, 32] and output [n, classes] of one run, in memory that ONNX Runtime reads and writes in place.
 /// Kept between runs: a run of the same size as the last allocates nothing here. Not thread-safe.
 /// </summary>
-internal sealed class ScoringBuffer(int classes) : IDisposable
+internal sealed class ScoringBuffer(OnnxSignature signature) : IDisposable
 {
     private readonly OrtValue[] inputs = new OrtValue[1], outputs = new OrtValue[1];
     private float[] images = [], probabilities = [];
+    private readonly int classes = signature.Classes;
     private int count;
 
     /// <summary>The input tensor.</summary>
@@ -39,7 +40,7 @@ internal sealed class ScoringBuffer(int classes) : IDisposable
             probabilities = GC.AllocateUninitializedArray<float>(n * classes);
         }
 
-        inputs[0] = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, images.AsMemory(0, n * CnnArchitecture.ImageBytes), [n, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels]);
+        inputs[0] = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, images.AsMemory(0, n * CnnArchitecture.ImageBytes), [n, .. signature.ImageShape]);
         outputs[0] = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, probabilities.AsMemory(0, n * classes), [n, classes]);
         count = n;
     }

@@ -1,3 +1,5 @@
+using Cifar3.Training;
+
 namespace Cifar3.Tests;
 
 /// <summary>The program that a new user runs first, from the outside: what it writes, how it ends.</summary>
@@ -42,6 +44,33 @@ public sealed class QuickstartTests
         }
 
         Assert.That(CnnModel.LoadOnnx(Path.Combine(results, "cifar3.onnx")).Metadata.TrainedOn, Does.Contain("synthetic"));
+    }
+
+    [Test]
+    public void Run_InitFromKerasFile_GoesOnFromItsWeightsAndOptimizer()
+    {
+        string folder = TestFiles.NewFolder(), keras = Path.Combine(folder, "start.h5");
+        var start = CnnModel.Create(["anything", "else"], seed: 9, filters: [4, 4, 8]);
+        KerasFile.Save(keras, start, EngineState.Initial(start) with { Step = 1_234 }, KerasFormat.Keras2Hdf5);
+
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 20), "--epochs", "1", "--out", Path.Combine(folder, "results"), "--init-from", keras]);
+
+        Assert.That(run.ExitCode, Is.Zero, string.Join('\n', run.ErrorLines));
+        Assert.That(run.Output, Does.Contain($"Goes on from: {keras} (Keras 2.16.0), Adam at step 1,234"));
+        var model = CnnModel.LoadOnnx(Path.Combine(folder, "results", "cifar3.onnx"));
+        Assert.That(model.ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
+        Assert.That(model["conv2d/kernel"].ToArray().Zip(start["conv2d/kernel"].ToArray()).Max(pair => Math.Abs(pair.First - pair.Second)), Is.LessThan(0.01), "one step away from the start");
+    }
+
+    [Test]
+    public void Run_InitFromAnotherNetwork_OneLineAndExitCode1()
+    {
+        string missing = Path.Combine(TestFiles.NewFolder(), "nowhere.keras");
+
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 4), "--out", TestFiles.NewFolder(), "--init-from", missing]);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That(run.ErrorLines.Single(), Does.StartWith($"Error: Cannot read Keras file '{missing}': The file does not exist"));
     }
 
     [Test]

@@ -8,16 +8,18 @@ var dataOption = new Option<string?>("--data") { Description = "Images: CIFAR-10
 var epochsOption = new Option<int?>("--epochs") { Description = "Number of passes over the training images. Default: the recipe's." };
 var outOption = new Option<string>("--out") { Description = "Folder for the results.", DefaultValueFactory = _ => "quickstart-results" };
 var seedOption = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model.", DefaultValueFactory = _ => 1 };
-var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, outOption, seedOption };
+var initOption = new Option<string?>("--init-from") { Description = "Model to go on from: .onnx of this library, or .keras or .h5 of Keras, whose outputs are in the order of the data's classes. Default: new weights." };
+var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, outOption, seedOption, initOption };
 command.SetAction(arguments => Guard.Run(cancel => TellStory(
     arguments.GetValue(dataOption),
     arguments.GetValue(epochsOption),
     arguments.GetValue(outOption)!,
     arguments.GetValue(seedOption),
+    arguments.GetValue(initOption),
     cancel)));
 return command.Parse(args).Invoke();
 
-static void TellStory(string? path, int? epochs, string folder, int seed, CancellationToken cancel)
+static void TellStory(string? path, int? epochs, string folder, int seed, string? initFrom, CancellationToken cancel)
 {
     Report.Heading("1. Data");
     var (data, recipe) = DataChoice.Load(path, cancel);
@@ -27,7 +29,8 @@ static void TellStory(string? path, int? epochs, string folder, int seed, Cancel
     ExampleGrid.Save(Path.Combine(folder, "examples.png"), ExampleGrid.Choose(data.Train, 10, seed), $"10 training images{(data.IsSynthetic ? " (synthetic)" : "")}");
 
     Report.Heading("2. Model");
-    Console.Write(CnnModel.Create(data.ClassNames, seed).Summary());
+    var (start, state) = StartModel.Load(initFrom, data.ClassNames);
+    Console.Write((start ?? CnnModel.Create(data.ClassNames, seed)).Summary());
 
     Report.Heading("3. Training");
     var checkpoint = new ModelCheckpoint(Path.Combine(folder, "checkpoints", "model_{val_accuracy:.3f}.onnx"), monitor: "val_accuracy", saveBestOnly: true);
@@ -36,6 +39,8 @@ static void TellStory(string? path, int? epochs, string folder, int seed, Cancel
         Recipe = recipe,
         Epoch = epochs ?? recipe.Epoch,
         Seed = seed,
+        InitialModel = start,
+        InitialState = state,
         TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
         Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
     };

@@ -1,0 +1,68 @@
+namespace Cifar3;
+
+/// <summary>How a graph takes images and gives classes: names, layout, and what is left to do after it.</summary>
+/// <param name="InputName">Name of the input, float32.</param>
+/// <param name="OutputName">Name of the output, float32 [N, classes].</param>
+/// <param name="Classes">Number of classes.</param>
+internal sealed record OnnxSignature(string InputName, string OutputName, int Classes)
+{
+    /// <summary>Whether the input is [N, 3, 32, 32] instead of [N, 32, 32, 3].</summary>
+    public bool ChannelsFirst { get; init; }
+
+    /// <summary>Whether the output is logits, on which softmax is still to be computed.</summary>
+    public bool IsLogits { get; init; }
+
+    /// <summary>Whether N is fixed at 1.</summary>
+    public bool OneImageOnly { get; init; }
+
+    /// <summary>The input's shape without N.</summary>
+    public long[] ImageShape => ChannelsFirst
+        ? [CnnArchitecture.InputChannels, CnnArchitecture.InputSize, CnnArchitecture.InputSize]
+        : [CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels];
+
+    /// <summary>What this library writes.</summary>
+    public static OnnxSignature Own(int classes) => new(OnnxGraph.InputName, OnnxGraph.OutputName, classes);
+
+    /// <summary>Pixels [N, 32, 32, 3] into the input's layout, divided by 255.</summary>
+    public void Scale(ReadOnlySpan<byte> pixels, Span<float> scaled)
+    {
+        if (ChannelsFirst)
+        {
+            PixelScaling.ScaleChannelsFirst(pixels, scaled);
+        }
+        else
+        {
+            PixelScaling.Scale(pixels, scaled);
+        }
+    }
+
+    /// <summary>The graph's output as probabilities [N, classes].</summary>
+    public void Finish(ReadOnlySpan<float> output, Span<float> probabilities)
+    {
+        output.CopyTo(probabilities);
+        for (int row = 0; IsLogits && row < output.Length; row += Classes)
+        {
+            Softmax(probabilities.Slice(row, Classes));
+        }
+    }
+
+    private static void Softmax(Span<float> row)
+    {
+        float largest = float.NegativeInfinity;
+        foreach (float logit in row)
+        {
+            largest = Math.Max(largest, logit);
+        }
+
+        double sum = 0;
+        foreach (float logit in row)
+        {
+            sum += Math.Exp(logit - largest);
+        }
+
+        foreach (ref float value in row)
+        {
+            value = (float)(Math.Exp(value - largest) / sum);
+        }
+    }
+}
