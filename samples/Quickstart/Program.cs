@@ -9,17 +9,19 @@ var epochsOption = new Option<int?>("--epochs") { Description = "Number of passe
 var outOption = new Option<string>("--out") { Description = "Folder for the results.", DefaultValueFactory = _ => "quickstart-results" };
 var seedOption = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model.", DefaultValueFactory = _ => 1 };
 var initOption = new Option<string?>("--init-from") { Description = "Model to go on from: .onnx of this library, or .keras or .h5 of Keras, whose outputs are in the order of the data's classes. Default: new weights." };
-var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, outOption, seedOption, initOption };
+var engineOption = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#, nothing to install), TensorFlow (its C library must be there, see docs/tensorflow.md), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
+var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, outOption, seedOption, initOption, engineOption };
 command.SetAction(arguments => Guard.Run(cancel => TellStory(
     arguments.GetValue(dataOption),
     arguments.GetValue(epochsOption),
     arguments.GetValue(outOption)!,
     arguments.GetValue(seedOption),
     arguments.GetValue(initOption),
+    arguments.GetValue(engineOption),
     cancel)));
 return command.Parse(args).Invoke();
 
-static void TellStory(string? path, int? epochs, string folder, int seed, string? initFrom, CancellationToken cancel)
+static void TellStory(string? path, int? epochs, string folder, int seed, string? initFrom, TrainingEngine engine, CancellationToken cancel)
 {
     Report.Heading("1. Data");
     var (data, recipe) = DataChoice.Load(path, cancel);
@@ -41,6 +43,7 @@ static void TellStory(string? path, int? epochs, string folder, int seed, string
         Seed = seed,
         InitialModel = start,
         InitialState = state,
+        Engine = engine,
         TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
         Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
     };
