@@ -53,7 +53,7 @@ public sealed class QuickstartTests
         var start = CnnModel.Create(["anything", "else"], seed: 9, filters: [4, 4, 8]);
         KerasFile.Save(keras, start, EngineState.Initial(start) with { Step = 1_234 }, KerasFormat.Keras2Hdf5);
 
-        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 20), "--epochs", "1", "--out", Path.Combine(folder, "results"), "--init-from", keras]);
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 8), "--epochs", "1", "--out", Path.Combine(folder, "results"), "--init-from", keras]);
 
         Assert.That(run.ExitCode, Is.Zero, string.Join('\n', run.ErrorLines));
         Assert.That(run.Output, Does.Contain($"Goes on from: {keras} (Keras 2.16.0), Adam at step 1,234"));
