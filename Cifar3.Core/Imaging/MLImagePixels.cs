@@ -67,7 +67,7 @@ internal static class MLImagePixels
 
     /// <summary>
     /// ML.NET 5.0 is built for SkiaSharp 2.88, and under SkiaSharp 3 its <c>MLImage.Pixels</c> throws MissingMethodException
-    /// (github.com/dotnet/machinelearning/issues/7413). Programs that draw with ScottPlot have SkiaSharp 3, so the bitmap inside is read then.
+    /// (github.com/dotnet/machinelearning/issues/7413). A program that itself asks for SkiaSharp 3, say to draw with ScottPlot, has its images read from the bitmap inside.
     /// </summary>
     private static byte[] CopyPixels(MLImage image)
     {

@@ -10,8 +10,8 @@ internal static class TestImages
     public static byte[] Encode(ReadOnlySpan<byte> rgb, int width, int height, SKEncodedImageFormat format)
     {
         using var bitmap = new SKBitmap(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Opaque));
-        FourBytes(rgb, blueFirst: false, alpha: 255).CopyTo(bitmap.GetPixelSpan());
         using var pixels = bitmap.PeekPixels();
+        FourBytes(rgb, blueFirst: false, alpha: 255).CopyTo(pixels.GetPixelSpan<byte>());
         using var data = format switch
         {
             SKEncodedImageFormat.Png => pixels.Encode(new SKPngEncoderOptions(SKPngEncoderFilterFlags.AllFilters, 1)),

@@ -81,6 +81,18 @@ public sealed class PlotTests
         Assert.That(Near(picture, new SKColor(0xd1, 0x57, 0x0b)), Is.GreaterThan(20));
     }
 
+    [TestCase(double.NaN)]
+    [TestCase(double.PositiveInfinity)]
+    [TestCase(1e30)]
+    public void TrainingCurves_DivergedLoss_ShowTheFiniteEpochs(double loss)
+    {
+        var history = new History([.. Enumerable.Range(1, 300).Select(e => new EpochLog(e, e < 290 ? 1 : loss, .5, 1, .6, 1e-3, 1))]);
+
+        using var picture = Read(file => TrainingCurves.Save(file, history));
+
+        Assert.That(Near(picture, new SKColor(0x09, 0x69, 0xda)), Is.GreaterThan(500));
+    }
+
     [TestCase(2)]
     [TestCase(3)]
     [TestCase(10)]

@@ -104,7 +104,7 @@ public static class ConfusionMatrixPlot
     private static float TextWidth(string text, float size)
     {
         using var font = PlotFont.For(text, size);
-        return font.MeasureText(text);
+        return PlotFont.Width(font, text);
     }
 
     /// <summary>White at 0 to dark blue at 1.</summary>

@@ -2,7 +2,10 @@ using SkiaSharp;
 
 namespace Cifar3.Training;
 
-/// <summary>A canvas that becomes a PNG file, and the few strokes that the pictures share.</summary>
+/// <summary>
+/// A canvas that becomes a PNG file, and the few strokes that the pictures share. It calls what SkiaSharp 2.88 and 3 both have:
+/// an application may bring either.
+/// </summary>
 internal sealed class Picture : IDisposable
 {
     public static readonly SKColor Ink = new(0x1f, 0x23, 0x28), Grey = new(0x6e, 0x77, 0x81), Right = new(0x1a, 0x7f, 0x37), Wrong = new(0xcf, 0x22, 0x2e);
@@ -24,10 +27,10 @@ internal sealed class Picture : IDisposable
     public void Text(string text, float x, float y, float size, SKColor colour, SKTextAlign align = SKTextAlign.Left, float maxWidth = float.MaxValue)
     {
         using var font = PlotFont.For(text, size);
-        float width = font.MeasureText(text);
-        font.Size *= Math.Min(1, maxWidth / Math.Max(width, 1));
+        font.Size *= Math.Min(1, maxWidth / Math.Max(PlotFont.Width(font, text), 1));
+        float share = align switch { SKTextAlign.Left => 0, SKTextAlign.Center => 0.5f, _ => 1 };
         using var paint = new SKPaint { Color = colour, IsAntialias = true };
-        Canvas.DrawText(text, x, y, align, font, paint);
+        Canvas.DrawText(text, x - share * PlotFont.Width(font, text), y, font, paint);
     }
 
     public void Fill(SKRect rectangle, SKColor colour)
@@ -54,7 +57,7 @@ internal sealed class Picture : IDisposable
 
         using var bitmap = new SKBitmap(size, size) { Pixels = colours };
         using var image = SKImage.FromBitmap(bitmap);
-        Canvas.DrawImage(image, target, new SKSamplingOptions(SKFilterMode.Nearest));
+        Canvas.DrawImage(image, target); // without a paint, so without smoothing
     }
 
     /// <summary>Writes the PNG file.</summary>

@@ -1,4 +1,3 @@
-using ScottPlot;
 using SkiaSharp;
 
 namespace Cifar3.Training;
@@ -9,8 +8,6 @@ namespace Cifar3.Training;
 /// </summary>
 internal static class PlotFont
 {
-    public const string Name = "Cifar3 DejaVu Sans"; // not the plain name, which would find another version among the machine's fonts
-
     private static readonly Lazy<SKTypeface> Embedded = new(Load);
 
     public static SKTypeface Typeface => Embedded.Value;
@@ -31,28 +28,13 @@ internal static class PlotFont
         return new SKFont(typeface, size) { Edging = SKFontEdging.Antialias, Hinting = SKFontHinting.None, Subpixel = true };
     }
 
-    /// <summary>Gives all text of a ScottPlot plot this font.</summary>
-    public static void Apply(Plot plot)
-    {
-        _ = Embedded.Value;
-        plot.Font.Set(Name);
-        plot.Legend.FontName = Name;
-        plot.Legend.SetBestFontOnEachRender = false;
-    }
+    /// <summary>The width of a line of text. (SkiaSharp 2.88 measures glyphs only.)</summary>
+    public static float Width(SKFont font, string text) => font.MeasureText(font.Typeface.GetGlyphs(text));
 
     private static SKTypeface Load()
     {
         using var stream = typeof(PlotFont).Assembly.GetManifestResourceStream("DejaVuSans.ttf")!;
         using var data = SKData.Create(stream);
-        var typeface = SKTypeface.FromData(data);
-        ScottPlot.Fonts.FontResolvers.Insert(0, new Resolver(typeface));
-        return typeface;
-    }
-
-    private sealed class Resolver(SKTypeface typeface) : IFontResolver
-    {
-        public SKTypeface? CreateTypeface(string fontName, FontWeight weight, FontSlant slant, FontSpacing spacing) => fontName == Name ? typeface : null;
-
-        public SKTypeface? CreateTypeface(string fontName, bool bold, bool italic) => fontName == Name ? typeface : null;
+        return SKTypeface.FromData(data);
     }
 }

@@ -1,5 +1,9 @@
-using ScottPlot;
-using ScottPlot.MultiplotLayouts;
+using System.Globalization;
+using OxyPlot;
+using OxyPlot.Axes;
+using OxyPlot.Legends;
+using OxyPlot.Series;
+using SkiaSharp;
 
 namespace Cifar3.Training;
 
@@ -7,7 +11,7 @@ namespace Cifar3.Training;
 public static class TrainingCurves
 {
     private const int Width = 1200, Height = 480;
-    private static readonly Color TrainColour = Color.FromHex("#0969da"), ValidationColour = Color.FromHex("#d1570b");
+    private static readonly OxyColor Ink = OxyColor.FromRgb(0x1f, 0x23, 0x28), TrainColour = OxyColor.FromRgb(0x09, 0x69, 0xda), ValidationColour = OxyColor.FromRgb(0xd1, 0x57, 0x0b);
 
     /// <summary>Draws a training's curves as a PNG file of 1,200 × 480 pixels.</summary>
     /// <param name="path">The file.</param>
@@ -22,43 +26,58 @@ public static class TrainingCurves
             throw new ArgumentException("There is nothing to draw: the history has no epoch.", nameof(history));
         }
 
-        var plots = new Multiplot { Layout = new Columns() };
-        plots.AddPlots(2);
-        double[] accuracies = [.. Values(history, "accuracy")], losses = [.. Values(history, "loss")];
-        Draw(plots.GetPlot(0), history, "accuracy", title, Alignment.LowerRight, Math.Max(0, Math.Floor(20 * accuracies.Min() - 0.5) / 20), 1.01);
-        Draw(plots.GetPlot(1), history, "loss", title, Alignment.UpperRight, 0, Math.Max(0.1, 1.08 * losses.Where(double.IsFinite).DefaultIfEmpty(1).Max()));
-        AtomicFile.Write(path, plots.Render(Width, Height).GetImageBytes(ImageFormat.Png));
+        double[] accuracies = [.. Values(history, "accuracy")], losses = [.. Values(history, "loss").Where(double.IsFinite).DefaultIfEmpty(1)];
+        double lowest = Math.Max(0, Math.Floor(20 * accuracies.Min() - 0.5) / 20), highest = Math.Max(0.1, 1.08 * losses.Max());
+        using var picture = new Picture(Width, Height);
+        Draw(picture, 0, history, "accuracy", title, lowest, 1.01, LegendPosition.RightBottom);
+        Draw(picture, Width / 2, history, "loss", title, 0, highest, LegendPosition.RightTop);
+        picture.Save(path);
     }
 
-    private static void Draw(Plot plot, History history, string metric, string title, Alignment legend, double bottom, double top)
+    /// <summary>Draws one metric, of training and of validation where there is one, into the half of the picture that begins at <paramref name="left"/>.</summary>
+    private static void Draw(Picture picture, int left, History history, string metric, string title, double bottom, double top, LegendPosition legend)
     {
-        double[] epochs = [.. history.Epochs.Select(e => (double)e.Epoch)];
-        Line(history[metric], "training", TrainColour);
+        picture.Text(title.Length > 0 ? $"{metric}, {title}" : metric, left + Width / 4f + 24, 26, 20, Picture.Ink, SKTextAlign.Center, Width / 2f - 60);
+        var plot = new PlotModel { DefaultFontSize = 14, TextColor = Ink, PlotAreaBorderColor = Ink, PlotMargins = new OxyThickness(60, 0, 12, 52), Padding = new OxyThickness(0), Culture = CultureInfo.InvariantCulture };
+        double beside = 0.04 * history.Epochs.Length + 0.1;
+        plot.Axes.Add(Axis(AxisPosition.Bottom, 1 - beside, history.Epochs.Length + beside));
+        plot.Axes.Add(Axis(AxisPosition.Left, bottom, top));
+        plot.Axes[0].Title = "epoch";
+        plot.Axes[0].AxisTitleDistance = 8;
+        plot.Axes[0].MinimumMajorStep = plot.Axes[0].MinimumMinorStep = 1; // there is nothing between two epochs
+        plot.Legends.Add(new Legend { LegendPosition = legend, LegendFontSize = 15, LegendBackground = OxyColors.White, LegendBorder = Ink, LegendMargin = 10, LegendSymbolLength = 24, LegendLineSpacing = 4 });
+        Line(metric, "training", TrainColour);
         if (history.Metrics.Contains($"val_{metric}"))
         {
-            Line(history[$"val_{metric}"], "validation", ValidationColour);
+            Line($"val_{metric}", "validation", ValidationColour);
         }
 
-        plot.Title(title.Length > 0 ? $"{metric}, {title}" : metric, 20);
-        plot.XLabel("epoch", 16);
-        double beside = 0.04 * epochs.Length;
-        plot.Axes.SetLimits(1 - beside - 0.1, epochs.Length + beside + 0.1, bottom, top);
-        plot.Axes.Bottom.TickGenerator = new ScottPlot.TickGenerators.NumericAutomatic { IntegerTicksOnly = true, MinorTickGenerator = new ScottPlot.TickGenerators.EvenlySpacedMinorTickGenerator(1) };
-        plot.Axes.Bottom.TickLabelStyle.FontSize = plot.Axes.Left.TickLabelStyle.FontSize = 14;
-        plot.Grid.MajorLineColor = Colors.Black.WithOpacity(0.08);
-        plot.ShowLegend(legend);
-        plot.Legend.FontSize = 15;
-        plot.Axes.Title.Label.Bold = plot.Axes.Bottom.Label.Bold = false;
-        PlotFont.Apply(plot);
-
-        void Line(IReadOnlyList<double> values, string name, Color colour)
+        ((IPlotModel)plot).Update(true);
+        ((IPlotModel)plot).Render(new PlotCanvas(picture), new OxyRect(left, 48, Width / 2, Height - 48));
+        if (plot.GetLastPlotException() is { } failure) // which it would draw instead
         {
-            var line = plot.Add.Scatter(epochs, values.ToArray(), colour);
-            line.LegendText = name;
-            line.LineWidth = 2.5f;
-            line.MarkerSize = 7;
+            throw new InvalidOperationException($"Cannot draw the {metric}: {failure.Message}", failure);
+        }
+
+        void Line(string name, string words, OxyColor colour)
+        {
+            var line = new LineSeries { Title = words, Color = colour, StrokeThickness = 2.5, MarkerType = MarkerType.Circle, MarkerFill = colour, MarkerSize = 3.5 };
+            line.Points.AddRange(history.Epochs.Zip(history[name], (epoch, value) => new DataPoint(epoch.Epoch, value)));
+            plot.Series.Add(line);
         }
     }
+
+    private static LinearAxis Axis(AxisPosition position, double minimum, double maximum) => new()
+    {
+        Position = position,
+        Minimum = minimum,
+        Maximum = maximum,
+        TicklineColor = Ink,
+        MajorGridlineStyle = LineStyle.Solid,
+        MajorGridlineColor = OxyColor.FromAColor(0x14, OxyColors.Black),
+        TitleFontSize = 16,
+        IntervalLength = 40,
+    };
 
     private static IEnumerable<double> Values(History history, string metric) =>
         history.Metrics.Where(m => m == metric || m == $"val_{metric}").SelectMany(m => history[m]);
