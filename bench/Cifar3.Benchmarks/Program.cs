@@ -1,0 +1,8 @@
+// Measures Cifar3 beside its peers on this machine: one subcommand a subject. docs/performance.md explains the figures.
+using System.CommandLine;
+using Cifar3.Benchmarks;
+
+return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machine, and compares with the targets.")
+{
+    StepSubject.Create(),
+}.Parse(args).Invoke();

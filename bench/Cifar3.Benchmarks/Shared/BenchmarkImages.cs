@@ -1,0 +1,35 @@
+namespace Cifar3.Benchmarks;
+
+/// <summary>The images that all contenders work on: real ones where <c>CIFAR3_DATA</c> names them, else the synthetic set in the same number.</summary>
+internal static class BenchmarkImages
+{
+    public const int TrainCount = 15_000, TestCount = 3_000;
+
+    public static ImageData Load()
+    {
+        var data = Environment.GetEnvironmentVariable(Cifar3Data.PathVariable) is { Length: > 0 } ? Cifar3Data.Load() : Cifar3Data.Synthetic(TrainCount, TestCount);
+        Console.WriteLine($"Images: {data}");
+        return data;
+    }
+
+    /// <summary>Writes a set for another process: a shuffled order, pixels [N, 32, 32, 3] uint8, then labels [N] as uint8.</summary>
+    /// <param name="images">The set.</param>
+    /// <param name="path">The file to write.</param>
+    public static void Write(ImageSet images, string path)
+    {
+        using var file = File.Create(path);
+        int[] order = [.. Enumerable.Range(0, images.Count)];
+        new Random(1).Shuffle(order); // folders come class by class
+        var shuffled = images.Select(order);
+        file.Write(shuffled.Pixels);
+        file.Write(shuffled.Labels.ToArray().Select(label => (byte)label).ToArray());
+    }
+
+    /// <summary>Reads what <see cref="Write"/> wrote.</summary>
+    public static ImageSet Read(string path, IEnumerable<string> classNames)
+    {
+        byte[] bytes = File.ReadAllBytes(path);
+        int count = bytes.Length / (CnnArchitecture.ImageBytes + 1);
+        return new ImageSet(bytes[..(count * CnnArchitecture.ImageBytes)], [.. bytes.Skip(count * CnnArchitecture.ImageBytes).Select(label => (int)label)], classNames);
+    }
+}

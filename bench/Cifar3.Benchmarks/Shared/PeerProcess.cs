@@ -1,0 +1,148 @@
+using System.ComponentModel;
+using System.Diagnostics;
+using System.Text.Json;
+
+namespace Cifar3.Benchmarks;
+
+/// <summary>
+/// A process that does the same work in another tool, or in this library under other settings. It lives through all rounds: it is
+/// asked with a line of text and answers with a line of JSON, the first of which it prints by itself when it is ready.
+/// A peer that cannot work says <c>{"missing": "why"}</c>.
+/// </summary>
+internal sealed class PeerProcess : IDisposable
+{
+    private readonly Process process;
+    private readonly Queue<string> lastErrors = new();
+
+    private PeerProcess(ProcessStartInfo start)
+    {
+        process = Process.Start(start)!;
+        process.ErrorDataReceived += (_, line) => Remember(line.Data);
+        process.BeginErrorReadLine();
+        Ready = ReadAnswer();
+    }
+
+    /// <summary>What the peer said when it was ready, such as <c>{"name": "PyTorch 1.13.0"}</c>.</summary>
+    public JsonElement Ready { get; }
+
+    /// <summary>Starts a script of <c>bench/peers</c>.</summary>
+    /// <param name="script">File name, such as <c>torch_cnn.py</c>.</param>
+    /// <param name="arguments">What the script finds in <c>sys.argv[1:]</c>.</param>
+    /// <param name="packages">Folder of Python packages for <c>PYTHONPATH</c>; null = those of the system.</param>
+    /// <param name="missing">Why there is no such peer here; null when there is.</param>
+    /// <returns>The peer, ready; null when it is missing.</returns>
+    public static PeerProcess? TryStartPython(string script, IEnumerable<string> arguments, string? packages, out string? missing)
+    {
+        string python = OperatingSystem.IsWindows() ? "python" : File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+        Dictionary<string, string> environment = new() { ["PYTHONDONTWRITEBYTECODE"] = "1", ["TF_CPP_MIN_LOG_LEVEL"] = "3", ["CUDA_VISIBLE_DEVICES"] = "-1" };
+        if (packages is not null)
+        {
+            environment["PYTHONPATH"] = packages;
+        }
+
+        return TryStart(python, [Path.Combine(AppContext.BaseDirectory, "peers", script), .. arguments], environment, out missing);
+    }
+
+    /// <summary>Starts this program again, with other arguments and environment variables.</summary>
+    public static PeerProcess? TryStartSelf(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, out string? missing)
+    {
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        return TryStart(dotnet, [typeof(PeerProcess).Assembly.Location, .. arguments], environment, out missing);
+    }
+
+    /// <summary>Starts any program that keeps the protocol.</summary>
+    public static PeerProcess? TryStart(string program, IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, out string? missing)
+    {
+        var start = new ProcessStartInfo(program) { RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (string argument in arguments)
+        {
+            start.ArgumentList.Add(argument);
+        }
+
+        foreach (var (variable, value) in environment)
+        {
+            start.Environment[variable] = value;
+        }
+
+        try
+        {
+            var peer = new PeerProcess(start);
+            missing = peer.Ready.TryGetProperty("missing", out var reason) ? reason.GetString() : null;
+            if (missing is null)
+            {
+                return peer;
+            }
+
+            peer.Dispose();
+            return null;
+        }
+        catch (Exception e) when (e is Win32Exception or InvalidOperationException)
+        {
+            missing = e.Message;
+            return null;
+        }
+    }
+
+    /// <summary>Asks for a piece of work and waits for the answer.</summary>
+    /// <exception cref="InvalidOperationException">The peer ended instead; the message has its last words.</exception>
+    public JsonElement Ask(string request)
+    {
+        process.StandardInput.WriteLine(request);
+        process.StandardInput.Flush();
+        return ReadAnswer();
+    }
+
+    /// <summary>Asks for a piece of work that the peer answers with <c>{"images": …, "seconds": …}</c>.</summary>
+    /// <returns>Images a second.</returns>
+    public double AskRate(string request)
+    {
+        var answer = Ask(request);
+        return answer.GetProperty("images").GetDouble() / answer.GetProperty("seconds").GetDouble();
+    }
+
+    public void Dispose()
+    {
+        process.StandardInput.Close(); // the end of the requests ends the peer
+        if (!process.WaitForExit(TimeSpan.FromSeconds(10)))
+        {
+            process.Kill(entireProcessTree: true);
+        }
+
+        process.Dispose();
+    }
+
+    /// <summary>The next line of JSON; what else a tool prints is passed over.</summary>
+    private JsonElement ReadAnswer()
+    {
+        while (process.StandardOutput.ReadLine() is { } line)
+        {
+            if (line.StartsWith('{'))
+            {
+                using var json = JsonDocument.Parse(line);
+                return json.RootElement.Clone();
+            }
+        }
+
+        process.WaitForExit();
+        lock (lastErrors)
+        {
+            throw new InvalidOperationException($"ended with exit code {process.ExitCode}: {string.Join(" | ", lastErrors)}");
+        }
+    }
+
+    private void Remember(string? line)
+    {
+        lock (lastErrors)
+        {
+            if (line is { Length: > 0 })
+            {
+                lastErrors.Enqueue(line);
+            }
+
+            if (lastErrors.Count > 5)
+            {
+                lastErrors.Dequeue();
+            }
+        }
+    }
+}
