@@ -1,0 +1,52 @@
+using System.Text.RegularExpressions;
+
+namespace Cifar3.Tests;
+
+/// <summary>What the pages show is what the tests run: no block of a page without a test, no link and no command without its target.</summary>
+public sealed partial class DocPageTests
+{
+    private static IEnumerable<DocPage> Pages => DocPage.All;
+
+    /// <summary>A block that fails here needs a test that runs it, see <see cref="DocPage"/>. Lines <c>using …;</c> at a block's beginning need none.</summary>
+    [TestCaseSource(nameof(Pages))]
+    public void Page_EveryCSharpBlock_IsTheCodeOfATest(DocPage page)
+    {
+        string[] shown = [.. page.Blocks("csharp").Select(block => Usings().Replace(block, ""))];
+
+        Assert.That(shown, Is.EquivalentTo(page.TestedCode()), $"blocks of {page} beside what the tests hold between '// {page}' and '// end'");
+    }
+
+    [Test]
+    public void All_Pages_AreFound()
+    {
+        Assert.That(DocPage.All.Select(page => page.Path), Is.SupersetOf(new[] { "README.md", "CHANGELOG.md", "docs/from-keras.md", "docs/tensorflow.md" }));
+        Assert.That(new DocPage("README.md").Blocks("csharp"), Is.Not.Empty);
+    }
+
+    [TestCaseSource(nameof(Pages))]
+    public void Page_LocalLinks_LeadToFiles(DocPage page)
+    {
+        string folder = Path.Combine(DocPage.Root, Path.GetDirectoryName(page.Path)!);
+        foreach (Match link in LocalLink().Matches(page.Text))
+        {
+            Assert.That(Path.Exists(Path.Combine(folder, link.Groups["target"].Value)), Is.True, $"{page}: {link.Value}");
+        }
+    }
+
+    [TestCaseSource(nameof(Pages))]
+    public void Page_ShellCommands_NameProjectsThatExist(DocPage page)
+    {
+        string[] projects = [.. page.Blocks("sh").SelectMany(block => ProjectOption().Matches(block)).Select(m => m.Groups["project"].Value)];
+
+        Assert.That(projects, Is.All.Matches<string>(project => Directory.EnumerateFiles(Path.Combine(DocPage.Root, project), "*.csproj").Any()));
+    }
+
+    [GeneratedRegex(@"\A(using [A-Za-z0-9.]+;\n)+\n?")]
+    private static partial Regex Usings();
+
+    [GeneratedRegex(@"\]\((?<target>(?!https?:)[^)#\s]+)(#[^)]*)?\)")]
+    private static partial Regex LocalLink();
+
+    [GeneratedRegex(@"--project (?<project>\S+)")]
+    private static partial Regex ProjectOption();
+}
