@@ -5,4 +5,5 @@ using Cifar3.Benchmarks;
 return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machine, and compares with the targets.")
 {
     StepSubject.Create(),
+    WorkerCommand.Create(),
 }.Parse(args).Invoke();

@@ -28,8 +28,11 @@ internal static class BenchmarkImages
     /// <summary>Reads what <see cref="Write"/> wrote.</summary>
     public static ImageSet Read(string path, IEnumerable<string> classNames)
     {
-        byte[] bytes = File.ReadAllBytes(path);
-        int count = bytes.Length / (CnnArchitecture.ImageBytes + 1);
-        return new ImageSet(bytes[..(count * CnnArchitecture.ImageBytes)], [.. bytes.Skip(count * CnnArchitecture.ImageBytes).Select(label => (int)label)], classNames);
+        using var file = File.OpenRead(path);
+        int count = (int)(file.Length / (CnnArchitecture.ImageBytes + 1));
+        byte[] pixels = new byte[count * CnnArchitecture.ImageBytes], labels = new byte[count];
+        file.ReadExactly(pixels);
+        file.ReadExactly(labels);
+        return new ImageSet(pixels, [.. labels.Select(label => (int)label)], classNames);
     }
 }

@@ -19,11 +19,16 @@ internal sealed class PeerProcess : IDisposable
         process = Process.Start(start)!;
         process.ErrorDataReceived += (_, line) => Remember(line.Data);
         process.BeginErrorReadLine();
-        Ready = ReadAnswer();
+        var ready = ReadAnswer();
+        Name = ready.TryGetProperty("name", out var name) ? name.GetString()! : "";
+        Missing = ready.TryGetProperty("missing", out var reason) ? reason.GetString() : null;
     }
 
-    /// <summary>What the peer said when it was ready, such as <c>{"name": "PyTorch 1.13.0"}</c>.</summary>
-    public JsonElement Ready { get; }
+    /// <summary>What the peer calls itself, with its version.</summary>
+    public string Name { get; }
+
+    /// <summary>Why it cannot work here; null when it can.</summary>
+    private string? Missing { get; }
 
     /// <summary>Starts a script of <c>bench/peers</c>.</summary>
     /// <param name="script">File name, such as <c>torch_cnn.py</c>.</param>
@@ -67,7 +72,7 @@ internal sealed class PeerProcess : IDisposable
         try
         {
             var peer = new PeerProcess(start);
-            missing = peer.Ready.TryGetProperty("missing", out var reason) ? reason.GetString() : null;
+            missing = peer.Missing;
             if (missing is null)
             {
                 return peer;
@@ -91,6 +96,9 @@ internal sealed class PeerProcess : IDisposable
         process.StandardInput.Flush();
         return ReadAnswer();
     }
+
+    /// <summary>Asks for a piece of work and returns one number of the answer.</summary>
+    public double Ask(string request, string figure) => Ask(request).GetProperty(figure).GetDouble();
 
     /// <summary>Asks for a piece of work that the peer answers with <c>{"images": …, "seconds": …}</c>.</summary>
     /// <returns>Images a second.</returns>

@@ -1,0 +1,27 @@
+using Cifar3.Benchmarks;
+
+namespace Cifar3.Tests;
+
+public sealed class StepResultsTests
+{
+    private static readonly StepResults WithoutPeers = new() { PeakFlops = 145e9, Training = 2000, OneThread = 1000, Avx2 = 1500, Evaluation = 9000, PeakMemory = 250e6, AllocatedBytes = 0 };
+
+    [Test]
+    public void Targets_AllMeasured_AreTheRatiosOfTheirFigures()
+    {
+        var results = WithoutPeers with { ChannelsLast = 750, BestFp32 = 800, BestBf16 = 1000, OnnxRuntime = 3000, Recipe = 50, RecipeChannelsLast = 200 };
+
+        Assert.That(results.DirectRoofline, Is.EqualTo(1000));
+        Assert.That(results.Targets.Select(target => target.Value), Is.EqualTo(new double?[] { 2.5, 2, 2, 2, 45, 3, 2, 250, 0 }));
+        Assert.That(results.Targets.Select(target => target.Met), Is.EqualTo(new[] { false, false, true, true, true, true, true, true, true }));
+    }
+
+    [Test]
+    public void Targets_NoPeers_AreNotMeasuredAndNotMet()
+    {
+        var missed = WithoutPeers.Targets.Where(target => target.Value is null).ToList();
+
+        Assert.That(missed.Select(target => target.Goal), Is.EqualTo(new[] { 3.5, 2.3, 60, 2.3, 1.5 }));
+        Assert.That(missed, Has.All.Matches<Target>(target => !target.Met));
+    }
+}

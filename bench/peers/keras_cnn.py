@@ -1,0 +1,72 @@
+"""The same network and recipe in Keras on TensorFlow on the CPU: keras_cnn.py FOLDER THREADS float32|mixed_bfloat16"""
+import os
+import sys
+
+os.environ["KERAS_BACKEND"] = "tensorflow"
+
+import cifar3_work as work
+
+try:
+    import keras
+    import tensorflow
+except ImportError as error:
+    work.say({"missing": str(error)})
+    sys.exit()
+
+folder, threads, mode = sys.argv[1], int(sys.argv[2]), sys.argv[3]
+tensorflow.config.threading.set_intra_op_parallelism_threads(threads)
+keras.mixed_precision.set_global_policy(mode)
+keras.utils.set_random_seed(1)
+layers = keras.layers
+
+
+def network():
+    model = keras.Sequential([keras.Input((32, 32, 3))])
+    for filters in (32, 64, 128):
+        model.add(layers.Conv2D(filters, 3, padding="same", activation="relu"))
+        model.add(layers.BatchNormalization())
+        model.add(layers.Conv2D(filters, 3, activation="relu"))
+        model.add(layers.MaxPooling2D())
+        model.add(layers.Dropout(0.5))
+    model.add(layers.Flatten())
+    model.add(layers.Dense(3))
+    model.add(layers.Activation("softmax", dtype="float32"))
+    assert model.count_params() == 289_443
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"], jit_compile=False)  # XLA is slower on a CPU
+    return model
+
+
+train_x, train_y = work.read_images(f"{folder}/train.bin")
+test_x, test_y = work.read_images(f"{folder}/test.bin")
+model = network()
+state = {"next": 0}
+batches = {}
+
+
+def train(count):
+    if state["next"] + count * work.BATCH > len(train_x):
+        state["next"] = 0
+    part = slice(state["next"], state["next"] + count * work.BATCH)
+    state["next"] = part.stop
+    model.fit(train_x[part], train_y[part], batch_size=work.BATCH, shuffle=False, verbose=0)
+    return {"images": count * work.BATCH}
+
+
+def predict(batch):
+    return {"images": len(test_x), "correct": int((model.predict(test_x, batch_size=batch, verbose=0).argmax(1) == test_y).sum())}
+
+
+def evaluate():
+    if not batches:  # the first call finds the batch size that is fastest here
+        for batch in (64, 128, 512):
+            predict(batch)
+            batches[batch] = work.timed(lambda: predict(batch))["seconds"]
+    return predict(min(batches, key=batches.get))
+
+
+def recipe(epochs):
+    log = network().fit(train_x, train_y, batch_size=work.BATCH, epochs=epochs, validation_data=(test_x, test_y), verbose=0).history
+    return {"accuracy": log["accuracy"][-1], "val_accuracy": log["val_accuracy"][-1]}
+
+
+work.serve(f"Keras {keras.__version__} on TensorFlow {tensorflow.__version__}, {mode}", train, evaluate, recipe)
