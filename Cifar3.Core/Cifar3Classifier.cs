@@ -63,6 +63,13 @@ public sealed class Cifar3Classifier : IDisposable
         return Create(onnx, OnnxReader.InMemory, options, sidecar: null);
     }
 
+    /// <summary>Loads the model that travels in this library: aeroplane, car or bird, trained on CIFAR-10's images of those classes.</summary>
+    /// <remarks>Its figures stand in the model card, <c>assets/README.md</c>. It gives one of the three classes for every picture, whatever it shows.</remarks>
+    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <returns>A classifier, the caller's to dispose.</returns>
+    /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
+    public static Cifar3Classifier LoadDefault(ClassifierOptions? options = null) => Load(ShippedModel.Read(), options);
+
     /// <summary>Scores a model without a file, such as one just trained.</summary>
     /// <param name="model">The model.</param>
     /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>

@@ -21,6 +21,27 @@ public sealed class ShippedModelTests
         Assert.That(card, Does.Contain($"in the order {string.Join(", ", Model.ClassNames)}"));
     }
 
+    [Test]
+    public void LoadDefault_Model_IsTheShippedFile()
+    {
+        using Cifar3Classifier byDefault = Cifar3Classifier.LoadDefault(), fromFile = Cifar3Classifier.Load(Path.Combine(Folder, "cifar3.onnx"));
+        var images = Cifar3Data.Synthetic(trainCount: 30, testCount: 30, seed: 2).Test;
+
+        Assert.That(byDefault.ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        Assert.That(byDefault.Metadata.Seed, Is.EqualTo(5));
+        Assert.That(byDefault.PredictBatch(images).Select(p => p.Probabilities), Is.EqualTo(fromFile.PredictBatch(images).Select(p => p.Probabilities)));
+    }
+
+    [Test]
+    public void LoadDefault_RealTestImages_HasTheCardsAccuracy()
+    {
+        using var classifier = Cifar3Classifier.LoadDefault();
+
+        double accuracy = classifier.Evaluate(Cifar3Data.Load(TestFiles.RealImages()).Test).Accuracy;
+
+        Assert.That(File.ReadAllText(Path.Combine(Folder, "README.md")), Does.Contain($"Accuracy {accuracy:F4}".Replace("0.", ".", StringComparison.Ordinal)));
+    }
+
     /// <summary>CIFAR3_UPDATE=1 draws the picture anew.</summary>
     [Test]
     public void Curves_Picture_IsOfTheModelsHistory()

@@ -1,0 +1,69 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>The code of the packages' own pages, run.</summary>
+public sealed class PackageReadMeTests : IDisposable
+{
+    private readonly UserFolder user = new();
+
+    public void Dispose() => user.Dispose(); // NUnit calls it after the last test
+
+    [Test]
+    public void Cifar3_TrainAndScore_WritesTheFile()
+    {
+        Both();
+
+        Assert.That(CnnModel.LoadOnnx("cifar3.onnx").ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+    }
+
+    [Test]
+    public void Core_ScoreAPhoto_PrintsAClass()
+    {
+        File.Copy(Path.Combine(user.Images, "test", "bird", "0.png"), "photo.jpg");
+
+        var prediction = Core();
+
+        Assert.That(prediction.Label, Is.AnyOf("aeroplane", "car", "bird"));
+    }
+
+    [Test]
+    public void Training_TrainAndPlot_WritesBothFiles()
+    {
+        Training();
+
+        Assert.That(File.Exists("model.onnx") && File.Exists("curves.png"));
+    }
+
+    private static void Both()
+    {
+        // packages/Cifar3/README.md
+        var data = Cifar3Data.Load();                                // CIFAR-10's aeroplanes, cars and birds, or your folders: Load(folder)
+        var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar()] }).Fit(data.Train, data.Test);
+        result.BestModel.SaveOnnx("cifar3.onnx");
+
+        using var classifier = Cifar3Classifier.Load("cifar3.onnx"); // or LoadDefault(): the model inside the package
+        Console.WriteLine(classifier.PredictPixels(data.Test.Image(0)));
+        // end
+    }
+
+    private static Prediction Core()
+    {
+        // Cifar3.Core/README.md
+        using var classifier = Cifar3Classifier.LoadDefault(); // the model inside: aeroplane, car or bird
+        var prediction = classifier.Predict("photo.jpg");      // any size, JPEG, PNG, WEBP, BMP, GIF
+        Console.WriteLine($"{prediction.Label} {prediction.Confidence:P1}");
+        // end
+        return prediction;
+    }
+
+    private static void Training()
+    {
+        // Cifar3.Training/README.md
+        var data = Cifar3Data.Load("images"); // folders train/<class>/* and test/<class>/*
+        var result = new Cifar3Trainer(new TrainerOptions { Epoch = 20 }).Fit(data.Train, data.Test);
+        result.BestModel.SaveOnnx("model.onnx");
+        TrainingCurves.Save("curves.png", result.History);
+        // end
+    }
+}
