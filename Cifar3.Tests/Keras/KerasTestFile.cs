@@ -54,13 +54,15 @@ internal static class KerasTestFile
         return stream.ToArray();
     }
 
-    public static byte[] Zip(string config, byte[] weights, CompressionLevel level = CompressionLevel.NoCompression)
+    public static byte[] Zip(string config, byte[] weights, CompressionLevel level = CompressionLevel.NoCompression) => Zip(Encoding.UTF8.GetBytes(config), weights, level);
+
+    public static byte[] Zip(byte[] config, byte[] weights, CompressionLevel level = CompressionLevel.NoCompression)
     {
         using var stream = new MemoryStream();
         using (var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true))
         {
             Entry("metadata.json", "{\"keras_version\": \"3.15.1\"}"u8);
-            Entry("config.json", Encoding.UTF8.GetBytes(config));
+            Entry("config.json", config);
             Entry("model.weights.h5", weights);
 
             void Entry(string name, ReadOnlySpan<byte> content)

@@ -78,6 +78,17 @@ internal sealed unsafe class BatchNormLayer
         }
     }
 
+    /// <summary>The layer's output, which is computed nowhere else: y·s + t in place.</summary>
+    public float[] Normalized(float[] y, int channels)
+    {
+        for (int n = 0; n < y.Length; n++)
+        {
+            y[n] = y[n] * scale[n % channels] + shift[n % channels];
+        }
+
+        return y;
+    }
+
     private void Use(int i, double average, double variance)
     {
         (mean[i], deviation[i]) = (average, Math.Sqrt(variance + BatchNormalizationLayer.Epsilon));

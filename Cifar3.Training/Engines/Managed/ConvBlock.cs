@@ -16,6 +16,8 @@ internal sealed unsafe class ConvBlock<V>
     private readonly WinogradLayer<V> valid;
     private readonly PoolDropout pool;
     private readonly Plane y, dz;
+    private readonly string[] names;
+    private readonly int filters, pooled;
 
     /// <summary>Creates the block.</summary>
     /// <param name="context">What the layers share.</param>
@@ -24,6 +26,7 @@ internal sealed unsafe class ConvBlock<V>
     public ConvBlock(LayerContext context, ReadOnlySpan<CnnLayer> layers, int index)
     {
         var (conv, conv2, dropout) = ((Conv2DLayer)layers[0], (Conv2DLayer)layers[2], (DropoutLayer)layers[4]);
+        (names, filters, pooled) = ([conv.Name, layers[1].Name, layers[3].Name, dropout.Name], conv.Filters, dropout.OutputShape[0]);
         int size = conv.OutputShape[0], computed = 2 * dropout.OutputShape[0], channels = Padding.Up(conv.Filters);
 
         // Tiles of 6×6 where they fit 30, 12 and 6 exactly, of 4×4 for 15 and 4; blocks of 16 to 32 tiles.
@@ -74,6 +77,17 @@ internal sealed unsafe class ConvBlock<V>
 
     /// <summary>y → p without dropout.</summary>
     public void InferFromNorm(in Plane p, in ImageRange range) => valid.Forward(y, pool.Infer(p, valid.Bias), range);
+
+    /// <summary>What the last forward pass left; the second convolution's output was pooled as it was computed and never existed alone.</summary>
+    /// <param name="p">The plane that received p. It is the pooling layer's output too where nothing was dropped.</param>
+    /// <param name="images">Number of images.</param>
+    public IEnumerable<(string Layer, float[] Values)> Activations(Plane p, int images) =>
+    [
+        (names[0], y.Read(images, y.Height, filters)),
+        (names[1], norm.Normalized(y.Read(images, y.Height, filters), filters)),
+        (names[2], p.Read(images, pooled, filters)),
+        (names[3], p.Read(images, pooled, filters)),
+    ];
 
     /// <summary>dp → dz with the shard's part of the second convolution's gradients.</summary>
     public void BackwardToNorm(in Plane dp, in ImageRange range) => valid.Backward(y, pool.Backward(dp), dz, range);

@@ -58,6 +58,13 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     /// <summary>Buffers that a kernel wrote beyond; always none.</summary>
     internal IReadOnlyList<string> FindOverruns() => arena.FindOverruns();
 
+    /// <summary>What the layers computed for the first images of the last call's last batch; layers that are computed as part of others are missing.</summary>
+    internal IReadOnlyDictionary<string, float[]> Activations(int images)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return network.Activations(images).Append(("dense", new ReadOnlySpan<float>(network.Probabilities, images * classes).ToArray())).ToDictionary();
+    }
+
     /// <inheritdoc/>
     public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
     {

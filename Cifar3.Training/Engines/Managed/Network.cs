@@ -21,6 +21,9 @@ internal abstract unsafe class Network
     /// <summary>Forward pass in inference mode; with labels also the losses.</summary>
     public abstract void Infer(byte* images, int* labels, int count);
 
+    /// <summary>What the layers computed for the first images of the last batch, by layer name; without the layers that are computed as part of others.</summary>
+    public abstract IEnumerable<(string Layer, float[] Values)> Activations(int images);
+
     /// <summary>Creates the network for a vector width.</summary>
     public static Network Create(SimdLevel level, Arena arena, ParameterTable parameters, CnnModel model, int seed, int images, WorkerPool pool) => level switch
     {

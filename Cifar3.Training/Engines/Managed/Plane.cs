@@ -44,6 +44,20 @@ internal readonly unsafe struct Plane
     /// <summary>Address of a pixel; rows and columns down to −border are valid.</summary>
     public float* At(int image, int row = 0, int column = 0) => first + image * ImageStride + row * RowStride + column * Channels;
 
+    /// <summary>The first images without what is padded, [images, size, size, channels].</summary>
+    public float[] Read(int images, int size, int channels)
+    {
+        var values = new float[images * size * size * channels];
+        var rest = values.AsSpan();
+        for (int pixel = 0; !rest.IsEmpty; pixel++, rest = rest[channels..])
+        {
+            var (row, column) = Math.DivRem(pixel, size);
+            new ReadOnlySpan<float>(At(row / size, row % size, column), channels).CopyTo(rest);
+        }
+
+        return values;
+    }
+
     /// <summary>A stride that is not whole pages: those would map all rows, or all images, to the same cache sets.</summary>
     private static nint OffPage(nint floats) => floats % PageFloats == 0 ? floats + Padding.Channels : floats;
 }

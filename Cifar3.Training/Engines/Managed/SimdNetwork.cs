@@ -104,6 +104,13 @@ internal sealed unsafe class SimdNetwork<V> : Network
         pool.Run(Shards.Count(count), infer);
     }
 
+    public override IEnumerable<(string Layer, float[] Values)> Activations(int images) =>
+    [
+        .. block0.Activations(block1.Input, images),
+        .. block1.Activations(block2.Input, images),
+        .. block2.Activations(dense.Input, images),
+    ];
+
     private void PrepareWeights()
     {
         block0.Prepare();

@@ -120,6 +120,21 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         }
     }
 
+    /// <summary>Each layer's output for a batch, by layer name; of the dense layer the logits. Nothing is trained.</summary>
+    internal IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, bool training)
+    {
+        feeds.Fill(images, labels, stepSize: 0, step: 1);
+        var results = session.Run("the activations", feeds.Outputs, feeds.Values, [.. training ? graph.TrainingOutputs : graph.InferenceOutputs]);
+        try
+        {
+            return model.Layers.Zip(results).ToDictionary(pair => pair.First.Name, pair => pair.Second.Span<float>().ToArray());
+        }
+        finally
+        {
+            Array.ForEach(results, result => result.Dispose());
+        }
+    }
+
     /// <summary>Frees the session, its variables and the graph; the library stays loaded.</summary>
     public void Dispose()
     {

@@ -15,7 +15,8 @@ internal sealed class CnnGraph
         Dropouts = [.. parts.OfType<DropoutGraph>()];
         Training = BuildTraining(graph, parts, x);
 
-        var logits = parts.Aggregate(x, (y, part) => part.Inference(y));
+        InferenceOutputs = Chain(parts, x, (part, y) => part.Inference(y));
+        var logits = InferenceOutputs[^1];
         Probabilities = graph.Add("Softmax", "inference/probabilities", logits);
         Evaluation = new LossGraph(graph, "inference", logits, Labels);
     }
@@ -32,6 +33,12 @@ internal sealed class CnnGraph
     /// <summary>The dropout layers in order, with the placeholders of their masks.</summary>
     public IReadOnlyList<DropoutGraph> Dropouts { get; }
 
+    /// <summary>Each layer's output in training mode; of the dense layer the logits.</summary>
+    public IReadOnlyList<Output> TrainingOutputs { get; private set; } = [];
+
+    /// <summary>Each layer's output in inference mode; of the dense layer the logits.</summary>
+    public IReadOnlyList<Output> InferenceOutputs { get; }
+
     /// <summary>Loss and correct count in training mode.</summary>
     public LossGraph Training { get; }
 
@@ -47,6 +54,17 @@ internal sealed class CnnGraph
     /// <summary>Runs the whole step: all updates.</summary>
     public Operation TrainStep { get; private set; }
 
+    private static List<Output> Chain(List<LayerGraph> parts, Output x, Func<LayerGraph, Output, Output> pass)
+    {
+        var outputs = new List<Output>();
+        foreach (var part in parts)
+        {
+            outputs.Add(x = pass(part, x));
+        }
+
+        return outputs;
+    }
+
     private LayerGraph CreateLayer(GraphBuilder graph, CnnLayer layer, BatchStatistics statistics) => layer switch
     {
         Conv2DLayer convolution => new ConvolutionGraph(graph, Variables, convolution),
@@ -60,7 +78,8 @@ internal sealed class CnnGraph
 
     private LossGraph BuildTraining(GraphBuilder graph, List<LayerGraph> parts, Output x)
     {
-        var loss = new LossGraph(graph, "train", parts.Aggregate(x, (y, part) => part.Forward(y)), Labels);
+        TrainingOutputs = Chain(parts, x, (part, y) => part.Forward(y));
+        var loss = new LossGraph(graph, "train", TrainingOutputs[^1], Labels);
         var gradient = loss.Gradient();
         for (int i = parts.Count - 1; i >= 0; i--)
         {
