@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using Cifar3.Training;
 
@@ -109,6 +110,21 @@ internal sealed class ManagedEngineTests
         Assert.That(engine.TrainStep(Images(3, 1), Labels(3, 1), 1e-3f, 1).LossSum, Is.NaN);
     }
 
+    /// <summary>CI runs the tests again under each of .NET's two switches: they must do what their names say.</summary>
+    [Test]
+    public void Device_UnderTheRuntimesSwitches_NamesTheVectorsTheyLeave()
+    {
+        var widest = IsOff("DOTNET_EnableAVX2") ? SimdLevel.V128 : IsOff("DOTNET_EnableAVX512") ? SimdLevel.V256 : SimdLevel.V512;
+        string[] names = SimdLevels.Best switch { SimdLevel.V512 => ["AVX-512"], SimdLevel.V256 => ["AVX2"], _ => ["SSE", "NEON"] };
+        using var engine = new ManagedEngine(CnnModel.Create(["a", "b"], filters: [1, 1, 1]), new EngineOptions { MaxBatchSize = 1 });
+
+        Assert.That(SimdLevels.Best, Is.LessThanOrEqualTo(widest));
+        Assert.That(names.Any(engine.Device.Contains), engine.Device);
+        Assert.That(V128.IsFused, Is.EqualTo(RuntimeInformation.ProcessArchitecture == Architecture.Arm64 || SimdLevels.Best > SimdLevel.V128));
+
+        static bool IsOff(string variable) => Environment.GetEnvironmentVariable(variable) == "0";
+    }
+
     [TestCase(0, 1)]
     [TestCase(1025, 1)]
     [TestCase(8, -1)]
@@ -145,7 +161,7 @@ internal sealed class ManagedEngineTests
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         foreach (var tensor in state.Weights.Concat(state.AdamM).Concat(state.AdamV))
         {
-            hash.AppendData(System.Runtime.InteropServices.MemoryMarshal.AsBytes(tensor.Values));
+            hash.AppendData(MemoryMarshal.AsBytes(tensor.Values));
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());

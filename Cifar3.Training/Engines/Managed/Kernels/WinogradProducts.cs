@@ -8,8 +8,10 @@ namespace Cifar3.Training;
 // as large as the whole batch, where dU[p] is then one sum over all its tiles, in their order.
 internal static unsafe class WinogradProducts
 {
-    // Forward sums are cut: at 64 and 128 channels that takes a third off the rounding error of the output.
-    private const int Chain = 32;
+    // Forward sums are cut: at 64 and 128 channels that takes a third off the rounding error of the output. Where products are rounded
+    // too, they are cut shorter.
+    private static int Chain<V>()
+        where V : struct, ISimd<V> => V.IsFused ? 32 : 16;
 
     public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int first, int end, float* m)
         where V : struct, ISimd<V>
@@ -20,7 +22,7 @@ internal static unsafe class WinogradProducts
             ARow = shape.Inputs, AStep = 1,
             BStep = Math.Min(panel, shape.Outputs), BPanel = (nint)shape.Inputs * panel,
             CRow = shape.Outputs, CPanel = panel,
-            Rows = tiles, Columns = shape.Outputs, Depth = shape.Inputs, Chain = Chain,
+            Rows = tiles, Columns = shape.Outputs, Depth = shape.Inputs, Chain = Chain<V>(),
         };
         for (int p = first; p < end; p++)
         {

@@ -39,6 +39,9 @@ internal unsafe interface ISimd<V>
 
     static abstract V operator /(V a, V b);
 
+    /// <summary>Whether <see cref="Fma"/> rounds once. x86 processors without AVX2 round the product as well.</summary>
+    static abstract bool IsFused { get; }
+
     /// <summary>a·b + c, with one rounding where the processor can.</summary>
     static abstract V Fma(V a, V b, V c);
 

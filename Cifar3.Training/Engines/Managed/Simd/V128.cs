@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using X86Fma = System.Runtime.Intrinsics.X86.Fma;
 
 namespace Cifar3.Training;
 
@@ -16,6 +17,8 @@ internal readonly unsafe struct V128(Vector128<float> value) : ISimd<V128>
     public static int Width => 4;
 
     public static int MaxRows => AdvSimd.IsSupported ? 8 : 6;
+
+    public static bool IsFused => AdvSimd.IsSupported || X86Fma.IsSupported;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 Load(float* source) => new(Vector128.Load(source));

@@ -16,6 +16,8 @@ internal readonly unsafe struct V256(Vector256<float> value) : ISimd<V256>
 
     public static int MaxRows => 6;
 
+    public static bool IsFused => IsSupported;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 Load(float* source) => new(Vector256.Load(source));
 

@@ -16,6 +16,8 @@ internal readonly unsafe struct V512(Vector512<float> value) : ISimd<V512>
 
     public static int MaxRows => 8;
 
+    public static bool IsFused => IsSupported;
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 Load(float* source) => new(Vector512.Load(source));
 
