@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Data;
 
 namespace Cifar3;
@@ -16,12 +17,13 @@ namespace Cifar3;
 /// </code></example>
 public sealed class Cifar3Classifier : IDisposable
 {
-    private readonly OnnxSession session;
+    [SuppressMessage("Performance", "CA1859", Justification = "ONNX Runtime is one of several.")]
+    private readonly IScorer scorer;
 
     private Cifar3Classifier(ModelMetadata metadata, OnnxSignature signature, byte[] onnx, string name, ClassifierOptions options)
     {
         Metadata = metadata;
-        session = OnnxSession.Create(onnx, name, signature, options);
+        scorer = OnnxSession.Create(onnx, name, signature, options);
     }
 
     /// <summary>The classes' names; the index is the label.</summary>
@@ -31,13 +33,13 @@ public sealed class Cifar3Classifier : IDisposable
     public ModelMetadata Metadata { get; }
 
     /// <summary>What the classifier computes on: <see cref="ExecutionProvider.Cpu"/> or <see cref="ExecutionProvider.Cuda"/>.</summary>
-    public ExecutionProvider ExecutionProvider => session.Provider;
+    public ExecutionProvider ExecutionProvider => scorer.Provider;
 
     /// <summary>Runtime, version and device in words, such as <c>ONNX Runtime 1.31.1, CPU</c>.</summary>
-    public string Device => session.Device;
+    public string Device => scorer.Device;
 
     /// <summary>Why <see cref="ExecutionProvider.Auto"/> took the CPU although the ONNX Runtime package offers CUDA; null where it did not come to that.</summary>
-    public string? FallbackReason => session.FallbackReason;
+    public string? FallbackReason => scorer.FallbackReason;
 
     /// <summary>Loads a model file that <see cref="CnnModel.SaveOnnx(string)"/> wrote, or one that another tool made of a Keras model.</summary>
     /// <remarks>
@@ -53,7 +55,7 @@ public sealed class Cifar3Classifier : IDisposable
     public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) => Create(OnnxFile.Read(path), path, options, ClassNamesFile.Read(path));
 
     /// <summary>Loads a model from the bytes of its file.</summary>
-    /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes"/> gives them.</param>
+    /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes()"/> gives them.</param>
     /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <inheritdoc cref="Load(string, ClassifierOptions)" path="/exception"/>
@@ -166,7 +168,7 @@ public sealed class Cifar3Classifier : IDisposable
         }
 
         Span<float> probabilities = stackalloc float[ClassNames.Length];
-        session.Run(pixels, probabilities);
+        scorer.Run(pixels, probabilities);
         return new Prediction(ClassNames, [.. probabilities]);
     }
 
@@ -210,7 +212,7 @@ public sealed class Cifar3Classifier : IDisposable
             throw new ArgumentException($"{count:N0} images of {ClassNames.Length} classes need {count * ClassNames.Length:N0} probabilities. Received: room for {probabilities.Length:N0}.", nameof(probabilities));
         }
 
-        session.Run(pixels, probabilities);
+        scorer.Run(pixels, probabilities);
     }
 
     /// <summary>Classifies labelled images and compares: accuracy, log-loss, precision and recall a class, confusion matrix.</summary>
@@ -221,7 +223,7 @@ public sealed class Cifar3Classifier : IDisposable
     public ClassificationReport Evaluate(ImageSet images) => ClassificationReport.Create(images, PredictBatch(images));
 
     /// <summary>Frees the native session; further calls throw <see cref="ObjectDisposedException"/>.</summary>
-    public void Dispose() => session.Dispose();
+    public void Dispose() => scorer.Dispose();
 
     private List<Prediction> PredictBatch<T>(IReadOnlyList<T> items, PixelReader<T> read)
     {
@@ -238,6 +240,12 @@ public sealed class Cifar3Classifier : IDisposable
     private static Cifar3Classifier Create(byte[] onnx, string name, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {
         options = Checked(options);
+        if (ScoringFile.IsOne(onnx, name))
+        {
+            var (own, ownSignature) = ScoringFile.Inspect(onnx, name);
+            return new Cifar3Classifier(Renamed(own, options, name), ownSignature, onnx, name, options);
+        }
+
         if ((options.ClassNames ?? sidecar) is not { } names || OnnxReader.IsOwn(onnx, name))
         {
             return Create(OnnxReader.Read(onnx, name), onnx, name, options);
@@ -251,6 +259,18 @@ public sealed class Cifar3Classifier : IDisposable
     {
         var metadata = options.ClassNames is { } names ? model.With(model.Metadata with { ClassNames = [.. names] }).Metadata : model.Metadata;
         return new Cifar3Classifier(metadata, OnnxSignature.Own(model.Architecture.Classes), onnx, name, options);
+    }
+
+    private static ModelMetadata Renamed(ModelMetadata metadata, ClassifierOptions options, string name)
+    {
+        if (options.ClassNames is not { } names)
+        {
+            return metadata;
+        }
+
+        return names.Count == metadata.ClassNames.Length
+            ? metadata with { ClassNames = [.. names] }
+            : throw OnnxFile.Unreadable(name, $"it tells {metadata.ClassNames.Length} classes apart but {names.Count} class names were given: {string.Join(", ", names)}", "Give one name for each class");
     }
 
     private static ClassifierOptions Checked(ClassifierOptions? options)

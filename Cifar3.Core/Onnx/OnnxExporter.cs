@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using System.Globalization;
 using Google.Protobuf;
 using Onnx;
@@ -11,62 +10,77 @@ internal static class OnnxExporter
     /// <summary>IR version 8, which came with operator set 17.</summary>
     private const long IrVersion = 8;
 
-    public static byte[] Export(CnnModel model)
+    /// <summary>The bytes of a file of the flavour asked for.</summary>
+    /// <param name="model">The model.</param>
+    /// <param name="options">Checked options.</param>
+    public static byte[] Export(CnnModel model, OnnxExportOptions options)
+    {
+        var graph = options.Flavor switch
+        {
+            OnnxFlavor.Keras => KerasGraph(model),
+            OnnxFlavor.Optimized => OptimizedGraph.Create(FoldedNetwork.Create(model)),
+            _ => Int8Graph(FoldedNetwork.Create(model), options),
+        };
+        graph.DocString = $"CNN of {model.Architecture}; {model.Weights.Sum(w => w.Count):N0} parameters.";
+        var proto = Wrap(graph);
+        proto.DocString = Describe(model, graph);
+        if (options.Flavor == OnnxFlavor.Keras)
+        {
+            OnnxMetadata.Write(model, OnnxMetadata.Format, proto.MetadataProps);
+        }
+        else
+        {
+            ScoringFile.WriteMetadata(model, options, graph, proto.MetadataProps);
+        }
+
+        return proto.ToByteArray();
+    }
+
+    /// <summary>A model around a graph, without metadata.</summary>
+    public static ModelProto Wrap(GraphProto graph) => new()
+    {
+        IrVersion = IrVersion,
+        OpsetImport = { new OperatorSetIdProto { Domain = "", Version = OnnxGraph.OpsetVersion } },
+        ProducerName = "Cifar3",
+        ProducerVersion = ModelMetadata.CurrentVersion,
+        ModelVersion = 1,
+        Graph = graph,
+    };
+
+    private static GraphProto KerasGraph(CnnModel model)
     {
         var graph = OnnxGraph.Create(model.Architecture, model.Layers);
-        graph.DocString = $"CNN of {model.Architecture}; {model.Weights.Sum(w => w.Count):N0} parameters.";
         graph.Initializer.AddRange(model.Weights.Select(Initializer));
-        var proto = new ModelProto
-        {
-            IrVersion = IrVersion,
-            OpsetImport = { new OperatorSetIdProto { Domain = "", Version = OnnxGraph.OpsetVersion } },
-            ProducerName = "Cifar3",
-            ProducerVersion = ModelMetadata.CurrentVersion,
-            ModelVersion = 1,
-            DocString = Describe(model),
-            Graph = graph,
-        };
-        OnnxMetadata.Write(model, proto.MetadataProps);
-        return proto.ToByteArray();
+        return graph;
+    }
+
+    private static GraphProto Int8Graph(FoldedNetwork network, OnnxExportOptions options)
+    {
+        var histograms = Calibrator.Run(network, options);
+        return QuantizedGraph.Create(network, [.. histograms.Select(h => ActivationRange.Choose(h, options.CalibrationMethod, options.CalibrationPercentile))], options);
     }
 
     private static TensorProto Initializer(WeightTensor weight)
     {
-        var tensor = new TensorProto { Name = weight.Name, DataType = (int)TensorProto.Types.DataType.Float };
-        if (weight.Shape is [int height, int width, int inputs, int outputs])
+        if (weight.Shape is not [int height, int width, int inputs, int outputs])
         {
-            tensor.Dims.AddRange([outputs, inputs, height, width]);
-            tensor.DocString = $"Keras' [{string.Join(", ", weight.Shape)}] (height, width, in, out) as ONNX has it: [out, in, height, width].";
-            tensor.RawData = RawData(OnnxKernelLayout.ToOnnx(weight.Values, inputs, outputs));
-        }
-        else
-        {
-            tensor.Dims.AddRange(weight.Shape.Select(size => (long)size));
-            tensor.RawData = RawData(weight.Values);
+            return OnnxParts.Constant(weight.Name, weight.Values, weight.Shape.AsSpan());
         }
 
+        var tensor = OnnxParts.Constant(weight.Name, OnnxKernelLayout.ToOnnx(weight.Values, inputs, outputs), outputs, inputs, height, width);
+        tensor.DocString = $"Keras' [{string.Join(", ", weight.Shape)}] (height, width, in, out) as ONNX has it: [out, in, height, width].";
         return tensor;
     }
 
-    /// <summary>ONNX's raw data is little-endian on every machine.</summary>
-    private static ByteString RawData(ReadOnlySpan<float> values)
-    {
-        var bytes = new byte[values.Length * sizeof(float)];
-        for (int i = 0; i < values.Length; i++)
-        {
-            BinaryPrimitives.WriteSingleLittleEndian(bytes.AsSpan(i * sizeof(float)), values[i]);
-        }
-
-        return UnsafeByteOperations.UnsafeWrap(bytes);
-    }
-
-    private static string Describe(CnnModel model)
+    private static string Describe(CnnModel model, GraphProto graph)
     {
         var metadata = model.Metadata;
         var lines = new List<string>
         {
             $"Image classifier for {string.Join(", ", metadata.ClassNames)}.",
-            $"{OnnxGraph.InputName}: float [N, 32, 32, 3], red, green, blue, uint8 / 255. {OnnxGraph.OutputName}: float [N, {model.Architecture.Classes}].",
+            graph.Input[0].Name == OnnxGraph.InputName
+                ? $"{OnnxGraph.InputName}: float [N, 32, 32, 3], red, green, blue, uint8 / 255. {OnnxGraph.OutputName}: float [N, {model.Architecture.Classes}]."
+                : $"{ScoringGraph.InputName}: uint8 [N, 32, 32, 3], red, green, blue. {OnnxGraph.OutputName}: float [N, {model.Architecture.Classes}].",
         };
         if (metadata.TrainedOn is not null)
         {

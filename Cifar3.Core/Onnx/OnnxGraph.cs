@@ -1,4 +1,5 @@
 using Onnx;
+using static Cifar3.OnnxParts;
 
 namespace Cifar3;
 
@@ -47,7 +48,7 @@ internal static class OnnxGraph
                     Add($"{layer.Name}/relu", "Relu", "activation='relu' of the convolution before.", channelsFirst, []);
                     break;
                 case BatchNormalizationLayer:
-                    Add(layer.Name, "BatchNormalization", $"Keras BatchNormalization with its moving statistics; {layer.ParameterCount:N0} parameters.", channelsFirst, ["gamma", "beta", "moving_mean", "moving_variance"], new AttributeProto { Name = "epsilon", Type = AttributeProto.Types.AttributeType.Float, F = (float)BatchNormalizationLayer.Epsilon });
+                    Add(layer.Name, "BatchNormalization", $"Keras BatchNormalization with its moving statistics; {layer.ParameterCount:N0} parameters.", channelsFirst, ["gamma", "beta", "moving_mean", "moving_variance"], Float("epsilon", (float)BatchNormalizationLayer.Epsilon));
                     break;
                 case MaxPooling2DLayer:
                     Add(layer.Name, "MaxPool", "Keras MaxPooling2D: 2x2, stride 2; an odd last row or column is left out.", channelsFirst, [], Ints("kernel_shape", 2, 2), Ints("strides", 2, 2));
@@ -88,24 +89,5 @@ internal static class OnnxGraph
         }
     }
 
-    private static ValueInfoProto Tensor(string name, string doc, params int[] shape)
-    {
-        var dims = new TensorShapeProto { Dim = { new TensorShapeProto.Types.Dimension { DimParam = BatchName } } };
-        dims.Dim.AddRange(shape.Select(size => new TensorShapeProto.Types.Dimension { DimValue = size }));
-        var info = new ValueInfoProto
-        {
-            Name = name,
-            Type = new TypeProto { TensorType = new TypeProto.Types.Tensor { ElemType = (int)TensorProto.Types.DataType.Float, Shape = dims } },
-        };
-        if (doc.Length > 0)
-        {
-            info.DocString = doc;
-        }
-
-        return info;
-    }
-
-    private static AttributeProto Int(string name, long value) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Int, I = value };
-
-    private static AttributeProto Ints(string name, params long[] values) => new() { Name = name, Type = AttributeProto.Types.AttributeType.Ints, Ints = { values } };
+    private static ValueInfoProto Tensor(string name, string doc, params ReadOnlySpan<int> shape) => OnnxParts.Tensor(name, doc, TensorProto.Types.DataType.Float, shape);
 }

@@ -24,10 +24,10 @@ internal static class OnnxMetadata
             LibraryVersion = "library_version", WeightHash = "weight_sha256";
     }
 
-    public static void Write(CnnModel model, RepeatedField<StringStringEntryProto> props)
+    public static void Write(CnnModel model, string format, RepeatedField<StringStringEntryProto> props)
     {
         var metadata = model.Metadata;
-        Add(Keys.Format, Format);
+        Add(Keys.Format, format);
         Add(Keys.ClassNames, JsonSerializer.Serialize([.. metadata.ClassNames], OnnxJson.Readable.StringArray));
         Add(Keys.Recipe, metadata.Recipe);
         Add(Keys.TrainedOn, metadata.TrainedOn);
@@ -47,6 +47,22 @@ internal static class OnnxMetadata
                 props.Add(new StringStringEntryProto { Key = key, Value = value });
             }
         }
+    }
+
+    /// <summary>The pairs by key.</summary>
+    /// <exception cref="FormatException">A key is given twice.</exception>
+    public static Dictionary<string, string> ToDictionary(RepeatedField<StringStringEntryProto> props)
+    {
+        var dictionary = new Dictionary<string, string>();
+        foreach (var entry in props)
+        {
+            if (!dictionary.TryAdd(entry.Key, entry.Value))
+            {
+                throw new FormatException($"metadata '{(entry.Key.Length <= 200 ? entry.Key : entry.Key[..200] + "…")}' is given twice");
+            }
+        }
+
+        return dictionary;
     }
 
     /// <summary>Reads metadata and architecture.</summary>

@@ -13,23 +13,30 @@ internal static class OnnxReader
     /// <summary>What errors call a model that has no file.</summary>
     public const string InMemory = "bytes in memory";
 
-    private const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again";
+    /// <summary>What to do about a file that is not as it was written.</summary>
+    public const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again";
 
     /// <summary>Reads a model; <paramref name="name"/> is what errors call it.</summary>
     /// <exception cref="Cifar3ModelException">The bytes are no ONNX model, damaged, or hold another network.</exception>
     public static CnnModel Read(byte[] bytes, string name)
     {
         var proto = OnnxFile.Parse(bytes, name);
-        var props = new Dictionary<string, string>();
-        foreach (var entry in proto.MetadataProps)
+        Dictionary<string, string> props;
+        try
         {
-            if (!props.TryAdd(entry.Key, entry.Value))
-            {
-                throw OnnxFile.Unreadable(name, $"metadata '{Shorten(entry.Key)}' is given twice", Damaged);
-            }
+            props = OnnxMetadata.ToDictionary(proto.MetadataProps);
+        }
+        catch (FormatException e)
+        {
+            throw OnnxFile.Unreadable(name, e.Message, Damaged, e);
         }
 
         string? format = props.GetValueOrDefault(OnnxMetadata.Keys.Format);
+        if (format == ScoringFile.Format)
+        {
+            throw OnnxFile.Unreadable(name, "expected a model with Keras' layers one by one, found one of a flavour for scoring (OnnxFlavor.Optimized or Int8), whose weights are folded", "Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options");
+        }
+
         if (format != OnnxMetadata.Format)
         {
             string found = format is null ? $"a model made by '{Shorten($"{proto.ProducerName} {proto.ProducerVersion}")}' without it" : $"'{Shorten(format)}'";

@@ -9,6 +9,15 @@ public sealed record ClassifierOptions
     /// <summary>Number of the GPU, from 0; without effect on the CPU. Default: 0.</summary>
     public int DeviceId { get; init; }
 
+    /// <summary>The most memory that ONNX Runtime takes on the GPU, in bytes; null = what it needs. Without effect on the CPU. Default: null.</summary>
+    public long? DeviceMemoryLimit { get; init; }
+
+    /// <summary>
+    /// Whether an NVIDIA GPU may round float32 to TF32's 10 bits of mantissa: faster, but with other probabilities than the CPU's from the third
+    /// digit on. Default: false.
+    /// </summary>
+    public bool AllowTf32 { get; init; }
+
     /// <summary>Threads of one call on the CPU; 0 = one for each core. Set 1 where many threads call at once. Default: 0.</summary>
     public int Threads { get; init; }
 
@@ -27,5 +36,9 @@ public sealed record ClassifierOptions
 
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(Threads);
+        if (DeviceMemoryLimit is <= 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(DeviceMemoryLimit), DeviceMemoryLimit, $"The device's memory limit must be above 0 bytes, or null for none. Received: {DeviceMemoryLimit}.");
+        }
     }
 }

@@ -1,42 +1,41 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Cifar3;
 
-/// <summary>
-/// An ONNX Runtime session over one model: pixels in, probabilities out, in pieces of at most <see cref="chunk"/> images.
-/// Thread-safe; a dispose during calls waits for none and frees the session when the last of them ends.
-/// </summary>
-internal sealed class OnnxSession : IDisposable
+/// <summary>Scores through ONNX Runtime, on the CPU or an NVIDIA GPU.</summary>
+/// <remarks>
+/// On the CPU there are two sessions. One image alone runs in the wide one, over all threads, for latency. Batches, and single images that
+/// come while other calls run, take the narrow one of one thread, many runs at a time. Measured on two cores: narrow
+/// gives 4,290 images a second of the float32 network against 3,530, wide answers one image in 0.35 ms against 0.46.
+/// </remarks>
+internal sealed class OnnxSession : IScorer
 {
-    /// <summary>Images of one run: enough to fill the cores, few enough to stay in the CPU's caches.</summary>
-    private const int CpuChunk = 64, CudaChunk = 1024;
+    /// <summary>Images of one run: few enough to stay in a core's cache, or enough to fill a GPU.</summary>
+    private const int CpuPiece = 32, CudaPiece = 1024;
 
-    private readonly InferenceSession session;
-    private readonly OnnxSignature signature;
-    private readonly string[] inputNames, outputNames;
-    private readonly RunOptions runOptions = new();
-    private readonly ConcurrentBag<ScoringBuffer> buffers = [];
-    private readonly int chunk;
-    private int users = 1; // the owner and the running calls; the session is freed at 0
-    private int disposed;
+    private static readonly ConcurrentDictionary<string, bool> Logged = new();
 
-    private OnnxSession(InferenceSession session, OnnxSignature signature, ExecutionProvider provider, string device, string? fallbackReason)
+    private readonly OnnxRunner narrow, wide;
+    private readonly int threads;
+    private readonly ConcurrentBag<ParallelRun> parallelRuns = [];
+    private readonly UseCount uses;
+
+    private OnnxSession(OnnxRunner narrow, OnnxRunner wide, int threads, ExecutionProvider provider, string device, string? fallbackReason)
     {
-        (this.session, this.signature) = (session, signature);
-        (inputNames, outputNames) = ([signature.InputName], [signature.OutputName]);
-        chunk = signature.OneImageOnly ? 1 : provider == ExecutionProvider.Cuda ? CudaChunk : CpuChunk;
+        (this.narrow, this.wide, this.threads) = (narrow, wide, threads);
         (Provider, Device, FallbackReason) = (provider, device, fallbackReason);
+        uses = new UseCount(Free);
     }
 
-    /// <summary>What it computes on: Cpu or Cuda.</summary>
     public ExecutionProvider Provider { get; }
 
-    /// <summary>Runtime, version and device in words.</summary>
     public string Device { get; }
 
-    /// <summary>Why Auto took the CPU although the runtime offers CUDA; null otherwise.</summary>
     public string? FallbackReason { get; }
+
+    public int PieceSize => narrow.Capacity;
 
     /// <summary>Creates a session.</summary>
     /// <param name="model">An ONNX model.</param>
@@ -48,6 +47,12 @@ internal sealed class OnnxSession : IDisposable
     public static OnnxSession Create(byte[] model, string name, OnnxSignature signature, ClassifierOptions options)
     {
         var (version, providers) = OnnxRuntimeLibrary.Load();
+        return Create(model, name, signature, options, version, providers);
+    }
+
+    /// <summary>The same with what the native library says of itself.</summary>
+    internal static OnnxSession Create(byte[] model, string name, OnnxSignature signature, ClassifierOptions options, string version, IReadOnlyList<string> providers)
+    {
         bool offersCuda = providers.Contains("CUDAExecutionProvider");
         string? reason = null;
         if (options.ExecutionProvider == ExecutionProvider.Cuda && !offersCuda)
@@ -59,7 +64,8 @@ internal sealed class OnnxSession : IDisposable
         {
             try
             {
-                return new(CreateSession(model, options, cuda: true), signature, ExecutionProvider.Cuda, $"ONNX Runtime {version}, CUDA device {options.DeviceId}", null);
+                var runner = new OnnxRunner(CudaSession(model, options), signature, signature.OneImageOnly ? 1 : CudaPiece, onDevice: true);
+                return new(runner, runner, threads: 1, ExecutionProvider.Cuda, $"ONNX Runtime {version}, CUDA device {options.DeviceId}", null);
             }
             catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)
             {
@@ -68,12 +74,17 @@ internal sealed class OnnxSession : IDisposable
                 {
                     throw new Cifar3Exception($"Cannot use CUDA device {options.DeviceId}: {reason.TrimEnd('.')}. Expected an NVIDIA GPU with driver, CUDA and cuDNN as ONNX Runtime {version} wants them (onnxruntime.ai, 'CUDA Execution Provider'). Install them, or choose ExecutionProvider.Auto or Cpu.", e);
                 }
+
+                LogFallback(reason);
             }
         }
 
         try
         {
-            return new(CreateSession(model, options, cuda: false), signature, ExecutionProvider.Cpu, $"ONNX Runtime {version}, CPU", reason);
+            int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount, capacity = signature.OneImageOnly ? 1 : CpuPiece;
+            var narrow = new OnnxRunner(CpuSession(model, 1), signature, capacity, onDevice: false);
+            var wide = threads == 1 ? narrow : new OnnxRunner(CpuSession(model, threads), signature, capacity: 1, onDevice: false);
+            return new(narrow, wide, threads, ExecutionProvider.Cpu, $"ONNX Runtime {version}, CPU", reason);
         }
         catch (OnnxRuntimeException e)
         {
@@ -81,102 +92,122 @@ internal sealed class OnnxSession : IDisposable
         }
     }
 
-    /// <summary>Probabilities of any number of images.</summary>
-    /// <param name="pixels">[N, 32, 32, 3], uint8.</param>
-    /// <param name="probabilities">Receives [N, classes].</param>
-    /// <exception cref="ObjectDisposedException">The session is disposed.</exception>
-    /// <exception cref="Cifar3Exception">ONNX Runtime failed: no memory, device lost.</exception>
     public void Run(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
-        Enter();
+        int count = pixels.Length / CnnArchitecture.ImageBytes;
+        uses.Enter();
         try
         {
-            if (!buffers.TryTake(out var buffer))
+            if (count == 1)
             {
-                buffer = new ScoringBuffer(signature);
+                (uses.IsSingle ? wide : narrow).Run(pixels, probabilities);
             }
-
-            try
+            else if (threads > 1 && count > 1)
             {
-                for (int count = pixels.Length / CnnArchitecture.ImageBytes, done = 0; done < count; done += chunk)
-                {
-                    int n = Math.Min(chunk, count - done);
-                    buffer.Resize(n);
-                    signature.Scale(pixels.Slice(done * CnnArchitecture.ImageBytes, n * CnnArchitecture.ImageBytes), buffer.Images);
-                    session.Run(runOptions, inputNames, buffer.Inputs, outputNames, buffer.Outputs);
-                    signature.Finish(buffer.Probabilities, probabilities[(done * signature.Classes)..]);
-                }
+                ParallelRun.Score(parallelRuns, narrow, threads, pixels, probabilities);
             }
-            finally
+            else
             {
-                buffers.Add(buffer);
+                RunInTurn(pixels, probabilities);
             }
         }
         catch (OnnxRuntimeException e)
         {
-            throw new Cifar3Exception($"Cannot score on {Device}: {e.Message.TrimEnd('.')}. Free memory on the device, or choose ExecutionProvider.Cpu.", e);
+            throw Failure(e);
         }
         finally
         {
-            Exit();
+            uses.Exit();
         }
     }
 
-    public void Dispose()
+    public void RunPiece(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
-        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        uses.Enter();
+        try
         {
-            Exit();
+            RunInTurn(pixels, probabilities);
+        }
+        catch (OnnxRuntimeException e)
+        {
+            throw Failure(e);
+        }
+        finally
+        {
+            uses.Exit();
         }
     }
 
-    private static InferenceSession CreateSession(byte[] model, ClassifierOptions options, bool cuda)
+    public void Dispose() => uses.Dispose();
+
+    private void RunInTurn(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
-        using var sessionOptions = new SessionOptions { IntraOpNumThreads = options.Threads, LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
-        if (!cuda)
+        int piece = narrow.Capacity;
+        for (int count = pixels.Length / CnnArchitecture.ImageBytes, done = 0; done < count; done += piece)
         {
-            return new InferenceSession(model, sessionOptions);
+            int n = Math.Min(piece, count - done);
+            narrow.Run(pixels.Slice(done * CnnArchitecture.ImageBytes, n * CnnArchitecture.ImageBytes), probabilities.Slice(done * narrow.Classes, n * narrow.Classes));
+        }
+    }
+
+    private Cifar3Exception Failure(OnnxRuntimeException e) =>
+        new($"Cannot score on {Device}: {e.Message.TrimEnd('.')}. Free memory on the device, or choose ExecutionProvider.Cpu.", e);
+
+    private static InferenceSession CpuSession(byte[] model, int threads)
+    {
+        using var options = Options();
+        options.IntraOpNumThreads = threads;
+
+        if (!Vnni.IsSupported)
+        {
+            // ONNX Runtime then avoids the instruction that adds pairs of 8-bit products in 16 bits, where they can overflow. With VNNI, which
+            // adds in 32 bits, it would only be 2.4 times slower.
+            options.AddSessionConfigEntry("session.x64quantprecision", "1");
         }
 
-        using var cudaOptions = new OrtCUDAProviderOptions();
-        cudaOptions.UpdateOptions(new()
+        return new InferenceSession(model, options);
+    }
+
+    private static InferenceSession CudaSession(byte[] model, ClassifierOptions options)
+    {
+        using var sessionOptions = Options();
+        using var cuda = new OrtCUDAProviderOptions();
+        var settings = new Dictionary<string, string>
         {
             ["device_id"] = $"{options.DeviceId}",
-            ["use_tf32"] = "0", // float32 all through, so that the GPU's probabilities are the CPU's
-        });
-        sessionOptions.AppendExecutionProvider_CUDA(cudaOptions);
+            ["use_tf32"] = options.AllowTf32 ? "1" : "0",
+        };
+        if (options.DeviceMemoryLimit is { } limit)
+        {
+            settings["gpu_mem_limit"] = $"{limit}";
+        }
+
+        cuda.UpdateOptions(settings);
+        sessionOptions.AppendExecutionProvider_CUDA(cuda);
         return new InferenceSession(model, sessionOptions);
     }
 
-    private void Enter()
-    {
-        int seen = Volatile.Read(ref users);
-        while (true)
-        {
-            ObjectDisposedException.ThrowIf(disposed != 0 || seen == 0, typeof(Cifar3Classifier));
-            int found = Interlocked.CompareExchange(ref users, seen + 1, seen);
-            if (found == seen)
-            {
-                return;
-            }
+    private static SessionOptions Options() => new() { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
 
-            seen = found;
+    private static void LogFallback(string reason)
+    {
+        if (Logged.TryAdd(reason, true))
+        {
+            Trace.TraceWarning($"Cifar3 scores on the CPU: CUDA cannot be used. {reason}");
         }
     }
 
-    private void Exit()
+    private void Free()
     {
-        if (Interlocked.Decrement(ref users) > 0)
+        narrow.Dispose();
+        if (wide != narrow)
         {
-            return;
+            wide.Dispose();
         }
 
-        while (buffers.TryTake(out var buffer))
+        while (parallelRuns.TryTake(out var run))
         {
-            buffer.Dispose();
+            run.Dispose();
         }
-
-        session.Dispose();
-        runOptions.Dispose();
     }
 }

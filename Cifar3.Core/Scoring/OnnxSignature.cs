@@ -1,7 +1,7 @@
 namespace Cifar3;
 
 /// <summary>How a graph takes images and gives classes: names, layout, and what is left to do after it.</summary>
-/// <param name="InputName">Name of the input, float32.</param>
+/// <param name="InputName">Name of the input, float32, or uint8 where <see cref="TakesBytes"/>.</param>
 /// <param name="OutputName">Name of the output, float32 [N, classes].</param>
 /// <param name="Classes">Number of classes.</param>
 internal sealed record OnnxSignature(string InputName, string OutputName, int Classes)
@@ -11,6 +11,9 @@ internal sealed record OnnxSignature(string InputName, string OutputName, int Cl
 
     /// <summary>Whether the output is logits, on which softmax is still to be computed.</summary>
     public bool IsLogits { get; init; }
+
+    /// <summary>Whether the input is uint8 [N, 32, 32, 3], so that nothing is left to do before it.</summary>
+    public bool TakesBytes { get; init; }
 
     /// <summary>Whether N is fixed at 1.</summary>
     public bool OneImageOnly { get; init; }

@@ -3,53 +3,85 @@ using Microsoft.ML.OnnxRuntime;
 namespace Cifar3;
 
 /// <summary>
-/// Input [n, 32, 32, 3] or [n, 3, 32, 32] and output [n, classes] of one run, in memory that ONNX Runtime reads and writes in place.
-/// Kept between runs: a run of the same size as the last allocates nothing here. Not thread-safe.
+/// Input and output of runs of up to <see cref="Capacity"/> images, in memory that ONNX Runtime reads and writes in place.
+/// Tensors are bound once for each number of images and kept: a further run of a known size allocates nothing. Not thread-safe.
 /// </summary>
-internal sealed class ScoringBuffer(OnnxSignature signature) : IDisposable
+internal sealed class ScoringBuffer : IDisposable
 {
-    private readonly OrtValue[] inputs = new OrtValue[1], outputs = new OrtValue[1];
-    private float[] images = [], probabilities = [];
-    private readonly int classes = signature.Classes;
-    private int count;
+    private readonly InferenceSession session;
+    private readonly OnnxSignature signature;
+    private readonly float[] probabilities, floats = [];
+    private readonly byte[] bytes = [];
+    private readonly Binding?[] bindings;
 
-    /// <summary>The input tensor.</summary>
-    public IReadOnlyCollection<OrtValue> Inputs => inputs;
-
-    /// <summary>The output tensor.</summary>
-    public IReadOnlyCollection<OrtValue> Outputs => outputs;
-
-    /// <summary>The input's elements.</summary>
-    public Span<float> Images => images.AsSpan(0, count * CnnArchitecture.ImageBytes);
-
-    /// <summary>The output's elements.</summary>
-    public ReadOnlySpan<float> Probabilities => probabilities.AsSpan(0, count * classes);
-
-    /// <summary>Makes the tensors hold <paramref name="n"/> images; their contents are lost.</summary>
-    public void Resize(int n)
+    /// <summary>Allocates a buffer.</summary>
+    public ScoringBuffer(InferenceSession session, OnnxSignature signature, int capacity)
     {
-        if (n == count)
+        (this.session, this.signature) = (session, signature);
+        bindings = new Binding?[capacity + 1];
+        probabilities = GC.AllocateArray<float>(capacity * signature.Classes, pinned: true);
+        if (signature.TakesBytes)
         {
-            return;
+            bytes = GC.AllocateArray<byte>(capacity * CnnArchitecture.ImageBytes, pinned: true);
         }
-
-        Dispose();
-        if (images.Length < n * CnnArchitecture.ImageBytes)
+        else
         {
-            images = GC.AllocateUninitializedArray<float>(n * CnnArchitecture.ImageBytes);
-            probabilities = GC.AllocateUninitializedArray<float>(n * classes);
+            floats = GC.AllocateArray<float>(capacity * CnnArchitecture.ImageBytes, pinned: true);
         }
-
-        inputs[0] = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, images.AsMemory(0, n * CnnArchitecture.ImageBytes), [n, .. signature.ImageShape]);
-        outputs[0] = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, probabilities.AsMemory(0, n * classes), [n, classes]);
-        count = n;
     }
 
-    /// <summary>Frees the tensors; the buffer may be resized again.</summary>
+    /// <summary>The most images of one run.</summary>
+    public int Capacity => bindings.Length - 1;
+
+    /// <summary>Fills the input with pixels [n, 32, 32, 3] and gives its tensors.</summary>
+    public Binding Load(ReadOnlySpan<byte> pixels)
+    {
+        if (signature.TakesBytes)
+        {
+            pixels.CopyTo(bytes);
+        }
+        else
+        {
+            signature.Scale(pixels, floats);
+        }
+
+        int n = pixels.Length / CnnArchitecture.ImageBytes;
+        return bindings[n] ??= Bind(n);
+    }
+
+    /// <summary>Takes the probabilities [n, classes] of the run just done.</summary>
+    public void Store(Span<float> target) => signature.Finish(probabilities.AsSpan(0, target.Length), target);
+
+    /// <summary>Frees the tensors.</summary>
     public void Dispose()
     {
-        inputs[0]?.Dispose();
-        outputs[0]?.Dispose();
-        count = 0;
+        foreach (var binding in bindings)
+        {
+            binding?.Dispose();
+        }
+    }
+
+    private Binding Bind(int n)
+    {
+        long[] shape = [n, .. signature.ImageShape];
+        var input = signature.TakesBytes
+            ? OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, bytes.AsMemory(0, n * CnnArchitecture.ImageBytes), shape)
+            : OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, floats.AsMemory(0, n * CnnArchitecture.ImageBytes), shape);
+        var output = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, probabilities.AsMemory(0, n * signature.Classes), [n, signature.Classes]);
+        var io = session.CreateIoBinding();
+        io.BindInput(signature.InputName, input);
+        io.BindOutput(signature.OutputName, output);
+        return new Binding(input, output, io);
+    }
+
+    /// <summary>The tensors of one number of images, and ONNX Runtime's binding of them.</summary>
+    internal sealed record Binding(OrtValue Input, OrtValue Output, OrtIoBinding Io) : IDisposable
+    {
+        public void Dispose()
+        {
+            Io.Dispose();
+            Input.Dispose();
+            Output.Dispose();
+        }
     }
 }

@@ -1,0 +1,25 @@
+using System.Diagnostics.CodeAnalysis;
+
+namespace Cifar3;
+
+/// <summary>Which graph a model is saved as. All give the same classes; they differ in speed, in size, and in who can read them back.</summary>
+public enum OnnxFlavor
+{
+    /// <summary>
+    /// Keras' layers one by one, float32 input of pixels / 255: for any tool, and read back bit for bit by <see cref="CnnModel.LoadOnnx(string)"/>.
+    /// </summary>
+    Keras,
+
+    /// <summary>
+    /// For scoring in float32: input of bytes (uint8), the division inside, normalizations folded into the convolutions.
+    /// Probabilities are those of <see cref="Keras"/> within 1e-5.
+    /// </summary>
+    Optimized,
+
+    /// <summary>
+    /// For the fastest scoring on the CPU: input of bytes, weights of 8 bits, activations of 8 bits, in a file of a quarter of the size.
+    /// Needs <see cref="OnnxExportOptions.CalibrationImages"/>. A few images in a thousand may get another class than in float32.
+    /// </summary>
+    [SuppressMessage("Naming", "CA1720", Justification = "What the quantization is called everywhere.")]
+    Int8,
+}

@@ -1,0 +1,121 @@
+using Onnx;
+using static Cifar3.OnnxParts;
+using DataType = Onnx.TensorProto.Types.DataType;
+
+namespace Cifar3;
+
+/// <summary>
+/// The network of 8 bits in QDQ form: float operators between DequantizeLinear and QuantizeLinear, which runtimes fuse into integer ones
+/// (ONNX Runtime: QLinearConv).
+/// </summary>
+/// <remarks>
+/// Activations are uint8 with zero point 0: they stand after ReLU, so QuantizeLinear's clipping at 0 is that ReLU, and unsigned bytes times
+/// signed weights is what x86's VNNI multiplies (signed activations run five times slower in ONNX Runtime). The input is uint8 as it is, scale
+/// 1/255. Weights are int8, symmetric, one scale a channel. Maxima and transpositions work on the bytes.
+/// <see href="https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html"/>, <see href="https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html"/>,
+/// <see href="https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"/>.
+/// </remarks>
+internal sealed class QuantizedGraph
+{
+    private const int Steps = 255;
+
+    private readonly ScoringGraph graph;
+    private float scale; // of the current tensor's bytes
+    private string[] parameters = []; // names of scale and zero point
+
+    private QuantizedGraph(int classes) => graph = new ScoringGraph("cifar3_cnn_int8", classes);
+
+    /// <summary>The whole graph, weights included.</summary>
+    /// <param name="network">The folded network.</param>
+    /// <param name="ranges">The largest activation of each convolution's output.</param>
+    /// <param name="options">Which layers stay in float32.</param>
+    public static GraphProto Create(FoldedNetwork network, IReadOnlyList<float> ranges, OnnxExportOptions options)
+    {
+        var quantized = new QuantizedGraph(network.Dense.Units);
+        for (int i = 0; i < network.Convolutions.Count; i++)
+        {
+            var conv = network.Convolutions[i];
+            if (i == 0 && !options.QuantizeFirstLayer)
+            {
+                quantized.graph.AddFirstFloatConvolution(conv);
+            }
+            else
+            {
+                quantized.AddConvolution(conv, first: i == 0);
+            }
+
+            quantized.Quantize(conv, ranges[i]);
+        }
+
+        quantized.AddDense(network, options.QuantizeLastLayer);
+        return quantized.graph.Proto;
+    }
+
+    private void AddConvolution(FoldedConvolution conv, bool first)
+    {
+        if (first)
+        {
+            SetScale(ScoringGraph.InputName, 1f / Steps);
+        }
+
+        Dequantize(conv.Name);
+        int each = conv.Kernel.Length / conv.Outputs;
+        var (values, scales) = QuantizedTensor.Weights(conv.Kernel, conv.Outputs, i => i / each);
+        string kernel = Weights($"{conv.Name}/kernel", values, scales, axis: 0, conv.Outputs, conv.Inputs, Conv2DLayer.KernelSize, Conv2DLayer.KernelSize);
+        graph.AddConvolution(conv, kernel, Bias($"{conv.Name}/bias", conv.Bias, scales), conv.Border == 0 ? "Keras Conv2D of 8 bits with the batch normalization before it folded in." : "Keras Conv2D of 8 bits.");
+    }
+
+    private void AddDense(FoldedNetwork network, bool quantize)
+    {
+        var dense = network.Dense;
+        graph.AddFlatten(network.Convolutions[^1], DataType.Uint8);
+        Dequantize(dense.Name);
+        if (!quantize)
+        {
+            graph.AddFloatDense(network, "Keras Dense in float32.");
+            return;
+        }
+
+        var (values, scales) = QuantizedTensor.Weights(network.DenseKernel, dense.Units, i => i % dense.Units);
+        string kernel = Weights($"{dense.Name}/kernel", values, scales, axis: 1, dense.InputShape[0], dense.Units);
+        graph.AddDense(dense, kernel, Bias($"{dense.Name}/bias", network.DenseBias, scales), "Keras Dense of 8 bits.");
+    }
+
+    private void SetScale(string name, float value)
+    {
+        scale = value;
+        parameters = [graph.Constant(Constant($"{name}/scale", [value])), graph.Constant(Constant($"{name}/zero_point", DataType.Uint8, [0]))];
+    }
+
+    private void Quantize(FoldedConvolution conv, float range)
+    {
+        SetScale($"{conv.Name}/relu", range / Steps);
+        graph.Add($"{conv.Name}/quantize", "QuantizeLinear", "To bytes; larger values are clipped to 255.", DataType.Uint8, graph.CurrentShape, parameters);
+        graph.AddPooling(conv, DataType.Uint8);
+    }
+
+    private void Dequantize(string consumer) =>
+        graph.Add($"{consumer}/dequantize", "DequantizeLinear", "From bytes; a runtime fuses this with the layer after it.", DataType.Float, graph.CurrentShape, parameters);
+
+    private string Weights(string name, byte[] values, float[] scales, int axis, params ReadOnlySpan<int> dims)
+    {
+        graph.Constant(Constant($"{name}/scale", scales, scales.Length));
+        graph.Constant(Constant($"{name}/zero_point", DataType.Int8, new byte[scales.Length], scales.Length));
+        return DequantizedConstant(graph.Constant(Constant($"{name}/int8", DataType.Int8, values, dims)), name, axis, $"{name}/scale", $"{name}/zero_point");
+    }
+
+    private string Bias(string name, float[] bias, float[] weightScales)
+    {
+        var (values, scales) = QuantizedTensor.Bias(bias, scale, weightScales);
+        graph.Constant(Constant($"{name}/scale", scales, scales.Length));
+        return DequantizedConstant(graph.Constant(Constant($"{name}/int32", values, values.Length)), name, axis: 0, $"{name}/scale");
+    }
+
+    private string DequantizedConstant(string constant, string name, int axis, params string[] constants)
+    {
+        var node = new NodeProto { Name = $"{name}/dequantize", OpType = "DequantizeLinear", DocString = "From 8 or 32 bits, one scale a channel.", Input = { constant }, Output = { name }, Attribute = { Int("axis", axis) } };
+        node.Input.AddRange(constants);
+        graph.Proto.Node.Add(node);
+        return name;
+    }
+}

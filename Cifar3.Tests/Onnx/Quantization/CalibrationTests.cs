@@ -1,0 +1,97 @@
+namespace Cifar3.Tests;
+
+/// <summary>Histogram, choice of range and rounding, against sorting and plain arithmetic.</summary>
+public sealed class CalibrationTests
+{
+    [TestCase(50.5)]
+    [TestCase(99)]
+    [TestCase(99.9)]
+    public void Choose_Percentile_IsTheSortedValue(double percentile)
+    {
+        float[] values = Exponential(20_000);
+        float[] sorted = [.. values.Order()];
+
+        float range = ActivationRange.Choose(Histogram(values), CalibrationMethod.Percentile, percentile);
+
+        int rank = (int)Math.Round(values.Length * percentile / 100);
+        float bin = sorted[^1] / (ActivationHistogram.Bins / 2);
+        Assert.That(range, Is.InRange(sorted[rank - 1], sorted[rank] + bin), "exact to one bin");
+    }
+
+    [Test]
+    public void Choose_MinMaxOrAllPercent_IsTheLargest()
+    {
+        float[] values = Exponential(1000);
+
+        Assert.That(ActivationRange.Choose(Histogram(values), CalibrationMethod.MinMax, 0), Is.EqualTo(values.Max()));
+        Assert.That(ActivationRange.Choose(Histogram(values), CalibrationMethod.Percentile, 100), Is.EqualTo(values.Max()));
+    }
+
+    [Test]
+    public void Choose_Entropy_CutsOffAnOutlierButNoMore()
+    {
+        float[] values = [.. Exponential(50_000).Select(v => Math.Min(v, 8)), 100];
+
+        float range = ActivationRange.Choose(Histogram(values), CalibrationMethod.Entropy, 0);
+
+        Assert.That(range, Is.InRange(5, 20));
+    }
+
+    [TestCase(CalibrationMethod.MinMax)]
+    [TestCase(CalibrationMethod.Percentile)]
+    [TestCase(CalibrationMethod.Entropy)]
+    public void Choose_NothingButZeros_IsAboveZero(CalibrationMethod method)
+    {
+        Assert.That(ActivationRange.Choose(Histogram(new float[10]), method, 99), Is.EqualTo(1));
+        Assert.That(ActivationRange.Choose(new ActivationHistogram(), method, 99), Is.EqualTo(1));
+    }
+
+    [Test]
+    public void Add_ValuesInAnyOrder_CountsThemAll()
+    {
+        float[] values = [0, 1e-9f, 3e-3f, 5e4f, 7, 7, 2e-3f];
+        var histogram = Histogram(values);
+
+        Assert.That(histogram.Counts.ToArray().Sum(), Is.EqualTo(values.Length));
+        Assert.That(histogram.Max, Is.EqualTo(5e4f));
+        Assert.That(histogram.Width * ActivationHistogram.Bins, Is.InRange(5e4f, 1e5f));
+        Assert.That(histogram.Counts.ToArray(), Is.EqualTo(Histogram([.. values.Order()]).Counts.ToArray()));
+    }
+
+    [Test]
+    public void Weights_AnyChannel_AreWithinHalfAStep()
+    {
+        float[] weights = [0.5f, -1, 0.25f, 0, 0, 0, 1e-3f, 2e-3f, -3e-3f];
+
+        var (values, scales) = QuantizedTensor.Weights(weights, channels: 3, i => i / 3);
+
+        Assert.That(scales, Is.EqualTo(new[] { 1f / 127, 1, 3e-3f / 127 }));
+        Assert.That((sbyte)values[1], Is.EqualTo(-127));
+        for (int i = 0; i < weights.Length; i++)
+        {
+            Assert.That((sbyte)values[i] * scales[i / 3], Is.EqualTo(weights[i]).Within(scales[i / 3] * 0.5001f));
+        }
+    }
+
+    [Test]
+    public void Bias_LargerThanItsStepsReach_IsClipped()
+    {
+        var (values, scales) = QuantizedTensor.Bias([0.1f, -0.2f, 1e30f], activationScale: 0.5f, [0.01f, 0.02f, 1e-30f]);
+
+        Assert.That(scales, Is.EqualTo(new[] { 0.5f * 0.01f, 0.5f * 0.02f, 0.5f * 1e-30f }));
+        Assert.That(values, Is.EqualTo(new[] { 20, -20, int.MaxValue }));
+    }
+
+    private static ActivationHistogram Histogram(float[] values)
+    {
+        var histogram = new ActivationHistogram();
+        histogram.Add(values);
+        return histogram;
+    }
+
+    private static float[] Exponential(int count)
+    {
+        var random = new Random(1);
+        return [.. Enumerable.Range(0, count).Select(_ => (float)-Math.Log(1 - random.NextDouble()))];
+    }
+}
