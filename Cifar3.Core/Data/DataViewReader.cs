@@ -1,7 +1,4 @@
-using System.Globalization;
 using Microsoft.ML;
-using Microsoft.ML.Data;
-using Microsoft.ML.Transforms.Image;
 
 namespace Cifar3;
 
@@ -14,6 +11,7 @@ internal sealed class DataViewReader
 
     private readonly IDataView data;
     private readonly DataViewSchema.Column imageColumn, labelColumn;
+    private readonly ImageColumn kind;
     private byte[] pixels = new byte[64 * ImageBytes];
     private int count;
 
@@ -22,6 +20,8 @@ internal sealed class DataViewReader
         this.data = data;
         imageColumn = Column(imageColumnName, "image");
         labelColumn = Column(labelColumnName, "label");
+        kind = ImageColumn.Find(imageColumn.Type)
+            ?? throw new Cifar3DataException($"Schema mismatch for image column '{imageColumn.Name}'. Expected {ImageColumn.Expected}. Found {imageColumn.Type}.");
     }
 
     /// <summary>Reads all rows.</summary>
@@ -48,17 +48,17 @@ internal sealed class DataViewReader
         try
         {
             using var cursor = data.GetRowCursor([imageColumn, labelColumn]);
-            var take = ImageGetter(cursor);
+            var images = new ImageColumnReader(cursor, imageColumn, kind);
             var takeLabel = labels.Getter(cursor);
-            var waiting = new List<(int Row, byte[] Encoded)>();
+            var waiting = new List<(int Row, PendingImage Image)>();
             while (cursor.MoveNext())
             {
                 cancellation.ThrowIfCancellationRequested();
                 Grow();
                 takeLabel(count);
-                if (take(count) is { } encoded)
+                if (images.Take(count, Target(count)) is { } pending)
                 {
-                    waiting.Add((count, encoded));
+                    waiting.Add((count, pending));
                 }
 
                 count++;
@@ -97,75 +97,9 @@ internal sealed class DataViewReader
 
     private Span<byte> Target(int row) => pixels.AsSpan(row * ImageBytes, ImageBytes);
 
-    private string Name(int row) => $"row {row} of column {imageColumn.Name}";
-
-    private void Decode(List<(int Row, byte[] Encoded)> waiting, CancellationToken cancellation)
+    private void Decode(List<(int Row, PendingImage Image)> waiting, CancellationToken cancellation)
     {
-        Parallel.ForEach(waiting, new ParallelOptions { CancellationToken = cancellation }, item => ImageDecoder.Decode(item.Encoded, Target(item.Row), Name(item.Row)));
+        Parallel.ForEach(waiting, new ParallelOptions { CancellationToken = cancellation }, item => item.Image.Decode(Target(item.Row)));
         waiting.Clear();
     }
-
-    /// <summary>What puts the row at the cursor into the pixels, or returns it encoded, to be decoded with others.</summary>
-    private Func<int, byte[]?> ImageGetter(DataViewRowCursor cursor)
-    {
-        switch (imageColumn.Type)
-        {
-            case ImageDataViewType:
-                var getImage = cursor.GetGetter<MLImage>(imageColumn);
-                MLImage? image = null;
-                return row =>
-                {
-                    getImage(ref image!);
-                    MLImagePixels.Read(image ?? throw Missing(row), Target(row), Name(row));
-                    return null;
-                };
-            case TextDataViewType:
-                var getPath = cursor.GetGetter<ReadOnlyMemory<char>>(imageColumn);
-                ReadOnlyMemory<char> path = default;
-                return row =>
-                {
-                    getPath(ref path);
-                    ImageDecoder.DecodeFile(path.IsEmpty ? throw Missing(row) : path.ToString(), Target(row));
-                    return null;
-                };
-            case VectorDataViewType { Size: ImageBytes } vector when vector.ItemType == NumberDataViewType.Byte:
-                return Pixels<byte>(cursor, (_, value) => value);
-            case VectorDataViewType { Size: ImageBytes } vector when vector.ItemType == NumberDataViewType.Single:
-                return Pixels<float>(cursor, ToByte);
-            case VectorDataViewType { IsKnownSize: false } vector when vector.ItemType == NumberDataViewType.Byte:
-                var getFile = cursor.GetGetter<VBuffer<byte>>(imageColumn);
-                VBuffer<byte> file = default;
-                return row =>
-                {
-                    getFile(ref file);
-                    return file.Length == 0 ? throw Missing(row) : [.. file.DenseValues()];
-                };
-            default:
-                throw new Cifar3DataException($"Schema mismatch for image column '{imageColumn.Name}'. Expected an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of Byte, or of Single from 0 to 255, 32x32x3). Found {imageColumn.Type}.");
-        }
-    }
-
-    private Func<int, byte[]?> Pixels<T>(DataViewRowCursor cursor, Func<int, T, byte> convert)
-    {
-        var getter = cursor.GetGetter<VBuffer<T>>(imageColumn);
-        VBuffer<T> values = default;
-        return row =>
-        {
-            getter(ref values);
-            var target = Target(row);
-            int i = 0;
-            foreach (T value in values.DenseValues())
-            {
-                target[i++] = convert(row, value);
-            }
-
-            return null;
-        };
-    }
-
-    private byte ToByte(int row, float value) => value is >= 0 and <= 255 && value == MathF.Round(value)
-        ? (byte)value
-        : throw new Cifar3DataException($"Pixel value {value.ToString(CultureInfo.InvariantCulture)} in {Name(row)} is no whole number from 0 to 255. Expected pixels in the order height, width, channel, neither scaled nor shifted: ExtractPixels(interleavePixelColors: true) makes them so.");
-
-    private Cifar3ImageException Missing(int row) => new($"Cannot read image '{Name(row)}': it is missing. Filter out rows without an image.");
 }

@@ -14,8 +14,12 @@ namespace Cifar3;
 internal static class ImageResizer
 {
     private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels;
-    private const int Bits = 22; // 255·2²² fits an int
-    private const int Half = 1 << (Bits - 1);
+
+    /// <summary>Bits of the weights: 255·2²² fits an int.</summary>
+    public const int Bits = 22;
+
+    /// <summary>One half, in units of the weights.</summary>
+    public const int Half = 1 << (Bits - 1);
 
     /// <summary>Resizes.</summary>
     /// <param name="pixels">Pixels [height, width, 4] with colours in the first three bytes, in the order of the output; the fourth is not read.</param>
@@ -70,6 +74,22 @@ internal static class ImageResizer
         {
             ArrayPool<byte>.Shared.Return(narrow);
         }
+    }
+
+    /// <summary>The weights of one axis as a matrix [length, 32], for whoever computes the same elsewhere.</summary>
+    public static double[] Matrix(int length)
+    {
+        var (starts, weights) = Coefficients(length);
+        var matrix = new double[length * Size];
+        for (int i = 0; i < Size; i++)
+        {
+            for (int k = 0; k < weights[i].Length; k++)
+            {
+                matrix[(starts[i] + k) * Size + i] = weights[i][k];
+            }
+        }
+
+        return matrix;
     }
 
     private static byte Clip(int sum) => (byte)Math.Clamp(sum >> Bits, 0, 255);

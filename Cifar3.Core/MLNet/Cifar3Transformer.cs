@@ -1,0 +1,146 @@
+using System.Collections.Immutable;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Cifar3;
+
+/// <summary>
+/// Classifies the images of a data view: what fitting <c>mlContext.MulticlassClassification.Trainers.Cifar3Cnn</c> or
+/// <c>mlContext.Transforms.ApplyCifar3</c> gives.
+/// </summary>
+/// <remarks>
+/// <para>Input and output columns:</para>
+/// <list type="table">
+/// <listheader><term>Column</term><description>Type and content</description></listheader>
+/// <item><term>feature</term><description>The images, found by type: MLImage of any size; encoded files (vector of Byte of unknown size); paths of files (Text); or 3,072 pixels (vector of Byte, or of Single from 0 to 255; 32×32×3, or 3×32×32 as ExtractPixels makes them by default).</description></item>
+/// <item><term>Score</term><description>Vector of Single: the classes' probabilities, which sum to 1; its slot names are the class names.</description></item>
+/// <item><term>PredictedLabel</term><description>Key (UInt32): the most probable class; its key values are those of the training label.</description></item>
+/// <item><term>PredictedLabelValue</term><description>Where a name is given for it: the key value itself, usually the class name as Text.</description></item>
+/// </list>
+/// <para>
+/// Lazy: rows are scored as a cursor asks for them, up to 256 ahead, decoded on all cores. Each reading of the input must give the same rows in
+/// the same order. An image that is missing or cannot be decoded is an error that names its row; it never gets another row's scores.
+/// </para>
+/// <para>
+/// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, so that a program without this library loads and scores it with the packages
+/// Microsoft.ML.ImageAnalytics and Microsoft.ML.OnnxTransformer. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
+/// Cifar3.Core. Pictures other than 32×32 in a column of unknown size are resized there by ML.NET, which takes the nearest pixel, and score differently.
+/// </para>
+/// <para>Thread-safe. Disposing it frees ONNX Runtime's memory; it may still be used afterwards, which loads the model again.</para>
+/// </remarks>
+public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnModel>, IDisposable
+{
+    private readonly ClassifierOptions? options;
+    private readonly Lock gate = new();
+    private Cifar3Classifier? classifier;
+
+    internal Cifar3Transformer(CnnModel model, ScoreColumns columns, LabelKeys keys, DataViewType featureType, ClassifierOptions? options)
+    {
+        (Model, Columns, Keys, FeatureColumnType) = (model, columns, keys, featureType);
+        this.options = options;
+    }
+
+    /// <summary>The network.</summary>
+    public CnnModel Model { get; }
+
+    /// <summary>The classes' names: the slot names of the scores.</summary>
+    public ImmutableArray<string> ClassNames => Model.ClassNames;
+
+    /// <summary>The column that has the images.</summary>
+    public string FeatureColumnName => Columns.Feature;
+
+    /// <summary>The type of that column in the data that the transformer was fitted to.</summary>
+    public DataViewType FeatureColumnType { get; }
+
+    /// <summary>The column of probabilities that is added.</summary>
+    public string ScoreColumnName => Columns.Score;
+
+    /// <summary>The column of keys that is added.</summary>
+    public string PredictedLabelColumnName => Columns.PredictedLabel;
+
+    /// <summary>The column of key values that is added; null = none.</summary>
+    public string? PredictedLabelValueColumnName => Columns.PredictedLabelValue;
+
+    /// <summary>Always true: each row is scored by itself, so a PredictionEngine can use the transformer.</summary>
+    public bool IsRowToRowMapper => true;
+
+    internal ScoreColumns Columns { get; }
+
+    internal LabelKeys Keys { get; }
+
+    /// <summary>The columns of the result.</summary>
+    /// <param name="inputSchema">The columns of the input.</param>
+    /// <returns>Those of the input and the ones added.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or has another type: names it, expected and found.</exception>
+    public DataViewSchema GetOutputSchema(DataViewSchema inputSchema) => GetRowToRowMapper(inputSchema).OutputSchema;
+
+    /// <summary>Adds the scores to a data view.</summary>
+    /// <param name="input">Rows with images.</param>
+    /// <returns>A view that computes as it is read.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or has another type: names it, expected and found.</exception>
+    public IDataView Transform(IDataView input)
+    {
+        ArgumentNullException.ThrowIfNull(input);
+        return new ScoringDataView(input, new RowMapper(this, input.Schema), this);
+    }
+
+    /// <summary>Binds the transformer to a schema, to score single rows.</summary>
+    /// <param name="inputSchema">The columns of the input.</param>
+    /// <returns>A mapper.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The feature column is missing or has another type: names it, expected and found.</exception>
+    public IRowToRowMapper GetRowToRowMapper(DataViewSchema inputSchema)
+    {
+        ArgumentNullException.ThrowIfNull(inputSchema);
+        return new RowMapper(this, inputSchema);
+    }
+
+    /// <summary>Frees ONNX Runtime's memory. A later use loads the model again, so an engine that is disposed takes nothing from another.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            classifier?.Dispose();
+            classifier = null;
+        }
+    }
+
+    /// <inheritdoc/>
+    void ICanSaveModel.Save(ModelSaveContext ctx)
+    {
+        using var chain = StockChain.Create(Model, Columns, Keys, FeatureColumnType);
+        ((ICanSaveModel)chain).Save(ctx);
+    }
+
+    /// <summary>Probabilities of images.</summary>
+    /// <param name="pixels">[N, 32, 32, 3].</param>
+    /// <param name="probabilities">Receives [N, classes].</param>
+    internal void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
+    {
+        while (true)
+        {
+            var current = Classifier();
+            try
+            {
+                current.Score(pixels, probabilities);
+                return;
+            }
+            catch (ObjectDisposedException) when (!ReferenceEquals(Volatile.Read(ref classifier), current))
+            {
+                // Another thread disposed the transformer in between.
+            }
+        }
+    }
+
+    private Cifar3Classifier Classifier()
+    {
+        if (Volatile.Read(ref classifier) is { } found)
+        {
+            return found;
+        }
+
+        lock (gate)
+        {
+            return classifier ??= Cifar3Classifier.FromModel(Model, options);
+        }
+    }
+}

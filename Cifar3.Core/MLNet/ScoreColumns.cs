@@ -1,0 +1,62 @@
+using System.Collections.Immutable;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Cifar3;
+
+/// <summary>The columns that scoring reads and adds.</summary>
+/// <param name="Feature">The column of images.</param>
+/// <param name="Score">The column of probabilities to add.</param>
+/// <param name="PredictedLabel">The column of keys to add.</param>
+/// <param name="PredictedLabelValue">The column of key values to add; null = none.</param>
+internal sealed record ScoreColumns(string Feature, string Score, string PredictedLabel, string? PredictedLabelValue)
+{
+    /// <summary>The name of the annotation that ML.NET keeps the names of a vector's slots in.</summary>
+    public const string SlotNames = "SlotNames";
+
+    /// <summary>Number of columns added.</summary>
+    public int Count => PredictedLabelValue is null ? 2 : 3;
+
+    /// <summary>Throws when a name is empty or two of the added columns have the same name.</summary>
+    /// <exception cref="ArgumentException">The names will not do.</exception>
+    public void Validate()
+    {
+        ArgumentException.ThrowIfNullOrWhiteSpace(Feature);
+        ArgumentException.ThrowIfNullOrWhiteSpace(Score);
+        ArgumentException.ThrowIfNullOrWhiteSpace(PredictedLabel);
+        if (Score == PredictedLabel || PredictedLabelValue == Score || PredictedLabelValue == PredictedLabel || PredictedLabelValue?.Trim().Length == 0)
+        {
+            throw new ArgumentException($"The columns to add need names, all different. Received: Score '{Score}', PredictedLabel '{PredictedLabel}'{(PredictedLabelValue is null ? "" : $", PredictedLabelValue '{PredictedLabelValue}'")}.");
+        }
+    }
+
+    /// <summary>The schema with the columns added; one of the same name is hidden, as ML.NET does.</summary>
+    public DataViewSchema AddTo(DataViewSchema input, ImmutableArray<string> classNames, LabelKeys keys)
+    {
+        var builder = new DataViewSchema.Builder();
+        builder.AddColumns(input);
+        var slots = new DataViewSchema.Annotations.Builder();
+        slots.Add(SlotNames, new VectorDataViewType(TextDataViewType.Instance, classNames.Length), (ValueGetter<VBuffer<ReadOnlyMemory<char>>>)Names);
+        builder.AddColumn(Score, new VectorDataViewType(NumberDataViewType.Single, classNames.Length), slots.ToAnnotations());
+        var keyValues = new DataViewSchema.Annotations.Builder();
+        keys.AddTo(keyValues);
+        builder.AddColumn(PredictedLabel, new KeyDataViewType(typeof(uint), keys.Count), keyValues.ToAnnotations());
+        if (PredictedLabelValue is not null)
+        {
+            builder.AddColumn(PredictedLabelValue, keys.ItemType);
+        }
+
+        return builder.ToSchema();
+
+        void Names(ref VBuffer<ReadOnlyMemory<char>> target)
+        {
+            var editor = VBufferEditor.Create(ref target, classNames.Length);
+            for (int i = 0; i < classNames.Length; i++)
+            {
+                editor.Values[i] = classNames[i].AsMemory();
+            }
+
+            target = editor.Commit();
+        }
+    }
+}
