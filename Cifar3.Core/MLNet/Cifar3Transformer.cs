@@ -97,11 +97,13 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
     /// <summary>Frees ONNX Runtime's memory. A later use loads the model again, so an engine that is disposed takes nothing from another.</summary>
     public void Dispose()
     {
+        Cifar3Classifier? old;
         lock (gate)
         {
-            classifier?.Dispose();
-            classifier = null;
+            (old, classifier) = (classifier, null);
         }
+
+        old?.Dispose();
     }
 
     /// <inheritdoc/>

@@ -59,6 +59,20 @@ internal static class SchemaShapes
         static SchemaShape Annotation(string name, DataViewType type) => new([Create(name, SchemaShape.Column.VectorKind.Vector, type, false, null)]);
     }
 
+    /// <summary>The type of a key column's values; Text where it has none.</summary>
+    public static DataViewType KeyValueType(SchemaShape.Column key)
+    {
+        foreach (var annotation in key.Annotations)
+        {
+            if (annotation.Name == LabelKeys.Annotation)
+            {
+                return annotation.ItemType;
+            }
+        }
+
+        return TextDataViewType.Instance;
+    }
+
     /// <summary>The column's type in words, such as <c>Vector&lt;Single&gt;</c>, as ML.NET writes it.</summary>
     public static string Describe(SchemaShape.Column column)
     {

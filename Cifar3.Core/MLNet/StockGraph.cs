@@ -34,8 +34,9 @@ internal static class StockGraph
         graph.Add("Div", OnnxGraph.InputName, pixels, graph.Constant("levels", 255f));
         graph.Nodes.AddRange(network.Node);
         graph.Add("Reshape", Scores, OnnxGraph.OutputName, graph.Constant("scores_shape", [(long)model.ClassNames.Length]));
-        string best = graph.Add("ArgMax", null, Scores, StockGraphBuilder.Int("axis", 0), StockGraphBuilder.Int("keepdims", 0));
-        graph.Add("OneHot", Choice, [best, graph.Constant("classes", [(long)model.ClassNames.Length]), graph.Constant("off_on", 0f, 1f)], StockGraphBuilder.Int("axis", 0));
+        string best = graph.Add("ArgMax", null, Scores, StockGraphBuilder.Int("axis", 0));
+        string isBest = graph.Add("Equal", null, best, graph.Constant("classes", [.. Enumerable.Range(0, model.ClassNames.Length).Select(i => (long)i)]));
+        graph.Add("Cast", Choice, isBest, StockGraphBuilder.Type("to", TensorProto.Types.DataType.Float));
         graph.Nodes.Add(SlotNames(graph, model));
 
         network.Node.Clear();

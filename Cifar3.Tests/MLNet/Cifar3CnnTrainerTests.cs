@@ -1,0 +1,251 @@
+using Cifar3.Training;
+using Microsoft.ML;
+using Microsoft.ML.Data;
+
+namespace Cifar3.Tests;
+
+/// <summary>The trainer as ML.NET sees it, on a fast engine.</summary>
+public sealed class Cifar3CnnTrainerTests
+{
+    private static readonly ImageSet Images = ColourImages.Create(100);
+    private static readonly Cifar3CnnTrainer.Options Quick = new() { FeatureColumnName = "Pixels", Epoch = 3, BatchSize = 32, Filters = FakeEngine.Filters };
+
+    [Test]
+    public void Options_Defaults_AreTheSeedRecipe()
+    {
+        var options = new Cifar3CnnTrainer.Options();
+
+        Assert.That((options.FeatureColumnName, options.LabelColumnName, options.ScoreColumnName, options.PredictedLabelColumnName), Is.EqualTo(("Features", "Label", "Score", "PredictedLabel")));
+        Assert.That((options.Epoch, options.BatchSize, options.LearningRate, options.ValidationSetFraction), Is.EqualTo((10, 128, 1e-3f, 0.1f)));
+        Assert.That(options.EarlyStoppingCriteria, Is.EqualTo(new Cifar3CnnTrainer.EarlyStopping(0, 3, Cifar3CnnTrainer.EarlyStoppingMetric.Accuracy)));
+        Assert.That(options.LearningRateScheduler, Is.Null);
+    }
+
+    [Test]
+    public void Catalog_SimpleOverload_TakesMLNetsNames()
+    {
+        var validation = Images.ToDataView();
+
+        var settings = new MLContext().MulticlassClassification.Trainers.Cifar3Cnn(labelColumnName: "L", featureColumnName: "F", scoreColumnName: "S", predictedLabelColumnName: "P", validationSet: validation).Settings;
+
+        Assert.That(settings, Is.EqualTo(new Cifar3CnnTrainer.Options { LabelColumnName = "L", FeatureColumnName = "F", ScoreColumnName = "S", PredictedLabelColumnName = "P", ValidationSet = validation }));
+    }
+
+    [Test]
+    public void Fit_TheRealTrainer_GivesTheModelOfTheTrainerCalledDirectly()
+    {
+        var context = new MLContext();
+        var images = MLNetData.Images(24);
+        var options = Quick with { Epoch = 1, BatchSize = 8, Filters = [2, 2, 2], Seed = 3, ValidationSetFraction = null };
+
+        using var transformer = context.MulticlassClassification.Trainers.Cifar3Cnn(options).Fit(images.ToDataView());
+
+        var expected = new Cifar3Trainer(new TrainerOptions { Epoch = 1, BatchSize = 8, Filters = [2, 2, 2], Seed = 3 }).Fit(images);
+        Assert.That(transformer.Model.WeightHash(), Is.EqualTo(expected.Model.WeightHash()));
+        MLNetData.AssertEqual(MLNetData.Scores(transformer.Transform(images.ToDataView())), MLNetData.Expected(expected.Model, images));
+    }
+
+    [Test]
+    public void Fit_EveryKindOfColumn_TrainsTheSameModel()
+    {
+        var context = new MLContext();
+        var view = MLNetData.View(context, MLNetData.Images());
+
+        string[] hashes = [.. MLNetData.Columns.Select(column => Trainer(context, Quick with { FeatureColumnName = column }).Fit(view).Model.WeightHash())];
+
+        Assert.That(hashes.Distinct().ToArray(), Has.Length.EqualTo(1));
+    }
+
+    [Test]
+    public void Fit_Twice_GivesTheSameModel()
+    {
+        var trainer = Trainer(new MLContext(), Quick);
+
+        Assert.That(trainer.Fit(Images.ToDataView()).Model.WeightHash(), Is.EqualTo(trainer.Fit(Images.ToDataView()).Model.WeightHash()));
+    }
+
+    [Test]
+    public void Fit_LearningRateWithoutScheduler_IsUsed()
+    {
+        var model = Trainer(new MLContext(), Quick with { LearningRate = 0.025f }).Fit(Images.ToDataView()).Model;
+
+        Assert.That(model.Metadata.History.Select(log => (float)log.LearningRate), Is.All.EqualTo(0.025f));
+    }
+
+    [Test]
+    public void Fit_Scheduler_WinsOverLearningRateAndIsAskedBeforeEveryStep()
+    {
+        var scheduler = new CountingScheduler();
+        var model = Trainer(new MLContext(), Quick with { LearningRate = 0.5f, LearningRateScheduler = scheduler, ValidationSetFraction = null, EarlyStoppingCriteria = null }).Fit(Images.ToDataView()).Model;
+
+        Assert.That(scheduler.States, Has.Count.EqualTo(3 * 4)); // 100 images in batches of 32
+        Assert.That(scheduler.States[5], Is.EqualTo(new TrainState(1, 1, 4, 32)));
+        Assert.That(model.Metadata.History.Select(log => (float)log.LearningRate), Is.EqualTo(new[] { 0.004f, 0.008f, 0.012f }));
+    }
+
+    [Test]
+    public void Fit_SchedulerThatGivesNaN_NamesEpochAndBatch() => Assert.That(
+        () => Trainer(new MLContext(), Quick with { LearningRateScheduler = new CountingScheduler { Rate = float.NaN } }).Fit(Images.ToDataView()),
+        Throws.TypeOf<Cifar3Exception>().With.Message.Contains("CountingScheduler gave NaN for epoch 1, batch 1"));
+
+    [Test]
+    public void Fit_FewerRowsThanABatch_TrainsWithFiniteNumbers([Values] bool scheduled)
+    {
+        var options = Quick with { BatchSize = 64, ValidationSetFraction = null, LearningRateScheduler = scheduled ? new ExponentialLRDecay() : null };
+
+        var history = Trainer(new MLContext(), options).Fit(Images.Take(5).ToDataView()).Model.Metadata.History;
+
+        Assert.That(history, Is.Not.Empty);
+        Assert.That(history.SelectMany(log => new[] { log.Loss, log.Accuracy, log.LearningRate }), Is.All.GreaterThanOrEqualTo(0).And.All.LessThan(100));
+        Assert.That(history[0].LearningRate, Is.EqualTo(0.001).Within(1e-9));
+    }
+
+    [Test]
+    public void Fit_MetricsCallback_GetsNewObjectsWithTheEpochsNumbers()
+    {
+        var kept = new List<Cifar3CnnTrainer.ImageClassificationMetrics>();
+
+        var trained = Trainer(new MLContext(), Quick with { MetricsCallback = kept.Add, EarlyStoppingCriteria = null }).Fit(Images.ToDataView());
+
+        Assert.That(kept.Distinct(ReferenceEqualityComparer.Instance).Count(), Is.EqualTo(6));
+        Assert.That(kept.Select(m => (m.Train.Epoch, m.Train.DatasetUsed.ToString())), Is.EqualTo(new[] { (1, "Train"), (1, "Validation"), (2, "Train"), (2, "Validation"), (3, "Train"), (3, "Validation") }));
+        var first = trained.Model.Metadata.History[0];
+        Assert.That((kept[0].Train.Accuracy, kept[0].Train.CrossEntropy, kept[0].Train.BatchProcessedCount), Is.EqualTo(((float)first.Accuracy, (float)first.Loss, 3)));
+        Assert.That((kept[1].Train.Accuracy, kept[1].Train.CrossEntropy, kept[1].Train.BatchProcessedCount), Is.EqualTo(((float)first.ValAccuracy!, (float)first.ValLoss!, 1)));
+        Assert.That(kept[0].ToString(), Does.StartWith("Phase: Training, Dataset used: Train, Batch Processed Count: 3, Epoch: 1, Accuracy: 0."));
+    }
+
+    [Test]
+    public void Fit_TestOnTrainSetFalse_ReportsValidationOnly()
+    {
+        var kept = new List<Cifar3CnnTrainer.ImageClassificationMetrics>();
+
+        Trainer(new MLContext(), Quick with { MetricsCallback = kept.Add, TestOnTrainSet = false }).Fit(Images.ToDataView());
+
+        Assert.That(kept.Select(m => m.Train.DatasetUsed), Is.Not.Empty.And.All.EqualTo(Cifar3CnnTrainer.Dataset.Validation));
+    }
+
+    [Test]
+    public void Fit_DamagedImage_NamesTheRow()
+    {
+        var context = new MLContext();
+        var view = context.Data.LoadFromEnumerable(new[] { "a", "b", "a" }.Select((name, i) => new MLNetData.Row { Encoded = i == 1 ? [1, 2] : TestImages.Encode(Images.Image(i), 32, 32, SkiaSharp.SKEncodedImageFormat.Png), Name = name }));
+        var pipeline = context.Transforms.Conversion.MapValueToKey("Label", "Name").Append(Trainer(context, Quick with { FeatureColumnName = "Encoded" }));
+
+        Assert.That(() => pipeline.Fit(view), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("row 1 of column Encoded"));
+    }
+
+    [Test]
+    public void Fit_EarlyStoppingUsedTwice_CountsAnewEachTime([Values] bool validated)
+    {
+        var criterion = new Cifar3CnnTrainer.EarlyStopping(minDelta: 0.5f, patience: 2);
+        var trainer = Trainer(new MLContext(), Quick with { Epoch = 20, EarlyStoppingCriteria = criterion, ValidationSetFraction = validated ? 0.2f : null, Callbacks = [] });
+        var epochs = new List<int>();
+        var counting = Quick with { Epoch = 20, EarlyStoppingCriteria = criterion, ValidationSetFraction = validated ? 0.2f : null, MetricsCallback = m => epochs.Add(m.Train.Epoch) };
+
+        for (int i = 0; i < 2; i++)
+        {
+            epochs.Clear();
+            Trainer(new MLContext(), counting).Fit(Images.ToDataView());
+            Assert.That(epochs.Max(), Is.EqualTo(3));
+        }
+
+        Assert.That(trainer.Fit(Images.ToDataView()).Model.WeightHash(), Is.EqualTo(trainer.Fit(Images.ToDataView()).Model.WeightHash()));
+    }
+
+    [Test]
+    public void Fit_MLContextCancelled_StopsBetweenTwoBatches()
+    {
+        var context = new MLContext();
+        var seen = new Recorder { OnBatch = batch => { if (batch == 2) { MLContextCancellation.CancelExecution(context); Thread.Sleep(500); } } };
+
+        Assert.That(() => Trainer(context, Quick with { Epoch = 1000, Callbacks = [seen] }).Fit(Images.ToDataView()), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(seen.Batches, Has.Count.EqualTo(2));
+        Assert.That(() => Trainer(context, Quick).Fit(Images.ToDataView()), Throws.InstanceOf<OperationCanceledException>());
+    }
+
+    [Test]
+    public void Fit_TokenCancelled_Stops()
+    {
+        using var source = new CancellationTokenSource();
+        var seen = new Recorder { OnBatch = batch => source.Cancel() };
+
+        Assert.That(() => Trainer(new MLContext(), Quick with { CancellationToken = source.Token, Callbacks = [seen] }).Fit(Images.ToDataView()), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(seen.Batches, Has.Count.EqualTo(1));
+    }
+
+    [Test]
+    public void Fit_CancelledWithWorkspace_ResumesToTheSameBits()
+    {
+        string folder = TestFiles.NewFolder();
+        using var source = new CancellationTokenSource();
+        var interrupting = new Recorder { OnEpoch = (_, log) => { if (log.Epoch == 2) { source.Cancel(); } } };
+        var options = Quick with { Epoch = 4, EarlyStoppingCriteria = null };
+        Assert.That(() => Trainer(new MLContext(), options with { WorkspacePath = folder, CancellationToken = source.Token, Callbacks = [interrupting] }).Fit(Images.ToDataView()), Throws.InstanceOf<OperationCanceledException>());
+
+        var resumed = Trainer(new MLContext(), options with { WorkspacePath = folder, Resume = true }).Fit(Images.ToDataView());
+
+        Assert.That(resumed.Model.WeightHash(), Is.EqualTo(Trainer(new MLContext(), options).Fit(Images.ToDataView()).Model.WeightHash()));
+        Assert.That(CnnModel.LoadOnnx(Path.Combine(folder, "cifar3_model.onnx")).ClassNames, Is.EqualTo(Images.ClassNames));
+    }
+
+    [Test]
+    public void Fit_Log_TellsProgress()
+    {
+        var context = new MLContext();
+        var messages = new List<string>();
+        context.Log += (_, e) => messages.Add($"{e.Source} {e.RawMessage}");
+
+        Trainer(context, Quick).Fit(Images.ToDataView());
+
+        string[] own = [.. messages.Where(m => m.StartsWith("Cifar3Cnn", StringComparison.Ordinal))];
+        Assert.That(own, Has.Some.Contains("Training on 90 images, validating on 10, with Fake 1.0 (CPU, test); seed: Adam 0.001, batch 32, 3 epochs"));
+        Assert.That(own, Has.Exactly(3).Contains("validation accuracy 0."));
+        Assert.That(own, Has.Some.Contains("Epoch 3/3: loss "));
+    }
+
+    [Test]
+    public void Fit_ValidationSetWithKeysInAnotherOrder_MatchesClassesByName()
+    {
+        var context = new MLContext();
+        ColourImages.ClassNames.CopyTo(new string[3], 0);
+        var validation = ColourImages.Create(50, seed: 1);
+        int[] other = [.. validation.Labels.ToArray().Select(label => 2 - label)];
+        var reversed = new ImageSet(validation.Pixels.ToArray(), other, validation.ClassNames.Reverse());
+        var plain = Trainer(context, Quick with { ValidationSet = validation.ToDataView() }).Fit(Images.ToDataView()).Model.Metadata.History;
+
+        var mapped = Trainer(context, Quick with { ValidationSet = reversed.ToDataView() }).Fit(Images.ToDataView()).Model.Metadata.History;
+
+        Assert.That(mapped.Select(log => log.ValLoss), Is.EqualTo(plain.Select(log => log.ValLoss)));
+    }
+
+    [Test]
+    public void Fit_WrongColumns_SaysExpectedAndFoundAsMLNetDoes()
+    {
+        var view = Images.ToDataView();
+        var context = new MLContext();
+
+        Assert.That(() => Trainer(context, Quick with { LabelColumnName = "Nothing" }).Fit(view), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("could not find label column 'Nothing'"));
+        Assert.That(
+            () => Trainer(context, Quick with { LabelColumnName = "Image" }).Fit(view),
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Schema mismatch for label column 'Image': expected a key").And.Message.Contains("got Image"));
+        Assert.That(() => Trainer(context, Quick with { ValidationSetFraction = 1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("ValidationSetFraction=1"));
+        Assert.That(() => Trainer(context, Quick with { Epoch = 0 }), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    private static Cifar3CnnTrainer Trainer(MLContext context, Cifar3CnnTrainer.Options options) => new(context, options, o => FakeTrainer.Create(o));
+
+    /// <summary>A user's own scheduler.</summary>
+    private sealed class CountingScheduler : LearningRateScheduler
+    {
+        public List<TrainState> States { get; } = [];
+
+        public float? Rate { get; init; }
+
+        public override float GetLearningRate(TrainState state)
+        {
+            States.Add(state);
+            return Rate ?? (state.Step + 1) * 0.001f;
+        }
+    }
+}

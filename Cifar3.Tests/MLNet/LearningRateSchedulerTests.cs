@@ -1,0 +1,44 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+public sealed class LearningRateSchedulerTests
+{
+    [Test]
+    public void ExponentialLRDecay_Staircase_ChangesEveryTwoEpochs()
+    {
+        var decay = new ExponentialLRDecay(learningRate: 0.01f);
+
+        Assert.That(Rates(decay, epochs: 6), Is.EqualTo(new[] { 0.01, 0.01, 0.0094, 0.0094, 0.008836, 0.008836 }).Within(1e-7));
+        Assert.That(new ExponentialLRDecay(0.01f, staircase: false).GetLearningRate(new TrainState(1, 0, 4, 32)), Is.EqualTo(0.01 * Math.Sqrt(0.94)).Within(1e-7));
+    }
+
+    [Test]
+    public void PolynomialLRDecay_StraightLine_ReachesItsEndAndStays()
+    {
+        Assert.That(Rates(new PolynomialLRDecay(0.01f, 2, 0.001f), epochs: 4), Is.EqualTo(new[] { 0.01, 0.0055, 0.001, 0.001 }).Within(1e-7));
+        Assert.That(Rates(new PolynomialLRDecay(0.01f, 2, 0.001f, cycle: true), epochs: 4), Is.EqualTo(new[] { 0.01, 0.0055, 0.001, 0.00325 }).Within(1e-7));
+        Assert.That(new PolynomialLRDecay(0.01f, 2, 0.001f, power: 2).GetLearningRate(new TrainState(1, 0, 4, 32)), Is.EqualTo(0.001 + 0.009 * 0.25).Within(1e-7));
+    }
+
+    [Test]
+    public void LsrDecay_BatchAndEpoch_ScaleTheBase()
+    {
+        var decay = new LsrDecay(0.1f);
+
+        Assert.That(decay.GetLearningRate(new TrainState(0, 0, 4, 256)), Is.EqualTo(0.2f));
+        Assert.That(decay.GetLearningRate(new TrainState(91, 0, 4, 128)), Is.EqualTo(0.01f).Within(1e-9));
+        Assert.That(decay.GetLearningRate(new TrainState(1000, 0, 4, 128)), Is.EqualTo(0.00001f).Within(1e-10));
+    }
+
+    [Test]
+    public void Schedulers_ValuesOutOfRange_AreRefused()
+    {
+        Assert.That(() => new ExponentialLRDecay(0), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("learningRate=0"));
+        Assert.That(() => new PolynomialLRDecay(power: float.NaN), Throws.TypeOf<ArgumentOutOfRangeException>());
+        Assert.That(() => new LsrDecay([new(1, 1)]), Throws.ArgumentException.With.Message.Contains("rise from 0"));
+        Assert.That(() => new LsrDecay([new(0, -1)]), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
+
+    private static double[] Rates(LearningRateScheduler scheduler, int epochs) => [.. Enumerable.Range(0, epochs).Select(epoch => (double)scheduler.GetLearningRate(new TrainState(epoch, 0, 4, 32)))];
+}

@@ -1,0 +1,54 @@
+namespace Cifar3.Training;
+
+public sealed partial class Cifar3CnnTrainer
+{
+    /// <summary>The metric that early stopping watches.</summary>
+    public enum EarlyStoppingMetric
+    {
+        /// <summary>Share of correct images; higher is better.</summary>
+        Accuracy,
+
+        /// <summary>Mean cross-entropy; lower is better.</summary>
+        Loss,
+    }
+
+    /// <summary>
+    /// Stops a training when a metric no longer improves: of the validation images, or of the training images where there are none.
+    /// The fitted model is that of the best epoch.
+    /// </summary>
+    /// <remarks>Immutable and without state: one instance serves any number of trainings.</remarks>
+    public sealed record EarlyStopping
+    {
+        /// <summary>Creates the criterion.</summary>
+        /// <param name="minDelta">The smallest change that counts as improvement, 0 or more. Default: 0. (ML.NET: 0.01.)</param>
+        /// <param name="patience">Number of epochs without improvement after which training stops, 0 or more. Default: 3. (ML.NET: 20.)</param>
+        /// <param name="metric">What to watch. Default: <see cref="EarlyStoppingMetric.Accuracy"/>. (ML.NET: Accuracy.)</param>
+        /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the metric is unknown.</exception>
+        public EarlyStopping(float minDelta = 0, int patience = 3, EarlyStoppingMetric metric = EarlyStoppingMetric.Accuracy)
+        {
+            ArgumentOutOfRangeException.ThrowIfNegative(minDelta);
+            ArgumentOutOfRangeException.ThrowIfNegative(patience);
+            if (!Enum.IsDefined(metric))
+            {
+                throw new ArgumentOutOfRangeException(nameof(metric), metric, $"The metric must be Accuracy or Loss. Received: {metric}.");
+            }
+
+            (MinDelta, Patience, Metric) = (minDelta, patience, metric);
+        }
+
+        /// <summary>The smallest change that counts as improvement.</summary>
+        public float MinDelta { get; }
+
+        /// <summary>Number of epochs without improvement after which training stops.</summary>
+        public int Patience { get; }
+
+        /// <summary>What is watched.</summary>
+        public EarlyStoppingMetric Metric { get; }
+
+        internal Callback ToCallback(bool validated)
+        {
+            string metric = Metric == EarlyStoppingMetric.Accuracy ? "accuracy" : "loss";
+            return new Training.EarlyStopping(validated ? $"val_{metric}" : metric, Patience, MinDelta);
+        }
+    }
+}
