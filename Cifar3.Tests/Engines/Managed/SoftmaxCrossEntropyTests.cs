@@ -9,7 +9,7 @@ internal sealed unsafe class SoftmaxCrossEntropyTests
     {
         float* x = stackalloc float[] { 1000, 0, -1000 }, p = stackalloc float[3], dx = stackalloc float[3];
 
-        double logSum = SoftmaxCrossEntropy.Softmax(x, 3, p);
+        double logSum = Softmax.Run(x, 3, p);
         SoftmaxCrossEntropy.Gradient(x, logSum, 3, label: 2, batch: 4, dx);
 
         Assert.That((p[0], p[1], p[2]), Is.EqualTo((1f, 0f, 0f)));
@@ -21,7 +21,7 @@ internal sealed unsafe class SoftmaxCrossEntropyTests
     public void Gradient_RandomLogits_IsTheLosssSlope()
     {
         float* x = stackalloc float[] { 0.5f, -1.25f, 2, 0 }, p = stackalloc float[4], dx = stackalloc float[4];
-        double logSum = SoftmaxCrossEntropy.Softmax(x, 4, p);
+        double logSum = Softmax.Run(x, 4, p);
         SoftmaxCrossEntropy.Gradient(x, logSum, 4, label: 1, batch: 2, dx);
 
         const float h = 1f / 1024;
@@ -29,9 +29,9 @@ internal sealed unsafe class SoftmaxCrossEntropyTests
         {
             float old = x[c];
             x[c] = old + h;
-            double up = SoftmaxCrossEntropy.Softmax(x, 4, p) - x[1];
+            double up = Softmax.Run(x, 4, p) - x[1];
             x[c] = old - h;
-            double down = SoftmaxCrossEntropy.Softmax(x, 4, p) - x[1];
+            double down = Softmax.Run(x, 4, p) - x[1];
             x[c] = old;
             Assert.That(dx[c], Is.EqualTo((up - down) / (2 * h) / 2).Within(1e-6));
         }
@@ -42,6 +42,6 @@ internal sealed unsafe class SoftmaxCrossEntropyTests
     {
         float* p = stackalloc float[] { 0.2f, 0.4f, 0.4f };
 
-        Assert.That(SoftmaxCrossEntropy.ArgMax(p, 3), Is.EqualTo(1));
+        Assert.That(Softmax.ArgMax(p, 3), Is.EqualTo(1));
     }
 }

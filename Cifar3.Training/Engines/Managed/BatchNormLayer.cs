@@ -43,10 +43,10 @@ internal sealed unsafe class BatchNormLayer
     /// <summary>dβ [channels].</summary>
     public float* BetaGradient { get; }
 
-    /// <summary>b of <see cref="WinogradBatchNorm"/> [channels].</summary>
+    /// <summary>b of <see cref="WinogradBatchNormBackward"/> [channels].</summary>
     public float* Slope { get; }
 
-    /// <summary>c of <see cref="WinogradBatchNorm"/> [channels].</summary>
+    /// <summary>c of <see cref="WinogradBatchNormBackward"/> [channels].</summary>
     public float* Offset { get; }
 
     /// <summary>Where a shard sums Σ y and Σ y², set to zero.</summary>
@@ -89,10 +89,6 @@ internal sealed unsafe class BatchNormLayer
         return y;
     }
 
-    private void Use(int i, double average, double variance)
-    {
-        (mean[i], deviation[i]) = (average, Math.Sqrt(variance + BatchNormalizationLayer.Epsilon));
-        scale[i] = (float)(gamma[i] / deviation[i]);
-        shift[i] = (float)(beta[i] - average * gamma[i] / deviation[i]);
-    }
+    private void Use(int i, double average, double variance) =>
+        (mean[i], (deviation[i], scale[i], shift[i])) = (average, WinogradBatchNorm.Fold(gamma[i], beta[i], average, variance));
 }

@@ -29,12 +29,10 @@ internal sealed unsafe class ConvBlock<V>
         (names, filters, pooled) = ([conv.Name, layers[1].Name, layers[3].Name, dropout.Name], conv.Filters, dropout.OutputShape[0]);
         int size = conv.OutputShape[0], computed = 2 * dropout.OutputShape[0], channels = Padding.Up(conv.Filters);
 
-        // Tiles of 6×6 where they fit 30, 12 and 6 exactly, of 4×4 for 15 and 4; blocks of 16 to 32 tiles. Without fused multiply-add
-        // tiles of 6×6 would double the rounding error of a whole step (ReLUs and poolings near a tie then choose otherwise).
-        var shared = index == 0 ? null : new WinogradLayer<V>(context, conv, large: V.IsFused && index == 2, size, capacity: 16, norm: null);
+        var shared = index == 0 ? null : new WinogradLayer<V>(context, conv, WinogradPlan.Same<V>(index), size, norm: null);
         same = shared ?? (ReluConvLayer)new DirectConvLayer<V>(context, conv);
         norm = new BatchNormLayer(context, layers[1].Name);
-        valid = new WinogradLayer<V>(context, conv2, large: V.IsFused && index < 2, computed, capacity: index switch { 0 => 20, 1 => 32, _ => 16 }, norm);
+        valid = new WinogradLayer<V>(context, conv2, WinogradPlan.Valid<V>(index), computed, norm);
         pool = new PoolDropout(context, dropout, index);
 
         int border = Math.Max(0, valid.InputSize - size); // of tiles that hang over the edge

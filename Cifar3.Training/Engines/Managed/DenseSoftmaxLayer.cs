@@ -64,23 +64,11 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     /// <param name="batch">Images of the batch.</param>
     public void Forward(in ImageRange range, int* labels, int batch)
     {
-        for (int column = 0; column < paddedClasses; column += Gemm.PanelWidth<V>())
-        {
-            int columns = Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column);
-            Gemm.Run<V>(range.End - range.First, columns, new GemmTask
-            {
-                A = Input.At(range.First), ARow = Input.ImageStride, AInner = 1,
-                B = forward + (long)column * features, BInner = columns,
-                C = logits + (long)range.First * paddedClasses + column, CRow = paddedClasses,
-                Init = bias + column, InitRow = 0,
-                Outer = 1, Mid = 1, Inner = features, Floor = float.NegativeInfinity,
-            });
-        }
-
+        Dense.Forward<V>(Input.At(range.First), Input.ImageStride, range.End - range.First, features, paddedClasses, forward, bias, logits + (long)range.First * paddedClasses);
         for (int image = range.First; image < range.End; image++)
         {
             float* logit = logits + (long)image * paddedClasses;
-            double logSum = SoftmaxCrossEntropy.Softmax(logit, classes, Probabilities + (long)image * classes);
+            double logSum = Softmax.Run(logit, classes, Probabilities + (long)image * classes);
             if (labels != null)
             {
                 Losses[image] = logSum - logit[labels[image]];

@@ -136,7 +136,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
         for (int image = 0; image < labels.Length; image++)
         {
             lossSum += network.Losses[image];
-            correct += SoftmaxCrossEntropy.ArgMax(network.Probabilities + (long)image * classes, classes) == labels[image] ? 1 : 0;
+            correct += Softmax.ArgMax(network.Probabilities + (long)image * classes, classes) == labels[image] ? 1 : 0;
         }
 
         GC.KeepAlive(this);

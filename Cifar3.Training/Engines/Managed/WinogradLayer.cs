@@ -1,10 +1,7 @@
 namespace Cifar3.Training;
 
-/// <summary>A 3×3 convolution in Winograd's domain: its weights there, its passes over a shard's images, its gradients.</summary>
-/// <remarks>
-/// With a normalization in front of it, the kernel is scaled and the bias shifted so that the layer reads what was to be normalized, and
-/// the normalization's gradients come out of the kernel's (<see cref="WinogradBatchNorm"/>).
-/// </remarks>
+/// <summary>A 3×3 convolution in Winograd's domain: its passes over a shard's images, its gradients.</summary>
+/// <remarks>The gradients of a normalization in front of it come out of its kernel's (<see cref="WinogradBatchNormBackward"/>).</remarks>
 internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     where V : struct, ISimd<V>
 {
@@ -13,10 +10,10 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     private readonly WorkerPool pool;
     private readonly WorkBuffers work;
     private readonly BatchNormLayer? norm;
+    private readonly WinogradKernel<V> weights;
     private readonly WinogradShape shape;
-    private readonly bool large; // F(6×6), else F(4×4)
-    private readonly float* kernel, bias, scaled, shifted, u, ut, du, gradient, biasGradient;
-    private readonly double* shiftSums, biasTotals;
+    private readonly float* kernel, ut, du, gradient, biasGradient;
+    private readonly double* biasTotals;
     private readonly GradientSums biasSums;
     private readonly WinogradWork kept; // V and dM of all blocks, where they are kept
     private readonly int blocks;        // of a shard, where they are kept; else 0
@@ -27,35 +24,29 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     /// <summary>Creates the layer.</summary>
     /// <param name="context">What the layers share.</param>
     /// <param name="layer">The layer's description.</param>
-    /// <param name="large">Tiles of 6×6 outputs rather than 4×4.</param>
+    /// <param name="plan">Its tiles.</param>
     /// <param name="size">Rows and columns of output to compute.</param>
-    /// <param name="capacity">Tiles of a block: as many as stay in the L2 cache.</param>
     /// <param name="norm">The normalization in front of the layer, if there is one.</param>
-    public WinogradLayer(LayerContext context, Conv2DLayer layer, bool large, int size, int capacity, BatchNormLayer? norm)
+    public WinogradLayer(LayerContext context, Conv2DLayer layer, WinogradPlan plan, int size, BatchNormLayer? norm)
     {
         var (arena, parameters) = (context.Arena, context.Parameters);
-        (pool, work, this.norm, this.large) = (context.Pool, context.Work, norm, large);
+        (pool, work, this.norm) = (context.Pool, context.Work, norm);
         string name = layer.Name;
         var tensor = parameters[$"{name}/kernel"];
-        var (inputs, outputs, border) = (tensor.PaddedRows, tensor.PaddedColumns, layer.Padding == ConvPadding.Same ? 1 : 0);
-        shape = large ? WinogradShape.Of<WinogradF6>(inputs, outputs, size, size, border, capacity) : WinogradShape.Of<WinogradF4>(inputs, outputs, size, size, border, capacity);
+        kernel = parameters.Value(tensor.Name);
+        weights = new WinogradKernel<V>(arena, layer, tensor, kernel, parameters.Value($"{name}/bias"), plan, size, normalized: norm != null);
+        shape = weights.Shape;
         work.Reserve(shape);
 
-        kernel = parameters.Value(tensor.Name);
         gradient = parameters.Gradient(tensor.Name);
-        bias = parameters.Value($"{name}/bias");
         biasGradient = parameters.Gradient($"{name}/bias");
-        scaled = norm == null ? kernel : arena.Floats($"{name} scaled", tensor.Size);
-        shifted = norm == null ? bias : arena.Floats($"{name} shifted bias", outputs);
-        shiftSums = arena.Doubles($"{name} shifts", outputs);
-        biasTotals = arena.Doubles($"{name} bias totals", outputs);
-        biasSums = new GradientSums(arena, $"{name} bias sums", outputs, biasGradient);
-        u = arena.Floats($"{name} U", shape.WeightFloats);
+        biasTotals = arena.Doubles($"{name} bias totals", shape.Outputs);
+        biasSums = new GradientSums(arena, $"{name} bias sums", shape.Outputs, biasGradient);
         ut = arena.Floats($"{name} U transposed", shape.WeightFloats);
         if (shape.TilesPerImage == 1)
         {
             int mostImages = (context.Images + Shards.Max - 1) / Shards.Max;
-            blocks = (mostImages + capacity - 1) / capacity;
+            blocks = (mostImages + plan.Capacity - 1) / plan.Capacity;
             du = arena.Floats($"{name} dU", shape.WeightFloats);
             kept = new WinogradWork(arena.Floats($"{name} V", Shards.Max * blocks * shape.InputFloats), arena.Floats($"{name} dM", Shards.Max * blocks * shape.OutputFloats), null);
         }
@@ -70,10 +61,10 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     }
 
     /// <summary>The bias to add: the layer's, or the shifted one.</summary>
-    public float* Bias => shifted;
+    public float* Bias => weights.Bias;
 
     /// <summary>Rows and columns that the input's plane must have, beyond a border of 1 for "same" padding.</summary>
-    public int InputSize => shape.InputExtent.Height - shape.Border;
+    public int InputSize => weights.InputSize;
 
     /// <inheritdoc/>
     public override void Prepare() => Prepare(training: true);
@@ -87,24 +78,13 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
 
     /// <summary>x → sink, a shard's images.</summary>
     public void Forward<TSink>(in Plane x, in TSink sink, in ImageRange range)
-        where TSink : struct, IWinogradSink
-    {
-        var (first, end) = Tiles(range.First, range.End);
-        if (large)
-        {
-            WinogradConvolution.Forward<V, WinogradF6, TSink>(in shape, in x, u, first, end, in sink, in work.Of(range.Worker));
-        }
-        else
-        {
-            WinogradConvolution.Forward<V, WinogradF4, TSink>(in shape, in x, u, first, end, in sink, in work.Of(range.Worker));
-        }
-    }
+        where TSink : struct, IWinogradSink => weights.Forward(in x, in sink, range.First, range.End, in work.Of(range.Worker));
 
     /// <summary>Source → dx and the shard's part of the weights' gradients.</summary>
     public void Backward<TSource>(in Plane x, in TSource source, in Plane dx, in ImageRange range)
         where TSource : struct, IWinogradSource
     {
-        if (large)
+        if (weights.Large)
         {
             Backward<WinogradF6, TSource>(in x, in source, in dx, in range);
         }
@@ -119,11 +99,11 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     {
         if (sums != null)
         {
-            Forward(in x, new ReluStatisticsSink(y, shifted, sums), in range);
+            Forward(in x, new ReluStatisticsSink(y, Bias, sums), in range);
         }
         else
         {
-            Forward(in x, new PlainSink(y, shifted, 0), in range);
+            Forward(in x, new PlainSink(y, Bias, 0), in range);
         }
     }
 
@@ -150,29 +130,21 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     private void Transform(int piece, int worker)
     {
         int first = piece * Padding.Channels, end = first + Padding.Channels;
-        if (norm != null)
+        float* scratch = work.Of(worker).Scratch;
+        var statistics = norm?.Statistics ?? default;
+        weights.Transform(first, end, statistics.Scale, statistics.Shift, scratch);
+        if (!training)
         {
-            var statistics = norm.Statistics;
-            WinogradBatchNorm.Forward<V>(kernel, bias, statistics.Scale, statistics.Shift, shape.Inputs, shape.Outputs, first, end, scaled, shifted, shiftSums);
+            return;
         }
 
-        if (large)
+        if (weights.Large)
         {
-            Transform<WinogradF6>(first, end, work.Of(worker).Scratch);
+            WinogradWeightsBackward.Transpose<V, WinogradF6>(in shape, weights.Scaled, first, end, ut, scratch);
         }
         else
         {
-            Transform<WinogradF4>(first, end, work.Of(worker).Scratch);
-        }
-    }
-
-    private void Transform<TTile>(int first, int end, float* scratch)
-        where TTile : struct, IWinogradTile
-    {
-        WinogradWeights.Forward<V, TTile>(in shape, scaled, first, end, u, scratch);
-        if (training)
-        {
-            WinogradWeights.ForwardTransposed<V, TTile>(in shape, scaled, first, end, ut, scratch);
+            WinogradWeightsBackward.Transpose<V, WinogradF4>(in shape, weights.Scaled, first, end, ut, scratch);
         }
     }
 
@@ -185,11 +157,11 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         ref readonly WinogradWork own = ref work.Of(range.Worker);
         if (blocks > 0)
         {
-            WinogradConvolution.BackwardInput<V, TTile, TSource>(in shape, in x, in source, ut, first, end, in dx, Kept(range.Shard), sums, in own);
+            WinogradConvolutionBackward.RunKeepingBlocks<V, TTile, TSource>(in shape, in x, in source, ut, first, end, in dx, Kept(range.Shard), sums, in own);
         }
         else
         {
-            WinogradConvolution.Backward<V, TTile, TSource>(in shape, in x, in source, ut, first, end, in dx, du + range.Shard * shape.WeightFloats, sums, in own);
+            WinogradConvolutionBackward.Run<V, TTile, TSource>(in shape, in x, in source, ut, first, end, in dx, du + range.Shard * shape.WeightFloats, sums, in own);
         }
     }
 
@@ -201,7 +173,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         for (int shard = 0; shard < Shards.Count(images); shard++)
         {
             var (first, end) = Tiles(Shards.First(shard, images), Shards.First(shard + 1, images));
-            WinogradConvolution.WeightGradient<V>(in shape, Kept(shard), end - first, point, du, add: shard > 0);
+            WinogradConvolutionBackward.WeightGradient<V>(in shape, Kept(shard), end - first, point, du, add: shard > 0);
         }
     }
 
@@ -211,21 +183,21 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         int first = piece * ChannelsAPiece, end = first + ChannelsAPiece;
         if (blocks == 0)
         {
-            WinogradWeights.Sum<V>(in shape, du, Shards.Count(images), first, end);
+            WinogradWeightsBackward.Sum<V>(in shape, du, Shards.Count(images), first, end);
         }
 
-        if (large)
+        if (weights.Large)
         {
-            WinogradWeights.Backward<V, WinogradF6>(in shape, du, first, end, gradient, work.Of(worker).Scratch);
+            WinogradWeightsBackward.Run<V, WinogradF6>(in shape, du, first, end, gradient, work.Of(worker).Scratch);
         }
         else
         {
-            WinogradWeights.Backward<V, WinogradF4>(in shape, du, first, end, gradient, work.Of(worker).Scratch);
+            WinogradWeightsBackward.Run<V, WinogradF4>(in shape, du, first, end, gradient, work.Of(worker).Scratch);
         }
 
         if (norm != null)
         {
-            WinogradBatchNorm.Backward<V>(
+            WinogradBatchNormBackward.Run<V>(
                 kernel, gradient, biasTotals, biasGradient, norm.Count, norm.Statistics, shape.Inputs, shape.Outputs, first, end,
                 norm.GammaGradient, norm.BetaGradient, norm.Slope, norm.Offset, work.Sums(worker));
         }

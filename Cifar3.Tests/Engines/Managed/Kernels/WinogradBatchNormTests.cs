@@ -76,7 +76,7 @@ public unsafe class WinogradBatchNormTests
         fixed (double* m = mean, d = deviation)
         {
             var norm = new NormStatistics { Mean = m, Deviation = d, Scale = scale, Shift = shift };
-            WinogradBatchNorm.Backward<V>(plain, runner.Dg, runner.Db, db, count, in norm, inputs, outputs, 0, inputs, dGamma, dBeta, b, shiftBack, sums);
+            WinogradBatchNormBackward.Run<V>(plain, runner.Dg, runner.Db, db, count, in norm, inputs, outputs, 0, inputs, dGamma, dBeta, b, shiftBack, sums);
         }
 
         var dy = runner.Read(runner.Dx, side, side);

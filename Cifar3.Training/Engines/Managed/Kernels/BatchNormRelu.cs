@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar3.Training;
 
-// Backward of BatchNorm and of the ReLU before it:  dy = y > 0 ? dz + b·y + c : 0       (b, c and dz: WinogradBatchNorm)
+// Backward of BatchNorm and of the ReLU before it:  dy = y > 0 ? dz + b·y + c : 0       (b, c and dz: WinogradBatchNormBackward)
 // y, dz [H, W, C], read; dy [H, W, C], written (=); b, c [C], read. Element by element.
 // What BatchNormReluSource does for Winograd's tiles, here for the direct convolution. Reference: LayerKernelTests.
 internal static unsafe class BatchNormRelu

@@ -30,7 +30,7 @@ internal readonly unsafe struct PlainSource(Plane dy) : IWinogradSource
     }
 }
 
-// Backward of BatchNorm and of the ReLU before it:  dY = y > 0 ? dz + b·y + c : 0     (b, c: WinogradBatchNorm.Backward)
+// Backward of BatchNorm and of the ReLU before it:  dY = y > 0 ? dz + b·y + c : 0     (b, c: WinogradBatchNormBackward)
 // dz  gradient of BatchNorm's input through its scale alone, as the next convolution's backward pass leaves it     y  the ReLU's output
 internal readonly unsafe struct BatchNormReluSource(Plane dz, Plane y, float* b, float* c) : IWinogradSource
 {

@@ -1,0 +1,173 @@
+using System.Runtime.CompilerServices;
+
+namespace Cifar3;
+
+/// <summary>Operands of <see cref="Gemm"/>; all strides are in floats.</summary>
+internal unsafe struct GemmTask
+{
+    /// <summary>A[row, outer, mid, inner] = A[row·ARow + outer·AOuter + mid·AMid + inner·AInner].</summary>
+    public float* A;
+    public nint ARow, AOuter, AMid, AInner;
+
+    /// <summary>B[outer, mid, inner, column] = B[outer·BOuter + mid·BMid + inner·BInner + column].</summary>
+    public float* B;
+    public nint BOuter, BMid, BInner;
+
+    /// <summary>C[row, column] = C[row·CRow + column].</summary>
+    public float* C;
+    public nint CRow;
+
+    /// <summary>What the sums start from, [row·InitRow + column]: C itself to add to it, a bias or zeros with InitRow = 0.</summary>
+    public float* Init;
+    public nint InitRow;
+
+    /// <summary>Lengths of the three nested sums.</summary>
+    public int Outer, Mid, Inner;
+
+    /// <summary>Smallest result: 0 for ReLU, −∞ for none.</summary>
+    public float Floor;
+}
+
+// C[row, column] = max(Floor, Init[row, column] + Σ over outer, mid, inner of A[row, outer, mid, inner] · B[outer, mid, inner, column])
+//
+// The sums of the direct convolution and of the dense layer, with other strides:
+//   forward           rows = pixels of a row, mid = 3 kernel rows, inner = 3·Cin     (A runs along the image, B along packed weights)
+//   backward weights  rows = 3·Cin weights, outer = images, mid = rows, inner = pixels (A runs along channels, B along the gradient)
+// Idea: a block of up to MaxRows × 2 vectors of C stays in registers through the whole sum; each step loads 2 vectors of B and
+// broadcasts one float of A a row.
+// Order of summation: outer, mid, inner, one FMA chain an element: the same for any blocking into rows and columns.
+// Columns are a multiple of the vector width; A, B, C need no alignment. Reference: GemmTests.
+// Measured on a Zen 4 core (peak 105-117 GFLOP/s): 100-112 GFLOP/s with 3·Cin of 96 to 384 on rows of 4 to 32 pixels, AVX-512 and AVX2.
+internal static unsafe class Gemm
+{
+    /// <summary>Columns of a block: two vectors. Packed weights are cut into panels of this width.</summary>
+    public static int PanelWidth<V>()
+        where V : struct, ISimd<V> => 2 * V.Width;
+
+    /// <summary>Computes rows × columns of C, columns being one panel or its last vector.</summary>
+    public static void Run<V>(int rows, int columns, GemmTask task)
+        where V : struct, ISimd<V>
+    {
+        while (rows > 0)
+        {
+            int blocks = (rows + V.MaxRows - 1) / V.MaxRows, height = (rows + blocks - 1) / blocks;
+            if (columns == V.Width)
+            {
+                Dispatch<V, N1>(height, in task);
+            }
+            else
+            {
+                Dispatch<V, N2>(height, in task);
+            }
+
+            task.A += height * task.ARow;
+            task.C += height * task.CRow;
+            task.Init += height * task.InitRow;
+            rows -= height;
+        }
+    }
+
+    private static void Dispatch<V, TColumns>(int height, in GemmTask task)
+        where V : struct, ISimd<V>
+        where TColumns : struct, INumber
+    {
+        switch (height)
+        {
+            case 1: Block<V, N1, TColumns>(in task); break;
+            case 2: Block<V, N2, TColumns>(in task); break;
+            case 3: Block<V, N3, TColumns>(in task); break;
+            case 4: Block<V, N4, TColumns>(in task); break;
+            case 5: Block<V, N5, TColumns>(in task); break;
+            case 6: Block<V, N6, TColumns>(in task); break;
+            case 7: Block<V, N7, TColumns>(in task); break;
+            default: Block<V, N8, TColumns>(in task); break;
+        }
+    }
+
+    // Conditions on R.Value and C.Value are constants to the JIT: what a smaller block does not use costs nothing.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void Block<V, R, C>(in GemmTask task)
+        where V : struct, ISimd<V>
+        where R : struct, INumber
+        where C : struct, INumber
+    {
+        V c00, c01, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
+        V c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
+        float* init = task.Init;
+        nint initRow = task.InitRow;
+        Start<V, C>(init, out c00, out c01);
+        if (R.Value > 1) Start<V, C>(init + initRow, out c10, out c11);
+        if (R.Value > 2) Start<V, C>(init + 2 * initRow, out c20, out c21);
+        if (R.Value > 3) Start<V, C>(init + 3 * initRow, out c30, out c31);
+        if (R.Value > 4) Start<V, C>(init + 4 * initRow, out c40, out c41);
+        if (R.Value > 5) Start<V, C>(init + 5 * initRow, out c50, out c51);
+        if (R.Value > 6) Start<V, C>(init + 6 * initRow, out c60, out c61);
+        if (R.Value > 7) Start<V, C>(init + 7 * initRow, out c70, out c71);
+
+        nint row = task.ARow, aInner = task.AInner, bInner = task.BInner;
+        for (int outer = 0; outer < task.Outer; outer++)
+        {
+            for (int mid = 0; mid < task.Mid; mid++)
+            {
+                float* a0 = task.A + outer * task.AOuter + mid * task.AMid;
+                float* a1 = a0 + row, a2 = a1 + row, a3 = a2 + row, a4 = a3 + row, a5 = a4 + row, a6 = a5 + row, a7 = a6 + row;
+                float* b = task.B + outer * task.BOuter + mid * task.BMid;
+                nint a = 0;
+                for (int k = task.Inner; k > 0; k--)
+                {
+                    V b0 = V.Load(b), b1 = C.Value > 1 ? V.Load(b + V.Width) : default;
+                    Step<V, C>(a0[a], b0, b1, ref c00, ref c01);
+                    if (R.Value > 1) Step<V, C>(a1[a], b0, b1, ref c10, ref c11);
+                    if (R.Value > 2) Step<V, C>(a2[a], b0, b1, ref c20, ref c21);
+                    if (R.Value > 3) Step<V, C>(a3[a], b0, b1, ref c30, ref c31);
+                    if (R.Value > 4) Step<V, C>(a4[a], b0, b1, ref c40, ref c41);
+                    if (R.Value > 5) Step<V, C>(a5[a], b0, b1, ref c50, ref c51);
+                    if (R.Value > 6) Step<V, C>(a6[a], b0, b1, ref c60, ref c61);
+                    if (R.Value > 7) Step<V, C>(a7[a], b0, b1, ref c70, ref c71);
+                    a += aInner;
+                    b += bInner;
+                }
+            }
+        }
+
+        float* c = task.C;
+        nint cRow = task.CRow;
+        V floor = V.Broadcast(task.Floor);
+        Finish<V, C>(c, floor, c00, c01);
+        if (R.Value > 1) Finish<V, C>(c + cRow, floor, c10, c11);
+        if (R.Value > 2) Finish<V, C>(c + 2 * cRow, floor, c20, c21);
+        if (R.Value > 3) Finish<V, C>(c + 3 * cRow, floor, c30, c31);
+        if (R.Value > 4) Finish<V, C>(c + 4 * cRow, floor, c40, c41);
+        if (R.Value > 5) Finish<V, C>(c + 5 * cRow, floor, c50, c51);
+        if (R.Value > 6) Finish<V, C>(c + 6 * cRow, floor, c60, c61);
+        if (R.Value > 7) Finish<V, C>(c + 7 * cRow, floor, c70, c71);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Start<V, C>(float* init, out V c0, out V c1)
+        where V : struct, ISimd<V>
+        where C : struct, INumber
+    {
+        c0 = V.Load(init);
+        c1 = C.Value > 1 ? V.Load(init + V.Width) : default;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Step<V, C>(float a, V b0, V b1, ref V c0, ref V c1)
+        where V : struct, ISimd<V>
+        where C : struct, INumber
+    {
+        V x = V.Broadcast(a);
+        c0 = V.Fma(x, b0, c0);
+        if (C.Value > 1) c1 = V.Fma(x, b1, c1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Finish<V, C>(float* c, V floor, V c0, V c1)
+        where V : struct, ISimd<V>
+        where C : struct, INumber
+    {
+        V.Store(c, V.Max(floor, c0));
+        if (C.Value > 1) V.Store(c + V.Width, V.Max(floor, c1));
+    }
+}

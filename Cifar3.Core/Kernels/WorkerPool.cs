@@ -1,0 +1,155 @@
+using System.Runtime.ExceptionServices;
+
+namespace Cifar3;
+
+/// <summary>
+/// The engine's own threads: runs numbered pieces of work on the calling thread and its helpers, and returns when all are done.
+/// Allocates nothing once started.
+/// </summary>
+/// <remarks>
+/// Helpers spin for a moment after a run, because the next one usually follows within microseconds, and then sleep. They hold no
+/// reference to the engine between runs, so an engine that nobody disposed can still be collected.
+/// </remarks>
+internal sealed class WorkerPool : IDisposable
+{
+    private const int SpinRounds = 40;
+
+    private readonly object gate = new();
+    private readonly Thread[] helpers;
+    private readonly int spinRounds;
+    private Action<int, int>? work;
+    private ExceptionDispatchInfo? failure;
+    private int pieces, nextPiece, busyHelpers, run;
+    private bool started, stopped;
+
+    /// <summary>Creates the pool; threads start with the first run.</summary>
+    /// <param name="threads">Number of threads, the caller included; at least 1.</param>
+    public WorkerPool(int threads)
+    {
+        Threads = threads;
+        spinRounds = threads <= Environment.ProcessorCount ? SpinRounds : 0;
+        helpers = new Thread[threads - 1];
+    }
+
+    /// <summary>Number of threads, the caller included.</summary>
+    public int Threads { get; }
+
+    /// <summary>Calls work(piece, worker) for every piece 0 to count − 1; worker is 0 to Threads − 1 and never runs two pieces at once.</summary>
+    public void Run(int count, Action<int, int> action)
+    {
+        if (Threads == 1 || count == 1)
+        {
+            for (int piece = 0; piece < count; piece++)
+            {
+                action(piece, 0);
+            }
+
+            return;
+        }
+
+        Start();
+        (work, pieces, failure) = (action, count, null);
+        Volatile.Write(ref nextPiece, 0);
+        Volatile.Write(ref busyHelpers, helpers.Length);
+        lock (gate)
+        {
+            Interlocked.Increment(ref run);
+            Monitor.PulseAll(gate);
+        }
+
+        TakePieces(0);
+        AwaitHelpers();
+        work = null;
+        failure?.Throw();
+    }
+
+    /// <summary>Ends the helpers.</summary>
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            stopped = true;
+            Monitor.PulseAll(gate);
+        }
+    }
+
+    private void Start()
+    {
+        for (int i = 0; !started && i < helpers.Length; i++)
+        {
+            int worker = i + 1;
+            helpers[i] = new Thread(() => Help(worker)) { IsBackground = true, Name = $"Cifar3 worker {worker}" };
+            helpers[i].Start();
+        }
+
+        started = true;
+    }
+
+    private void Help(int worker)
+    {
+        for (int seen = 0; AwaitRun(ref seen);)
+        {
+            TakePieces(worker);
+            if (Interlocked.Decrement(ref busyHelpers) == 0)
+            {
+                lock (gate)
+                {
+                    Monitor.PulseAll(gate);
+                }
+            }
+        }
+    }
+
+    private void TakePieces(int worker)
+    {
+        var action = work!;
+        try
+        {
+            for (int piece; (piece = Interlocked.Increment(ref nextPiece) - 1) < pieces;)
+            {
+                action(piece, worker);
+            }
+        }
+#pragma warning disable CA1031 // whatever it is, it is thrown again on the caller's thread
+        catch (Exception error)
+#pragma warning restore CA1031
+        {
+            Interlocked.CompareExchange(ref failure, ExceptionDispatchInfo.Capture(error), null);
+        }
+    }
+
+    private bool AwaitRun(ref int seen)
+    {
+        for (int round = 0; round < spinRounds && Volatile.Read(ref run) == seen; round++)
+        {
+            Thread.SpinWait(100);
+        }
+
+        lock (gate)
+        {
+            while (run == seen && !stopped)
+            {
+                Monitor.Wait(gate);
+            }
+
+            seen = run;
+            return !stopped;
+        }
+    }
+
+    private void AwaitHelpers()
+    {
+        for (int round = 0; round < spinRounds && Volatile.Read(ref busyHelpers) > 0; round++)
+        {
+            Thread.SpinWait(100);
+        }
+
+        lock (gate)
+        {
+            while (Volatile.Read(ref busyHelpers) > 0)
+            {
+                Monitor.Wait(gate);
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+using System.Globalization;
+
+namespace Cifar3;
+
+/// <summary>
+/// Scores with the library's own kernels: no native runtime, any operating system and processor that .NET runs on. Gives the bits of the
+/// managed training engine on the same instruction set, however images are grouped and whatever the number of threads.
+/// </summary>
+/// <remarks>
+/// Thread-safe: calls at the same time do not wait for each other; one of them has the helper threads, the others compute on their own.
+/// Warm calls allocate nothing. A dispose during calls waits for none and frees the memory when the last of them ends.
+/// </remarks>
+internal sealed unsafe class ManagedScorer : IDisposable
+{
+    private readonly Arena arena = new();
+    private readonly ForwardNetwork network;
+    private readonly WorkerPool pool;
+    private readonly Stack<ForwardBuffers> idle = new();
+    private readonly Action<int, int> scorePiece;
+    private readonly object helpers = new(); // held by the call that has the pool
+    private readonly int classes;
+    private int users = 1; // the owner and the running calls; memory is freed at 0
+    private int disposed;
+
+    // The batch of the call that has the pool.
+    private byte* pixels;
+    private float* probabilities;
+    private int count, pieceSize;
+
+    /// <summary>Prepares a model's weights.</summary>
+    /// <param name="model">The model; later changes are impossible, it is immutable.</param>
+    /// <param name="threads">Threads that one call may use, its own included. 0: one for each processor.</param>
+    /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
+    public ManagedScorer(CnnModel model, int threads = 0)
+        : this(model, threads, SimdLevels.Best)
+    {
+    }
+
+    internal ManagedScorer(CnnModel model, int threads, SimdLevel simd)
+    {
+        if (threads < 0)
+        {
+            throw new ArgumentOutOfRangeException(nameof(threads), threads, $"The number of threads must be 0 (one for each processor) or more. Received: {threads}.");
+        }
+
+        pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
+        network = ForwardNetwork.Create(simd, arena, model);
+        classes = model.Architecture.Classes;
+        scorePiece = (piece, _) => ScorePiece(piece);
+    }
+
+    /// <summary>Ends the threads that a forgotten Dispose left.</summary>
+    ~ManagedScorer() => pool?.Dispose();
+
+    /// <summary>Most images of <see cref="PredictPiece"/>.</summary>
+    public static int PieceSize => ForwardNetwork.MaxImages;
+
+    /// <summary>Engine and version in words.</summary>
+    public static string Name => $"Managed {ModelMetadata.CurrentVersion}";
+
+    /// <summary>Processor, vectors and threads in words.</summary>
+    public string Device => string.Create(CultureInfo.InvariantCulture, $"CPU, {network.SimdName}, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}");
+
+    /// <summary>Probabilities of any number of images. Few images (a piece or less for each thread) cost few threads: one image is scored where it is.</summary>
+    /// <param name="pixels">[N, 32, 32, 3], uint8.</param>
+    /// <param name="probabilities">Receives [N, classes].</param>
+    /// <exception cref="ArgumentException">The pixels are not whole images, or the probabilities are not one a class and image.</exception>
+    /// <exception cref="ObjectDisposedException">The scorer is disposed.</exception>
+    public void Predict(ReadOnlySpan<byte> pixels, Span<float> probabilities)
+    {
+        int images = Check(pixels, probabilities);
+        Enter();
+        try
+        {
+            fixed (byte* from = pixels)
+            fixed (float* to = probabilities)
+            {
+                if (images > 1 && pool.Threads > 1 && Monitor.TryEnter(helpers))
+                {
+                    try
+                    {
+                        Share(from, to, images);
+                    }
+                    finally
+                    {
+                        Monitor.Exit(helpers);
+                    }
+                }
+                else
+                {
+                    Score(from, to, images);
+                }
+            }
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    /// <summary>The same on the calling thread alone, for callers that share the processors out themselves.</summary>
+    /// <inheritdoc cref="Predict"/>
+    public void PredictPiece(ReadOnlySpan<byte> pixels, Span<float> probabilities)
+    {
+        int images = Check(pixels, probabilities);
+        Enter();
+        try
+        {
+            fixed (byte* from = pixels)
+            fixed (float* to = probabilities)
+            {
+                Score(from, to, images);
+            }
+        }
+        finally
+        {
+            Exit();
+        }
+    }
+
+    /// <summary>Buffers that a kernel wrote beyond; always none.</summary>
+    internal IReadOnlyList<string> FindOverruns()
+    {
+        lock (idle)
+        {
+            return [.. arena.FindOverruns(), .. idle.SelectMany(buffers => buffers.FindOverruns())];
+        }
+    }
+
+    /// <summary>No further call begins. Further calls throw <see cref="ObjectDisposedException"/>.</summary>
+    public void Dispose()
+    {
+        if (Interlocked.Exchange(ref disposed, 1) == 0)
+        {
+            Exit();
+            GC.SuppressFinalize(this);
+        }
+    }
+
+    /// <summary>Pieces of equal size, as many for each thread, so that all end at the same time.</summary>
+    private void Share(byte* from, float* to, int images)
+    {
+        int pieces = (images + PieceSize - 1) / PieceSize;
+        pieces = Math.Min((pieces + pool.Threads - 1) / pool.Threads * pool.Threads, images);
+        pixels = from;
+        probabilities = to;
+        (count, pieceSize) = (images, (images + pieces - 1) / pieces);
+        pool.Run((images + pieceSize - 1) / pieceSize, scorePiece);
+    }
+
+    private void ScorePiece(int piece)
+    {
+        int first = piece * pieceSize;
+        Score(pixels + (long)first * CnnArchitecture.ImageBytes, probabilities + (long)first * classes, Math.Min(pieceSize, count - first));
+    }
+
+    private void Score(byte* from, float* to, int images)
+    {
+        var buffers = Rent();
+        for (int first = 0; first < images; first += PieceSize)
+        {
+            network.Run(from + (long)first * CnnArchitecture.ImageBytes, Math.Min(PieceSize, images - first), to + (long)first * classes, buffers);
+        }
+
+        Return(buffers);
+    }
+
+    private ForwardBuffers Rent()
+    {
+        lock (idle)
+        {
+            if (idle.TryPop(out var buffers))
+            {
+                return buffers;
+            }
+        }
+
+        return network.CreateBuffers();
+    }
+
+    private void Return(ForwardBuffers buffers)
+    {
+        lock (idle)
+        {
+            idle.Push(buffers);
+        }
+    }
+
+    private int Check(ReadOnlySpan<byte> pixels, ReadOnlySpan<float> probabilities)
+    {
+        int images = pixels.Length / CnnArchitecture.ImageBytes;
+        if (pixels.Length % CnnArchitecture.ImageBytes != 0)
+        {
+            throw new ArgumentException($"Images must be whole: {CnnArchitecture.ImageBytes:N0} bytes each (32x32x3). Received: {pixels.Length:N0} bytes.", nameof(pixels));
+        }
+
+        if (probabilities.Length != (long)images * classes)
+        {
+            throw new ArgumentException($"{images:N0} images of {classes} classes need {(long)images * classes:N0} probabilities. Received: {probabilities.Length:N0}.", nameof(probabilities));
+        }
+
+        return images;
+    }
+
+    private void Enter()
+    {
+        int seen = Volatile.Read(ref users);
+        while (true)
+        {
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed) != 0 || seen == 0, this);
+            int found = Interlocked.CompareExchange(ref users, seen + 1, seen);
+            if (found == seen)
+            {
+                return;
+            }
+
+            seen = found;
+        }
+    }
+
+    private void Exit()
+    {
+        if (Interlocked.Decrement(ref users) > 0)
+        {
+            return;
+        }
+
+        pool.Dispose();
+        arena.Dispose();
+        while (idle.TryPop(out var buffers))
+        {
+            buffers.Dispose();
+        }
+    }
+}

@@ -1,0 +1,112 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>The scorer without native libraries, against the training engine (the same bits) and ONNX Runtime.</summary>
+internal sealed class ManagedScorerTests
+{
+    private static readonly CnnModel Small = CnnModel.Create(["a", "b", "c", "d", "e"], seed: 2, filters: [5, 17, 33]);
+
+    [Test]
+    public void Predict_AnyNumberOfImages_GivesTheEnginesBits(
+        [ValueSource(typeof(SimdLevels), nameof(SimdLevels.Available))] SimdLevel simd, [Values(1, 2, 3)] int threads)
+    {
+        foreach (var model in new[] { Small, CnnModel.Create(["a", "b"], seed: 3) })
+        {
+            int classes = model.Architecture.Classes;
+            byte[] images = EngineTestData.RandomImages(75, seed: 1);
+            float[] expected = new float[75 * classes];
+            using var engine = new ManagedEngine(model, new EngineOptions { Threads = 2, MaxBatchSize = 40 }, simd);
+            engine.Predict(images, expected);
+            using var scorer = new ManagedScorer(model, threads, simd);
+
+            foreach (int count in new[] { 1, 2, 7, 8, 9, 32, 33, 75, 0 })
+            {
+                float[] found = new float[count * classes];
+                scorer.Predict(images.AsSpan(0, count * CnnArchitecture.ImageBytes), found);
+                Assert.That(found, Is.EqualTo(expected.Take(count * classes)), $"{count} images");
+            }
+
+            Assert.That(scorer.FindOverruns(), Is.Empty);
+        }
+    }
+
+    [Test]
+    public void Predict_TrainedModelOn3000Images_IsOnnxRuntimes()
+    {
+        var test = Cifar3Data.Load(TestFiles.RealImages()).Test;
+        float[] expected = new float[test.Count * 3], found = new float[test.Count * 3];
+        using var classifier = Cifar3Classifier.LoadDefault(new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu });
+        classifier.Score(test.Pixels, expected);
+        using var scorer = new ManagedScorer(CnnModel.LoadOnnx(ShippedModel.Read()), threads: 2);
+
+        scorer.Predict(test.Pixels, found);
+
+        double worst = found.Zip(expected, (a, b) => Math.Abs((double)a - b)).Max();
+        TestContext.Out.WriteLine($"{test.Count} images: probabilities differ by up to {worst:e1}");
+        Assert.That(worst, Is.LessThan(1e-5));
+    }
+
+    [Test]
+    public void Predict_FromManyThreads_GivesEachItsOwn()
+    {
+        const int callers = 6, rounds = 20;
+        using var scorer = new ManagedScorer(Small, threads: 2);
+        byte[][] images = [.. Enumerable.Range(0, callers).Select(i => EngineTestData.RandomImages(1 + 9 * i, seed: i))];
+        float[][] expected = [.. images.Select(Predict)];
+
+        Parallel.For(0, callers * rounds, new ParallelOptions { MaxDegreeOfParallelism = callers }, n =>
+            Assert.That(Predict(images[n % callers]), Is.EqualTo(expected[n % callers])));
+
+        float[] Predict(byte[] pixels)
+        {
+            float[] p = new float[pixels.Length / CnnArchitecture.ImageBytes * 5];
+            scorer.Predict(pixels, p);
+            return p;
+        }
+    }
+
+    [Test]
+    public void Predict_Warm_AllocatesNothing()
+    {
+        using var scorer = new ManagedScorer(Small, threads: 2);
+        byte[] images = EngineTestData.RandomImages(70, seed: 1);
+        float[] p = new float[70 * 5];
+        Action[] calls = [() => scorer.Predict(images, p), () => scorer.Predict(images.AsSpan(0, CnnArchitecture.ImageBytes), p.AsSpan(0, 5))];
+        for (int i = 0; i < 20; i++)
+        {
+            Array.ForEach(calls, call => call());
+        }
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        for (int i = 0; i < 10; i++)
+        {
+            calls[0]();
+            calls[1]();
+        }
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+    }
+
+    [Test]
+    public void Predict_WrongSizes_AreRefused()
+    {
+        using var scorer = new ManagedScorer(Small, threads: 1);
+
+        Assert.That(() => scorer.Predict(new byte[3071], new float[5]), Throws.ArgumentException.With.Message.Contains("3,071 bytes"));
+        Assert.That(() => scorer.PredictPiece(new byte[3072], new float[6]), Throws.ArgumentException.With.Message.Contains("need 5 probabilities"));
+        Assert.That(() => new ManagedScorer(Small, threads: -1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    public void Dispose_Twice_LaterCallsAreRefused()
+    {
+        var scorer = new ManagedScorer(Small, threads: 2);
+        Assert.That(scorer.Device, Does.Contain("2 threads"));
+
+        scorer.Dispose();
+        scorer.Dispose();
+
+        Assert.That(() => scorer.Predict(new byte[3072], new float[5]), Throws.InstanceOf<ObjectDisposedException>());
+    }
+}

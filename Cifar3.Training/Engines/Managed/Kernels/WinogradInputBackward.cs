@@ -1,0 +1,46 @@
+using System.Runtime.CompilerServices;
+
+namespace Cifar3.Training;
+
+// dx[pixels of t, ci] = or += B dV Bᵀ        WinogradInput's adjoint: tiles overlap by two rows and two columns, which add up
+// dV  [points, tiles, Cin] of one block, read, at strides InputStride, Cin, 1
+// dx  Plane [images, H, W, Cin]; must hold shape.InputExtent. Every pixel that a tile covers is written (=), border included (what lands
+// there belongs to no pixel), and no other: no clearing beforehand.
+// Order of the overlapping sums: tiles of an image in their numbers' order, so a block must not be computed before the one before it
+// unless it begins an image. Scratch: WinogradMap.ScratchFloats. Reference: WinogradConvolutionTests.
+internal static unsafe class WinogradInputBackward
+{
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Run<V, TTile>(in WinogradShape shape, float* dv, int first, int count, in Plane dx, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint point = shape.InputStride;
+        float* staged = scratch + WinogradMap.ScratchFloats / 2;
+        for (int t = 0; t < count; t++, dv += shape.Inputs)
+        {
+            var (image, row, column) = shape.Locate(first + t);
+            float* pixel = dx.At(image, row - shape.Border, column - shape.Border);
+            int shared = row > 0 ? 2 : 0, sharedColumns = column > 0 ? 2 : 0;
+            for (int c = 0; c < shape.Inputs; c += V.Width)
+            {
+                WinogradMap.Apply<V, InputAdjointMap<TTile>>(dv + c, TTile.Input * point, point, staged, TTile.Input * V.Width, V.Width, scratch);
+                float* source = staged;
+                for (int i = 0; i < TTile.Input; i++, source += TTile.Input * V.Width)
+                {
+                    float* target = pixel + c + i * dx.RowStride;
+                    int added = i < shared ? TTile.Input : sharedColumns; // these pixels hold what earlier tiles put there
+                    for (int j = 0; j < added; j++)
+                    {
+                        V.Store(target + j * dx.Channels, V.Load(target + j * dx.Channels) + V.Load(source + j * V.Width));
+                    }
+
+                    for (int j = added; j < TTile.Input; j++)
+                    {
+                        V.Store(target + j * dx.Channels, V.Load(source + j * V.Width));
+                    }
+                }
+            }
+        }
+    }
+}
