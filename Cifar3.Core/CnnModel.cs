@@ -78,7 +78,7 @@ public sealed partial class CnnModel
 
     /// <summary>The same network with other weights.</summary>
     /// <param name="weights">All weights by full name.</param>
-    /// <param name="metadata">New metadata; null keeps this model's.</param>
+    /// <param name="metadata">New metadata; null keeps this model's. Default: null.</param>
     /// <returns>A new model.</returns>
     /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite.</exception>
     public CnnModel With(IEnumerable<WeightTensor> weights, ModelMetadata? metadata = null) => new(Architecture, [.. weights], metadata ?? Metadata);
@@ -89,7 +89,7 @@ public sealed partial class CnnModel
     public CnnModel With(ModelMetadata metadata) => new(Architecture, Weights, metadata);
 
     /// <summary>Keras' <c>summary()</c> table: layers, output shapes, parameter counts and totals.</summary>
-    /// <param name="style">Whose table, character by character. Default: Keras 3's.</param>
+    /// <param name="style">Whose table, character by character. Default: <see cref="SummaryStyle.Keras3"/>.</param>
     /// <returns>Text of several lines, 65 characters wide.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The style is unknown.</exception>
     public string Summary(SummaryStyle style = SummaryStyle.Keras3) => ModelSummary.Write(Layers, style);

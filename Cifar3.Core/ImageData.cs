@@ -10,7 +10,7 @@ public sealed record ImageData
     /// <param name="train">The images to train on.</param>
     /// <param name="test">The images to measure on.</param>
     /// <param name="source">Where they come from, in words.</param>
-    /// <param name="isSynthetic">Whether they are drawn by <see cref="Cifar3Data.Synthetic"/> rather than photographed.</param>
+    /// <param name="isSynthetic">Whether they are drawn by <see cref="Cifar3Data.Synthetic"/> rather than photographed. Default: false.</param>
     /// <exception cref="Cifar3DataException">The two sets have other class names, or one of them has no image.</exception>
     public ImageData(ImageSet train, ImageSet test, string source, bool isSynthetic = false)
     {

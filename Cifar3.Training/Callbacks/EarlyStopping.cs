@@ -23,7 +23,7 @@ public sealed class EarlyStopping : Callback
     /// <param name="monitor">The metric to watch: <c>val_accuracy</c>, <c>val_loss</c>, <c>accuracy</c> or <c>loss</c>. Default: <c>val_accuracy</c>.</param>
     /// <param name="patience">Number of epochs without improvement after which training stops. Default: 3.</param>
     /// <param name="minDelta">The smallest change that counts as improvement. Default: 0.</param>
-    /// <param name="mode">Which direction is better. Default: from the metric's name.</param>
+    /// <param name="mode">Which direction is better. Default: <see cref="MonitorMode.Auto"/>, from the metric's name.</param>
     /// <param name="baseline">A value to reach: training stops when it is not beaten within the patience. Default: null, none.</param>
     /// <param name="restoreBestWeights">Whether training ends with the weights of the best epoch, not the last. Default: false.</param>
     /// <param name="startFromEpoch">Number of epochs at the beginning that are not watched. Default: 0.</param>

@@ -21,7 +21,7 @@ public static class KerasExtensions
     /// <param name="model">The model.</param>
     /// <param name="path">The file.</param>
     /// <param name="state">Adam's moments and step. Default: none.</param>
-    /// <param name="format">The format. Default: by the file's name.</param>
+    /// <param name="format">The format. Default: <see cref="KerasFormat.Auto"/>, by the file's name.</param>
     /// <exception cref="ArgumentException">The format does not follow from the name, or state and model are not of one network.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
     public static void SaveKeras(this CnnModel model, string path, EngineState? state = null, KerasFormat format = KerasFormat.Auto) =>

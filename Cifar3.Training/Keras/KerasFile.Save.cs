@@ -8,7 +8,7 @@ public static partial class KerasFile
     /// <param name="path">The file; it is replaced as a whole or not at all.</param>
     /// <param name="model">The model.</param>
     /// <param name="state">Adam's moments and step, so that Keras continues where training stopped; its weights must be the model's. Default: none, Keras starts with a fresh Adam.</param>
-    /// <param name="format">The format. Default: by the file's name.</param>
+    /// <param name="format">The format. Default: <see cref="KerasFormat.Auto"/>, by the file's name.</param>
     /// <param name="learningRate">Adam's learning rate, above 0. Default: 0.001.</param>
     /// <exception cref="ArgumentException">The format does not follow from the name, or state and model are not of one network.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>

@@ -26,7 +26,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
 
     /// <summary>Creates the engine with a model's weights, at step 0.</summary>
     /// <param name="model">The network and its initial weights.</param>
-    /// <param name="options">Seed, threads, batch size; null for the defaults.</param>
+    /// <param name="options">Seed, threads, batch size; null for the defaults. Default: null.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
     public ManagedEngine(CnnModel model, EngineOptions? options = null)
         : this(model, options ?? new EngineOptions(), SimdLevels.Best)

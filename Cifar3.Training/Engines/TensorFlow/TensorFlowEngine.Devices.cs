@@ -26,7 +26,7 @@ public sealed partial class TensorFlowEngine
     }
 
     /// <summary>Loads the library and tells its version, file and devices.</summary>
-    /// <param name="options">Where to look and what to compute on; null takes the defaults. Its number of threads becomes TensorFlow's for the whole process.</param>
+    /// <param name="options">Where to look and what to compute on; null takes the defaults. Default: null. Its number of threads becomes TensorFlow's for the whole process.</param>
     /// <returns>The report.</returns>
     /// <exception cref="TensorFlowException">No library can be loaded: names every place tried, and the packages to add.</exception>
     public static TensorFlowInfo GetInfo(EngineOptions? options = null)

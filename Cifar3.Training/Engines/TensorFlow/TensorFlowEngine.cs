@@ -27,7 +27,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
 
     /// <summary>Loads the library, builds the graph and imports the model's weights with zero moments.</summary>
     /// <param name="model">The model to train.</param>
-    /// <param name="options">Seed, threads, batch size, and TensorFlow's own options; null takes the defaults.</param>
+    /// <param name="options">Seed, threads, batch size, and TensorFlow's own options; null takes the defaults. Default: null.</param>
     /// <exception cref="TensorFlowException">The library is absent or unusable, or shows no GPU where one was demanded.</exception>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
     public TensorFlowEngine(CnnModel model, EngineOptions? options = null)
