@@ -34,11 +34,18 @@ public sealed partial class DocPageTests
     }
 
     [TestCaseSource(nameof(Pages))]
-    public void Page_ShellCommands_NameProjectsThatExist(DocPage page)
+    public void Page_ShellCommands_NameProjectsAndOptionsThatExist(DocPage page)
     {
-        string[] projects = [.. page.Blocks("sh").SelectMany(block => ProjectOption().Matches(block)).Select(m => m.Groups["project"].Value)];
-
-        Assert.That(projects, Is.All.Matches<string>(project => Directory.EnumerateFiles(Path.Combine(DocPage.Root, project), "*.csproj").Any()));
+        foreach (Match command in page.Blocks("sh").SelectMany(block => ProjectCommand().Matches(block)))
+        {
+            string folder = Path.Combine(DocPage.Root, command.Groups["project"].Value);
+            Assert.That(Directory.EnumerateFiles(folder, "*.csproj"), Is.Not.Empty, command.Value);
+            string program = string.Concat(Directory.EnumerateFiles(folder, "*.cs").Select(File.ReadAllText));
+            foreach (Match option in Option().Matches(command.Groups["arguments"].Value))
+            {
+                Assert.That(program, Does.Contain($"\"{option.Value}\""), command.Value);
+            }
+        }
     }
 
     [GeneratedRegex(@"\A(using [A-Za-z0-9.]+;\n)+\n?")]
@@ -47,6 +54,10 @@ public sealed partial class DocPageTests
     [GeneratedRegex(@"\]\((?<target>(?!https?:)[^)#\s]+)(#[^)]*)?\)")]
     private static partial Regex LocalLink();
 
-    [GeneratedRegex(@"--project (?<project>\S+)")]
-    private static partial Regex ProjectOption();
+    /// <summary><c>dotnet run -c Release --project samples/Quickstart -- --seed 3</c></summary>
+    [GeneratedRegex(@"--project (?<project>\S+)( -- (?<arguments>[^#\n]*))?")]
+    private static partial Regex ProjectCommand();
+
+    [GeneratedRegex("--[a-z-]+")]
+    private static partial Regex Option();
 }

@@ -1,10 +1,11 @@
+using System.Text.RegularExpressions;
 using Cifar3.Training;
 using Microsoft.ML;
 
 namespace Cifar3.Tests;
 
 /// <summary>The code of README.md, run.</summary>
-public sealed class ReadMeTests
+public sealed partial class ReadMeTests
 {
     /// <summary>The real thing, with CIFAR3_DATA at a folder of few images, so that ten epochs take seconds.</summary>
     [Test]
@@ -31,12 +32,41 @@ public sealed class ReadMeTests
     }
 
     [Test]
-    public void ReadMe_DataView_HasImagePixelsAndLabel()
+    public void ReadMe_ShippedModel_SaysWhatThePhotoShows()
     {
-        var view = DataView(Cifar3Data.Synthetic(trainCount: 6, testCount: 3, seed: 1));
+        using var user = new UserFolder();
+        File.Copy(Path.Combine(user.Images, "test", "bird", "0.png"), "photo.jpg");
 
-        Assert.That(view.Schema.Select(column => column.Name), Is.EqualTo(new[] { "Image", "Pixels", "Label" }));
-        Assert.That(view.GetRowCount(), Is.EqualTo(6));
+        Assert.DoesNotThrow(Shipped);
+    }
+
+    [Test]
+    public void ReadMe_Estimator_SavesBothModels()
+    {
+        using var user = new UserFolder();
+
+        Estimator();
+
+        Assert.That(CnnModel.LoadOnnx("model.onnx").ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        Assert.That(new MLContext().Model.Load("model.zip", out var schema), Is.Not.Null);
+        Assert.That(schema.Select(column => column.Name), Does.Contain("Label"));
+    }
+
+    /// <summary>The table of messages holds no message that the code does not give; "…" stands for what differs.</summary>
+    [Test]
+    public void ReadMe_Messages_AreThoseOfTheCode()
+    {
+        string page = new DocPage("README.md").Text;
+        var rows = MessageRow().Matches(page[page.IndexOf("## When something goes wrong", StringComparison.Ordinal)..page.IndexOf("## Where things are", StringComparison.Ordinal)]);
+        string code = string.Concat(new[] { "Cifar3.Core", "Cifar3.Training", "packages" }
+            .SelectMany(folder => Directory.EnumerateFiles(Path.Combine(DocPage.Root, folder), "*", SearchOption.AllDirectories))
+            .Where(file => Path.GetExtension(file) is ".cs" or ".targets").Select(File.ReadAllText));
+
+        Assert.That(rows, Has.Count.GreaterThan(5));
+        foreach (string part in rows.SelectMany(row => row.Groups["message"].Value.Replace("error CIFAR3001", "CIFAR3001", StringComparison.Ordinal).Split('…')).Where(part => part.Trim().Length > 2))
+        {
+            Assert.That(code, Does.Contain(part.Trim()), "a message of README.md");
+        }
     }
 
     private static void TrainExportPredict()
@@ -65,11 +95,37 @@ public sealed class ReadMeTests
         return data;
     }
 
-    private static IDataView DataView(ImageData data)
+    private static void Shipped()
     {
         // README.md
-        IDataView view = data.Train.ToDataView(); // Image: MLImage 32x32, Pixels: vector of 3,072, Label: key with the class names
+        using var shipped = Cifar3Classifier.LoadDefault(); // aeroplane, car or bird
+        Console.WriteLine(shipped.Predict("photo.jpg"));    // any size, JPEG, PNG, WEBP, BMP, GIF
         // end
-        return view;
     }
+
+    private static void Estimator()
+    {
+        // README.md
+        var context = new MLContext(seed: 1);
+        var images = Cifar3Data.Load();
+        IDataView train = images.Train.ToDataView(), test = images.Test.ToDataView(); // Image: MLImage 32x32, Pixels: vector of 3,072, Label: key
+
+        var trainer = context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options
+        {
+            FeatureColumnName = "Image", // MLImage, file paths, encoded files or pixels: found by the column's type
+            ValidationSet = test,
+            MetricsCallback = metrics => Console.WriteLine(metrics),
+        });
+        var model = trainer.Fit(train);
+        var metrics = context.MulticlassClassification.Evaluate(model.Transform(test));
+        Console.WriteLine(metrics.ConfusionMatrix.GetFormattedConfusionTable());
+
+        context.Model.Save(model, train.Schema, "model.zip"); // for any ML.NET program
+        model.Model.SaveOnnx("model.onnx");                   // for any ONNX runtime
+        // end
+    }
+
+    /// <summary><c>| `message` | what to do |</c>; ML.NET's own message, in two backticks, is another test's.</summary>
+    [GeneratedRegex(@"^\| `(?<message>[^`]+)` \|", RegexOptions.Multiline)]
+    private static partial Regex MessageRow();
 }

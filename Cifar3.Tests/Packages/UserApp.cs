@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Xml.Linq;
 
 namespace Cifar3.Tests;
 
@@ -40,13 +41,22 @@ internal sealed class UserApp
     public void AddPackage(string package, string version)
     {
         var (exitCode, output) = DotnetCommand.Run(Folder, "add", "package", package, "--version", version);
-        if (output.Contains("NU1301", StringComparison.Ordinal) || output.Contains("Unable to load the service index", StringComparison.Ordinal))
-        {
-            Assert.Ignore($"NuGet's sources cannot be reached, so {package} cannot be restored.");
-        }
-
+        SkipWithoutNetwork(output);
         Assert.That(exitCode, Is.Zero, output);
         Assert.That(output, Does.Not.Contain("warn"), output);
+    }
+
+    /// <summary>Adds packages of others, in the versions that this repository uses, to the project file.</summary>
+    public void AddReferences(params string[] packages)
+    {
+        var versions = XDocument.Load(Path.Combine(DocPage.Root, "Directory.Packages.props")).Descendants("PackageVersion").ToDictionary(p => (string)p.Attribute("Include")!, p => (string)p.Attribute("Version")!);
+        string project = Directory.GetFiles(Folder, "*.csproj").Single();
+        var document = XDocument.Load(project);
+        document.Root!.Add(new XElement("ItemGroup", packages.Select(p => new XElement("PackageReference", new XAttribute("Include", p), new XAttribute("Version", versions[p])))));
+        document.Save(project);
+        var (exitCode, output) = DotnetCommand.Run(Folder, "restore");
+        SkipWithoutNetwork(output);
+        Assert.That(exitCode, Is.Zero, output);
     }
 
     /// <summary>Makes a program of Packages/Apps the app's.</summary>
@@ -54,6 +64,14 @@ internal sealed class UserApp
 
     /// <summary>Builds and runs the app, and gives what it printed.</summary>
     public string Run(params string[] arguments) => DotnetCommand.Must(Folder, ["run", "-c", "Release", .. arguments.Length > 0 ? ["--", .. arguments] : Array.Empty<string>()]);
+
+    private static void SkipWithoutNetwork(string output)
+    {
+        if (output.Contains("NU1301", StringComparison.Ordinal))
+        {
+            Assert.Ignore("NuGet's sources cannot be reached, so this program's packages cannot be restored.");
+        }
+    }
 
     /// <summary>The numbers of the lines <c>scores 0.1 0.2 0.7</c>, one array a line.</summary>
     public static float[][] Scores(string output) =>

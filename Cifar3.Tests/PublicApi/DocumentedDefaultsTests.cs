@@ -94,8 +94,14 @@ public sealed partial class DocumentedDefaultsTests
             IConvertible number => Number().Matches(stated).Select(m => m.Value.Replace(",", "", StringComparison.Ordinal)).Contains(number.ToString(CultureInfo.InvariantCulture)),
             IEnumerable values => values.Cast<object>().ToList() is var list && list.Count == 0 ? stated.StartsWith("none", StringComparison.Ordinal) : Listed(list).Any(stated.Contains),
             CancellationToken => stated.StartsWith("none", StringComparison.Ordinal),
-            _ => stated.StartsWith("all defaults", StringComparison.Ordinal) && real.Equals(Activator.CreateInstance(real.GetType())),
+            _ => stated.StartsWith("all defaults", StringComparison.Ordinal) && real.Equals(AllDefaults(real.GetType())),
         };
+    }
+
+    private static object AllDefaults(Type type)
+    {
+        var constructor = type.GetConstructors().MinBy(constructor => constructor.GetParameters().Length)!;
+        return constructor.Invoke([.. constructor.GetParameters().Select(parameter => parameter.DefaultValue)]);
     }
 
     private static IEnumerable<string> Listed(List<object> values)
@@ -106,7 +112,7 @@ public sealed partial class DocumentedDefaultsTests
 
     private static object? Referenced(string type, string member)
     {
-        var found = Libraries.Select(library => library.GetType(type)).First(t => t is not null)!;
+        var found = Libraries.SelectMany(library => library.GetExportedTypes()).First(t => TypeName(t) == type);
         return found.GetProperty(member)?.GetValue(null) ?? found.GetField(member)!.GetValue(null);
     }
 

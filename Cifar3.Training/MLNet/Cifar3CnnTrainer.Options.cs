@@ -57,7 +57,7 @@ public sealed partial class Cifar3CnnTrainer
         /// <summary>Sets the learning rate of every training step and wins over <see cref="LearningRate"/>; null = that rate throughout. Default: null. (ML.NET: ExponentialLRDecay.)</summary>
         public LearningRateScheduler? LearningRateScheduler { get; init; }
 
-        /// <summary>When to stop before the last epoch; null = never. It holds no state, so options can be used again. Default: accuracy, patience 3. (ML.NET: accuracy, patience 20, minDelta 0.01.)</summary>
+        /// <summary>When to stop before the last epoch; null = never. It holds no state, so options can be used again. Default: all defaults, accuracy and patience 3. (ML.NET: accuracy, patience 20, minDelta 0.01.)</summary>
         public EarlyStopping? EarlyStoppingCriteria { get; init; } = new();
 
         /// <summary>Is told after every epoch what each set measured, on the thread that called Fit; an exception in it ends the training. Default: null. (ML.NET: null, called for every image too.)</summary>

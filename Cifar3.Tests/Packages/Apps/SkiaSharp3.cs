@@ -12,6 +12,15 @@ for (int i = 3; i < pixels.Length; i += 4)
 }
 
 using var image = MLImage.CreateFromPixels(32, 32, MLPixelFormat.Rgba32, pixels);
+try
+{
+    Console.WriteLine(image.Pixels.Length);
+}
+catch (MissingMethodException e)
+{
+    Console.WriteLine($"ML.NET: {e.Message}");
+}
+
 using var classifier = Cifar3Classifier.LoadDefault();
 byte[] rgb = [.. pixels.Where((_, i) => i % 4 != 3)];
 Console.WriteLine($"same {classifier.Predict(image).Probabilities.SequenceEqual(classifier.PredictPixels(rgb).Probabilities)}");

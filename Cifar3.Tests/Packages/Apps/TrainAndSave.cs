@@ -1,17 +1,20 @@
-// A user's program on the package Cifar3: trains, saves, scores, and prints what it found.
+// A user's program on the package Cifar3: trains as an ML.NET estimator, saves ONNX and model.zip, scores the pictures of a folder.
 using System.Globalization;
 using Cifar3;
 using Cifar3.Training;
+using Microsoft.ML;
 
 var data = Cifar3Data.Synthetic(trainCount: 96, testCount: 12, seed: 1);
-var result = new Cifar3Trainer(new TrainerOptions { Epoch = 1, BatchSize = 32, Seed = 1 }).Fit(data.Train, data.Test);
-result.BestModel.SaveOnnx("model.onnx");
-TrainingCurves.Save("curves.png", result.History);
+var train = data.Train.ToDataView();
+var context = new MLContext(seed: 1);
+using var model = context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options { FeatureColumnName = "Image", Epoch = 1, BatchSize = 32, Seed = 1 }).Fit(train);
+model.Model.SaveOnnx("model.onnx");
+context.Model.Save(model, train.Schema, "model.zip");
 
 using var classifier = Cifar3Classifier.Load("model.onnx");
-foreach (var prediction in classifier.PredictBatch(data.Test))
+foreach (string picture in Directory.GetFiles(args[0]).Order(StringComparer.Ordinal))
 {
-    Console.WriteLine($"scores {string.Join(' ', prediction.Probabilities.Select(p => p.ToString("R", CultureInfo.InvariantCulture)))}");
+    Console.WriteLine($"scores {string.Join(' ', classifier.Predict(picture).Probabilities.Select(p => p.ToString("R", CultureInfo.InvariantCulture)))}");
 }
 
 using var shipped = Cifar3Classifier.LoadDefault();

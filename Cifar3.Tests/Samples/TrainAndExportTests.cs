@@ -1,0 +1,72 @@
+using System.Reflection;
+using System.Text.RegularExpressions;
+using SkiaSharp;
+
+namespace Cifar3.Tests;
+
+/// <summary>The samples TrainAndExport and MlNetPipeline, one after the other as the README tells, from the outside.</summary>
+public sealed partial class TrainAndExportTests
+{
+    [Test]
+    public void Run_OwnFolders_SavesOnnxAndAZipThatMlNetAloneScores()
+    {
+        string folder = TestFiles.NewFolder(), images = Path.Combine(folder, "images");
+        UserFolder.WriteImages(images, "screw", "nut");
+
+        var (exitCode, output) = DotnetCommand.Run(folder, Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", images, "--epochs", "2", "--out", "trained");
+
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain("24 training and 8 test images").And.Contain("Accuracy on the test images: ").And.Contain("Confusion table"));
+        Assert.That(output, Does.Contain("Epoch: 2,").And.Contain("Dataset used: Validation"));
+        using var classifier = Cifar3Classifier.Load(Path.Combine(folder, "trained", "model.onnx"));
+        Assert.That(classifier.ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
+
+        string picture = Path.Combine(folder, "small.png"); // 32×32: of other sizes ML.NET's resizing makes other pixels
+        File.WriteAllBytes(picture, TestImages.Encode(Cifar3Data.Synthetic(trainCount: 3, testCount: 3, seed: 1).Test.Image(0), 32, 32, SKEncodedImageFormat.Png));
+        var expected = classifier.Predict(picture);
+
+        var (plainExitCode, plainOutput) = DotnetCommand.Run(folder, MlNetPipeline(), Path.Combine("trained", "model.zip"), picture, Path.Combine(images, "test", "nut", "0.png"));
+
+        Assert.That(plainExitCode, Is.Zero, plainOutput);
+        var lines = ScoredLine().Matches(plainOutput.ReplaceLineEndings("\n"));
+        Assert.That(lines, Has.Count.EqualTo(2), plainOutput);
+        Assert.That(lines[0].Groups["label"].Value, Is.EqualTo(expected.Label));
+        Assert.That(double.Parse(lines[0].Groups["percent"].Value, System.Globalization.CultureInfo.InvariantCulture), Is.EqualTo(100 * expected.Confidence).Within(0.051));
+        Assert.That(lines[0].Groups["file"].Value, Is.EqualTo(picture));
+    }
+
+    [Test]
+    public void Run_NoSuchData_SaysSo()
+    {
+        var (exitCode, output) = DotnetCommand.Run(TestFiles.NewFolder(), Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", "nowhere");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.StartWith("Error: ").And.Contain("nowhere"));
+    }
+
+    [Test]
+    public void MlNetPipeline_HasNothingOfCifar3()
+    {
+        string folder = Path.GetDirectoryName(MlNetPipeline())!;
+
+        Assert.That(Directory.GetFiles(folder, "Microsoft.ML.OnnxTransformer.dll"), Is.Not.Empty);
+        Assert.That(Directory.GetFiles(folder, "Cifar3*", SearchOption.AllDirectories), Is.Empty);
+    }
+
+    [Test]
+    public void MlNetPipeline_NoPicture_TellsItsUsage()
+    {
+        var (exitCode, output) = DotnetCommand.Run(TestFiles.NewFolder(), MlNetPipeline());
+
+        Assert.That((exitCode, output.Trim()), Is.EqualTo((1, "Usage: MlNetPipeline model.zip PICTURE...")));
+    }
+
+    private static string MlNetPipeline()
+    {
+        string configuration = typeof(TrainAndExportTests).Assembly.GetCustomAttribute<AssemblyConfigurationAttribute>()!.Configuration;
+        return Path.Combine(DocPage.Root, "samples", "MlNetPipeline", "bin", configuration, "net10.0", "MlNetPipeline.dll");
+    }
+
+    [GeneratedRegex(@"^(?<label>\w+)  (?<percent>[0-9.]+) %  (?<file>.*)$", RegexOptions.Multiline)]
+    private static partial Regex ScoredLine();
+}

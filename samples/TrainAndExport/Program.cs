@@ -1,0 +1,55 @@
+// Trains the network as an ML.NET estimator and saves it twice: model.onnx for any ONNX runtime, model.zip for any ML.NET program.
+//   dotnet run -c Release --project samples/TrainAndExport -- --data IMAGES
+using System.CommandLine;
+using System.Globalization;
+using Cifar3;
+using Cifar3.Training;
+using Microsoft.ML;
+
+var dataOption = new Option<string?>("--data") { Description = "CIFAR-10 archive or folder, or folders train/<class>/* and test/<class>/*. Default: the built-in synthetic set." };
+var epochsOption = new Option<int>("--epochs") { Description = "Number of passes over the training images.", DefaultValueFactory = _ => new Cifar3CnnTrainer.Options().Epoch };
+var outOption = new Option<string>("--out") { Description = "Folder for model.onnx and model.zip.", DefaultValueFactory = _ => "." };
+var command = new RootCommand("Trains Cifar3's CNN as an ML.NET estimator; saves it as ONNX and as model.zip.") { dataOption, epochsOption, outOption };
+command.SetAction(arguments =>
+{
+    try
+    {
+        Train(arguments.GetValue(dataOption), arguments.GetValue(epochsOption), arguments.GetValue(outOption)!);
+        return 0;
+    }
+    catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException)
+    {
+        Console.Error.WriteLine($"Error: {e.Message}");
+        return 1;
+    }
+});
+return command.Parse(args).Invoke();
+
+static void Train(string? path, int epochs, string folder)
+{
+    var data = path is null ? Cifar3Data.Synthetic() : Cifar3Data.Load(path);
+    Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test images: {data.Source}");
+    IDataView train = data.Train.ToDataView(), test = data.Test.ToDataView();
+
+    var context = new MLContext(seed: 1);
+    var trainer = context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options
+    {
+        FeatureColumnName = "Image", // a column of MLImage; paths, encoded files and pixels are taken too
+        LabelColumnName = "Label",
+        PredictedLabelValueColumnName = "PredictedLabelValue",
+        ValidationSet = test,
+        Epoch = epochs,
+        Seed = 1,
+        MetricsCallback = metrics => Console.WriteLine(metrics),
+    });
+    using var model = trainer.Fit(train);
+
+    var metrics = context.MulticlassClassification.Evaluate(model.Transform(test));
+    Console.WriteLine(metrics.ConfusionMatrix.GetFormattedConfusionTable());
+    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Accuracy on the {(data.IsSynthetic ? "synthetic " : "")}test images: {metrics.MicroAccuracy:F4}"));
+
+    Directory.CreateDirectory(folder);
+    model.Model.SaveOnnx(Path.Combine(folder, "model.onnx"));
+    context.Model.Save(model, train.Schema, Path.Combine(folder, "model.zip"));
+    Console.WriteLine($"Saved model.onnx and model.zip in {Path.GetFullPath(folder)}");
+}
