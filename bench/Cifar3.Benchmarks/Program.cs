@@ -5,5 +5,6 @@ using Cifar3.Benchmarks;
 return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machine, and compares with the targets.")
 {
     StepSubject.Create(),
+    TensorFlowSubject.Create(),
     WorkerCommand.Create(),
 }.Parse(args).Invoke();
