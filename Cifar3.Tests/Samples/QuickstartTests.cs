@@ -63,6 +63,21 @@ public sealed class QuickstartTests
     }
 
     [Test]
+    public void Run_EngineTensorFlow_SaysSoAndKeepsItsNoticesOffTheStandardError()
+    {
+        if (TensorFlowTestBase.WhyAbsent() is { } reason)
+        {
+            Assert.Ignore(reason);
+        }
+
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 16), "--epochs", "1", "--out", TestFiles.NewFolder(), "--engine", "tensorflow"]);
+
+        Assert.That(run.ExitCode, Is.Zero, string.Join('\n', run.ErrorLines));
+        Assert.That(run.Output, Does.Match(@"Training on TensorFlow 2\.\d+\.\d+ \((CPU, \d+ threads?|GPU:.*)\), which does not give the same bits"));
+        Assert.That(run.ErrorLines, Is.Empty);
+    }
+
+    [Test]
     public void Run_InitFromAnotherNetwork_OneLineAndExitCode1()
     {
         string missing = Path.Combine(TestFiles.NewFolder(), "nowhere.keras");

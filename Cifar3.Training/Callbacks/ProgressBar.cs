@@ -3,8 +3,8 @@ using Spectre.Console;
 namespace Cifar3.Training;
 
 /// <summary>
-/// Shows a training on the console: in a terminal a bar with steps, time, images per second and the running loss and accuracy, then
-/// Keras' line for the epoch; where output is no terminal, one plain line an epoch. Keras' <c>ProgbarLogger</c>.
+/// Shows a training on the console: first a line with the engine, its version and device. In a terminal then a bar with steps, time, images
+/// per second and the running loss and accuracy, and Keras' line for the epoch; elsewhere one plain line an epoch. Keras' <c>ProgbarLogger</c>.
 /// </summary>
 /// <remarks>
 /// The bar is drawn at most every 0.05 seconds, between two training steps, and costs training no measurable time.
@@ -35,10 +35,8 @@ public sealed class ProgressBar : Callback
     /// <inheritdoc/>
     public override void OnTrainBegin(TrainingContext context)
     {
-        if (!context.IsDeterministic)
-        {
-            WriteLine($"{context.Engine} does not give the same bits in every run: another run with the same seed will differ slightly.");
-        }
+        string caution = context.IsDeterministic ? "" : ", which does not give the same bits in every run: another run with the same seed will differ slightly";
+        WriteLine($"Training on {context.Engine}{caution}.");
     }
 
     /// <inheritdoc/>
