@@ -25,6 +25,7 @@ internal static class DotnetCommand
         start.Environment["DOTNET_NOLOGO"] = "1";
         start.Environment["DOTNET_CLI_TELEMETRY_OPTOUT"] = "1";
         start.Environment["DOTNET_CLI_UI_LANGUAGE"] = "en";
+        start.Environment["NuGetAudit"] = "false"; // asks the network
         start.Environment.Remove("CI"); // a user's machine
         using var process = Process.Start(start)!;
         var output = process.StandardOutput.ReadToEndAsync();

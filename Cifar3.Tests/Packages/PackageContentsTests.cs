@@ -10,6 +10,9 @@ public sealed class PackageContentsTests
 {
     private static readonly string[] Libraries = ["Cifar3.Core", "Cifar3.Training"], WithoutCode = ["Cifar3", "Cifar3.Gpu"];
 
+    /// <summary>The kind "embedded source" of the portable PDB format.</summary>
+    private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
+
     private static IEnumerable<string> Packages => [.. Libraries, .. WithoutCode];
 
     [TestCaseSource(nameof(Packages))]
@@ -95,7 +98,10 @@ public sealed class PackageContentsTests
         var entries = assembly.ReadDebugDirectory();
         var codeView = assembly.ReadCodeViewDebugDirectoryData(entries.Single(e => e.Type == DebugDirectoryEntryType.CodeView));
         Assert.That(entries.Select(e => e.Type), Does.Contain(DebugDirectoryEntryType.Reproducible));
-        Assert.That(codeView.Guid.ToByteArray(), Is.EqualTo(pdb.GetMetadataReader().DebugMetadataHeader!.Id.Take(16)));
+        var reader = pdb.GetMetadataReader();
+        Assert.That(codeView.Guid.ToByteArray(), Is.EqualTo(reader.DebugMetadataHeader!.Id.Take(16)));
+        int embedded = reader.CustomDebugInformation.Count(handle => reader.GetGuid(reader.GetCustomDebugInformation(handle).Kind) == EmbeddedSource);
+        Assert.That(embedded, Is.EqualTo(reader.Documents.Count), "a debugger steps into every source, wherever the repository is");
     }
 
     private static Dictionary<string, string> Nuspec(string package) => NuspecXml(package).Elements().GroupBy(e => e.Name.LocalName).ToDictionary(g => g.Key, g => g.First().Value);
