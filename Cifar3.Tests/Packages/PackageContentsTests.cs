@@ -1,6 +1,8 @@
+using System.Globalization;
 using System.IO.Compression;
 using System.Reflection.Metadata;
 using System.Reflection.PortableExecutable;
+using System.Text.RegularExpressions;
 using System.Xml.Linq;
 
 namespace Cifar3.Tests;
@@ -33,6 +35,15 @@ public sealed class PackageContentsTests
     public void Library_Files_AreAssemblyAndItsDocumentationForOneFramework(string package)
     {
         Assert.That(Files(package).Where(file => file.StartsWith("lib/", StringComparison.Ordinal)), Is.EquivalentTo(new[] { $"lib/net10.0/{package}.dll", $"lib/net10.0/{package}.xml" }));
+    }
+
+    [TestCaseSource(nameof(Libraries))]
+    public void ReadMe_OwnSize_IsThePackages(string package)
+    {
+        var row = Regex.Match(new DocPage("README.md").Text, $@"\[`{Regex.Escape(package)}`\].*\| (?<size>[0-9.]+) MB \|");
+
+        double stated = double.Parse(row.Groups["size"].Value, CultureInfo.InvariantCulture);
+        Assert.That(new FileInfo(Path.Combine(PackageFeed.Folder, $"{package}.{PackageFeed.Version}.nupkg")).Length / 1e6, Is.EqualTo(stated).Within(15).Percent);
     }
 
     [Test]
