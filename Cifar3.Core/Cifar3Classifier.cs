@@ -19,10 +19,12 @@ public sealed class Cifar3Classifier : IDisposable
 {
     [SuppressMessage("Performance", "CA1859", Justification = "ONNX Runtime is one of several.")]
     private readonly IScorer scorer;
+    private readonly int maxPixels;
 
     private Cifar3Classifier(ModelMetadata metadata, OnnxSignature signature, byte[] onnx, string name, ClassifierOptions options)
     {
         Metadata = metadata;
+        maxPixels = options.MaxImagePixels;
         scorer = OnnxSession.Create(onnx, name, signature, options);
     }
 
@@ -91,7 +93,7 @@ public sealed class Cifar3Classifier : IDisposable
     public Prediction Predict(string path)
     {
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
-        ImageDecoder.DecodeFile(path, pixels);
+        ImageDecoder.DecodeFile(path, pixels, maxPixels);
         return PredictPixels(pixels);
     }
 
@@ -103,7 +105,7 @@ public sealed class Cifar3Classifier : IDisposable
     public Prediction Predict(Stream stream)
     {
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
-        ImageDecoder.DecodeStream(stream, pixels, "stream");
+        ImageDecoder.DecodeStream(stream, pixels, "stream", maxPixels);
         return PredictPixels(pixels);
     }
 
@@ -115,7 +117,7 @@ public sealed class Cifar3Classifier : IDisposable
     public Prediction Predict(ReadOnlySpan<byte> encoded)
     {
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
-        ImageDecoder.Decode(encoded, pixels, OnnxReader.InMemory);
+        ImageDecoder.Decode(encoded, pixels, OnnxReader.InMemory, maxPixels);
         return PredictPixels(pixels);
     }
 
@@ -137,7 +139,7 @@ public sealed class Cifar3Classifier : IDisposable
     /// <exception cref="Cifar3ImageException">A file is missing, no picture, damaged or too large: names the first such.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<string> paths) =>
-        PredictBatch(paths, static (path, _, pixels) => ImageDecoder.DecodeFile(path, pixels));
+        PredictBatch(paths, (path, _, pixels) => ImageDecoder.DecodeFile(path, pixels, maxPixels));
 
     /// <summary>Classifies encoded pictures in memory, decoded in parallel.</summary>
     /// <param name="encoded">The contents of JPEG, PNG, … files.</param>
@@ -145,7 +147,7 @@ public sealed class Cifar3Classifier : IDisposable
     /// <exception cref="Cifar3ImageException">One is no picture, damaged or too large: gives its index.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<byte[]> encoded) =>
-        PredictBatch(encoded, static (bytes, index, pixels) => ImageDecoder.Decode(bytes, pixels, $"image {index}"));
+        PredictBatch(encoded, (bytes, index, pixels) => ImageDecoder.Decode(bytes, pixels, $"image {index}", maxPixels));
 
     /// <summary>Classifies ML.NET images of any size.</summary>
     /// <param name="images">The images; they stay the caller's to dispose.</param>
@@ -252,7 +254,32 @@ public sealed class Cifar3Classifier : IDisposable
         }
 
         var (metadata, signature) = ForeignOnnx.Inspect(onnx, name, names);
-        return new Cifar3Classifier(metadata, signature, onnx, name, options);
+        var classifier = new Cifar3Classifier(metadata, signature, onnx, name, options);
+        classifier.Try(name);
+        return classifier;
+    }
+
+    /// <summary>One grey image through a model of another tool, so that one which cannot compute is refused now.</summary>
+    private void Try(string name)
+    {
+        var pixels = new byte[CnnArchitecture.ImageBytes];
+        Array.Fill(pixels, (byte)128);
+        var probabilities = new float[ClassNames.Length];
+        try
+        {
+            Score(pixels, probabilities);
+        }
+        catch
+        {
+            Dispose();
+            throw;
+        }
+
+        if (!Array.TrueForAll(probabilities, float.IsFinite))
+        {
+            Dispose();
+            throw OnnxFile.Unreadable(name, $"expected probabilities of a grey image, found {string.Join(", ", probabilities.Take(10))}", "Its weights are damaged or too large; take a fresh copy");
+        }
     }
 
     private static Cifar3Classifier Create(CnnModel model, byte[] onnx, string name, ClassifierOptions options)

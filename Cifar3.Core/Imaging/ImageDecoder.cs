@@ -9,27 +9,44 @@ namespace Cifar3;
 /// come through here, so both are read alike.
 /// </summary>
 /// <remarks>
-/// Formats: JPEG, PNG, WEBP, BMP, GIF (first frame), ICO, WBMP. The EXIF orientation is applied; embedded colour profiles are ignored, as in
-/// Keras; transparent parts are blended on white; other sizes are resized by <see cref="ImageResizer"/>. JPEG files larger than
-/// 512 pixels are read at a half, a quarter or an eighth of their size first, never below 256. Thread-safe.
+/// Formats: JPEG (grey, colour, CMYK), PNG (1 to 16 bits, palette, grey, interlaced), WEBP, BMP, GIF, ICO, WBMP; of moving pictures the
+/// first frame. The format is found from the content, not from the name. The EXIF orientation is applied; embedded colour profiles are
+/// ignored, as in Keras; 16 bits become 8; transparent parts are blended on white; other sizes are resized by <see cref="ImageResizer"/>.
+/// JPEG files larger than 512 pixels are read at a half, a quarter or an eighth of their size first, never below 256. Thread-safe.
+/// <para>
+/// Memory of one picture: twice its encoded bytes, at most 8 MB, and, but for JPEG (not progressive) and BMP files, which are read row by
+/// row, <see cref="BytesPerPixel"/> for each pixel: 4 for most, 12 for an interlaced PNG file of 16 bits. A picture of more pixels than
+/// the limit is refused before its memory is taken.
+/// </para>
 /// </remarks>
 internal static class ImageDecoder
 {
-    /// <summary>The most pixels a picture may have: 64 Mi (8,192×8,192).</summary>
+    /// <summary>The most pixels a picture may have unless told otherwise: 64 Mi (8,192×8,192).</summary>
     public const int MaxPixels = 1 << 26;
+
+    /// <summary>The most that a caller may allow: 512 Mi, whose pixels still fit one block of memory.</summary>
+    public const int MostPixels = (1 << 29) - 1;
+
+    /// <summary>The most pixels of a side, which is JPEG's limit too.</summary>
+    public const int MaxSide = 65_535;
 
     /// <summary>The most bytes an encoded picture may have: 256 MiB.</summary>
     public const int MaxFileBytes = 1 << 28;
 
+    /// <summary>The most memory that decoding takes for each pixel where a picture cannot be read row by row.</summary>
+    public const int BytesPerPixel = 12;
+
     private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels;
+    private const int StripBytes = 4 << 20;
     private const string Remedy = "Replace the file, or remove it from the data";
 
     /// <summary>Decodes an encoded picture.</summary>
     /// <param name="encoded">The content of a JPEG, PNG, … file.</param>
     /// <param name="rgb">Receives [32, 32, 3].</param>
     /// <param name="name">What the error message calls the picture: a path, or words such as <c>image 7</c>.</param>
+    /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The bytes are no picture, are cut off, or the picture is empty or too large.</exception>
-    public static void Decode(ReadOnlySpan<byte> encoded, Span<byte> rgb, string name)
+    public static void Decode(ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, int maxPixels = MaxPixels)
     {
         using var data = SKData.CreateCopy(encoded);
         using var codec = SKCodec.Create(data);
@@ -39,26 +56,90 @@ internal static class ImageDecoder
         }
 
         var info = codec.Info;
-        CheckSize(info.Width, info.Height, name);
+        CheckSize(info.Width, info.Height, name, maxPixels);
         var size = ReducedSize(codec);
         var target = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, info.IsOpaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
-        byte[] rented = Rent(target, name);
+        string? problem = target.BytesSize64 <= StripBytes ? ReadSmall(codec, target, rgb)
+            : codec.StartScanlineDecode(target) == SKCodecResult.Success ? ReadRows(codec, target, rgb)
+            : ReadLarge(codec, target, rgb);
+        if (problem is not null)
+        {
+            throw Failure(name, problem, encoded);
+        }
+
+        Orient(rgb, codec.EncodedOrigin);
+    }
+
+    /// <summary>A small picture as a whole; returns what is wrong with it.</summary>
+    private static string? ReadSmall(SKCodec codec, SKImageInfo target, Span<byte> rgb)
+    {
+        byte[] rented = ArrayPool<byte>.Shared.Rent(target.BytesSize);
         var pinned = GCHandle.Alloc(rented, GCHandleType.Pinned);
         try
         {
-            var result = codec.GetPixels(target, pinned.AddrOfPinnedObject());
-            if (result != SKCodecResult.Success)
-            {
-                throw Failure(name, result == SKCodecResult.IncompleteInput ? "the file is cut off" : $"the file is damaged ({result})", encoded);
-            }
+            return ReadWhole(codec, target, pinned.AddrOfPinnedObject(), rented.AsSpan(0, target.BytesSize), rgb);
+        }
+        finally
+        {
+            pinned.Free();
+            ArrayPool<byte>.Shared.Return(rented);
+        }
+    }
 
-            var rgba = rented.AsSpan(0, target.BytesSize);
-            if (!info.IsOpaque)
-            {
-                BlendOnWhite(rgba, premultiplied: false);
-            }
+    /// <summary>A large picture of a format without rows, in memory that is given back at once.</summary>
+    private static string? ReadLarge(SKCodec codec, SKImageInfo target, Span<byte> rgb)
+    {
+        using var bitmap = new SKBitmap();
+        if (!bitmap.TryAllocPixels(target))
+        {
+            return $"there is no memory for its {target.Width:N0}x{target.Height:N0} pixels";
+        }
 
-            ToNetworkSize(rgba, size.Width, size.Height, rgb);
+        using var pixels = bitmap.PeekPixels();
+        return ReadWhole(codec, target, pixels.GetPixels(), pixels.GetPixelSpan<byte>(), rgb);
+    }
+
+    private static string? ReadWhole(SKCodec codec, SKImageInfo target, IntPtr address, Span<byte> rgba, Span<byte> rgb)
+    {
+        var result = codec.GetPixels(target, address);
+        if (result != SKCodecResult.Success)
+        {
+            return result == SKCodecResult.IncompleteInput ? "the file is cut off" : $"the file is damaged ({result})";
+        }
+
+        BlendOnWhite(rgba, target);
+        ToNetworkSize(rgba, target.Width, target.Height, rgb);
+        return null;
+    }
+
+    /// <summary>A large picture some rows at a time; BMP files give the last rows first.</summary>
+    private static string? ReadRows(SKCodec codec, SKImageInfo target, Span<byte> rgb)
+    {
+        var resizer = new ImageResizer(target.Width, target.Height);
+        int stripRows = Math.Max(1, StripBytes / 4 / target.RowBytes);
+        byte[] rented = ArrayPool<byte>.Shared.Rent(stripRows * target.RowBytes);
+        var pinned = GCHandle.Alloc(rented, GCHandleType.Pinned);
+        try
+        {
+            for (int done = 0; done < target.Height;)
+            {
+                int count = Math.Min(stripRows, target.Height - done);
+                int read = codec.GetScanlines(pinned.AddrOfPinnedObject(), count, target.RowBytes);
+                if (read != count)
+                {
+                    return $"the file is cut off or damaged after {done + Math.Max(read, 0):N0} of {target.Height:N0} rows";
+                }
+
+                var strip = rented.AsSpan(0, count * target.RowBytes);
+                BlendOnWhite(strip, target);
+                bool lastFirst = codec.ScanlineOrder == SKCodecScanlineOrder.BottomUp;
+                for (int i = 0; i < count; i++)
+                {
+                    resizer.Add(strip.Slice(i * target.RowBytes, target.RowBytes), lastFirst ? target.Height - done - count + i : done + i);
+                }
+
+                done += count;
+            }
         }
         finally
         {
@@ -66,34 +147,38 @@ internal static class ImageDecoder
             ArrayPool<byte>.Shared.Return(rented);
         }
 
-        Orient(rgb, codec.EncodedOrigin);
+        resizer.Finish(rgb);
+        return null;
     }
 
     /// <summary>Decodes a file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="rgb">Receives [32, 32, 3].</param>
+    /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The file is missing, unreadable, no picture, cut off, or the picture is empty or too large.</exception>
-    public static void DecodeFile(string path, Span<byte> rgb)
+    public static void DecodeFile(string path, Span<byte> rgb, int maxPixels = MaxPixels)
     {
+        ArgumentNullException.ThrowIfNull(path);
         byte[]? bytes;
         try
         {
             bytes = BoundedReader.ReadFile(path, MaxFileBytes);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
             throw new Cifar3ImageException($"Cannot read image '{path}': {e.Message.TrimEnd('.')}. Check the path and its permissions.", e);
         }
 
-        Decode(bytes ?? throw TooManyBytes(path), rgb, path);
+        Decode(bytes ?? throw TooManyBytes(path), rgb, path, maxPixels);
     }
 
     /// <summary>Decodes a stream from its current position to its end; the stream stays open.</summary>
     /// <param name="stream">An encoded picture.</param>
     /// <param name="rgb">Receives [32, 32, 3].</param>
     /// <param name="name">What the error message calls the picture.</param>
+    /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The stream cannot be read or holds no picture, or the picture is empty or too large.</exception>
-    public static void DecodeStream(Stream stream, Span<byte> rgb, string name)
+    public static void DecodeStream(Stream stream, Span<byte> rgb, string name, int maxPixels = MaxPixels)
     {
         byte[]? bytes;
         try
@@ -105,20 +190,20 @@ internal static class ImageDecoder
             throw new Cifar3ImageException($"Cannot read image '{name}': {e.Message.TrimEnd('.')}. Pass an open, readable stream.", e);
         }
 
-        Decode(bytes ?? throw TooManyBytes(name), rgb, name);
+        Decode(bytes ?? throw TooManyBytes(name), rgb, name, maxPixels);
     }
 
-    /// <summary>Refuses a picture that is empty or larger than <see cref="MaxPixels"/>.</summary>
-    public static void CheckSize(int width, int height, string name)
+    /// <summary>Refuses a picture that is empty or too large.</summary>
+    public static void CheckSize(int width, int height, string name, int maxPixels = MaxPixels)
     {
         if (width < 1 || height < 1)
         {
             throw new Cifar3ImageException($"Cannot read image '{name}': it has {width}x{height} pixels. Expected at least 1x1. {Remedy}.");
         }
 
-        if ((long)width * height > MaxPixels)
+        if ((long)width * height > maxPixels || Math.Max(width, height) > MaxSide)
         {
-            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width:N0}x{height:N0} pixels. Expected at most {MaxPixels:N0} in all. Make it smaller; the network sees {Size}x{Size}.");
+            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width:N0}x{height:N0} pixels. Expected at most {maxPixels:N0} in all and {MaxSide:N0} a side. Make it smaller; the network sees {Size}x{Size}.");
         }
     }
 
@@ -131,15 +216,11 @@ internal static class ImageDecoder
         return codec.EncodedFormat == SKEncodedImageFormat.Jpeg && divisor > 1 ? codec.GetScaledDimensions(1f / divisor) : size;
     }
 
-    private static byte[] Rent(SKImageInfo info, string name)
+    private static void BlendOnWhite(Span<byte> rgba, SKImageInfo info)
     {
-        try
+        if (!info.IsOpaque)
         {
-            return ArrayPool<byte>.Shared.Rent(info.BytesSize);
-        }
-        catch (OutOfMemoryException e)
-        {
-            throw new Cifar3ImageException($"Cannot read image '{name}': no memory for its {info.Width:N0}x{info.Height:N0} pixels. Make it smaller; the network sees {Size}x{Size}.", e);
+            BlendOnWhite(rgba, premultiplied: false);
         }
     }
 

@@ -1,4 +1,5 @@
-using System.Buffers;
+using System.Numerics;
+using System.Runtime.InteropServices;
 
 namespace Cifar3;
 
@@ -10,10 +11,11 @@ namespace Cifar3;
 /// Integer arithmetic (coefficients of 22 bits, one rounding to 8 bits after each pass, rows first), so the result has the same
 /// bits on every machine; a picture of 32×32 pixels comes out as it went in. Shrinking averages every source pixel:
 /// output pixel i covers the sources within scale of (i + 0.5)·scale, weights falling linearly to 0.
+/// Rows may come one by one and in any order, so that no whole picture need be in memory.
 /// </remarks>
-internal static class ImageResizer
+internal sealed class ImageResizer
 {
-    private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels;
+    private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels, Row = Size * Channels;
 
     /// <summary>Bits of the weights: 255·2²² fits an int.</summary>
     public const int Bits = 22;
@@ -21,85 +23,106 @@ internal static class ImageResizer
     /// <summary>One half, in units of the weights.</summary>
     public const int Half = 1 << (Bits - 1);
 
-    /// <summary>Resizes.</summary>
+    private readonly (int Start, int[] Weights)[] columns, rows;
+    private readonly int[] narrow = new int[Row], sums = new int[Size * Row];
+
+    /// <summary>Begins a picture.</summary>
+    /// <param name="width">Width of the source, at least 1.</param>
+    /// <param name="height">Height of the source, at least 1.</param>
+    public ImageResizer(int width, int height)
+    {
+        (columns, rows) = (Coefficients(width), Coefficients(height));
+        Array.Fill(sums, Half);
+    }
+
+    /// <summary>Resizes a whole picture.</summary>
     /// <param name="pixels">Pixels [height, width, 4] with colours in the first three bytes, in the order of the output; the fourth is not read.</param>
     /// <param name="width">Width of the source, at least 1.</param>
     /// <param name="height">Height of the source, at least 1.</param>
     /// <param name="rgb">Receives [32, 32, 3].</param>
     public static void Resize(ReadOnlySpan<byte> pixels, int width, int height, Span<byte> rgb)
     {
-        var (columnStarts, columnWeights) = Coefficients(width);
-        var (rowStarts, rowWeights) = Coefficients(height);
-        const int Row = Size * Channels;
-        byte[] narrow = ArrayPool<byte>.Shared.Rent(height * Row); // [height, 32, 3]
-        try
+        var resizer = new ImageResizer(width, height);
+        for (int y = 0; y < height; y++)
         {
-            for (int y = 0; y < height; y++)
-            {
-                var source = pixels.Slice(y * width * 4, width * 4);
-                for (int i = 0; i < Size; i++)
-                {
-                    int red = Half, green = Half, blue = Half, at = columnStarts[i] * 4;
-                    foreach (int weight in columnWeights[i])
-                    {
-                        red += weight * source[at];
-                        green += weight * source[at + 1];
-                        blue += weight * source[at + 2];
-                        at += 4;
-                    }
+            resizer.Add(pixels.Slice(y * width * 4, width * 4), y);
+        }
 
-                    int to = y * Row + i * Channels;
-                    narrow[to] = Clip(red);
-                    narrow[to + 1] = Clip(green);
-                    narrow[to + 2] = Clip(blue);
-                }
+        resizer.Finish(rgb);
+    }
+
+    /// <summary>Adds a row of the source; each is added once.</summary>
+    /// <param name="pixels">Pixels [width, 4].</param>
+    /// <param name="y">Which row.</param>
+    public void Add(ReadOnlySpan<byte> pixels, int y)
+    {
+        for (int i = 0; i < Size; i++)
+        {
+            var (start, weights) = columns[i];
+            int red = Half, green = Half, blue = Half, at = start * 4;
+            foreach (int weight in weights)
+            {
+                red += weight * pixels[at];
+                green += weight * pixels[at + 1];
+                blue += weight * pixels[at + 2];
+                at += 4;
             }
 
-            for (int i = 0; i < Size; i++)
-            {
-                for (int j = 0; j < Row; j++)
-                {
-                    int sum = Half, at = rowStarts[i] * Row + j;
-                    foreach (int weight in rowWeights[i])
-                    {
-                        sum += weight * narrow[at];
-                        at += Row;
-                    }
+            (narrow[Channels * i], narrow[Channels * i + 1], narrow[Channels * i + 2]) = (Clip(red), Clip(green), Clip(blue));
+        }
 
-                    rgb[i * Row + j] = Clip(sum);
-                }
+        for (int i = 0; i < Size; i++)
+        {
+            var (start, weights) = rows[i];
+            if (y >= start && y - start < weights.Length)
+            {
+                AddScaled(narrow, weights[y - start], sums.AsSpan(i * Row, Row));
             }
         }
-        finally
+    }
+
+    /// <summary>Writes the resized picture [32, 32, 3].</summary>
+    public void Finish(Span<byte> rgb)
+    {
+        for (int i = 0; i < sums.Length; i++)
         {
-            ArrayPool<byte>.Shared.Return(narrow);
+            rgb[i] = (byte)Clip(sums[i]);
         }
     }
 
     /// <summary>The weights of one axis as a matrix [length, 32], for whoever computes the same elsewhere.</summary>
     public static double[] Matrix(int length)
     {
-        var (starts, weights) = Coefficients(length);
         var matrix = new double[length * Size];
-        for (int i = 0; i < Size; i++)
+        foreach (var (i, (start, weights)) in Coefficients(length).Index())
         {
-            for (int k = 0; k < weights[i].Length; k++)
+            for (int k = 0; k < weights.Length; k++)
             {
-                matrix[(starts[i] + k) * Size + i] = weights[i][k];
+                matrix[(start + k) * Size + i] = weights[k];
             }
         }
 
         return matrix;
     }
 
-    private static byte Clip(int sum) => (byte)Math.Clamp(sum >> Bits, 0, 255);
+    private static int Clip(int sum) => Math.Clamp(sum >> Bits, 0, 255);
+
+    /// <summary>to += weight·from; a row's 96 numbers are whole vectors.</summary>
+    private static void AddScaled(ReadOnlySpan<int> from, int weight, Span<int> to)
+    {
+        var source = MemoryMarshal.Cast<int, Vector<int>>(from);
+        var target = MemoryMarshal.Cast<int, Vector<int>>(to);
+        for (int n = 0; n < target.Length; n++)
+        {
+            target[n] += source[n] * weight;
+        }
+    }
 
     /// <summary>For each of the 32 outputs of one axis: the first source index and the weights, which sum to 2²² but for rounding.</summary>
-    private static (int[] Starts, int[][] Weights) Coefficients(int length)
+    private static (int Start, int[] Weights)[] Coefficients(int length)
     {
         double scale = (double)length / Size, support = Math.Max(scale, 1); // enlarging interpolates between two neighbours
-        var starts = new int[Size];
-        var weights = new int[Size][];
+        var coefficients = new (int, int[])[Size];
         for (int i = 0; i < Size; i++)
         {
             double centre = (i + 0.5) * scale;
@@ -112,10 +135,9 @@ internal static class ImageResizer
                 sum += real[x];
             }
 
-            starts[i] = first;
-            weights[i] = Array.ConvertAll(real, w => (int)(w / sum * (1 << Bits) + 0.5));
+            coefficients[i] = (first, Array.ConvertAll(real, w => (int)(w / sum * (1 << Bits) + 0.5)));
         }
 
-        return (starts, weights);
+        return coefficients;
     }
 }

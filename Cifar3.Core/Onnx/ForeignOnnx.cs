@@ -18,26 +18,18 @@ internal static class ForeignOnnx
         try
         {
             var graph = model.Graph;
-            CheckSelfContained(graph);
             var constants = graph.Initializer.Select(tensor => tensor.Name).ToHashSet();
             var input = Single(graph.Input.Where(value => !constants.Contains(value.Name)), "input");
             var output = Single(graph.Output, "output");
             var (batch, channelsFirst) = Layout(input);
             var signature = new OnnxSignature(input.Name, output.Name, Classes(output, classNames)) { ChannelsFirst = channelsFirst, OneImageOnly = batch == 1, IsLogits = IsLogits(graph, output.Name) };
+            ForeignGraph.Check(model, signature);
             string producer = Shorten($"{model.ProducerName} {model.ProducerVersion}".Trim());
             return (new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" }, signature);
         }
         catch (FormatException e)
         {
             throw OnnxFile.Unreadable(name, e.Message, Remedy, e);
-        }
-    }
-
-    private static void CheckSelfContained(GraphProto graph)
-    {
-        if (graph.Initializer.FirstOrDefault(tensor => tensor.ExternalData.Count > 0) is { } outside)
-        {
-            throw new FormatException($"expected all weights in the file, found '{Shorten(outside.Name)}' in another file");
         }
     }
 

@@ -33,6 +33,11 @@ internal static class OnnxFile
             throw WrongSize(name, $"{bytes.Length:N0}");
         }
 
+        if (!OnnxStructure.IsModest(bytes, ModelProto.Descriptor))
+        {
+            throw Unreadable(name, "expected some hundred nodes and weights, found millions of entries", "Choose an .onnx file, or take a fresh copy of this one");
+        }
+
         InvalidProtocolBufferException? cause = null;
         try
         {

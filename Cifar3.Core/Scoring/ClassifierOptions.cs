@@ -27,6 +27,13 @@ public sealed record ClassifierOptions
     /// </summary>
     public IReadOnlyList<string>? ClassNames { get; init; }
 
+    /// <summary>
+    /// The most pixels that an encoded picture may have, 1 to 536,870,911; a larger one is refused before memory is taken for it. Reading a
+    /// picture takes twice its encoded bytes, at most 8 MB, and 4 (most PNG, WEBP, GIF files) to 12 bytes a pixel (interlaced PNG of 16 bits);
+    /// JPEG and BMP files are read row by row and take none. Default: 67,108,864 (8,192×8,192).
+    /// </summary>
+    public int MaxImagePixels { get; init; } = ImageDecoder.MaxPixels;
+
     internal void Validate()
     {
         if (!Enum.IsDefined(ExecutionProvider))
@@ -34,6 +41,8 @@ public sealed record ClassifierOptions
             throw new ArgumentOutOfRangeException(nameof(ExecutionProvider), ExecutionProvider, $"The execution provider must be Auto, Cpu or Cuda. Received: {ExecutionProvider}.");
         }
 
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxImagePixels, 1);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.MostPixels);
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(Threads);
         if (DeviceMemoryLimit is <= 0)

@@ -96,12 +96,54 @@ public sealed class ForeignOnnxTests
     [TestCase("nothing computes the output", "found none")]
     [TestCase("cycle", "without cycles")]
     [TestCase("weights elsewhere", "found 'conv2d/kernel' in another file")]
+    [TestCase("weights outside the folder", "found 'dense/bias' in another file")]
+    [TestCase("weight cut short", "weight 'conv2d_1/kernel' is incomplete: expected 144 numbers for its shape [4, 4, 3, 3], found 572 bytes")]
+    [TestCase("weight of another shape", "kernels for 3 channels in 1 groups")]
+    [TestCase("weight not finite", "weight 'dense/kernel' has values that are not finite")]
+    [TestCase("weight twice", "expected one weight 'dense/bias', found two")]
+    [TestCase("float64", "found 'dense/bias' of data type 11")]
+    [TestCase("group 0", "expected group from 1 to 3, found 0")]
+    [TestCase("stride 0", "expected 2 strides from 1 to 32, found [0, 2]")]
+    [TestCase("negative padding", "expected 4 pads from 0 to 32, found [-1, 1, 1, 1]")]
+    [TestCase("window of 40", "expected 2 kernel_shape from 1 to 32, found [40, 40]")]
+    [TestCase("axis twice", "(Transpose): expected each axis once, found [0, 3, 1, 1]")]
+    [TestCase("unknown operator", "(If): expected an operator of a convolutional network, found If")]
+    [TestCase("operator of another domain", "one of domain 'com.microsoft'")]
+    [TestCase("unknown setting", "expected settings of this operator, found 'activation'")]
+    [TestCase("function", "found 23, 1, 0 and 0")]
+    [TestCase("nodes in another order", "expected inputs that come before it")]
+    [TestCase("output twice", "expected an output that no other node has")]
+    [TestCase("four classes promised", "expected probabilities [1, 4] of 1 images, found [1, 3]")]
+    [TestCase("endless enlargement", "shape")]
+    [TestCase("negative variances", "expected probabilities of a grey image, found NaN")]
     public void Load_GraphThatDoesNotFit_SaysWhatWasFound(string problem, string message)
     {
         byte[] foreign = Foreign(TestModels.Random(filters: [4, 4, 8]), proto => Break(proto, problem));
-        string[] names = problem == "two names" ? ["a", "b"] : Names;
+        string[] names = problem switch { "two names" => ["a", "b"], "four classes promised" => [.. Names, "frog"], _ => Names };
 
-        Assert.That(() => Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = names }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message).And.Message.Contains("tf2onnx"));
+        Assert.That(() => Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = names }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message).And.Message.Contains(problem == "negative variances" ? "fresh copy" : "tf2onnx"));
+    }
+
+    [Test]
+    public void Load_MillionsOfEmptyNodes_AreNotParsed()
+    {
+        byte[] nodes = [.. Enumerable.Repeat(new byte[] { 0x0A, 0 }, 2_000_000).SelectMany(node => node)]; // graph.node, 0 bytes
+        byte[] bomb = [0x3A, .. Varint(nodes.Length), .. nodes];
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.That(() => Cifar3Classifier.Load(bomb), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("found millions of entries"));
+        Assert.That(() => CnnModel.LoadOnnx(bomb), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("found millions of entries"));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1 << 20));
+
+        static IEnumerable<byte> Varint(int value)
+        {
+            for (; value >= 0x80; value >>= 7)
+            {
+                yield return (byte)(value | 0x80);
+            }
+
+            yield return (byte)value;
+        }
     }
 
     [Test]
@@ -114,7 +156,8 @@ public sealed class ForeignOnnxTests
         Assert.That(() => Cifar3Classifier.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("m.classes.txt").And.Message.Contains("one name a line"));
     }
 
-    private static byte[] Foreign(CnnModel model, Action<ModelProto> edit)
+    /// <summary>The model as another tool might have written it.</summary>
+    internal static byte[] Foreign(CnnModel model, Action<ModelProto> edit)
     {
         var proto = ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
         proto.MetadataProps.Clear();
@@ -194,9 +237,80 @@ public sealed class ForeignOnnxTests
                 graph.Node[^1].OpType = "Identity";
                 graph.Node[^1].Input[0] = graph.Node[^1].Output[0];
                 break;
+            case "weights outside the folder":
+                Weight("dense/bias").ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "../../secret.bin" });
+                Weight("dense/bias").DataLocation = TensorProto.Types.DataLocation.External;
+                break;
+            case "weight cut short":
+                Weight("conv2d_1/kernel").RawData = ByteString.CopyFrom(Weight("conv2d_1/kernel").RawData.Span[4..]);
+                break;
+            case "weight of another shape":
+                var dims = Weight("conv2d/kernel").Dims;
+                (dims[0], dims[1]) = (dims[1], dims[0]);
+                break;
+            case "weight not finite":
+                byte[] infinite = Weight("dense/kernel").RawData.ToByteArray();
+                BitConverter.TryWriteBytes(infinite.AsSpan(8), float.PositiveInfinity);
+                Weight("dense/kernel").RawData = ByteString.CopyFrom(infinite);
+                break;
+            case "negative variances":
+                Weight("batch_normalization/moving_variance").RawData = ByteString.CopyFrom([.. Enumerable.Repeat(BitConverter.GetBytes(-1f), 4).SelectMany(bytes => bytes)]);
+                break;
+            case "weight twice":
+                graph.Initializer.Add(Weight("dense/bias"));
+                break;
+            case "float64":
+                Weight("dense/bias").DataType = (int)TensorProto.Types.DataType.Double;
+                break;
+            case "group 0":
+                Node("Conv").Attribute.Add(new AttributeProto { Name = "group", Type = AttributeProto.Types.AttributeType.Int, I = 0 });
+                break;
+            case "stride 0":
+                Node("MaxPool").Attribute.Single(a => a.Name == "strides").Ints[0] = 0;
+                break;
+            case "negative padding":
+                Node("Conv").Attribute.Single(a => a.Name == "pads").Ints[0] = -1;
+                break;
+            case "window of 40":
+                var window = Node("MaxPool").Attribute.Single(a => a.Name == "kernel_shape").Ints;
+                (window[0], window[1]) = (40, 40);
+                break;
+            case "axis twice":
+                Node("Transpose").Attribute[0].Ints[3] = 1;
+                break;
+            case "unknown operator":
+                Node("Relu").OpType = "If";
+                break;
+            case "operator of another domain":
+                Node("Relu").Domain = "com.microsoft";
+                break;
+            case "unknown setting":
+                Node("Relu").Attribute.Add(new AttributeProto { Name = "activation", Type = AttributeProto.Types.AttributeType.Int, I = 1 });
+                break;
+            case "function":
+                proto.Functions.Add(new FunctionProto { Name = "Conv" });
+                break;
+            case "nodes in another order":
+                var first = graph.Node[0];
+                graph.Node.RemoveAt(0);
+                graph.Node.Insert(3, first);
+                break;
+            case "output twice":
+                graph.Node.Insert(1, new NodeProto { OpType = "Identity", Input = { graph.Input[0].Name }, Output = { graph.Node[0].Output[0] } });
+                break;
+            case "four classes promised":
+                graph.Output[0].Type.TensorType.Shape.Dim[1].DimValue = 4;
+                break;
+            case "endless enlargement":
+                graph.Initializer.Add(new TensorProto { Name = "huge", DataType = (int)TensorProto.Types.DataType.Float, Dims = { 1 << 30, 1 << 30 }, RawData = ByteString.Empty });
+                break;
             case "weights elsewhere":
-                graph.Initializer.Single(t => t.Name == "conv2d/kernel").ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "/etc/passwd" });
+                Weight("conv2d/kernel").ExternalData.Add(new StringStringEntryProto { Key = "location", Value = "/etc/passwd" });
                 break;
         }
+
+        TensorProto Weight(string name) => graph.Initializer.First(tensor => tensor.Name == name);
+
+        NodeProto Node(string op) => graph.Node.First(node => node.OpType == op);
     }
 }
