@@ -23,7 +23,7 @@ internal static class ForeignOnnx
             var output = Single(graph.Output, "output");
             var (batch, channelsFirst) = Layout(input);
             var signature = new OnnxSignature(input.Name, output.Name, Classes(output, classNames)) { ChannelsFirst = channelsFirst, OneImageOnly = batch == 1, IsLogits = IsLogits(graph, output.Name) };
-            ForeignGraph.Check(model, signature);
+            GraphCheck.Check(model, signature);
             string producer = Shorten($"{model.ProducerName} {model.ProducerVersion}".Trim());
             return (new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" }, signature);
         }

@@ -7,7 +7,7 @@ namespace Cifar3;
 
 /// <summary>
 /// Files of the flavours made for scoring (optimized, int8): their metadata, and the reading of what a classifier needs of them.
-/// The graph is trusted by the hash that was written with it.
+/// The hash that was written with the graph tells damage, <see cref="GraphCheck"/> whether a runtime may have it.
 /// </summary>
 internal static class ScoringFile
 {
@@ -49,7 +49,9 @@ internal static class ScoringFile
                 throw new FormatException("its graph is not the one that was written with its metadata");
             }
 
-            return (metadata, new OnnxSignature(ScoringGraph.InputName, OnnxGraph.OutputName, architecture.Classes) { TakesBytes = true });
+            var signature = new OnnxSignature(ScoringGraph.InputName, OnnxGraph.OutputName, architecture.Classes) { TakesBytes = true };
+            GraphCheck.Check(model, signature);
+            return (metadata, signature);
         }
         catch (FormatException e)
         {

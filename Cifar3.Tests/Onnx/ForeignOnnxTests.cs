@@ -124,6 +124,19 @@ public sealed class ForeignOnnxTests
         Assert.That(() => Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = names }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message).And.Message.Contains(problem == "negative variances" ? "fresh copy" : "tf2onnx"));
     }
 
+    /// <summary>A file of a flavour for scoring whose author knows how its hash is made.</summary>
+    [TestCase("group 0", "expected group from 1 to 3, found 0")]
+    [TestCase("weights outside the folder", "found 'dense/bias' in another file")]
+    [TestCase("unknown operator", "found If")]
+    public void Load_ScoringFileWithMalice_IsRefused(string problem, string message)
+    {
+        var proto = ModelProto.Parser.ParseFrom(TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }));
+        Break(proto, problem);
+        proto.MetadataProps.Single(entry => entry.Key == "graph_sha256").Value = Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(proto.Graph.ToByteArray()));
+
+        Assert.That(() => Cifar3Classifier.Load(proto.ToByteArray()), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
+    }
+
     [Test]
     public void Load_MillionsOfEmptyNodes_AreNotParsed()
     {

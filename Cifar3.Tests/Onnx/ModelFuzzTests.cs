@@ -1,3 +1,4 @@
+using System.Security.Cryptography;
 using Google.Protobuf;
 using Onnx;
 
@@ -10,7 +11,7 @@ public sealed class ModelFuzzTests
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private static readonly long[] Numbers = [0, 1, -1, 2, 3, 7, 32, 255, 65_536, int.MaxValue, int.MinValue, long.MaxValue, long.MinValue];
 
-    private static readonly string[] Files = ["ours", "foreign", "keras2/trained-tf2onnx.onnx", "keras2/trained-tf2onnx-nchw.onnx"];
+    private static readonly string[] Files = ["ours", "optimized", "int8", "foreign", "keras2/trained-tf2onnx.onnx", "keras2/trained-tf2onnx-nchw.onnx"];
 
     [Test]
     public void Load_DamagedFile_IsAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, count: file.Contains('/', StringComparison.Ordinal) ? 200 : 600);
@@ -25,6 +26,8 @@ public sealed class ModelFuzzTests
         byte[] original = file switch
         {
             "ours" => TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes(),
+            "optimized" => TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }),
+            "int8" => TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Int8, CalibrationImages = new ImageSet(EngineTestData.RandomImages(8, seed: 1), new int[8], Names), QuantizeLastLayer = true }),
             "foreign" => ForeignOnnxTests.Foreign(TestModels.Random(filters: [4, 4, 8]), _ => { }),
             _ => File.ReadAllBytes(TestFiles.Golden(file)),
         };
@@ -89,7 +92,7 @@ public sealed class ModelFuzzTests
                     Change(node.Attribute[random.Next(node.Attribute.Count)], random);
                     break;
                 case 3:
-                    node.OpType = Pick("Conv", "Relu", "MatMul", "Gemm", "Reshape", "Softmax", "Transpose", "MaxPool", "Flatten", "Loop", "ConstantOfShape", "Identity", "Expand", "Tile", "Resize");
+                    node.OpType = Pick("Conv", "Relu", "MatMul", "Gemm", "Reshape", "Softmax", "Transpose", "MaxPool", "Flatten", "Loop", "ConstantOfShape", "Identity", "Expand", "Tile", "Resize", "DequantizeLinear", "QuantizeLinear", "Cast");
                     break;
                 case 4 when node.Input.Count > 0:
                     node.Input[random.Next(node.Input.Count)] = Pick([.. graph.Node.SelectMany(other => other.Output), .. graph.Initializer.Select(t => t.Name), "", "nowhere"]);
@@ -119,6 +122,11 @@ public sealed class ModelFuzzTests
                     model.IrVersion = random.Next(2) == 0 ? 8 : Numbers[random.Next(Numbers.Length)];
                     break;
             }
+        }
+
+        if (model.MetadataProps.FirstOrDefault(entry => entry.Key == "graph_sha256") is { } hash)
+        {
+            hash.Value = Convert.ToHexStringLower(SHA256.HashData(graph.ToByteArray())); // not damage but malice
         }
 
         return model.ToByteArray();

@@ -2,20 +2,20 @@ using Onnx;
 
 namespace Cifar3;
 
-/// <summary>A node of another tool's graph: its settings, each read within a range, and none left unread.</summary>
-internal sealed class ForeignNode
+/// <summary>A node of a graph: its settings, each read within a range, and none left unread.</summary>
+internal sealed class GraphNode
 {
     private readonly NodeProto proto;
     private readonly HashSet<string> unread = [];
 
-    public ForeignNode(NodeProto proto)
+    public GraphNode(NodeProto proto)
     {
         this.proto = proto;
         foreach (var attribute in proto.Attribute)
         {
             if (!unread.Add(attribute.Name) || attribute.RefAttrName.Length > 0)
             {
-                throw Wrong("each setting once", $"'{ForeignGraph.Shorten(attribute.Name)}'");
+                throw Wrong("each setting once", $"'{GraphCheck.Shorten(attribute.Name)}'");
             }
         }
     }
@@ -25,7 +25,7 @@ internal sealed class ForeignNode
 
     /// <summary>The error of this node.</summary>
     public FormatException Wrong(string expected, string found) =>
-        new($"node '{ForeignGraph.Shorten(proto.Name.Length > 0 ? proto.Name : proto.Output.FirstOrDefault() ?? "")}' ({ForeignGraph.Shorten(proto.OpType)}): expected {expected}, found {found}");
+        new($"node '{GraphCheck.Shorten(proto.Name.Length > 0 ? proto.Name : proto.Output.FirstOrDefault() ?? "")}' ({GraphCheck.Shorten(proto.OpType)}): expected {expected}, found {found}");
 
     /// <summary>A whole number.</summary>
     public long Integer(string name, long missing, long least, long most)
@@ -42,7 +42,7 @@ internal sealed class ForeignNode
         long[] values = attribute is null ? missing : [.. attribute.Ints];
         return values.Length == missing.Length && values.All(value => value >= least && value <= most)
             ? values
-            : throw Wrong($"{missing.Length} {name} from {least} to {most}", ForeignGraph.Print(values));
+            : throw Wrong($"{missing.Length} {name} from {least} to {most}", GraphCheck.Print(values));
     }
 
     /// <summary>A number that only has to be finite.</summary>
@@ -59,7 +59,7 @@ internal sealed class ForeignNode
     {
         if (Find(name, AttributeProto.Types.AttributeType.String) is { } attribute && attribute.S.ToStringUtf8() != expected)
         {
-            throw Wrong($"{name} {expected}", ForeignGraph.Shorten(attribute.S.ToStringUtf8()));
+            throw Wrong($"{name} {expected}", GraphCheck.Shorten(attribute.S.ToStringUtf8()));
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class ForeignNode
     {
         if (unread.FirstOrDefault() is { } name)
         {
-            throw Wrong("settings of this operator", $"'{ForeignGraph.Shorten(name)}'");
+            throw Wrong("settings of this operator", $"'{GraphCheck.Shorten(name)}'");
         }
     }
 

@@ -3,10 +3,10 @@ using Onnx;
 namespace Cifar3;
 
 /// <summary>
-/// The output shapes of the operators that another tool's graph may have: those of convolutional networks.
+/// The output shapes of the operators that a graph may have: those of convolutional networks, of 32 or 8 bits.
 /// Operators: <see href="https://onnx.ai/onnx/operators/"/>.
 /// </summary>
-internal static class ForeignShapes
+internal static class GraphShapes
 {
     private const int MaxKernel = 32; // the image's size
 
@@ -15,7 +15,7 @@ internal static class ForeignShapes
     /// <param name="inputs">Shapes of its inputs.</param>
     /// <param name="constant">An input's values where they are in the file, else null.</param>
     /// <exception cref="FormatException">The operator is none of a convolutional network, or its settings or inputs do not fit.</exception>
-    public static long[] Of(ForeignNode node, IReadOnlyList<long[]> inputs, Func<int, TensorProto?> constant)
+    public static long[] Of(GraphNode node, IReadOnlyList<long[]> inputs, Func<int, TensorProto?> constant)
     {
         switch (node.Operator)
         {
@@ -24,6 +24,12 @@ internal static class ForeignShapes
                 node.Integer("seed", 0, long.MinValue, long.MaxValue);
                 node.Number("ratio");
                 return inputs[0];
+            case "Cast":
+                Count(1, 1);
+                node.Integer("to", 0, (long)TensorProto.Types.DataType.Float, (long)TensorProto.Types.DataType.Float);
+                return inputs[0];
+            case "QuantizeLinear" or "DequantizeLinear":
+                return Quantized();
             case "Softmax":
                 Count(1, 1);
                 node.Integer("axis", -1, -inputs[0].Length, inputs[0].Length - 1);
@@ -31,7 +37,7 @@ internal static class ForeignShapes
             case "Transpose":
                 Count(1, 1);
                 long[] order = node.Integers("perm", [.. Enumerable.Range(0, inputs[0].Length).Select(i => (long)i).Reverse()], 0, inputs[0].Length - 1);
-                return order.Distinct().Count() == order.Length ? [.. order.Select(axis => inputs[0][axis])] : throw node.Wrong("each axis once", ForeignGraph.Print(order));
+                return order.Distinct().Count() == order.Length ? [.. order.Select(axis => inputs[0][axis])] : throw node.Wrong("each axis once", GraphCheck.Print(order));
             case "Conv":
                 return Convolution();
             case "MaxPool" or "AveragePool":
@@ -57,7 +63,7 @@ internal static class ForeignShapes
             case "Reshape":
                 return Reshaped();
             default:
-                throw node.Wrong("an operator of a convolutional network", ForeignGraph.Shorten(node.Operator));
+                throw node.Wrong("an operator of a convolutional network", GraphCheck.Shorten(node.Operator));
         }
 
         long[] Convolution()
@@ -68,11 +74,11 @@ internal static class ForeignShapes
             long groups = node.Integer("group", 1, 1, inputs[0][1]);
             if (kernel[1] * groups != inputs[0][1] || kernel[0] % groups != 0 || (inputs.Count == 3 && !Weight(2, 1).SequenceEqual([kernel[0]])))
             {
-                throw node.Wrong($"kernels for {inputs[0][1]} channels in {groups} groups with one bias each", ForeignGraph.Print(kernel));
+                throw node.Wrong($"kernels for {inputs[0][1]} channels in {groups} groups with one bias each", GraphCheck.Print(kernel));
             }
 
             long[] window = [kernel[2], kernel[3]], size = node.Integers("kernel_shape", window, 1, MaxKernel);
-            return size.SequenceEqual(window) ? [inputs[0][0], kernel[0], .. Window(size, ceiling: false)] : throw node.Wrong($"kernel_shape {ForeignGraph.Print(window)}", ForeignGraph.Print(size));
+            return size.SequenceEqual(window) ? [inputs[0][0], kernel[0], .. Window(size, ceiling: false)] : throw node.Wrong($"kernel_shape {GraphCheck.Print(window)}", GraphCheck.Print(size));
         }
 
         long[] Pooling()
@@ -114,11 +120,22 @@ internal static class ForeignShapes
             {
                 if (Weight(i, 1)[0] != inputs[0][1])
                 {
-                    throw node.Wrong($"{inputs[0][1]} values", ForeignGraph.Print(inputs[i]));
+                    throw node.Wrong($"{inputs[0][1]} values", GraphCheck.Print(inputs[i]));
                 }
             }
 
             return inputs[0];
+        }
+
+        // One scale for all, or one for each index of an axis.
+        long[] Quantized()
+        {
+            Count(2, 3);
+            long rank = inputs[0].Length, axis = node.Integer("axis", Math.Min(1, rank - 1), -rank, rank - 1);
+            bool fits = inputs[1] is [] or [1] || inputs[1].SequenceEqual([inputs[0][(axis + rank) % rank]]);
+            return fits && constant(1)?.DataType == (int)TensorProto.Types.DataType.Float && (inputs.Count == 2 || (constant(2) is not null && inputs[2].SequenceEqual(inputs[1])))
+                ? inputs[0]
+                : throw node.Wrong($"scales and zero points in the file that fit {GraphCheck.Print(inputs[0])}", GraphCheck.Print(inputs[1]));
         }
 
         long[] Dense()
@@ -127,7 +144,7 @@ internal static class ForeignShapes
             node.Number("alpha");
             node.Number("beta");
             long[] a = Turned("transA", inputs[0]), product = Product(a, Turned("transB", inputs[1]));
-            return inputs.Count < 3 || Broadcast(product, inputs[2]).SequenceEqual(product) ? product : throw node.Wrong($"a bias for {ForeignGraph.Print(product)}", ForeignGraph.Print(inputs[2]));
+            return inputs.Count < 3 || Broadcast(product, inputs[2]).SequenceEqual(product) ? product : throw node.Wrong($"a bias for {GraphCheck.Print(product)}", GraphCheck.Print(inputs[2]));
 
             long[] Turned(string name, long[] matrix) => node.Integer(name, 0, 0, 1) == 1 ? [.. matrix.Reverse()] : matrix;
         }
@@ -138,22 +155,22 @@ internal static class ForeignShapes
             node.Integer("allowzero", 0, 0, 0);
             if (constant(1) is not { DataType: (int)TensorProto.Types.DataType.Int64 } target || target.Dims.Count != 1 || target.Dims[0] > 5)
             {
-                throw node.Wrong("a shape in the file, of int64", ForeignGraph.Print(inputs[1]));
+                throw node.Wrong("a shape in the file, of int64", GraphCheck.Print(inputs[1]));
             }
 
-            long[] shape = [.. ForeignTensor.Integers(target).Select((size, i) => size == 0 && i < inputs[0].Length ? inputs[0][i] : size)];
+            long[] shape = [.. GraphTensor.Integers(target).Select((size, i) => size == 0 && i < inputs[0].Length ? inputs[0][i] : size)];
             long known = Size(shape.Where(size => size > 0)), all = Size(inputs[0]);
             if (shape.Count(size => size == -1) == 1 && shape.All(size => size is -1 or > 0) && known > 0 && all % known == 0)
             {
                 return [.. shape.Select(size => size == -1 ? all / known : size)];
             }
 
-            return shape.All(size => size > 0) && known == all ? shape : throw node.Wrong($"a shape of {all:N0} numbers", ForeignGraph.Print(shape));
+            return shape.All(size => size > 0) && known == all ? shape : throw node.Wrong($"a shape of {all:N0} numbers", GraphCheck.Print(shape));
         }
 
         long[] Product(long[] a, long[] b) => a.Length == 2 && b.Length == 2 && a[1] == b[0]
             ? [a[0], b[1]]
-            : throw node.Wrong("two matrices that fit", $"{ForeignGraph.Print(a)} and {ForeignGraph.Print(b)}");
+            : throw node.Wrong("two matrices that fit", $"{GraphCheck.Print(a)} and {GraphCheck.Print(b)}");
 
         long[] Broadcast(long[] a, long[] b)
         {
@@ -161,7 +178,7 @@ internal static class ForeignShapes
             for (int i = 1; i <= shape.Length; i++)
             {
                 long x = i <= a.Length ? a[^i] : 1, y = i <= b.Length ? b[^i] : 1;
-                shape[^i] = x == y || y == 1 ? x : x == 1 ? y : throw node.Wrong("shapes that fit", $"{ForeignGraph.Print(a)} and {ForeignGraph.Print(b)}");
+                shape[^i] = x == y || y == 1 ? x : x == 1 ? y : throw node.Wrong("shapes that fit", $"{GraphCheck.Print(a)} and {GraphCheck.Print(b)}");
             }
 
             return shape;
@@ -170,13 +187,13 @@ internal static class ForeignShapes
         // A float32 input that is in the file.
         long[] Weight(int index, int rank) => constant(index) is { DataType: (int)TensorProto.Types.DataType.Float } && inputs[index].Length == rank
             ? inputs[index]
-            : throw node.Wrong($"weights of {rank} dimensions in the file as input {index + 1}", ForeignGraph.Print(inputs[index]));
+            : throw node.Wrong($"weights of {rank} dimensions in the file as input {index + 1}", GraphCheck.Print(inputs[index]));
 
         void Rank(int rank)
         {
             if (inputs[0].Length != rank || constant(0) is not null)
             {
-                throw node.Wrong($"an input of {rank} dimensions", ForeignGraph.Print(inputs[0]));
+                throw node.Wrong($"an input of {rank} dimensions", GraphCheck.Print(inputs[0]));
             }
         }
 

@@ -3,26 +3,28 @@ using Onnx;
 namespace Cifar3;
 
 /// <summary>
-/// Checks the graph of another tool's model before ONNX Runtime sees it: weights that are complete, operators of a convolutional network
-/// with settings in their range, shapes that fit each other all the way from the image to the classes.
+/// Checks a graph that this library did not just make before ONNX Runtime sees it: weights that are complete, operators of a convolutional
+/// network with settings in their range, shapes that fit each other all the way from the image to the classes.
 /// </summary>
 /// <remarks>
 /// ONNX Runtime trusts a model in places (a convolution in 0 groups ends the process), reads files that a model names, and takes the
 /// memory that a graph asks for. After this check it computes a network whose every size is known.
 /// </remarks>
-internal sealed class ForeignGraph
+internal sealed class GraphCheck
 {
     private const int MaxNodes = 1_000, MaxRank = 5;
     private const long MaxElements = 1 << 24; // of one image's activation; this network's largest has 32,768
 
+    private static readonly TensorProto FloatWeight = new() { DataType = (int)TensorProto.Types.DataType.Float };
+
     private readonly Dictionary<string, TensorProto> constants = [];
     private readonly Dictionary<string, long[]> shapes = [];
 
-    private ForeignGraph(GraphProto graph)
+    private GraphCheck(GraphProto graph)
     {
         foreach (var tensor in graph.Initializer)
         {
-            ForeignTensor.Check(tensor);
+            GraphTensor.Check(tensor);
             if (!constants.TryAdd(tensor.Name, tensor))
             {
                 throw new FormatException($"expected one weight '{Shorten(tensor.Name)}', found two");
@@ -47,7 +49,7 @@ internal sealed class ForeignGraph
         // Twice, so that a graph that works for one number of images only is found out.
         foreach (int images in signature.OneImageOnly ? [1] : new[] { 1, 7 })
         {
-            var check = new ForeignGraph(graph);
+            var check = new GraphCheck(graph);
             check.shapes[signature.InputName] = [images, .. signature.ImageShape];
             foreach (var node in graph.Node)
             {
@@ -64,14 +66,14 @@ internal sealed class ForeignGraph
 
     private void Add(NodeProto proto, int images)
     {
-        var node = new ForeignNode(proto);
+        var node = new GraphNode(proto);
         if (proto.Domain is not ("" or "ai.onnx") || proto.Output.Count != 1)
         {
             throw node.Wrong("an operator of ONNX itself with one output", $"one of domain '{Shorten(proto.Domain)}' with {proto.Output.Count}");
         }
 
         var inputs = proto.Input.Select(name => shapes.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shorten(name)}'")).ToList();
-        long[] shape = ForeignShapes.Of(node, inputs, index => constants.GetValueOrDefault(proto.Input[index]));
+        long[] shape = GraphShapes.Of(node, inputs, index => constants.GetValueOrDefault(proto.Input[index]));
         node.CheckAllRead();
         if (shape.Length is 0 or > MaxRank || shape.Any(size => size < 1) || shape.Aggregate(1.0, (product, size) => product * size) > images * MaxElements)
         {
@@ -81,6 +83,11 @@ internal sealed class ForeignGraph
         if (proto.Output[0].Length == 0 || !shapes.TryAdd(proto.Output[0], shape))
         {
             throw node.Wrong("an output that no other node has", $"'{Shorten(proto.Output[0])}'");
+        }
+
+        if (proto.OpType == "DequantizeLinear" && proto.Input.All(constants.ContainsKey))
+        {
+            constants[proto.Output[0]] = FloatWeight; // weights of 8 bits
         }
     }
 
