@@ -9,7 +9,7 @@ public sealed class UserAppTests
     public void NewConsole_AddPackageCifar3_TrainsSavesAndScores()
     {
         string pictures = WritePictures();
-        var app = UserApp.Create("NewUser");
+        using var app = UserApp.Create("NewUser");
         app.AddPackage("Cifar3", PackageFeed.Version);
         app.UseProgram("TrainAndSave.cs");
 
@@ -23,7 +23,7 @@ public sealed class UserAppTests
         Assert.That(output, Does.Match("(?m)^shipped (aeroplane|car|bird)\r?$"));
 
         // A second program, on ML.NET alone.
-        var plain = UserApp.Create("PlainMlNet");
+        using var plain = UserApp.Create("PlainMlNet");
         plain.AddReferences("Microsoft.ML.ImageAnalytics", "Microsoft.ML.OnnxTransformer", "Microsoft.ML.OnnxRuntime");
         plain.UseProgram("LoadModelZip.cs");
 
@@ -37,7 +37,7 @@ public sealed class UserAppTests
     [Test]
     public void NewConsole_SkiaSharp3BesideCifar3_ReadsImagesAndDraws()
     {
-        var app = UserApp.Create("Drawing");
+        using var app = UserApp.Create("Drawing");
         app.AddPackage("SkiaSharp.NativeAssets.Linux.NoDependencies", "3.119.4");
         app.AddPackage("SkiaSharp", "3.119.4");
         app.AddPackage("Cifar3", PackageFeed.Version);
