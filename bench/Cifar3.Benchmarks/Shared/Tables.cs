@@ -9,7 +9,7 @@ internal static class Tables
     {
         if (!AnsiConsole.Profile.Out.IsTerminal)
         {
-            AnsiConsole.Profile.Width = 200;
+            AnsiConsole.Profile.Width = 260;
         }
 
         AnsiConsole.WriteLine();
