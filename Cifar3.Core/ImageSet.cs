@@ -8,7 +8,7 @@ namespace Cifar3;
 /// Every data source ends here, and the trainer and the ML.NET data views start here.
 /// </summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>
-public sealed class ImageSet
+public sealed class ImageSet : IImageRows
 {
     /// <summary>The column of <see cref="ToDataView"/> that has the pictures: <c>Image</c>.</summary>
     public const string ImageColumn = "Image";
@@ -101,13 +101,13 @@ public sealed class ImageSet
     /// A view of known length that can be shuffled and read by several cursors at once. It holds no copy: rows are made as they are asked for.
     /// As with ML.NET's own image loader, an <c>Image</c> is disposed when its cursor's next one is fetched into the same variable; the last one is the reader's to dispose.
     /// </returns>
-    public IDataView ToDataView() => new ImageSetDataView(this);
+    public IDataView ToDataView() => new ImageRowsDataView(this);
 
     /// <summary>Reads the images and labels of a data view, such as an application's own pipeline, into memory.</summary>
     /// <param name="data">One row for each image.</param>
     /// <param name="imageColumnName">
-    /// The images: MLImage of any size; encoded files (vector of Byte of unknown size); paths of files (Text); or pixels in the order height, width, channel
-    /// (vector of 3,072 Byte, or of Single holding 0 to 255). Default: <c>Image</c>.
+    /// The images: MLImage of any size; encoded files (vector of Byte of unknown size); paths of files (Text); or pixels (vector of 3,072 Byte, or of Single holding 0 to 255),
+    /// in the order height, width, channel unless the vector's dimensions are 3x32x32. Default: <c>Image</c>.
     /// </param>
     /// <param name="labelColumnName">The labels: a key whose key values are the class names, or Text. Default: <c>Label</c>.</param>
     /// <param name="classNames">
@@ -121,6 +121,18 @@ public sealed class ImageSet
     /// <exception cref="OperationCanceledException">Reading was cancelled.</exception>
     public static ImageSet FromDataView(IDataView data, string imageColumnName = ImageColumn, string labelColumnName = LabelColumn, IReadOnlyList<string>? classNames = null, CancellationToken cancellationToken = default) =>
         DataViewReader.Read(data, imageColumnName, labelColumnName, classNames, cancellationToken);
+
+    /// <inheritdoc/>
+    bool IImageRows.HasPaths => false;
+
+    /// <inheritdoc/>
+    int IImageRows.Label(int index) => labels[index];
+
+    /// <inheritdoc/>
+    string IImageRows.Path(int index) => throw new NotSupportedException("These images are in memory.");
+
+    /// <inheritdoc/>
+    void IImageRows.Read(int index, Span<byte> rgb) => Image(index).CopyTo(rgb);
 
     /// <inheritdoc/>
     public override string ToString() => $"({Count}, 32, 32, 3) uint8, {ClassNames.Length} classes: {string.Join(", ", ClassNames)}";

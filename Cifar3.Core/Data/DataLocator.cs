@@ -33,11 +33,32 @@ internal static class DataLocator
                 return CifarSource.ReadFolder(path, options);
             }
 
-            return !Directory.Exists(Path.Combine(path, "train")) && FindCifar10(path) is { } inside ? Read(inside, options) : ImageFolderReader.Read(path, options);
+            return IsImageFolder(path) ? ImageFolderReader.Read(path, options) : Read(FindCifar10(path)!, options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new Cifar3DataException($"Cannot read '{path}': {e.Message.TrimEnd('.')}. Check the path and its permissions.", e);
+            throw Unreadable(path, e);
+        }
+    }
+
+    /// <summary>Whether a path is a folder of image folders, rather than one of CIFAR-10's forms.</summary>
+    public static bool IsImageFolder(string path) =>
+        Directory.Exists(path) && !IsCifar10(path) && (Directory.Exists(Path.Combine(path, "train")) || FindCifar10(path) is null);
+
+    /// <summary>Lists the files of image folders, unread.</summary>
+    /// <exception cref="Cifar3DataException">The folder is missing, empty or cannot be read, or the classes do not fit together.</exception>
+    public static (ImageFiles Train, ImageFiles Test, string Source) List(string folder, DataOptions options)
+    {
+        folder = Path.GetFullPath(folder);
+        try
+        {
+            return Directory.Exists(folder)
+                ? ImageFolderReader.List(folder, options)
+                : throw new Cifar3DataException($"There is no folder '{folder}'. Expected image folders train/<class>/* and test/<class>/*. Check the path.");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(folder, e);
         }
     }
 
@@ -52,6 +73,8 @@ internal static class DataLocator
         string[] names = [.. Directory.EnumerateFileSystemEntries(folder).Take(1000).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
         return names.Length == 0 ? "an empty folder" : string.Join(", ", names.Take(Shown)) + (names.Length > Shown ? $" and {names.Length - Shown} more" : "");
     }
+
+    private static Cifar3DataException Unreadable(string path, Exception e) => new($"Cannot read '{path}': {e.Message.TrimEnd('.')}. Check the path and its permissions.", e);
 
     private static bool IsCifar10(string folder) => CifarSource.IsBinaryFolder(folder) || CifarSource.IsPythonFolder(folder);
 }

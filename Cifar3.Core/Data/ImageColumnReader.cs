@@ -44,6 +44,7 @@ internal sealed class ImageColumnReader
             ImageColumnKind.Image => Images(row.GetGetter<MLImage>(column)),
             ImageColumnKind.Path => Paths(row.GetGetter<ReadOnlyMemory<char>>(column)),
             ImageColumnKind.Encoded => EncodedFiles(row.GetGetter<VBuffer<byte>>(column)),
+            ImageColumnKind.Bytes when !images.ChannelsFirst => Bytes(row.GetGetter<VBuffer<byte>>(column)),
             ImageColumnKind.Bytes => Pixels(row.GetGetter<VBuffer<byte>>(column), images.ChannelsFirst, (_, value) => value),
             _ => Pixels(row.GetGetter<VBuffer<float>>(column), images.ChannelsFirst, ToByte),
         };
@@ -89,6 +90,23 @@ internal sealed class ImageColumnReader
         {
             getter(ref file);
             return new PendingImage(null, file.Length == 0 ? throw Missing(row) : [.. file.DenseValues()], Name(row));
+        };
+    }
+
+    /// <summary>Pixels as they are wanted: copied in one piece.</summary>
+    private static Taker Bytes(ValueGetter<VBuffer<byte>> getter)
+    {
+        VBuffer<byte> values = default, dense = default;
+        return (row, rgb) =>
+        {
+            getter(ref values);
+            if (!values.IsDense)
+            {
+                values.CopyToDense(ref dense);
+            }
+
+            (values.IsDense ? values : dense).GetValues().CopyTo(rgb);
+            return null;
         };
     }
 

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 
 namespace Cifar3;
@@ -23,6 +24,22 @@ internal static class ImageFolderReader
     /// <exception cref="Cifar3ImageException">A file is no picture.</exception>
     public static ImageData Read(string root, DataOptions options)
     {
+        var (train, test, source) = List(root, options);
+        if (Math.Max(train.Count, test.Count) > MaxImages)
+        {
+            throw new Cifar3DataException($"There are {Math.Max(train.Count, test.Count):N0} images below '{root}'. Expected at most {MaxImages:N0}, which fill 2 GiB. Remove some, or stream them with mlContext.Data.LoadCifar3FromFolder.");
+        }
+
+        var counter = new ProgressCounter(options.Progress, DataStage.Reading, train.Count + test.Count);
+        return new ImageData(Decode(train, options, counter), Decode(test, options, counter), source);
+    }
+
+    /// <summary>Lists the files, unread.</summary>
+    /// <param name="root">As for <see cref="Read"/>.</param>
+    /// <param name="options">Classes and split.</param>
+    /// <exception cref="Cifar3DataException">A folder is missing or empty, or the classes do not fit together.</exception>
+    public static (ImageFiles Train, ImageFiles Test, string Source) List(string root, DataOptions options)
+    {
         string train = Path.Combine(root, "train"), test = Path.Combine(root, "test");
         if (!Directory.Exists(train))
         {
@@ -35,15 +52,14 @@ internal static class ImageFolderReader
         }
 
         var trainFolders = ClassFolders(train, options.Classes);
-        string[] names = [.. trainFolders.Select(c => c.Name)];
+        ImmutableArray<string> names = [.. trainFolders.Select(c => c.Name)];
         if (Directory.Exists(test) && train != root)
         {
             var testFolders = ClassFolders(test, options.Classes);
             CheckSameClasses(train, trainFolders, test, testFolders);
             var (trainFiles, trainLabels) = Files(trainFolders);
             var (testFiles, testLabels) = Files(testFolders);
-            var (trainSet, testSet) = Decode(trainFiles, trainLabels, testFiles, testLabels, names, options);
-            return new ImageData(trainSet, testSet, $"image folders '{root}'");
+            return (new ImageFiles(trainFiles, trainLabels, names), new ImageFiles(testFiles, testLabels, names), $"image folders '{root}'");
         }
 
         if (options.TestFraction is not { } fraction)
@@ -53,10 +69,9 @@ internal static class ImageFolderReader
 
         var all = Files(trainFolders);
         var (forTraining, forTesting) = Split(all.Labels, names, fraction, options.Seed);
-        var (splitTrain, splitTest) = Decode(
-            [.. forTraining.Select(i => all.Paths[i])], [.. forTraining.Select(i => all.Labels[i])],
-            [.. forTesting.Select(i => all.Paths[i])], [.. forTesting.Select(i => all.Labels[i])], names, options);
-        return new ImageData(splitTrain, splitTest, $"image folders '{train}', {fraction:P0} of each class set aside for testing (seed {options.Seed})");
+        return (Chosen(forTraining), Chosen(forTesting), $"image folders '{train}', {fraction:P0} of each class set aside for testing (seed {options.Seed})");
+
+        ImageFiles Chosen(List<int> indices) => new([.. indices.Select(i => all.Paths[i])], [.. indices.Select(i => all.Labels[i])], names);
     }
 
     /// <summary>The class folders below a folder, in the order of their labels.</summary>
@@ -122,16 +137,14 @@ internal static class ImageFolderReader
             labels.AddRange(Enumerable.Repeat(label, files.Count));
         }
 
-        return paths.Count <= MaxImages
-            ? (paths, labels)
-            : throw new Cifar3DataException($"There are {paths.Count:N0} images below '{Path.GetDirectoryName(folders[0].Path)}'. Expected at most {MaxImages:N0}, which fill 2 GiB. Remove some.");
+        return (paths, labels);
     }
 
     private static bool IsClutter(string name) =>
         name.StartsWith('.') || name.Equals("Thumbs.db", StringComparison.OrdinalIgnoreCase) || name.Equals("desktop.ini", StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares.</summary>
-    private static (List<int> Train, List<int> Test) Split(List<int> labels, string[] names, double fraction, int seed)
+    private static (List<int> Train, List<int> Test) Split(List<int> labels, ImmutableArray<string> names, double fraction, int seed)
     {
         if (!(fraction > 0 && fraction < 1))
         {
@@ -155,26 +168,20 @@ internal static class ImageFolderReader
         return (train, test);
     }
 
-    private static (ImageSet Train, ImageSet Test) Decode(List<string> trainPaths, List<int> trainLabels, List<string> testPaths, List<int> testLabels, string[] names, DataOptions options)
+    private static ImageSet Decode(ImageFiles files, DataOptions options, ProgressCounter counter)
     {
-        var counter = new ProgressCounter(options.Progress, DataStage.Reading, trainPaths.Count + testPaths.Count);
-        return (Decode(trainPaths, trainLabels, names, options, counter), Decode(testPaths, testLabels, names, options, counter));
-    }
-
-    private static ImageSet Decode(List<string> paths, List<int> labels, string[] names, DataOptions options, ProgressCounter counter)
-    {
-        var pixels = new byte[paths.Count * CnnArchitecture.ImageBytes];
+        var pixels = new byte[files.Count * CnnArchitecture.ImageBytes];
         var parallel = new ParallelOptions
         {
             MaxDegreeOfParallelism = options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             CancellationToken = options.CancellationToken,
         };
         var failures = new (long Index, Exception? Error)[] { (long.MaxValue, null) };
-        Parallel.For(0, paths.Count, parallel, (i, state) =>
+        Parallel.For(0, files.Count, parallel, (i, state) =>
         {
             try
             {
-                ImageDecoder.DecodeFile(paths[i], pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+                files.Read(i, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
                 counter.Add(1);
             }
             catch (Cifar3ImageException e)
@@ -193,6 +200,6 @@ internal static class ImageFolderReader
             ExceptionDispatchInfo.Throw(error);
         }
 
-        return new ImageSet(pixels, [.. labels], names);
+        return new ImageSet(pixels, [.. files.Labels], files.ClassNames);
     }
 }

@@ -4,12 +4,14 @@ using Microsoft.ML.Transforms.Image;
 
 namespace Cifar3;
 
-/// <summary>An <see cref="ImageSet"/> as ML.NET sees it; values are made as a cursor asks for them. See <see cref="ImageSet.ToDataView"/>.</summary>
-internal sealed class ImageSetDataView : IDataView
+/// <summary>Labelled images as ML.NET sees them; values are made as a cursor asks for them. See <see cref="ImageSet.ToDataView"/>.</summary>
+internal sealed class ImageRowsDataView : IDataView
 {
-    private readonly ImageSet set;
+    private const string PathColumn = "ImagePath";
 
-    public ImageSetDataView(ImageSet set)
+    private readonly IImageRows set;
+
+    public ImageRowsDataView(IImageRows set)
     {
         this.set = set;
         var label = new DataViewSchema.Annotations.Builder();
@@ -18,6 +20,11 @@ internal sealed class ImageSetDataView : IDataView
         schema.AddColumn(ImageSet.ImageColumn, new ImageDataViewType(CnnArchitecture.InputSize, CnnArchitecture.InputSize));
         schema.AddColumn(ImageSet.PixelsColumn, new VectorDataViewType(NumberDataViewType.Byte, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels));
         schema.AddColumn(ImageSet.LabelColumn, new KeyDataViewType(typeof(uint), set.ClassNames.Length), label.ToAnnotations());
+        if (set.HasPaths)
+        {
+            schema.AddColumn(PathColumn, TextDataViewType.Instance);
+        }
+
         Schema = schema.ToSchema();
     }
 
@@ -58,7 +65,7 @@ internal sealed class ImageSetDataView : IDataView
         names = editor.Commit();
     }
 
-    private sealed class Cursor(ImageSetDataView view, IEnumerable<DataViewSchema.Column> columnsNeeded, int[]? order) : DataViewRowCursor
+    private sealed class Cursor(ImageRowsDataView view, IEnumerable<DataViewSchema.Column> columnsNeeded, int[]? order) : DataViewRowCursor
     {
         private readonly HashSet<int> active = [.. columnsNeeded.Select(column => column.Index)];
         private long position = -1;
@@ -95,6 +102,7 @@ internal sealed class ImageSetDataView : IDataView
             {
                 ImageSet.ImageColumn => (ValueGetter<MLImage>)GetImage,
                 ImageSet.PixelsColumn => (ValueGetter<VBuffer<byte>>)GetPixels,
+                PathColumn => (ValueGetter<ReadOnlyMemory<char>>)GetPath,
                 _ => (ValueGetter<uint>)GetLabel,
             };
             return getter as ValueGetter<TValue> ?? throw new InvalidOperationException($"Column '{column.Name}' has values of type {column.Type.RawType}. Requested: {typeof(TValue)}.");
@@ -104,16 +112,21 @@ internal sealed class ImageSetDataView : IDataView
         private void GetImage(ref MLImage value)
         {
             value?.Dispose();
-            value = MLImagePixels.Create(view.set.Image(Row));
+            value = null!; // should the file be damaged
+            Span<byte> rgb = stackalloc byte[CnnArchitecture.ImageBytes];
+            view.set.Read(Row, rgb);
+            value = MLImagePixels.Create(rgb);
         }
 
         private void GetPixels(ref VBuffer<byte> value)
         {
             var editor = VBufferEditor.Create(ref value, CnnArchitecture.ImageBytes);
-            view.set.Image(Row).CopyTo(editor.Values);
+            view.set.Read(Row, editor.Values);
             value = editor.Commit();
         }
 
-        private void GetLabel(ref uint value) => value = (uint)view.set.Labels[Row] + 1; // keys count from 1; 0 is missing
+        private void GetLabel(ref uint value) => value = (uint)view.set.Label(Row) + 1; // keys count from 1; 0 is missing
+
+        private void GetPath(ref ReadOnlyMemory<char> value) => value = view.set.Path(Row).AsMemory();
     }
 }
