@@ -12,7 +12,7 @@ public static class Cifar3TransformsCatalog
     /// <param name="scoreColumnName">The column of probabilities to add. Default: <c>Score</c>.</param>
     /// <param name="predictedLabelColumnName">The column of keys to add. Default: <c>PredictedLabel</c>.</param>
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
-    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">CPU or GPU, threads; class names are the model's. Default: CUDA where it can be had, else the CPU.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
     /// <exception cref="Cifar3ModelException">The file is missing, damaged, or not written by this library.</exception>
     /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
@@ -36,7 +36,7 @@ public static class Cifar3TransformsCatalog
     /// <param name="scoreColumnName">The column of probabilities to add. Default: <c>Score</c>.</param>
     /// <param name="predictedLabelColumnName">The column of keys to add. Default: <c>PredictedLabel</c>.</param>
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
-    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">CPU or GPU, threads; class names are the model's. Default: CUDA where it can be had, else the CPU.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
     /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
     public static Cifar3ScoringEstimator ApplyCifar3(

@@ -29,11 +29,11 @@ public sealed class Cifar3DataCatalogTests
     public void LoadCifar3FromFolder_DamagedFile_IsAnErrorOfItsRowOnly()
     {
         string folder = Folders();
-        File.WriteAllBytes(Directory.GetFiles(Path.Combine(folder, "train", "nut"))[0], [1, 2, 3]);
+        File.WriteAllBytes(Path.Combine(folder, "train", "nut", "2.png"), [1, 2, 3]);
         var view = Context.Data.LoadCifar3FromFolder(folder).TrainSet;
 
         Assert.That(view.GetColumn<uint>("Label").Count(), Is.EqualTo(8));
-        Assert.That(view.GetColumn<byte[]>("Pixels").Skip(7).First(), Has.Length.EqualTo(3072).And.Some.Not.Zero, "the last row is a good one");
+        Assert.That(Context.Data.TakeRows(view, 2).GetColumn<byte[]>("Pixels").Count(), Is.EqualTo(2));
         Assert.That(() => view.GetColumn<byte[]>("Pixels").ToList(), Throws.TypeOf<Cifar3ImageException>());
     }
 
