@@ -10,20 +10,35 @@ internal sealed unsafe class Arena : IDisposable
     private const byte Guard = 0xFF; // floats of these bytes are not numbers: what is read beyond a buffer spoils every result
 
     private readonly List<Buffer> buffers = [];
+    private readonly long limit;
 
     private readonly record struct Buffer(string Name, nint Memory, nint Start, long Bytes);
+
+    /// <summary>Creates an empty table.</summary>
+    /// <param name="limit">Most bytes of all buffers. Default: the memory of the machine or container, beyond which the system would end the process later.</param>
+    public Arena(long? limit = null) => this.limit = limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     ~Arena() => Free();
 
     /// <summary>Bytes reserved, all buffers together.</summary>
-    public long Bytes => buffers.Sum(buffer => buffer.Bytes);
+    public long Bytes { get; private set; }
 
     public float* Floats(string name, long count) => (float*)Allocate(name, checked(count * sizeof(float)));
 
     public double* Doubles(string name, long count) => (double*)Allocate(name, checked(count * sizeof(double)));
 
+    /// <summary>A buffer of zeros.</summary>
+    /// <param name="name">What it holds.</param>
+    /// <param name="bytes">Its size.</param>
+    /// <exception cref="Cifar3Exception">All buffers together would need more than there is: very wide filters with large batches.</exception>
     public byte* Allocate(string name, long bytes)
     {
+        if (bytes > limit - Bytes)
+        {
+            throw new Cifar3Exception($"The network does not fit into memory: with '{name}' its buffers need {(double)Bytes + bytes:N0} bytes or more. Expected at most {limit:N0}, the memory of this machine or container. Use fewer filters, smaller batches or fewer threads.");
+        }
+
+        Bytes += bytes;
         nint memory = (nint)NativeMemory.AllocZeroed(checked((nuint)(bytes + 3 * Alignment)));
         nint start = ((memory + Alignment - 1) & ~(nint)(Alignment - 1)) + Alignment;
         buffers.Add(new Buffer(name, memory, start, bytes));

@@ -98,6 +98,43 @@ internal sealed class ManagedEngineTests
         static unsafe void Overwrite(Arena arena, string name, int at) => arena.Allocate(name, 100)[at] = 1;
     }
 
+    /// <summary>Without dropout a batch of the same 8 images again and again has their statistics, their mean loss and their gradients.</summary>
+    [Test]
+    public void TrainStep_LargestBatch_IsThatOfTheImagesItRepeats()
+    {
+        const int images = 8, repeats = 1024 / images;
+        var model = CnnModel.Create(Seven, seed: 3, filters: [5, 17, 33], dropoutRates: [0, 0, 0]);
+        using var small = new ManagedEngine(model, new EngineOptions { MaxBatchSize = images });
+        using var large = new ManagedEngine(model, new EngineOptions { MaxBatchSize = 1024 });
+        byte[] pixels = Images(images, 9);
+        int[] labels = Labels(images, 9);
+
+        var expected = small.TrainStep(pixels, labels, 1e-3f, 1);
+        var found = large.TrainStep([.. Enumerable.Repeat(pixels, repeats).SelectMany(p => p)], [.. Enumerable.Repeat(labels, repeats).SelectMany(l => l)], 1e-3f, 1);
+
+        Assert.That(found.LossSum, Is.EqualTo(repeats * expected.LossSum).Within(1e-6 * repeats * expected.LossSum));
+        Assert.That((found.Correct, found.Count), Is.EqualTo((repeats * expected.Correct, 1024)));
+        Assert.That(large.FindOverruns(), Is.Empty);
+        foreach (var (a, b) in large.ExportState().AdamM.Zip(small.ExportState().AdamM))
+        {
+            Assert.That(EngineComparison.RelativeToLargest(a.Doubles(), b.Doubles()), Is.LessThan(1e-4), a.Name);
+        }
+    }
+
+    [Test]
+    public void Allocate_BeyondTheMachinesMemory_IsRefusedBeforeAnythingIsTouched()
+    {
+        using var small = new Arena(limit: 1000);
+        using var real = new Arena();
+        Assert.That(Reserve(small, 600), Throws.Nothing);
+
+        Assert.That(Reserve(small, 500), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("need 1,100 bytes or more. Expected at most 1,000"));
+        Assert.That(Reserve(real, 1L << 50), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("Use fewer filters"));
+        Assert.That(small.Bytes, Is.EqualTo(600));
+
+        static unsafe TestDelegate Reserve(Arena arena, long bytes) => () => arena.Allocate("weights", bytes);
+    }
+
     [Test]
     public void TrainStep_DivergedWeights_ReportNotANumber()
     {

@@ -28,6 +28,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     /// <param name="model">The network and its initial weights.</param>
     /// <param name="options">Seed, threads, batch size; null for the defaults. Default: null.</param>
     /// <exception cref="ArgumentOutOfRangeException">An option is outside its range.</exception>
+    /// <exception cref="Cifar3Exception">The buffers would not fit into memory: very wide filters with large batches.</exception>
     public ManagedEngine(CnnModel model, EngineOptions? options = null)
         : this(model, options ?? new EngineOptions(), SimdLevels.Best)
     {
