@@ -1,13 +1,13 @@
 using System.Collections.Immutable;
-using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Data;
 
 namespace Cifar3;
 
-/// <summary>Classifies 32×32 colour images with a saved model, through ONNX Runtime on the CPU or an NVIDIA GPU.</summary>
+/// <summary>Classifies 32×32 colour images with a saved model, through ONNX Runtime on the CPU or an NVIDIA GPU, or in C# alone.</summary>
 /// <remarks>
 /// Thread-safe: share one classifier between all threads. Dispose it once, when no more calls will come; calls still running then end well.
-/// The program brings ONNX Runtime's native library: reference <c>Microsoft.ML.OnnxRuntime</c>, or <c>Microsoft.ML.OnnxRuntime.Gpu</c> for CUDA.
+/// The program brings ONNX Runtime's native library: reference <c>Microsoft.ML.OnnxRuntime</c>, or <c>Microsoft.ML.OnnxRuntime.Gpu</c> for CUDA;
+/// <see cref="ScoringBackend.Managed"/> needs neither.
 /// An image scored alone and within a batch gets the same probabilities, but for float32 rounding where the runtime adds in another order.
 /// </remarks>
 /// <example><code>
@@ -15,17 +15,16 @@ namespace Cifar3;
 /// Prediction prediction = classifier.Predict("photo.jpg");
 /// Console.WriteLine($"{prediction.Label} {prediction.Confidence:P1}");
 /// </code></example>
-public sealed class Cifar3Classifier : IDisposable
+public sealed partial class Cifar3Classifier : IDisposable
 {
-    [SuppressMessage("Performance", "CA1859", Justification = "ONNX Runtime is one of several.")]
     private readonly IScorer scorer;
     private readonly int maxPixels;
 
-    private Cifar3Classifier(ModelMetadata metadata, OnnxSignature signature, byte[] onnx, string name, ClassifierOptions options)
+    private Cifar3Classifier(ModelMetadata metadata, IScorer backend, ClassifierOptions options)
     {
         Metadata = metadata;
         maxPixels = options.MaxImagePixels;
-        scorer = OnnxSession.Create(onnx, name, signature, options);
+        scorer = options.MaxQueueDelay is { } delay ? new CoalescingScorer(backend, ClassNames.Length, delay) : backend;
     }
 
     /// <summary>The classes' names; the index is the label.</summary>
@@ -82,7 +81,8 @@ public sealed class Cifar3Classifier : IDisposable
     public static Cifar3Classifier FromModel(CnnModel model, ClassifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        return Create(model, model.ToOnnxBytes(), OnnxReader.InMemory, Checked(options));
+        options = Checked(options);
+        return options.Backend == ScoringBackend.Managed ? CreateManaged(model, options) : Create(model, model.ToOnnxBytes(), OnnxReader.InMemory, options);
     }
 
     /// <summary>Classifies a picture file.</summary>
@@ -138,24 +138,21 @@ public sealed class Cifar3Classifier : IDisposable
     /// <returns>One prediction a file, in order.</returns>
     /// <exception cref="Cifar3ImageException">A file is missing, no picture, damaged or too large: names the first such.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
-    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<string> paths) =>
-        PredictBatch(paths, (path, _, pixels) => ImageDecoder.DecodeFile(path, pixels, maxPixels));
+    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<string> paths) => [.. Stream(paths, ReadFile, progress: null, CancellationToken.None)];
 
     /// <summary>Classifies encoded pictures in memory, decoded in parallel.</summary>
     /// <param name="encoded">The contents of JPEG, PNG, … files.</param>
     /// <returns>One prediction a picture, in order.</returns>
     /// <exception cref="Cifar3ImageException">One is no picture, damaged or too large: gives its index.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
-    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<byte[]> encoded) =>
-        PredictBatch(encoded, (bytes, index, pixels) => ImageDecoder.Decode(bytes, pixels, $"image {index}", maxPixels));
+    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<byte[]> encoded) => [.. Stream(encoded, ReadEncoded, progress: null, CancellationToken.None)];
 
     /// <summary>Classifies ML.NET images of any size.</summary>
     /// <param name="images">The images; they stay the caller's to dispose.</param>
     /// <returns>One prediction an image, in order.</returns>
     /// <exception cref="Cifar3ImageException">One is disposed or too large: gives its index.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
-    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<MLImage> images) =>
-        PredictBatch(images, static (image, index, pixels) => MLImagePixels.Read(image, pixels, $"image {index}"));
+    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<MLImage> images) => [.. Stream(images, ReadImage, progress: null, CancellationToken.None)];
 
     /// <summary>Classifies one image given as pixels.</summary>
     /// <param name="pixels">[32, 32, 3], uint8, red, green, blue: 3,072 bytes.</param>
@@ -183,7 +180,7 @@ public sealed class Cifar3Classifier : IDisposable
     {
         var probabilities = new float[pixels.Length / CnnArchitecture.ImageBytes * ClassNames.Length];
         Score(pixels, probabilities);
-        return ToPredictions(probabilities);
+        return Prediction.Batch(ClassNames, probabilities);
     }
 
     /// <summary>Classifies all images of a set.</summary>
@@ -227,25 +224,18 @@ public sealed class Cifar3Classifier : IDisposable
     /// <summary>Frees the native session; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();
 
-    private List<Prediction> PredictBatch<T>(IReadOnlyList<T> items, PixelReader<T> read)
-    {
-        ArgumentNullException.ThrowIfNull(items);
-        var predictions = new List<Prediction>(items.Count);
-        foreach (var pixels in ParallelDecoder.Decode(items, read))
-        {
-            predictions.AddRange(PredictPixelsBatch(pixels.Span));
-        }
-
-        return predictions;
-    }
-
     private static Cifar3Classifier Create(byte[] onnx, string name, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {
         options = Checked(options);
+        if (options.Backend == ScoringBackend.Managed)
+        {
+            return CreateManaged(ManagedBackend.ReadModel(onnx, name), options);
+        }
+
         if (ScoringFile.IsOne(onnx, name))
         {
             var (own, ownSignature) = ScoringFile.Inspect(onnx, name);
-            return new Cifar3Classifier(Renamed(own, options, name), ownSignature, onnx, name, options);
+            return new Cifar3Classifier(Renamed(own, options, name), OnnxSession.Create(onnx, name, ownSignature, options), options);
         }
 
         if ((options.ClassNames ?? sidecar) is not { } names || OnnxReader.IsOwn(onnx, name))
@@ -254,7 +244,7 @@ public sealed class Cifar3Classifier : IDisposable
         }
 
         var (metadata, signature) = ForeignOnnx.Inspect(onnx, name, names);
-        var classifier = new Cifar3Classifier(metadata, signature, onnx, name, options);
+        var classifier = new Cifar3Classifier(metadata, OnnxSession.Create(onnx, name, signature, options), options);
         classifier.Try(name);
         return classifier;
     }
@@ -282,11 +272,11 @@ public sealed class Cifar3Classifier : IDisposable
         }
     }
 
-    private static Cifar3Classifier Create(CnnModel model, byte[] onnx, string name, ClassifierOptions options)
-    {
-        var metadata = options.ClassNames is { } names ? model.With(model.Metadata with { ClassNames = [.. names] }).Metadata : model.Metadata;
-        return new Cifar3Classifier(metadata, OnnxSignature.Own(model.Architecture.Classes), onnx, name, options);
-    }
+    private static Cifar3Classifier Create(CnnModel model, byte[] onnx, string name, ClassifierOptions options) =>
+        new(Renamed(model.Metadata, options, name), OnnxSession.Create(onnx, name, OnnxSignature.Own(model.Architecture.Classes), options), options);
+
+    private static Cifar3Classifier CreateManaged(CnnModel model, ClassifierOptions options) =>
+        new(Renamed(model.Metadata, options, OnnxReader.InMemory), new ManagedBackend(model, options.Threads), options);
 
     private static ModelMetadata Renamed(ModelMetadata metadata, ClassifierOptions options, string name)
     {
@@ -305,17 +295,5 @@ public sealed class Cifar3Classifier : IDisposable
         options ??= new ClassifierOptions();
         options.Validate();
         return options;
-    }
-
-    private Prediction[] ToPredictions(ReadOnlySpan<float> probabilities)
-    {
-        int classes = ClassNames.Length;
-        var predictions = new Prediction[probabilities.Length / classes];
-        for (int i = 0; i < predictions.Length; i++)
-        {
-            predictions[i] = new Prediction(ClassNames, [.. probabilities.Slice(i * classes, classes)]);
-        }
-
-        return predictions;
     }
 }

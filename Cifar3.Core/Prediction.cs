@@ -53,6 +53,19 @@ public sealed record Prediction
         }
     }
 
+    /// <summary>One prediction for each row of probabilities [N, classes].</summary>
+    internal static Prediction[] Batch(ImmutableArray<string> classNames, ReadOnlySpan<float> probabilities)
+    {
+        int classes = classNames.Length;
+        var predictions = new Prediction[probabilities.Length / classes];
+        for (int i = 0; i < predictions.Length; i++)
+        {
+            predictions[i] = new Prediction(classNames, [.. probabilities.Slice(i * classes, classes)]);
+        }
+
+        return predictions;
+    }
+
     /// <inheritdoc/>
     public bool Equals(Prediction? other) =>
         other is not null && ClassNames.SequenceEqual(other.ClassNames) && Probabilities.SequenceEqual(other.Probabilities);

@@ -69,6 +69,41 @@ internal sealed class FoldedNetwork
         return new FoldedNetwork(convolutions, dense, model[$"{dense.Name}/kernel"].ToArray(), model[$"{dense.Name}/bias"].ToArray());
     }
 
+    /// <summary>The largest weight, without sign, that takes each channel of a convolution's output.</summary>
+    public float[] LargestWeights(int convolution)
+    {
+        int channels = Convolutions[convolution].Outputs;
+        var largest = new float[channels];
+        var next = convolution + 1 < Convolutions.Count ? Convolutions[convolution + 1] : null;
+        var weights = next?.Kernel ?? DenseKernel;
+        for (int i = 0; i < weights.Length; i++)
+        {
+            ref float most = ref largest[next is null ? i / Dense.Units % channels : i / Taps % channels];
+            most = Math.Max(most, Math.Abs(weights[i]));
+        }
+
+        return largest;
+    }
+
+    /// <summary>The same function with each convolution's output channels divided by positive factors, which the weights after it make up for.</summary>
+    public FoldedNetwork Rescale(IReadOnlyList<float[]> factors)
+    {
+        var convolutions = new List<FoldedConvolution>();
+        for (int i = 0; i < Convolutions.Count; i++)
+        {
+            var conv = Convolutions[i];
+            int each = conv.Inputs * Taps;
+            convolutions.Add(conv with
+            {
+                Kernel = [.. conv.Kernel.Select((weight, at) => (i > 0 ? weight * factors[i - 1][at / Taps % conv.Inputs] : weight) / factors[i][at / each])],
+                Bias = [.. conv.Bias.Zip(factors[i], (bias, factor) => bias / factor)],
+            });
+        }
+
+        float[] last = factors[^1];
+        return new FoldedNetwork(convolutions, Dense, [.. DenseKernel.Select((weight, at) => weight * last[at / Dense.Units % last.Length])], DenseBias);
+    }
+
     private static (double[] Scale, double[] Shift) Affine(string name, CnnModel model)
     {
         ReadOnlySpan<float> gamma = model[$"{name}/gamma"].Values, beta = model[$"{name}/beta"].Values;

@@ -21,8 +21,8 @@ public sealed record OnnxExportOptions
     /// <summary>For <see cref="OnnxFlavor.Int8"/>: how large an activation the 8 bits reach. Default: <see cref="CalibrationMethod.Percentile"/>.</summary>
     public CalibrationMethod CalibrationMethod { get; init; } = CalibrationMethod.Percentile;
 
-    /// <summary>For <see cref="CalibrationMethod.Percentile"/>: the share of activations, in percent, that is not clipped; above 50, at most 100. Default: 99.99.</summary>
-    public double CalibrationPercentile { get; init; } = 99.99;
+    /// <summary>For <see cref="CalibrationMethod.Percentile"/>: the share of activations, in percent, that is not clipped; above 50, at most 100. Default: 99.999.</summary>
+    public double CalibrationPercentile { get; init; } = 99.999;
 
     /// <summary>For <see cref="OnnxFlavor.Int8"/>: whether the first convolution, which sees the image, is of 8 bits too. Default: true.</summary>
     public bool QuantizeFirstLayer { get; init; } = true;

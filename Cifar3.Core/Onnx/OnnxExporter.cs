@@ -56,7 +56,8 @@ internal static class OnnxExporter
 
     private static GraphProto Int8Graph(FoldedNetwork network, OnnxExportOptions options)
     {
-        var histograms = Calibrator.Run(network, options);
+        network = ChannelEqualizer.Apply(network, Calibrator.ChannelMaxima(network, options));
+        var histograms = Calibrator.Histograms(network, options);
         return QuantizedGraph.Create(network, [.. histograms.Select(h => ActivationRange.Choose(h, options.CalibrationMethod, options.CalibrationPercentile))], options);
     }
 

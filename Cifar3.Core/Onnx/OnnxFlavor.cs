@@ -18,7 +18,7 @@ public enum OnnxFlavor
 
     /// <summary>
     /// For the fastest scoring on the CPU: input of bytes, weights of 8 bits, activations of 8 bits, in a file of a quarter of the size.
-    /// Needs <see cref="OnnxExportOptions.CalibrationImages"/>. A few images in a thousand may get another class than in float32.
+    /// Needs <see cref="OnnxExportOptions.CalibrationImages"/>. A few images in a thousand get another class than in float32.
     /// </summary>
     [SuppressMessage("Naming", "CA1720", Justification = "What the quantization is called everywhere.")]
     Int8,

@@ -3,6 +3,9 @@ namespace Cifar3;
 /// <summary>How a <see cref="Cifar3Classifier"/> computes.</summary>
 public sealed record ClassifierOptions
 {
+    /// <summary>ONNX Runtime or the library's own kernels. Default: <see cref="ScoringBackend.OnnxRuntime"/>.</summary>
+    public ScoringBackend Backend { get; init; } = ScoringBackend.OnnxRuntime;
+
     /// <summary>CPU or GPU. Default: <see cref="ExecutionProvider.Auto"/>.</summary>
     public ExecutionProvider ExecutionProvider { get; init; } = ExecutionProvider.Auto;
 
@@ -22,6 +25,13 @@ public sealed record ClassifierOptions
     public int Threads { get; init; }
 
     /// <summary>
+    /// Puts single images of threads that call at the same time together and scores them in one run; an image waits for others at most so long,
+    /// and not at all when nobody else is calling. For many callers on a GPU, or more callers than cores; see docs/scoring.md for what it
+    /// gives. 0 puts together only what waits for a free core anyhow. Null = each call runs by itself. Default: null.
+    /// </summary>
+    public TimeSpan? MaxQueueDelay { get; init; }
+
+    /// <summary>
     /// The classes' names in the order of the model's outputs. Null = those that the file tells: this library's files do; for others,
     /// such as tf2onnx's, a text file beside the model with one name a line, <c>model.classes.txt</c> for <c>model.onnx</c>. Default: null.
     /// </summary>
@@ -36,6 +46,11 @@ public sealed record ClassifierOptions
 
     internal void Validate()
     {
+        if (!Enum.IsDefined(Backend))
+        {
+            throw new ArgumentOutOfRangeException(nameof(Backend), Backend, $"The back end must be OnnxRuntime or Managed. Received: {Backend}.");
+        }
+
         if (!Enum.IsDefined(ExecutionProvider))
         {
             throw new ArgumentOutOfRangeException(nameof(ExecutionProvider), ExecutionProvider, $"The execution provider must be Auto, Cpu or Cuda. Received: {ExecutionProvider}.");
@@ -43,8 +58,18 @@ public sealed record ClassifierOptions
 
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxImagePixels, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.MostPixels);
+        if (Backend == ScoringBackend.Managed && ExecutionProvider == ExecutionProvider.Cuda)
+        {
+            throw new ArgumentException("The managed back end computes on the CPU. Choose ScoringBackend.OnnxRuntime for CUDA, or another execution provider.");
+        }
+
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(Threads);
+        if (MaxQueueDelay is { } delay && (delay < TimeSpan.Zero || delay > TimeSpan.FromMinutes(1)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(MaxQueueDelay), MaxQueueDelay, $"The queue's delay must be 0 to 1 minute, or null for no queue. Received: {MaxQueueDelay}.");
+        }
+
         if (DeviceMemoryLimit is <= 0)
         {
             throw new ArgumentOutOfRangeException(nameof(DeviceMemoryLimit), DeviceMemoryLimit, $"The device's memory limit must be above 0 bytes, or null for none. Received: {DeviceMemoryLimit}.");

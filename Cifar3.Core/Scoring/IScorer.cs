@@ -12,6 +12,9 @@ internal interface IScorer : IDisposable
     /// <summary>Why Auto took the CPU although the runtime offers CUDA; null otherwise.</summary>
     string? FallbackReason { get; }
 
+    /// <summary>Cores that it uses.</summary>
+    int Threads { get; }
+
     /// <summary>Images that one call takes best when many calls run at once.</summary>
     int PieceSize { get; }
 

@@ -19,8 +19,7 @@ internal sealed unsafe class ManagedScorer : IDisposable
     private readonly Action<int, int> scorePiece;
     private readonly object helpers = new(); // held by the call that has the pool
     private readonly int classes;
-    private int users = 1; // the owner and the running calls; memory is freed at 0
-    private int disposed;
+    private readonly UseCount uses;
 
     // The batch of the call that has the pool.
     private byte* pixels;
@@ -47,6 +46,7 @@ internal sealed unsafe class ManagedScorer : IDisposable
         network = ForwardNetwork.Create(simd, arena, model);
         classes = model.Architecture.Classes;
         scorePiece = (piece, _) => ScorePiece(piece);
+        uses = new UseCount(Free);
     }
 
     /// <summary>Ends the threads that a forgotten Dispose left.</summary>
@@ -69,7 +69,7 @@ internal sealed unsafe class ManagedScorer : IDisposable
     public void Predict(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
         int images = Check(pixels, probabilities);
-        Enter();
+        uses.Enter();
         try
         {
             fixed (byte* from = pixels)
@@ -94,7 +94,7 @@ internal sealed unsafe class ManagedScorer : IDisposable
         }
         finally
         {
-            Exit();
+            uses.Exit();
         }
     }
 
@@ -103,7 +103,7 @@ internal sealed unsafe class ManagedScorer : IDisposable
     public void PredictPiece(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
         int images = Check(pixels, probabilities);
-        Enter();
+        uses.Enter();
         try
         {
             fixed (byte* from = pixels)
@@ -114,7 +114,7 @@ internal sealed unsafe class ManagedScorer : IDisposable
         }
         finally
         {
-            Exit();
+            uses.Exit();
         }
     }
 
@@ -130,11 +130,8 @@ internal sealed unsafe class ManagedScorer : IDisposable
     /// <summary>No further call begins. Further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose()
     {
-        if (Interlocked.Exchange(ref disposed, 1) == 0)
-        {
-            Exit();
-            GC.SuppressFinalize(this);
-        }
+        uses.Dispose();
+        GC.SuppressFinalize(this);
     }
 
     /// <summary>Pieces of equal size, as many for each thread, so that all end at the same time.</summary>
@@ -202,29 +199,8 @@ internal sealed unsafe class ManagedScorer : IDisposable
         return images;
     }
 
-    private void Enter()
+    private void Free()
     {
-        int seen = Volatile.Read(ref users);
-        while (true)
-        {
-            ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed) != 0 || seen == 0, this);
-            int found = Interlocked.CompareExchange(ref users, seen + 1, seen);
-            if (found == seen)
-            {
-                return;
-            }
-
-            seen = found;
-        }
-    }
-
-    private void Exit()
-    {
-        if (Interlocked.Decrement(ref users) > 0)
-        {
-            return;
-        }
-
         pool.Dispose();
         arena.Dispose();
         while (idle.TryPop(out var buffers))

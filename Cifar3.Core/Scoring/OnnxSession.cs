@@ -18,13 +18,12 @@ internal sealed class OnnxSession : IScorer
     private static readonly ConcurrentDictionary<string, bool> Logged = new();
 
     private readonly OnnxRunner narrow, wide;
-    private readonly int threads;
     private readonly ConcurrentBag<ParallelRun> parallelRuns = [];
     private readonly UseCount uses;
 
     private OnnxSession(OnnxRunner narrow, OnnxRunner wide, int threads, ExecutionProvider provider, string device, string? fallbackReason)
     {
-        (this.narrow, this.wide, this.threads) = (narrow, wide, threads);
+        (this.narrow, this.wide, Threads) = (narrow, wide, threads);
         (Provider, Device, FallbackReason) = (provider, device, fallbackReason);
         uses = new UseCount(Free);
     }
@@ -34,6 +33,8 @@ internal sealed class OnnxSession : IScorer
     public string Device { get; }
 
     public string? FallbackReason { get; }
+
+    public int Threads { get; }
 
     public int PieceSize => narrow.Capacity;
 
@@ -102,9 +103,9 @@ internal sealed class OnnxSession : IScorer
             {
                 (uses.IsSingle ? wide : narrow).Run(pixels, probabilities);
             }
-            else if (threads > 1 && count > 1)
+            else if (Threads > 1 && count > 1)
             {
-                ParallelRun.Score(parallelRuns, narrow, threads, pixels, probabilities);
+                ParallelRun.Score(parallelRuns, narrow, Threads, pixels, probabilities);
             }
             else
             {

@@ -32,11 +32,11 @@ public sealed class ClassifierSourcesTests
         });
     }
 
-    /// <summary>More images than one piece of the decoder.</summary>
+    /// <summary>More images than are decoded ahead.</summary>
     [Test]
     public void PredictBatch_AnySource_GivesWhatPixelsGive()
     {
-        const int Count = ParallelDecoder.Piece + 3;
+        const int Count = 259;
         byte[] pixels = EngineTestData.RandomImages(Count, seed: 1);
         byte[][] pngs = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(Png)];
         string folder = TestFiles.NewFolder();

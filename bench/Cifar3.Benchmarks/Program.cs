@@ -7,5 +7,6 @@ return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machi
     StepSubject.Create(),
     TensorFlowSubject.Create(),
     PipelineSubject.Create(),
+    ScoreSubject.Create(),
     WorkerCommand.Create(),
 }.Parse(args).Invoke();

@@ -82,6 +82,34 @@ public sealed class CalibrationTests
         Assert.That(values, Is.EqualTo(new[] { 20, -20, int.MaxValue }));
     }
 
+    /// <summary>Evened channels: the same function, and ranges that lie closer together.</summary>
+    [Test]
+    public void Apply_AnyNetwork_ComputesTheSameWithEvenerChannels()
+    {
+        var images = Cifar3Data.Synthetic(trainCount: 40, testCount: 3, seed: 1).Train;
+        var options = new OnnxExportOptions { CalibrationImages = images };
+        var network = FoldedNetwork.Create(TestModels.Random(filters: [6, 5, 7]));
+        var before = Calibrator.ChannelMaxima(network, options);
+
+        var evened = ChannelEqualizer.Apply(network, before);
+
+        var after = Calibrator.ChannelMaxima(evened, options);
+        Assert.That(Probabilities(evened, images), Is.EqualTo(Probabilities(network, images)).Within(1e-5f));
+        Assert.That(after.Average(Spread), Is.LessThan(0.8 * before.Average(Spread)));
+
+        static double Spread(float[] maxima) => maxima.Max() / maxima.Where(m => m > 0).Min();
+    }
+
+    private static float[] Probabilities(FoldedNetwork network, ImageSet images)
+    {
+        byte[] onnx = Google.Protobuf.MessageExtensions.ToByteArray(OnnxExporter.Wrap(OptimizedGraph.Create(network)));
+        var signature = new OnnxSignature(ScoringGraph.InputName, OnnxGraph.OutputName, 3) { TakesBytes = true };
+        using var session = OnnxSession.Create(onnx, "network", signature, new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu });
+        var probabilities = new float[images.Count * 3];
+        session.Run(images.Pixels, probabilities);
+        return probabilities;
+    }
+
     private static ActivationHistogram Histogram(float[] values)
     {
         var histogram = new ActivationHistogram();

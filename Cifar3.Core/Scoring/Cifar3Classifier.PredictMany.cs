@@ -1,0 +1,81 @@
+using Microsoft.ML.Data;
+
+namespace Cifar3;
+
+public sealed partial class Cifar3Classifier
+{
+    /// <summary>Classifies a stream of picture files of any length: several are decoded and scored at once, a bounded number ahead of the reader.</summary>
+    /// <remarks>Predictions come in the order of the files. A bad file throws where its prediction would have been. Memory does not grow with the stream.</remarks>
+    /// <param name="paths">The files; read as far as needed. See <see cref="Predict(string)"/>.</param>
+    /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
+    /// <param name="cancellationToken">Ends the stream early.</param>
+    /// <returns>One prediction a file, while they are being made.</returns>
+    /// <exception cref="Cifar3ImageException">While reading: a file is missing, no picture, damaged or too large: names it.</exception>
+    /// <exception cref="OperationCanceledException">While reading: cancelled.</exception>
+    /// <exception cref="ObjectDisposedException">While reading: the classifier is disposed.</exception>
+    /// <example><code>
+    /// foreach (var prediction in classifier.PredictMany(Directory.EnumerateFiles(folder, "*.jpg")))
+    /// {
+    ///     Console.WriteLine(prediction);
+    /// }
+    /// </code></example>
+    public IEnumerable<Prediction> PredictMany(IEnumerable<string> paths, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
+        Stream(paths, ReadFile, progress, cancellationToken);
+
+    /// <summary>Classifies a stream of encoded pictures in memory.</summary>
+    /// <param name="encoded">The contents of JPEG, PNG, … files; read as far as needed.</param>
+    /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
+    /// <param name="cancellationToken">Ends the stream early.</param>
+    /// <inheritdoc cref="PredictMany(IEnumerable{string}, IProgress{long}?, CancellationToken)"/>
+    public IEnumerable<Prediction> PredictMany(IEnumerable<byte[]> encoded, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
+        Stream(encoded, ReadEncoded, progress, cancellationToken);
+
+    /// <summary>Classifies a stream of ML.NET images of any size.</summary>
+    /// <param name="images">The images; they stay the caller's to dispose, after their prediction has come.</param>
+    /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
+    /// <param name="cancellationToken">Ends the stream early.</param>
+    /// <inheritdoc cref="PredictMany(IEnumerable{string}, IProgress{long}?, CancellationToken)"/>
+    public IEnumerable<Prediction> PredictMany(IEnumerable<MLImage> images, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
+        Stream(images, ReadImage, progress, cancellationToken);
+
+    /// <summary>Classifies an asynchronous stream of picture files. Where the stream pauses, what has come is scored without waiting for more.</summary>
+    /// <inheritdoc cref="PredictMany(IEnumerable{string}, IProgress{long}?, CancellationToken)"/>
+    public IAsyncEnumerable<Prediction> PredictMany(IAsyncEnumerable<string> paths, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
+        Stream(paths, ReadFile, progress, cancellationToken);
+
+    /// <summary>Classifies an asynchronous stream of encoded pictures in memory. Where the stream pauses, what has come is scored without waiting for more.</summary>
+    /// <inheritdoc cref="PredictMany(IEnumerable{byte[]}, IProgress{long}?, CancellationToken)"/>
+    public IAsyncEnumerable<Prediction> PredictMany(IAsyncEnumerable<byte[]> encoded, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
+        Stream(encoded, ReadEncoded, progress, cancellationToken);
+
+    /// <summary>Classifies an asynchronous stream of ML.NET images of any size. Where the stream pauses, what has come is scored without waiting for more.</summary>
+    /// <inheritdoc cref="PredictMany(IEnumerable{MLImage}, IProgress{long}?, CancellationToken)"/>
+    public IAsyncEnumerable<Prediction> PredictMany(IAsyncEnumerable<MLImage> images, IProgress<long>? progress = null, CancellationToken cancellationToken = default) =>
+        Stream(images, ReadImage, progress, cancellationToken);
+
+    private void ReadFile(string path, long index, Span<byte> pixels) => ImageDecoder.DecodeFile(path, pixels, maxPixels);
+
+    private void ReadEncoded(byte[] encoded, long index, Span<byte> pixels) => ImageDecoder.Decode(encoded, pixels, $"image {index}", maxPixels);
+
+    private static void ReadImage(MLImage image, long index, Span<byte> pixels) => MLImagePixels.Read(image, pixels, $"image {index}");
+
+    private IEnumerable<Prediction> Stream<T>(IEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return CreateStream(read, progress, cancellationToken).Run(source);
+    }
+
+    private IAsyncEnumerable<Prediction> Stream<T>(IAsyncEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken)
+    {
+        ArgumentNullException.ThrowIfNull(source);
+        return CreateStream(read, progress, cancellationToken).RunAsync(source, CancellationToken.None);
+    }
+
+    /// <summary>Twice as many pieces as threads: when one is done, the next is there.</summary>
+    private PredictionStream<T> CreateStream<T>(PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken) => new(
+        (items, first) => PieceScorer.Score(scorer, ClassNames, items, first, read),
+        scorer.PieceSize,
+        ahead: scorer.Threads == 1 ? 1 : 2 * scorer.Threads,
+        progress,
+        cancellationToken);
+}

@@ -1,0 +1,162 @@
+using SkiaSharp;
+
+namespace Cifar3.Tests;
+
+/// <summary>The code of docs/scoring.md.</summary>
+public sealed class ScoringPageTests
+{
+    private static readonly ImageData Data = Cifar3Data.Synthetic(trainCount: 60, testCount: 12, seed: 1);
+    private static readonly CnnModel Model = CnnModel.Create(Data.ClassNames, seed: 1, filters: [4, 8, 8]);
+
+    [Test]
+    public void Page_Flavors_ScoreAlike()
+    {
+        string folder = TestFiles.NewFolder();
+
+        var int8 = Flavors(Model, Data, folder);
+
+        Assert.That(int8.Probabilities.Sum(), Is.EqualTo(1).Within(1e-5));
+        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { "model.onnx", "model.fast.onnx", "model.int8.onnx" }));
+    }
+
+    [Test]
+    public async Task Page_Streams_ScoreAllFiles()
+    {
+        string folder = TestFiles.NewFolder();
+        for (int i = 0; i < 5; i++)
+        {
+            File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), TestImages.Encode(Data.Test.Image(i).ToArray(), 32, 32, SKEncodedImageFormat.Png));
+        }
+
+        using var classifier = Cifar3Classifier.FromModel(Model);
+
+        Assert.That(Files(classifier, folder, default), Is.EqualTo(5));
+        Assert.That(await Frames(classifier, Camera()), Is.EqualTo(3));
+
+        static async IAsyncEnumerable<byte[]> Camera()
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                await Task.Yield();
+                yield return TestImages.Encode(Data.Test.Image(i).ToArray(), 32, 32, SKEncodedImageFormat.Jpeg);
+            }
+        }
+    }
+
+    [Test]
+    public void Page_OwnMemory_GetsProbabilities()
+    {
+        using var classifier = Cifar3Classifier.FromModel(Model);
+
+        Assert.That(OwnMemory(classifier, Data.Test.Image(0)), Is.EqualTo(classifier.PredictPixels(Data.Test.Image(0)).Confidence));
+    }
+
+    [Test]
+    public void Page_Options_GiveTheSamePrediction()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        Model.SaveOnnx(path);
+        using var plain = Cifar3Classifier.Load(path);
+
+        var expected = plain.PredictPixels(Data.Test.Image(0));
+
+        Assert.That(Managed(path, Data.Test.Image(0)).Label, Is.EqualTo(expected.Label));
+        Assert.That(ManyCallers(path, Data.Test.Image(0)).Label, Is.EqualTo(expected.Label));
+    }
+
+    [Test]
+    public void Page_Cuda_IsUsedOrSaysWhyNot()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        Model.SaveOnnx(path);
+
+        try
+        {
+            Assert.That(Cuda(path), Does.Contain("CUDA device 0"));
+        }
+        catch (Cifar3Exception e)
+        {
+            Assert.That(e.Message, Does.StartWith("Cannot use CUDA"));
+        }
+    }
+
+    private static Prediction Flavors(CnnModel model, ImageData data, string folder)
+    {
+        // docs/scoring.md
+        model.SaveOnnx($"{folder}/model.onnx");   // Keras' layers one by one: for any tool, read back bit for bit
+        model.SaveOnnx($"{folder}/model.fast.onnx", new OnnxExportOptions { Flavor = OnnxFlavor.Optimized });
+        model.SaveOnnx($"{folder}/model.int8.onnx", new OnnxExportOptions { Flavor = OnnxFlavor.Int8, CalibrationImages = data.Train });
+
+        using var classifier = Cifar3Classifier.Load($"{folder}/model.int8.onnx");
+        var prediction = classifier.PredictPixels(data.Test.Image(0));
+        // end
+        return prediction;
+    }
+
+    private static int Files(Cifar3Classifier classifier, string folder, CancellationToken cancellation)
+    {
+        var labels = new List<string>();
+        // docs/scoring.md
+        var progress = new Progress<long>(done => Console.Error.WriteLine($"{done:N0} pictures"));
+        foreach (var prediction in classifier.PredictMany(Directory.EnumerateFiles(folder), progress, cancellation))
+        {
+            labels.Add(prediction.Label);   // in the order of the files, while the next ones are being decoded and scored
+        }
+        // end
+        return labels.Count;
+    }
+
+    private static async Task<int> Frames(Cifar3Classifier classifier, IAsyncEnumerable<byte[]> frames)
+    {
+        var labels = new List<string>();
+        // docs/scoring.md
+        await foreach (var prediction in classifier.PredictMany(frames))   // encoded pictures, as they come
+        {
+            labels.Add(prediction.Label);
+        }
+        // end
+        return labels.Count;
+    }
+
+    private static float OwnMemory(Cifar3Classifier classifier, ReadOnlySpan<byte> pixels)
+    {
+        // docs/scoring.md
+        Span<float> probabilities = stackalloc float[classifier.ClassNames.Length];
+        classifier.Score(pixels, probabilities);   // pixels: 32x32x3 bytes, red, green, blue
+        // end
+        float best = 0;
+        foreach (float probability in probabilities)
+        {
+            best = Math.Max(best, probability);
+        }
+
+        return best;
+    }
+
+    private static Prediction Managed(string path, ReadOnlySpan<byte> pixels)
+    {
+        // docs/scoring.md
+        using var classifier = Cifar3Classifier.Load(path, new ClassifierOptions { Backend = ScoringBackend.Managed });
+        Console.WriteLine(classifier.Device);   // Managed 0.1.0, CPU, AVX-512, 2 threads
+        // end
+        return classifier.PredictPixels(pixels);
+    }
+
+    private static Prediction ManyCallers(string path, ReadOnlySpan<byte> pixels)
+    {
+        // docs/scoring.md
+        using var shared = Cifar3Classifier.Load(path, new ClassifierOptions { MaxQueueDelay = TimeSpan.FromMilliseconds(2) });
+        // end
+        return shared.PredictPixels(pixels);
+    }
+
+    private static string Cuda(string path)
+    {
+        // docs/scoring.md
+        var options = new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cuda, DeviceId = 0, DeviceMemoryLimit = 2L << 30 };
+        using var classifier = Cifar3Classifier.Load(path, options);
+        Console.WriteLine(classifier.Device);   // ONNX Runtime 1.31.0, CUDA device 0
+        // end
+        return classifier.Device;
+    }
+}

@@ -1,0 +1,36 @@
+using System.Diagnostics;
+
+namespace Cifar3.Tests;
+
+/// <summary>
+/// What this assembly does as a program of its own, in a process that nothing else has loaded libraries into: scores a model and prints the
+/// native libraries that are loaded then.
+/// </summary>
+internal static class ChildProgram
+{
+    /// <summary>Arguments: model file, back end.</summary>
+    public static int Main(string[] arguments)
+    {
+        using var classifier = Cifar3Classifier.Load(arguments[0], new ClassifierOptions { Backend = Enum.Parse<ScoringBackend>(arguments[1]) });
+        Console.WriteLine(classifier.PredictPixels(new byte[CnnArchitecture.ImageBytes]));
+        foreach (ProcessModule module in Process.GetCurrentProcess().Modules)
+        {
+            Console.WriteLine(module.ModuleName);
+        }
+
+        return 0;
+    }
+
+    /// <summary>Runs it and gives the lines that it printed.</summary>
+    public static string[] Run(params string[] arguments)
+    {
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        var start = new ProcessStartInfo(dotnet, [typeof(ChildProgram).Assembly.Location, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        using var process = Process.Start(start)!;
+        var errors = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, () => errors.Result);
+        return output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    }
+}

@@ -1,0 +1,124 @@
+namespace Cifar3.Tests;
+
+/// <summary>The library's own kernels behind the classifier: ONNX Runtime's probabilities, without ONNX Runtime.</summary>
+public sealed class ManagedBackendTests
+{
+    private static readonly ClassifierOptions Managed = new() { Backend = ScoringBackend.Managed, Threads = 2 };
+    private static readonly ClassifierOptions OnnxRuntime = new() { ExecutionProvider = ExecutionProvider.Cpu, Threads = 2 };
+
+    [TestCase(3, new[] { 32, 64, 128 })]
+    [TestCase(2, new[] { 3, 5, 4 })]
+    [TestCase(100, new[] { 5, 7, 3 })]
+    public void Score_AnyArchitecture_IsOnnxRuntimes(int classes, int[] filters)
+    {
+        var model = TestModels.Random(classes, filters);
+        byte[] pixels = EngineTestData.RandomImages(70, seed: 1);
+        float[] expected = new float[70 * classes], found = new float[70 * classes];
+        using var runtime = Cifar3Classifier.FromModel(model, OnnxRuntime);
+        using var managed = Cifar3Classifier.Load(model.ToOnnxBytes(), Managed);
+
+        runtime.Score(pixels, expected);
+        managed.Score(pixels, found);
+
+        double worst = found.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+        TestContext.Out.WriteLine($"probabilities differ by up to {worst:e1}");
+        Assert.That(worst, Is.LessThan(1e-5));
+        Assert.That(managed.Device, Does.StartWith($"Managed {ModelMetadata.CurrentVersion}, CPU").And.EndsWith("2 threads"));
+        Assert.That(managed.ExecutionProvider, Is.EqualTo(ExecutionProvider.Cpu));
+        Assert.That(managed.FallbackReason, Is.Null);
+    }
+
+    [Test]
+    public void Evaluate_ShippedModel_IsOnnxRuntimes()
+    {
+        var test = Cifar3Data.Load(TestFiles.RealImages()).Test;
+        using var runtime = Cifar3Classifier.LoadDefault(OnnxRuntime);
+        using var managed = Cifar3Classifier.LoadDefault(Managed);
+        float[] expected = new float[3 * test.Count], found = new float[3 * test.Count];
+
+        runtime.Score(test.Pixels, expected);
+        managed.Score(test.Pixels, found);
+
+        double worst = found.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+        TestContext.Out.WriteLine($"probabilities of {test.Count} images differ by up to {worst:e1}");
+        Assert.That(worst, Is.LessThan(1e-5));
+        Assert.That(managed.Evaluate(test).Accuracy, Is.EqualTo(runtime.Evaluate(test).Accuracy));
+    }
+
+    /// <summary>In a process of its own, where no other test has loaded anything; the same with ONNX Runtime shows that the list would tell.</summary>
+    [Test]
+    public void Load_Managed_LoadsNoNativeLibraryOfOnnxRuntime()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        TestModels.Random(filters: [4, 4, 8]).SaveOnnx(path);
+
+        string[] managed = ChildProgram.Run(path, "Managed"), runtime = ChildProgram.Run(path, "OnnxRuntime");
+
+        Assert.That(managed[0], Does.Match(@"^(aeroplane|car|bird) [01]\.\d{3}$").And.EqualTo(runtime[0]));
+        Assert.That(runtime, Has.Some.Matches<string>(IsNative), "the list tells of ONNX Runtime where it is loaded");
+        Assert.That(managed, Has.None.Matches<string>(IsNative));
+
+        static bool IsNative(string module) => module is "onnxruntime.dll" || module.StartsWith("libonnxruntime", StringComparison.Ordinal);
+    }
+
+    [Test]
+    public void PredictBatch_Pictures_AreThoseOfPixels()
+    {
+        byte[] pixels = EngineTestData.RandomImages(40, seed: 1);
+        byte[][] pngs = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(image => TestImages.Encode(image, 32, 32, SkiaSharp.SKEncodedImageFormat.Png))];
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 4, 8]), Managed with { ClassNames = ["a", "b", "c"] });
+
+        var batch = classifier.PredictBatch(pngs);
+
+        Assert.That(batch, Is.EqualTo(classifier.PredictPixelsBatch(pixels)), "bit for bit, however they are grouped");
+        Assert.That(batch[0].ClassNames, Is.EqualTo(new[] { "a", "b", "c" }));
+    }
+
+    [Test]
+    public void Score_Warm_AllocatesNothing()
+    {
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Managed);
+        var (pixels, probabilities) = (new byte[3072], new float[2]);
+        Score();
+
+        long before = GC.GetAllocatedBytesForCurrentThread();
+        Score();
+
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.Zero);
+
+        void Score()
+        {
+            for (int i = 0; i < 50; i++)
+            {
+                classifier.Score(pixels, probabilities);
+            }
+        }
+    }
+
+    [Test]
+    public void Predict_Disposed_Throws()
+    {
+        var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Managed);
+        classifier.Dispose();
+
+        Assert.That(() => classifier.PredictPixels(new byte[3072]), Throws.TypeOf<ObjectDisposedException>().With.Message.Contains(nameof(Cifar3Classifier)));
+    }
+
+    [Test]
+    public void Load_FileForOnnxRuntime_SaysSo()
+    {
+        var model = TestModels.Random(filters: [4, 4, 4]);
+        var foreign = Onnx.ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
+        foreign.MetadataProps.Clear();
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => Cifar3Classifier.Load(model.ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }), Managed), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("ScoringBackend.OnnxRuntime"));
+            Assert.That(() => Cifar3Classifier.Load(Google.Protobuf.MessageExtensions.ToByteArray(foreign), Managed with { ClassNames = ["a", "b", "c"] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("another tool's"));
+            Assert.That(() => Cifar3Classifier.Load([1, 2, 3], Managed), Throws.TypeOf<Cifar3ModelException>());
+            Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { ExecutionProvider = ExecutionProvider.Cuda }), Throws.ArgumentException.With.Message.Contains("ScoringBackend.OnnxRuntime for CUDA"));
+            Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { Backend = (ScoringBackend)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("OnnxRuntime or Managed"));
+            Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { ClassNames = ["a"] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("3 classes"));
+        });
+    }
+}
