@@ -40,7 +40,7 @@ public sealed partial class DocPageTests
         {
             string folder = Path.Combine(DocPage.Root, command.Groups["project"].Value);
             Assert.That(Directory.EnumerateFiles(folder, "*.csproj"), Is.Not.Empty, command.Value);
-            string program = string.Concat(Directory.EnumerateFiles(folder, "*.cs").Select(File.ReadAllText));
+            string program = string.Concat(Directory.EnumerateFiles(folder, "*.cs", SearchOption.AllDirectories).Select(File.ReadAllText));
             foreach (Match option in Option().Matches(command.Groups["arguments"].Value))
             {
                 Assert.That(program, Does.Contain($"\"{option.Value}\""), command.Value);

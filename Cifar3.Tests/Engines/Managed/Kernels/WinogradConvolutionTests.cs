@@ -45,6 +45,22 @@ public unsafe class WinogradConvolutionTests
         });
     }
 
+    /// <summary>The network's layers in the tiles and blocks that it uses, on batches of one, odd, usual and odd large size, at every vector width.</summary>
+    [Test]
+    public void ForwardAndBackward_EveryBatch_MatchDouble([Range(0, 4)] int layer, [Values(1, 7, 128, 130)] int images)
+    {
+        var (name, f6, size) = Shapes[layer];
+        int[] capacities = [20, 16, 32, 16, 16];
+        var problem = Problem([images, .. size[1..]], seed: images);
+        var expected = new Expected(problem);
+        foreach (var level in SimdLevels.Available)
+        {
+            var (y, dx, dg, db) = Check($"{level}", f6, problem, capacities[layer], expected);
+            TestContext.Out.WriteLine($"{name}, {images} images, {level}: relative error y {y:e1}, dx {dx:e1}, dg {dg:e1}, db {db:e1}");
+            Assert.That(new[] { y / ForwardLimit, dx / GradientLimit, dg / GradientLimit, db / GradientLimit }, Is.All.LessThan(1), $"{level}");
+        }
+    }
+
     [TestCaseSource(nameof(Levels))]
     public void ForwardAndBackward_RandomShapes_MatchDouble(string level, bool f6)
     {
@@ -136,27 +152,30 @@ public unsafe class WinogradConvolutionTests
     private static (double Y, double Dx, double Dg, double Db) Check(string level, bool f6, int[] size, int seed)
     {
         var problem = Problem(size, seed);
-        return (Enum.Parse<SimdLevel>(level), f6) switch
-        {
-            (SimdLevel.V512, true) => Check<V512, WinogradF6>(problem, size[8]),
-            (SimdLevel.V512, false) => Check<V512, WinogradF4>(problem, size[8]),
-            (SimdLevel.V256, true) => Check<V256, WinogradF6>(problem, size[8]),
-            (SimdLevel.V256, false) => Check<V256, WinogradF4>(problem, size[8]),
-            (_, true) => Check<V128, WinogradF6>(problem, size[8]),
-            (_, false) => Check<V128, WinogradF4>(problem, size[8]),
-        };
+        return Check(level, f6, problem, size[8], new Expected(problem));
     }
 
-    private static (double Y, double Dx, double Dg, double Db) Check<V, TTile>(WinogradProblem problem, int capacity)
+    private static (double Y, double Dx, double Dg, double Db) Check(string level, bool f6, WinogradProblem problem, int capacity, Expected expected) =>
+        (Enum.Parse<SimdLevel>(level), f6) switch
+        {
+            (SimdLevel.V512, true) => Check<V512, WinogradF6>(problem, capacity, expected),
+            (SimdLevel.V512, false) => Check<V512, WinogradF4>(problem, capacity, expected),
+            (SimdLevel.V256, true) => Check<V256, WinogradF6>(problem, capacity, expected),
+            (SimdLevel.V256, false) => Check<V256, WinogradF4>(problem, capacity, expected),
+            (_, true) => Check<V128, WinogradF6>(problem, capacity, expected),
+            (_, false) => Check<V128, WinogradF4>(problem, capacity, expected),
+        };
+
+    private static (double Y, double Dx, double Dg, double Db) Check<V, TTile>(WinogradProblem problem, int capacity, Expected expected)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
     {
         using var runner = new WinogradRunner<V, TTile>(problem, capacity);
         runner.Forward(new PlainSink(runner.Y, runner.Bias, float.NegativeInfinity));
-        double y = WinogradProblem.Error(problem.Forward(), runner.Read(runner.Y, problem.Height, problem.Width));
+        double y = WinogradProblem.Error(expected.Y, runner.Read(runner.Y, problem.Height, problem.Width));
         runner.Fill(runner.Y, problem.Dy, problem.Height, problem.Width);
         runner.Backward(new PlainSource(runner.Y));
-        var (dx, dg, db) = problem.Backward();
+        var (dx, dg, db) = expected.Gradients;
         var biasGradient = new float[problem.Outputs];
         for (int co = 0; co < biasGradient.Length; co++)
         {
@@ -167,5 +186,13 @@ public unsafe class WinogradConvolutionTests
             WinogradProblem.Error(dx, runner.Read(runner.Dx, problem.InHeight, problem.InWidth)),
             WinogradProblem.Error(dg, new ReadOnlySpan<float>(runner.Dg, dg.Length)),
             WinogradProblem.Error(db, biasGradient));
+    }
+
+    /// <summary>What the plain loops give.</summary>
+    private sealed class Expected(WinogradProblem problem)
+    {
+        public double[] Y { get; } = problem.Forward();
+
+        public (double[] Dx, double[] Dg, double[] Db) Gradients { get; } = problem.Backward();
     }
 }
