@@ -17,12 +17,12 @@ public sealed class TensorFlowMemoryTests : TensorFlowTestBase
 
     /// <summary>The engine's sessions beside TensorFlow's own, which <c>session_cost.py</c> creates through the C library without any of our code.</summary>
     [Test]
-    [Explicit("170 engines: about a minute.")]
+    [Explicit("470 engines: about a minute and a half.")]
     public void Dispose_FiftyEngines_LeaveNoMoreThanTensorFlowsOwnSessions()
     {
         var (images, labels) = Batch(8);
         var resident = new List<double>();
-        for (int i = 1; i <= 170; i++)
+        for (int i = 1; i <= 470; i++)
         {
             using (var engine = new TensorFlowEngine(CnnModel.Create(Names), Options))
             {
@@ -36,9 +36,13 @@ public sealed class TensorFlowMemoryTests : TensorFlowTestBase
         }
 
         double[] own = [.. PythonPeer.Run(File.ReadAllText(SessionCost()), TensorFlowEngine.GetInfo(Options).LibraryPath).Split('\n', StringSplitOptions.RemoveEmptyEntries).Select(line => double.Parse(line, CultureInfo.InvariantCulture))];
-        double[] growth = [.. resident.Zip(resident.Skip(1), (before, after) => after - before)];
-        TestContext.Out.WriteLine($"50 engines: {string.Join(", then ", growth.Select(mb => $"{mb:F2}"))} MB; 50 sessions of TensorFlow alone: {own[1] - own[0]:F2} MB");
-        Assert.That(growth.Min(), Is.LessThan(own[1] - own[0] + 1), "50 engines left behind would be 175 MB of variables alone");
+        double[] growth = Growth(resident), ownGrowth = Growth(own);
+        TestContext.Out.WriteLine($"each 50 engines: {string.Join(", ", growth.Select(mb => $"{mb:F2}"))} MB; each 50 sessions of TensorFlow alone: {string.Join(", ", ownGrowth.Select(mb => $"{mb:F2}"))} MB");
+
+        // .NET compiles hot code anew during the first 50, which is not the engine's memory, and its heap moves now and then; a leak would be in every 50.
+        Assert.That(EngineComparison.Median(growth.Skip(1)), Is.LessThan(EngineComparison.Median(ownGrowth.Skip(1)) + 0.25), "one engine's variables alone are 3.5 MB");
+
+        static double[] Growth(IReadOnlyList<double> resident) => [.. resident.Zip(resident.Skip(1), (before, after) => after - before)];
     }
 
     private static string SessionCost([CallerFilePath] string source = "") => Path.Combine(Path.GetDirectoryName(source)!, "session_cost.py");

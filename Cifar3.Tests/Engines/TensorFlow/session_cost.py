@@ -1,5 +1,5 @@
-"""What TensorFlow itself keeps of a session, without Cifar3: 70 times a graph of the network's 68 variables and a convolution is built,
-its variables are set, it runs once, and all is deleted. Prints the resident memory after 20 and after 70 of them, in MB."""
+"""What TensorFlow itself keeps of a session, without Cifar3: 470 times a graph of the network's 68 variables and a convolution is built,
+its variables are set, it runs once, and all is deleted. Prints the resident memory after 20, 70, ... 470 of them, in MB."""
 import ctypes
 import sys
 from ctypes import POINTER, Structure, byref, c_char_p, c_int, c_int64, c_size_t, c_ubyte, c_void_p
@@ -98,7 +98,7 @@ def resident():
     return next(int(line.split()[1]) / 1024 for line in open("/proc/self/status") if line.startswith("VmRSS"))
 
 
-for i in range(1, 71):
+for i in range(1, 471):
     one()
-    if i in (20, 70):
+    if i % 50 == 20:
         print(f"{resident():.2f}")

@@ -93,16 +93,14 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         EngineChecks.Labelled(images, labels, model.Architecture.Classes);
-        var total = default(BatchResult);
-        for (int first = 0; first < labels.Length; first += InferenceBatch)
+        int[] labelCopy = labels.ToArray();
+        var parts = new BatchResult[InferenceBatches.Count(labels.Length, InferenceBatch)];
+        InferenceBatches.Run(images, labels.Length, InferenceBatch, (first, imageTensor, count) =>
         {
-            int count = Math.Min(InferenceBatch, labels.Length - first);
-            using var imageTensor = ImageTensor(images, first, count);
-            using var labelTensor = Tensor.Create(DataType.Int32, labels.Slice(first, count), count);
-            total += Measure("the evaluation", [graph.Images, graph.Labels], [imageTensor, labelTensor], graph.Evaluation, count);
-        }
-
-        return total;
+            using var labelTensor = Tensor.Create(DataType.Int32, labelCopy.AsSpan(first, count), count);
+            parts[first / InferenceBatch] = Measure("the evaluation", [graph.Images, graph.Labels], [imageTensor, labelTensor], graph.Evaluation, count);
+        });
+        return parts.Aggregate(default(BatchResult), (sum, part) => sum + part);
     }
 
     /// <inheritdoc/>
@@ -111,13 +109,13 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         int classes = model.Architecture.Classes, total = EngineChecks.Predict(images, probabilities, classes);
-        for (int first = 0; first < total; first += InferenceBatch)
+        float[] found = new float[total * classes];
+        InferenceBatches.Run(images, total, InferenceBatch, (first, imageTensor, count) =>
         {
-            int count = Math.Min(InferenceBatch, total - first);
-            using var imageTensor = ImageTensor(images, first, count);
             using var result = session.Run("the prediction", [graph.Images], [imageTensor], [graph.Probabilities])[0];
-            result.Span<float>().CopyTo(probabilities.Slice(first * classes, count * classes));
-        }
+            result.Span<float>().CopyTo(found.AsSpan(first * classes, count * classes));
+        });
+        found.CopyTo(probabilities);
     }
 
     /// <summary>Each layer's output for a batch, by layer name; of the dense layer the logits. Nothing is trained.</summary>
@@ -144,8 +142,8 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         graphHandle.Dispose();
     }
 
-    /// <summary>Images of one inference run: 500, or fewer where a wide network would need more than 256 MB for one activation.</summary>
-    private int InferenceBatch => Math.Clamp((256 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 500);
+    /// <summary>Images of one inference run: 250, or fewer where a wide network would need more than 128 MB for one activation.</summary>
+    private int InferenceBatch => Math.Clamp((128 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 250);
 
     private BatchResult Measure(string what, ReadOnlySpan<Output> placeholders, ReadOnlySpan<Tensor> values, LossGraph loss, int count, params ReadOnlySpan<Operation> targets)
     {
@@ -154,12 +152,4 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         using var correct = results[1];
         return new BatchResult(sum.Span<float>()[0], correct.Span<int>()[0], count);
     }
-
-    private static Tensor ImageTensor(ReadOnlySpan<byte> images, int first, int count) => Tensor.Create(
-        DataType.UInt8,
-        images.Slice(first * CnnArchitecture.ImageBytes, count * CnnArchitecture.ImageBytes),
-        count,
-        CnnArchitecture.InputSize,
-        CnnArchitecture.InputSize,
-        CnnArchitecture.InputChannels);
 }

@@ -26,11 +26,10 @@ internal static class TensorFlowSubject
         {
             using var group = new PeerGroup(folder);
             var engine = group.Worker(WorkerCommand.TensorFlow, Threads);
-            var keras = group.Keras("float32", Threads, arrays: true);
-            var quickKeras = keras is null ? null : group.Keras("float32", Threads);
+            var keras = group.Keras("float32", Threads);
             var managed = group.Worker(WorkerCommand.Managed, Threads);
             group.PrintMissing();
-            PeerProcess[] present = [.. new[] { engine, keras, quickKeras, managed }.OfType<PeerProcess>()];
+            PeerProcess[] present = [.. new[] { engine, keras, managed }.OfType<PeerProcess>()];
             foreach (var peer in present)
             {
                 peer.Ask("evaluate");
@@ -44,8 +43,8 @@ internal static class TensorFlowSubject
             Print(measured, present, engine);
             return
             [
-                Target.AtLeast(1.25, "training of the TensorFlow engine ÷ Keras' fit on arrays", Ratio(Training)),
-                Target.AtLeast(1.15, "evaluation of the TensorFlow engine ÷ Keras' predict on arrays", Ratio(Evaluation)),
+                Target.AtLeast(1.25, "training of the TensorFlow engine ÷ Keras' fit", Ratio(Training)),
+                Target.AtLeast(1.15, "evaluation of the TensorFlow engine ÷ Keras' predict", Ratio(Evaluation)),
             ];
 
             double? Ratio(string what) => engine is null || keras is null ? null : measured[what + engine.Name].Median / measured[what + keras.Name].Median;

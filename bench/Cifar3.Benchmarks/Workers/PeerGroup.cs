@@ -24,10 +24,10 @@ internal sealed class PeerGroup(WorkFolder folder, string? packages = null) : ID
         PeerProcess.TryStartPython("torch_cnn.py", [folder.Path, $"{threads}", mode], null, out string? reason),
         reason);
 
-    /// <summary>Keras on TensorFlow; fit and predict get tf.data's slices, which are quicker, or else NumPy arrays, as in a notebook.</summary>
-    public PeerProcess? Keras(string mode, int threads, bool arrays = false) => Keep(
+    /// <summary>Keras on TensorFlow.</summary>
+    public PeerProcess? Keras(string mode, int threads) => Keep(
         $"Keras {mode}",
-        PeerProcess.TryStartPython("keras_cnn.py", [folder.Path, $"{threads}", mode, arrays ? "arrays" : "slices"], packages, out string? reason),
+        PeerProcess.TryStartPython("keras_cnn.py", [folder.Path, $"{threads}", mode], packages, out string? reason),
         reason);
 
     public void PrintMissing()

@@ -32,11 +32,28 @@ internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables
     /// <summary>The batch's biased variance [C].</summary>
     public Output Variance { get; private set; }
 
-    public override Output Inference(Output x) =>
-        Fused(Infer("FusedBatchNorm"), false, x, gamma, beta, variables[Weight("moving_mean")].Read, variables[Weight("moving_variance")].Read);
+    private Output MovingMean => variables[Weight("moving_mean")].Read;
+
+    private Output MovingVariance => variables[Weight("moving_variance")].Read;
+
+    /// <summary>In inference the convolution that follows does the normalization, with a kernel and a bias changed by <see cref="InferenceAffine"/>.</summary>
+    public override Output Inference(Output x)
+    {
+        DescribedOutput = Fused(Infer("FusedBatchNorm"), false, x, gamma, beta, MovingMean, MovingVariance);
+        return x;
+    }
+
+    /// <summary>The normalization by the moving statistics as y = scale·x + shift, both [C].</summary>
+    public (Output Scale, Output Shift) InferenceAffine()
+    {
+        var variance = Graph.Add("AddV2", Infer("variance_and_epsilon"), MovingVariance, Graph.Const(Infer("epsilon"), (float)BatchNormalizationLayer.Epsilon));
+        var scale = Graph.Add("Mul", Infer("scale"), gamma, Graph.Add("Rsqrt", Infer("Rsqrt"), variance));
+        return (scale, Graph.Add("Sub", Infer("shift"), beta, Graph.Add("Mul", Infer("scaled_mean"), MovingMean, scale)));
+    }
 
     public override Output Forward(Output x)
     {
+        DescribedOutput = null;
         input = x;
         none = Graph.EmptyFloats(Train("none"));
         return statistics == BatchStatistics.TwoStage ? ForwardTwoStage(x) : ForwardFused(x);

@@ -11,7 +11,7 @@ internal sealed class CnnGraph
         Output pixels = graph.Begin("Cast", "pixels", Images).Type("DstT", DataType.Float).Finish();
         Output x = graph.Add("RealDiv", "scaled", pixels, graph.Const("white", 255f));
 
-        var parts = layers.Select(layer => CreateLayer(graph, layer, statistics)).ToList();
+        var parts = CreateLayers(graph, layers, statistics);
         Dropouts = [.. parts.OfType<DropoutGraph>()];
         Training = BuildTraining(graph, parts, x);
 
@@ -59,15 +59,27 @@ internal sealed class CnnGraph
         var outputs = new List<Output>();
         foreach (var part in parts)
         {
-            outputs.Add(x = pass(part, x));
+            x = pass(part, x);
+            outputs.Add(part.DescribedOutput ?? x);
         }
 
         return outputs;
     }
 
-    private LayerGraph CreateLayer(GraphBuilder graph, CnnLayer layer, BatchStatistics statistics) => layer switch
+    private List<LayerGraph> CreateLayers(GraphBuilder graph, IReadOnlyList<CnnLayer> layers, BatchStatistics statistics)
     {
-        Conv2DLayer convolution => new ConvolutionGraph(graph, Variables, convolution),
+        var parts = new List<LayerGraph>();
+        for (int i = 0; i < layers.Count; i++)
+        {
+            parts.Add(CreateLayer(graph, layers[i], statistics, parts.LastOrDefault(), i + 1 < layers.Count ? layers[i + 1] : null));
+        }
+
+        return parts;
+    }
+
+    private LayerGraph CreateLayer(GraphBuilder graph, CnnLayer layer, BatchStatistics statistics, LayerGraph? before, CnnLayer? next) => layer switch
+    {
+        Conv2DLayer convolution => new ConvolutionGraph(graph, Variables, convolution, before as BatchNormalizationGraph, next as MaxPooling2DLayer),
         BatchNormalizationLayer normalization => new BatchNormalizationGraph(graph, Variables, normalization, statistics),
         MaxPooling2DLayer pooling => new PoolingGraph(graph, pooling),
         DropoutLayer dropout => new DropoutGraph(graph, dropout),

@@ -1,38 +1,94 @@
 namespace Cifar3.Training;
 
 /// <summary>3×3 convolution, bias and ReLU: y = max(0, conv(x, kernel) + bias).</summary>
-/// <remarks>x [B, H, W, Cin], kernel [3, 3, Cin, Cout], y [B, H', W', Cout]. On the CPU TensorFlow fuses the three forward operators into one.</remarks>
-internal sealed class ConvolutionGraph(GraphBuilder graph, GraphVariables variables, Conv2DLayer layer) : LayerGraph(graph, layer)
+/// <remarks>
+/// x [B, H, W, Cin], kernel [3, 3, Cin, Cout], y [B, H', W', Cout]. On the CPU TensorFlow fuses the three forward operators into one.
+/// Nearly all time goes into convolutions, so two things are not computed: the last row and column of an odd output, which 2×2 pooling
+/// never reads, and in inference the normalization before (see <see cref="Normalized"/>).
+/// </remarks>
+/// <param name="graph">The graph.</param>
+/// <param name="variables">Where kernel and bias are.</param>
+/// <param name="layer">The layer.</param>
+/// <param name="normalization">The batch normalization that the input comes from, if any; the convolution is then an unpadded one.</param>
+/// <param name="pooling">The pooling that the output goes to, if any.</param>
+internal sealed class ConvolutionGraph(GraphBuilder graph, GraphVariables variables, Conv2DLayer layer, BatchNormalizationGraph? normalization, MaxPooling2DLayer? pooling)
+    : LayerGraph(graph, layer)
 {
     private readonly Output kernel = variables[$"{layer.Name}/kernel"].Read;
     private readonly Output bias = variables[$"{layer.Name}/bias"].Read;
+
+    /// <summary>Rows and columns of the output that pooling leaves out: 0 or 1.</summary>
+    private readonly int unread = pooling is null ? 0 : layer.OutputShape[0] % 2;
+
     private Output input, output;
 
-    public override Output Inference(Output x) => Forward(x, Infer);
+    public override Output Inference(Output x)
+    {
+        var (scaledKernel, shiftedBias) = normalization is null ? (kernel, bias) : Normalized(normalization.InferenceAffine());
+        return Forward(Read(x, Infer), x, scaledKernel, shiftedBias, Infer);
+    }
 
     public override Output Forward(Output x)
     {
-        input = x;
-        output = Forward(x, Train);
+        input = Read(x, Train);
+        output = Forward(input, x, kernel, bias, Train);
         return output;
     }
 
     public override Output Backward(Output dy, bool isFirst)
     {
-        Output dz = Graph.Add("ReluGrad", Train("Relu_gradient"), dy, output);
+        Output dz = pooling is null ? Graph.Add("ReluGrad", Train("Relu_gradient"), dy, output) : dy; // the pooling's gradient has the ReLU's in it
         SetGradient("bias", Graph.Add("BiasAddGrad", Train("bias_gradient"), dz));
 
         var kernelShape = Graph.Const(Train("kernel_shape"), [.. variables[Weight("kernel")].Shape]);
         SetGradient("kernel", Convolution("Conv2DBackpropFilter", Train("kernel_gradient"), input, kernelShape, dz));
-        return isFirst
-            ? default
-            : Convolution("Conv2DBackpropInput", Train("input_gradient"), Graph.Add("Shape", Train("input_shape"), input), kernel, dz);
+        if (isFirst)
+        {
+            return default;
+        }
+
+        Output dx = Convolution("Conv2DBackpropInput", Train("input_gradient"), Graph.Add("Shape", Train("input_shape"), input), kernel, dz);
+        return unread == 0 ? dx : Graph.Add("Pad", Train("unread_gradient"), dx, Graph.Matrix(Train("unread_rows_and_columns"), 2, 0, 0, 0, unread, 0, unread, 0, 0));
     }
 
-    private Output Forward(Output x, Func<string, string> name)
+    /// <summary>The part of the input [B, H − unread, W − unread, Cin] that the wanted outputs need.</summary>
+    private Output Read(Output x, Func<string, string> name) => unread == 0
+        ? x
+        : Graph.Add(
+            "Slice",
+            name("read"),
+            x,
+            Graph.Const(name("read_from"), 0, 0, 0, 0),
+            Graph.Const(name("read_size"), -1, layer.InputShape[0] - unread, layer.InputShape[1] - unread, layer.InputShape[2]));
+
+    /// <summary>
+    /// conv(scale·x + shift, kernel) + bias = conv(x, scale·kernel) + (bias + Σ shift·kernel): no pass over the activations. Exact without
+    /// padding only, whose zeros would have to be normalized as well.
+    /// </summary>
+    private (Output Kernel, Output Bias) Normalized((Output Scale, Output Shift) affine)
     {
-        var z = Graph.Add("BiasAdd", name("BiasAdd"), Convolution("Conv2D", name("Conv2D"), x, kernel), bias);
-        return Graph.Add("Relu", name("Relu"), z);
+        int inputs = layer.InputShape[2], outputs = layer.OutputShape[2];
+        var columns = Graph.Add("Reshape", Infer("scale"), affine.Scale, Graph.Const(Infer("scale_shape"), inputs, 1)); // against [3, 3, Cin, Cout]
+        var row = Graph.Add("Reshape", Infer("shift"), affine.Shift, Graph.Const(Infer("shift_shape"), 1, inputs));
+        var taps = Graph.Add("Sum", Infer("taps"), kernel, Graph.Const(Infer("tap_axes"), 0, 1)); // [Cin, Cout]
+        var added = Graph.Add("Reshape", Infer("shift_sum"), Graph.Add("MatMul", Infer("shift_MatMul"), row, taps), Graph.Const(Infer("bias_shape"), outputs));
+        return (Graph.Add("Mul", Infer("scaled_kernel"), kernel, columns), Graph.Add("AddV2", Infer("shifted_bias"), bias, added));
+    }
+
+    private Output Forward(Output read, Output x, Output usedKernel, Output usedBias, Func<string, string> name)
+    {
+        if (unread > 0)
+        {
+            DescribedOutput = Relu(x, "described_");
+        }
+
+        return Relu(read, "");
+
+        Output Relu(Output from, string prefix)
+        {
+            var z = Graph.Add("BiasAdd", name($"{prefix}BiasAdd"), Convolution("Conv2D", name($"{prefix}Conv2D"), from, usedKernel), usedBias);
+            return Graph.Add("Relu", name($"{prefix}Relu"), z);
+        }
     }
 
     private Output Convolution(string type, string name, params ReadOnlySpan<Output> inputs) =>

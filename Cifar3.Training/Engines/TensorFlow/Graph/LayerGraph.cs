@@ -16,6 +16,12 @@ internal abstract class LayerGraph(GraphBuilder graph, CnnLayer layer)
     /// <summary>Gradients of the loss by the layer's weights, by full weight name.</summary>
     public IReadOnlyDictionary<string, Output> Gradients => gradients;
 
+    /// <summary>
+    /// The layer's output as the model describes it, where the pass that was built last computes something else that costs less and leads
+    /// to the same result. Operators that only a look at the activations runs. Null where the pass itself computes the output.
+    /// </summary>
+    public Output? DescribedOutput { get; protected set; }
+
     protected GraphBuilder Graph => graph;
 
     /// <summary>y in inference mode.</summary>

@@ -31,6 +31,9 @@ internal sealed class GraphBuilder(GraphHandle graph)
 
     public Output Const(string name, params ReadOnlySpan<int> values) => Const(name, DataType.Int32, values, values.Length);
 
+    /// <summary>An int32 matrix, row after row.</summary>
+    public Output Matrix(string name, int columns, params ReadOnlySpan<int> values) => Const(name, DataType.Int32, values, values.Length / columns, columns);
+
     public Output Const(string name, float value) => Const<float>(name, DataType.Float, [value]);
 
     public Output Scalar(string name, int value) => Const<int>(name, DataType.Int32, [value]);

@@ -1,0 +1,48 @@
+using System.Runtime.ExceptionServices;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// Inference on many images, a batch at a time and two batches at once: while one run is at an operator that keeps one thread busy,
+/// or between operators, the other's convolutions take the rest. TensorFlow shares its threads among the runs of a session.
+/// </summary>
+internal static unsafe class InferenceBatches
+{
+    private const int AtOnce = 2;
+
+    /// <summary>Number of batches.</summary>
+    public static int Count(int images, int batch) => (images + batch - 1) / batch;
+
+    /// <summary>Runs all batches; in any order, so that results must be kept by the batch's first image.</summary>
+    /// <param name="images">Pixels [total, 32, 32, 3].</param>
+    /// <param name="total">Number of images.</param>
+    /// <param name="batch">Images a batch; the last one may have fewer.</param>
+    /// <param name="run">Gets the number of the batch's first image, the batch as a tensor, and its number of images.</param>
+    /// <exception cref="TensorFlowException">A run was refused: the first refusal.</exception>
+    public static void Run(ReadOnlySpan<byte> images, int total, int batch, Action<int, Tensor, int> run)
+    {
+        fixed (byte* pixels = images)
+        {
+            byte* start = pixels; // pinned until all runs have ended
+            try
+            {
+                Parallel.For(0, Count(total, batch), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, i =>
+                {
+                    int first = i * batch, count = Math.Min(batch, total - first);
+                    using var tensor = Tensor.Create(
+                        DataType.UInt8,
+                        new ReadOnlySpan<byte>(start + (long)first * CnnArchitecture.ImageBytes, count * CnnArchitecture.ImageBytes),
+                        count,
+                        CnnArchitecture.InputSize,
+                        CnnArchitecture.InputSize,
+                        CnnArchitecture.InputChannels);
+                    run(first, tensor, count);
+                });
+            }
+            catch (AggregateException e)
+            {
+                ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
+            }
+        }
+    }
+}
