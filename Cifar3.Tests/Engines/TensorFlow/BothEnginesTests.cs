@@ -5,6 +5,9 @@ namespace Cifar3.Tests;
 /// <summary>The managed engine and TensorFlow's: the same step from the same state, and trainings that go from one to the other.</summary>
 public sealed class BothEnginesTests : TensorFlowTestBase
 {
+    private const int MaxRounds = 100; // of 128 images about two are decided differently after each change of the batch: one round in ten finds none
+    private const double MedianCeiling = 5e-5, WorstCeiling = 2e-4; // of the gradients, relative L2 a tensor; measured without differing decisions: 6e-6, 3e-5
+
     /// <summary>
     /// A real run with dropout: at some steps the managed engine's state goes into TensorFlow's, and both take one step from there.
     /// (Free runs part by themselves after a few steps of Adam.)
@@ -44,11 +47,12 @@ public sealed class BothEnginesTests : TensorFlowTestBase
         {
             if (stops.Contains(step))
             {
-                // A pooling tie that falls differently moves the gradients of all layers before it, but it is a matter of one batch: of three, the middle one counts.
                 var before = managed.ExportState();
-                var (median, worst) = new[] { step, step + 7, step + 13 }.Select(number => CompareStep(managed, tensorFlow, before, step, Batch(number))).Order().ElementAt(1);
-                Assert.That(median, Is.LessThan(2e-4), $"gradients of step {step}, median");
-                Assert.That(worst, Is.LessThan(5e-3), $"gradients of step {step}, worst");
+                foreach (int number in new[] { step, step + 7, step + 13 })
+                {
+                    CompareBatch(managed, tensorFlow, before, step, number, Batch);
+                }
+
                 managed.ImportState(before);
             }
 
@@ -63,23 +67,68 @@ public sealed class BothEnginesTests : TensorFlowTestBase
         }
     }
 
-    /// <summary>One step of each engine from a state. Asserts that loss and correct count agree; returns how far the gradients differ, relative L2 a tensor.</summary>
-    private static (double Median, double Worst) CompareStep(ManagedEngine managed, TensorFlowEngine tensorFlow, EngineState before, int step, (byte[] Images, int[] Labels) batch)
+    /// <summary>
+    /// One batch as it is, and with the images replaced in which the engines decide differently (<see cref="Decisions"/>), until none is left.
+    /// Without such images the gradients must agree; where they do not agree with them, there must be one.
+    /// </summary>
+    private static void CompareBatch(ManagedEngine managed, TensorFlowEngine tensorFlow, EngineState before, int step, int number, Func<int, (byte[] Images, int[] Labels)> batchOf)
+    {
+        var (images, labels) = batchOf(number);
+        int[] undecided = Undecided(), all = undecided;
+        var raw = CompareStep(managed, tensorFlow, before, step, images, labels);
+        int rounds = 0;
+        for (; undecided.Length > 0 && rounds < MaxRounds; rounds++)
+        {
+            var spare = batchOf(number + 1 + rounds % (GoldenFile.Batches - 1)); // any but the batch itself
+            foreach (int image in undecided)
+            {
+                spare.Images.AsSpan(image * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes).CopyTo(images.AsSpan(image * CnnArchitecture.ImageBytes));
+                labels[image] = spare.Labels[image];
+            }
+
+            undecided = Undecided(); // the batch's statistics have changed: in other images now
+        }
+
+        var decided = CompareStep(managed, tensorFlow, before, step, images, labels);
+        string what = $"step {step}, batch {number}";
+        TestContext.Out.WriteLine($"{what}: {raw}, {all.Length} images decided differently; after {rounds} rounds of replacement {undecided.Length}: {decided}");
+        Assert.Multiple(() =>
+        {
+            Assert.That(raw.Loss, Is.LessThan(1e-5), $"{what}: loss");
+            Assert.That(raw.Correct, Is.LessThanOrEqualTo(1), $"{what}: correct");
+            Assert.That(all.Length > 0 || raw.IsWithin(MedianCeiling, WorstCeiling), $"{what}: the gradients differ though all decisions are the same: {raw}");
+            Assert.That(undecided, Is.Empty, $"{what}: images decided differently after {rounds} rounds");
+            Assert.That(decided.IsWithin(MedianCeiling, WorstCeiling), $"{what}: the gradients differ: {decided}");
+        });
+
+        int[] Undecided()
+        {
+            managed.ImportState(before);
+            tensorFlow.ImportState(before);
+            managed.TrainStep(images, labels, 1e-3f, step);
+            return Decisions.DifferingImages(GoldenFile.Model(), managed, tensorFlow.Activations(images, labels, training: true, step), labels.Length);
+        }
+    }
+
+    /// <summary>One step of each engine from a state.</summary>
+    private static StepDifference CompareStep(ManagedEngine managed, TensorFlowEngine tensorFlow, EngineState before, int step, byte[] images, int[] labels)
     {
         managed.ImportState(before);
         tensorFlow.ImportState(before);
-        var expected = managed.TrainStep(batch.Images, batch.Labels, 1e-3f, step);
-        var actual = tensorFlow.TrainStep(batch.Images, batch.Labels, 1e-3f, step);
+        var expected = managed.TrainStep(images, labels, 1e-3f, step);
+        var actual = tensorFlow.TrainStep(images, labels, 1e-3f, step);
         var gradients = EngineComparison.Gradients(before, managed.ExportState());
         var errors = EngineComparison.Gradients(before, tensorFlow.ExportState()).ToDictionary(g => g.Key, g => EngineComparison.RelativeL2(g.Value, gradients[g.Key]));
-        double loss = Math.Abs(actual.LossSum / expected.LossSum - 1), median = EngineComparison.Median(errors.Values);
         var worst = errors.MaxBy(error => error.Value);
-        TestContext.Out.WriteLine($"step {step}: loss {loss:e1}, gradients median {median:e1} worst {worst.Value:e1} ({worst.Key})");
-        Assert.Multiple(() =>
-        {
-            Assert.That(loss, Is.LessThan(1e-5), $"loss of step {step}");
-            Assert.That(actual.Correct, Is.EqualTo(expected.Correct).Within(1), $"correct of step {step}");
-        });
-        return (median, worst.Value);
+        return new StepDifference(
+            Math.Abs(actual.LossSum / expected.LossSum - 1), Math.Abs(actual.Correct - expected.Correct), EngineComparison.Median(errors.Values), worst.Value, worst.Key);
+    }
+
+    /// <summary>How far two engines' steps differ: the loss relatively, the correct count, the gradients as relative L2 a tensor, and which tensor is worst.</summary>
+    private sealed record StepDifference(double Loss, int Correct, double Median, double Worst, string Tensor)
+    {
+        public bool IsWithin(double median, double worst) => Median < median && Worst < worst;
+
+        public override string ToString() => $"loss {Loss:e1}, gradients median {Median:e1} worst {Worst:e1} ({Tensor})";
     }
 }

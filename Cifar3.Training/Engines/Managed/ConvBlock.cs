@@ -89,6 +89,9 @@ internal sealed unsafe class ConvBlock<V>
         (names[3], p.Read(images, pooled, filters)),
     ];
 
+    /// <summary>Where the last training step's gradients went through pooling and dropout, <see cref="PoolDropout.Routes"/>.</summary>
+    public byte[] Routes(int images) => pool.Routes(images);
+
     /// <summary>dp → dz with the shard's part of the second convolution's gradients.</summary>
     public void BackwardToNorm(in Plane dp, in ImageRange range) => valid.Backward(y, pool.Backward(dp), dz, range);
 

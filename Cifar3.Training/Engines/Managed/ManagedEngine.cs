@@ -66,6 +66,13 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
         return network.Activations(images).Append(("dense", new ReadOnlySpan<float>(network.Probabilities, images * classes).ToArray())).ToDictionary();
     }
 
+    /// <summary>Each block's pooling routes of the last training step's first images, <see cref="PoolDropout.Routes"/>.</summary>
+    internal IReadOnlyList<byte[]> Routes(int images)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        return network.Routes(images);
+    }
+
     /// <inheritdoc/>
     public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
     {

@@ -24,6 +24,9 @@ internal abstract unsafe class Network
     /// <summary>What the layers computed for the first images of the last batch, by layer name; without the layers that are computed as part of others.</summary>
     public abstract IEnumerable<(string Layer, float[] Values)> Activations(int images);
 
+    /// <summary>Each block's pooling routes of the last training step's first images, <see cref="PoolDropout.Routes"/>.</summary>
+    public abstract IReadOnlyList<byte[]> Routes(int images);
+
     /// <summary>Creates the network for a vector width.</summary>
     public static Network Create(SimdLevel level, Arena arena, ParameterTable parameters, CnnModel model, int seed, int images, WorkerPool pool) => level switch
     {

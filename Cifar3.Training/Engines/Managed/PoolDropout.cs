@@ -40,6 +40,18 @@ internal sealed unsafe class PoolDropout
     /// <summary>dp → the convolution's output gradient.</summary>
     public UnpoolSource Backward(in Plane dp) => new(dp, size, size, routes, scale);
 
+    /// <summary>The routes that the last training step left for its first images (codes: <see cref="ReluPoolSink"/>), [images, size, size, channels].</summary>
+    public byte[] Routes(int images)
+    {
+        var found = new byte[images * Elements(channels)];
+        for (int pixel = 0; pixel < images * size * size; pixel++)
+        {
+            new ReadOnlySpan<byte>(routes + (long)pixel * paddedChannels, channels).CopyTo(found.AsSpan(pixel * channels));
+        }
+
+        return found;
+    }
+
     private long Elements(int channels) => (long)size * size * channels;
 
     private void DrawMasks(long step, in ImageRange range)

@@ -111,6 +111,8 @@ internal sealed unsafe class SimdNetwork<V> : Network
         .. block2.Activations(dense.Input, images),
     ];
 
+    public override IReadOnlyList<byte[]> Routes(int images) => [block0.Routes(images), block1.Routes(images), block2.Routes(images)];
+
     private void PrepareWeights()
     {
         block0.Prepare();

@@ -118,10 +118,10 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         found.CopyTo(probabilities);
     }
 
-    /// <summary>Each layer's output for a batch, by layer name; of the dense layer the logits. Nothing is trained.</summary>
-    internal IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, bool training)
+    /// <summary>Each layer's output for a batch, by layer name, in training with that step's dropout masks; of the dense layer the logits. Nothing is trained.</summary>
+    internal IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, bool training, long step = 1)
     {
-        feeds.Fill(images, labels, stepSize: 0, step: 1);
+        feeds.Fill(images, labels, stepSize: 0, step);
         var results = session.Run("the activations", feeds.Outputs, feeds.Values, [.. training ? graph.TrainingOutputs : graph.InferenceOutputs]);
         try
         {
