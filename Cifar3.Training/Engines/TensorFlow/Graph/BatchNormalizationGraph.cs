@@ -36,24 +36,21 @@ internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables
 
     private Output MovingVariance => variables[Weight("moving_variance")].Read;
 
-    /// <summary>In inference the convolution that follows does the normalization, with a kernel and a bias changed by <see cref="InferenceAffine"/>.</summary>
+    /// <summary>
+    /// What the layer just built leaves to the convolution that follows: y = scale·x + shift, both [C], which goes into that convolution's
+    /// kernel and bias at no cost; the layer's pass itself gives x then. Null where it normalizes by itself.
+    /// </summary>
+    public (Output Scale, Output Shift)? Deferred { get; private set; }
+
     public override Output Inference(Output x)
     {
+        Deferred = Affine(MovingMean, MovingVariance, Infer);
         DescribedOutput = Fused(Infer("FusedBatchNorm"), false, x, gamma, beta, MovingMean, MovingVariance);
         return x;
     }
 
-    /// <summary>The normalization by the moving statistics as y = scale·x + shift, both [C].</summary>
-    public (Output Scale, Output Shift) InferenceAffine()
-    {
-        var variance = Graph.Add("AddV2", Infer("variance_and_epsilon"), MovingVariance, Graph.Const(Infer("epsilon"), (float)BatchNormalizationLayer.Epsilon));
-        var scale = Graph.Add("Mul", Infer("scale"), gamma, Graph.Add("Rsqrt", Infer("Rsqrt"), variance));
-        return (scale, Graph.Add("Sub", Infer("shift"), beta, Graph.Add("Mul", Infer("scaled_mean"), MovingMean, scale)));
-    }
-
     public override Output Forward(Output x)
     {
-        DescribedOutput = null;
         input = x;
         none = Graph.EmptyFloats(Train("none"));
         return statistics == BatchStatistics.TwoStage ? ForwardTwoStage(x) : ForwardFused(x);
@@ -80,9 +77,13 @@ internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables
         var perImage = Graph.Const(Train("per_image"), 1, 2);
         var overImages = Graph.Const(Train("over_images"), 0);
         Mean = TwoStageMean("mean", x);
-        Variance = TwoStageMean("variance", Graph.Add("SquaredDifference", Train("squared_difference"), x, Mean));
+
+        // Sub and Square, which works in place, are quicker than SquaredDifference, and the same numbers.
+        Variance = TwoStageMean("variance", Graph.Add("Square", Train("squared_difference"), Graph.Add("Sub", Train("difference"), x, Mean)));
         kept = [Mean, Variance, none];
-        return Fused(Train("FusedBatchNorm"), false, x, gamma, beta, Mean, Variance);
+        Deferred = Affine(Mean, Variance, Train);
+        DescribedOutput = Fused(Train("FusedBatchNorm"), false, x, gamma, beta, Mean, Variance);
+        return x;
 
         Output TwoStageMean(string what, Output values) =>
             Graph.Add("Mean", Train(what), Graph.Add("Mean", Train($"{what}_per_image"), values, perImage), overImages);
@@ -100,6 +101,14 @@ internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables
         var correction = Graph.Add("RealDiv", Train("bias_correction"), Graph.Add("Sub", Train("size_less_channels"), size, channels), size);
         Variance = Graph.Add("Mul", Train("variance"), fused[2], correction);
         return fused;
+    }
+
+    /// <summary>γ·(x − mean)/√(variance + ε) + β as scale·x + shift.</summary>
+    private (Output Scale, Output Shift) Affine(Output mean, Output variance, Func<string, string> name)
+    {
+        var deviation = Graph.Add("AddV2", name("variance_and_epsilon"), variance, Graph.Const(name("epsilon"), (float)BatchNormalizationLayer.Epsilon));
+        var scale = Graph.Add("Mul", name("scale"), gamma, Graph.Add("Rsqrt", name("Rsqrt"), deviation));
+        return (scale, Graph.Add("Sub", name("shift"), beta, Graph.Add("Mul", name("scaled_mean"), mean, scale)));
     }
 
     private Output Cast(Output x, string name) => Graph.Begin("Cast", Train(name), x).Type("DstT", DataType.Float).Finish();

@@ -4,7 +4,7 @@ namespace Cifar3.Training;
 /// <remarks>
 /// x [B, H, W, Cin], kernel [3, 3, Cin, Cout], y [B, H', W', Cout]. On the CPU TensorFlow fuses the three forward operators into one.
 /// Nearly all time goes into convolutions, so two things are not computed: the last row and column of an odd output, which 2×2 pooling
-/// never reads, and in inference the normalization before (see <see cref="Normalized"/>).
+/// never reads, and the normalization before, which goes into kernel and bias (see <see cref="Normalized"/>).
 /// </remarks>
 /// <param name="graph">The graph.</param>
 /// <param name="variables">Where kernel and bias are.</param>
@@ -21,27 +21,27 @@ internal sealed class ConvolutionGraph(GraphBuilder graph, GraphVariables variab
     private readonly int unread = pooling is null ? 0 : layer.OutputShape[0] % 2;
 
     private Output input, output;
+    private (Output Scale, Output Shift)? affine;
 
-    public override Output Inference(Output x)
-    {
-        var (scaledKernel, shiftedBias) = normalization is null ? (kernel, bias) : Normalized(normalization.InferenceAffine());
-        return Forward(Read(x, Infer), x, scaledKernel, shiftedBias, Infer);
-    }
+    public override Output Inference(Output x) => Forward(Read(x, Infer), x, normalization?.Deferred, Infer);
 
     public override Output Forward(Output x)
     {
         input = Read(x, Train);
-        output = Forward(input, x, kernel, bias, Train);
+        affine = normalization?.Deferred;
+        output = Forward(input, x, affine, Train);
         return output;
     }
 
     public override Output Backward(Output dy, bool isFirst)
     {
         Output dz = pooling is null ? Graph.Add("ReluGrad", Train("Relu_gradient"), dy, output) : dy; // the pooling's gradient has the ReLU's in it
-        SetGradient("bias", Graph.Add("BiasAddGrad", Train("bias_gradient"), dz));
+        Output biasGradient = Graph.Add("BiasAddGrad", Train("bias_gradient"), dz);
+        SetGradient("bias", biasGradient);
 
         var kernelShape = Graph.Const(Train("kernel_shape"), [.. variables[Weight("kernel")].Shape]);
-        SetGradient("kernel", Convolution("Conv2DBackpropFilter", Train("kernel_gradient"), input, kernelShape, dz));
+        Output kernelGradient = Convolution("Conv2DBackpropFilter", Train("kernel_gradient"), input, kernelShape, dz);
+        SetGradient("kernel", affine is { } given ? OfNormalized(kernelGradient, biasGradient, given) : kernelGradient);
         if (isFirst)
         {
             return default;
@@ -65,18 +65,33 @@ internal sealed class ConvolutionGraph(GraphBuilder graph, GraphVariables variab
     /// conv(scale·x + shift, kernel) + bias = conv(x, scale·kernel) + (bias + Σ shift·kernel): no pass over the activations. Exact without
     /// padding only, whose zeros would have to be normalized as well.
     /// </summary>
-    private (Output Kernel, Output Bias) Normalized((Output Scale, Output Shift) affine)
+    private (Output Kernel, Output Bias) Normalized((Output Scale, Output Shift) given, Func<string, string> name)
     {
-        int inputs = layer.InputShape[2], outputs = layer.OutputShape[2];
-        var columns = Graph.Add("Reshape", Infer("scale"), affine.Scale, Graph.Const(Infer("scale_shape"), inputs, 1)); // against [3, 3, Cin, Cout]
-        var row = Graph.Add("Reshape", Infer("shift"), affine.Shift, Graph.Const(Infer("shift_shape"), 1, inputs));
-        var taps = Graph.Add("Sum", Infer("taps"), kernel, Graph.Const(Infer("tap_axes"), 0, 1)); // [Cin, Cout]
-        var added = Graph.Add("Reshape", Infer("shift_sum"), Graph.Add("MatMul", Infer("shift_MatMul"), row, taps), Graph.Const(Infer("bias_shape"), outputs));
-        return (Graph.Add("Mul", Infer("scaled_kernel"), kernel, columns), Graph.Add("AddV2", Infer("shifted_bias"), bias, added));
+        var taps = Graph.Add("Sum", name("taps"), kernel, Graph.Const(name("tap_axes"), 0, 1)); // [Cin, Cout]
+        var added = Reshape(name("shift_sum"), Graph.Add("MatMul", name("shift_MatMul"), Reshape(name("shift_row"), given.Shift, 1, Inputs), taps), Outputs);
+        return (Graph.Add("Mul", name("scaled_kernel"), kernel, Reshape(name("scale_column"), given.Scale, Inputs, 1)), Graph.Add("AddV2", name("shifted_bias"), bias, added));
     }
 
-    private Output Forward(Output read, Output x, Output usedKernel, Output usedBias, Func<string, string> name)
+    /// <summary>
+    /// The kernel's gradient [3, 3, Cin, Cout] for scale·x + shift from that for x: scale·gradient + shift·(gradient of the bias), because
+    /// without padding every tap meets every element of dz.
+    /// </summary>
+    private Output OfNormalized(Output gradient, Output biasGradient, (Output Scale, Output Shift) given)
     {
+        var scaled = Graph.Add("Mul", Train("kernel_gradient_scaled"), gradient, Reshape(Train("gradient_scale_column"), given.Scale, Inputs, 1));
+        var outer = Graph.Add("Mul", Train("kernel_gradient_shift"), Reshape(Train("shift_column"), given.Shift, Inputs, 1), Reshape(Train("bias_gradient_row"), biasGradient, 1, Outputs));
+        return Graph.Add("AddV2", Train("kernel_gradient_of_normalized"), scaled, outer);
+    }
+
+    private int Inputs => layer.InputShape[2];
+
+    private int Outputs => layer.OutputShape[2];
+
+    private Output Reshape(string name, Output x, params ReadOnlySpan<int> shape) => Graph.Add("Reshape", name, x, Graph.Const($"{name}_shape", shape));
+
+    private Output Forward(Output read, Output x, (Output Scale, Output Shift)? before, Func<string, string> name)
+    {
+        var (usedKernel, usedBias) = before is { } given ? Normalized(given, name) : (kernel, bias);
         if (unread > 0)
         {
             DescribedOutput = Relu(x, "described_");
