@@ -10,23 +10,23 @@ internal static unsafe class InferenceBatches
 {
     private const int AtOnce = 2;
 
-    /// <summary>Number of batches.</summary>
-    public static int Count(int images, int batch) => (images + batch - 1) / batch;
-
-    /// <summary>Runs all batches; in any order, so that results must be kept by the batch's first image.</summary>
+    /// <summary>Runs all batches, in any order.</summary>
+    /// <typeparam name="T">What a batch's run gives.</typeparam>
     /// <param name="images">Pixels [total, 32, 32, 3].</param>
     /// <param name="total">Number of images.</param>
     /// <param name="batch">Images a batch; the last one may have fewer.</param>
     /// <param name="run">Gets the number of the batch's first image, the batch as a tensor, and its number of images.</param>
+    /// <returns>The batches' results in the order of the images.</returns>
     /// <exception cref="TensorFlowException">A run was refused: the first refusal.</exception>
-    public static void Run(ReadOnlySpan<byte> images, int total, int batch, Action<int, Tensor, int> run)
+    public static T[] Run<T>(ReadOnlySpan<byte> images, int total, int batch, Func<int, Tensor, int, T> run)
     {
+        var results = new T[(total + batch - 1) / batch];
         fixed (byte* pixels = images)
         {
             byte* start = pixels; // pinned until all runs have ended
             try
             {
-                Parallel.For(0, Count(total, batch), new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, i =>
+                Parallel.For(0, results.Length, new ParallelOptions { MaxDegreeOfParallelism = AtOnce }, i =>
                 {
                     int first = i * batch, count = Math.Min(batch, total - first);
                     using var tensor = Tensor.Create(
@@ -36,7 +36,7 @@ internal static unsafe class InferenceBatches
                         CnnArchitecture.InputSize,
                         CnnArchitecture.InputSize,
                         CnnArchitecture.InputChannels);
-                    run(first, tensor, count);
+                    results[i] = run(first, tensor, count);
                 });
             }
             catch (AggregateException e)
@@ -44,5 +44,7 @@ internal static unsafe class InferenceBatches
                 ExceptionDispatchInfo.Throw(e.InnerExceptions[0]);
             }
         }
+
+        return results;
     }
 }

@@ -94,11 +94,10 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         ObjectDisposedException.ThrowIf(disposed, this);
         EngineChecks.Labelled(images, labels, model.Architecture.Classes);
         int[] labelCopy = labels.ToArray();
-        var parts = new BatchResult[InferenceBatches.Count(labels.Length, InferenceBatch)];
-        InferenceBatches.Run(images, labels.Length, InferenceBatch, (first, imageTensor, count) =>
+        var parts = InferenceBatches.Run(images, labels.Length, InferenceBatch, (first, imageTensor, count) =>
         {
             using var labelTensor = Tensor.Create(DataType.Int32, labelCopy.AsSpan(first, count), count);
-            parts[first / InferenceBatch] = Measure("the evaluation", [graph.Images, graph.Labels], [imageTensor, labelTensor], graph.Evaluation, count);
+            return Measure("the evaluation", [graph.Images, graph.Labels], [imageTensor, labelTensor], graph.Evaluation, count);
         });
         return parts.Aggregate(default(BatchResult), (sum, part) => sum + part);
     }
@@ -108,14 +107,17 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        int classes = model.Architecture.Classes, total = EngineChecks.Predict(images, probabilities, classes);
-        float[] found = new float[total * classes];
-        InferenceBatches.Run(images, total, InferenceBatch, (first, imageTensor, count) =>
+        int total = EngineChecks.Predict(images, probabilities, model.Architecture.Classes);
+        var parts = InferenceBatches.Run(images, total, InferenceBatch, (_, imageTensor, _) =>
         {
             using var result = session.Run("the prediction", [graph.Images], [imageTensor], [graph.Probabilities])[0];
-            result.Span<float>().CopyTo(found.AsSpan(first * classes, count * classes));
+            return result.Span<float>().ToArray();
         });
-        found.CopyTo(probabilities);
+        foreach (float[] part in parts)
+        {
+            part.CopyTo(probabilities);
+            probabilities = probabilities[part.Length..];
+        }
     }
 
     /// <summary>Each layer's output for a batch, by layer name, in training with that step's dropout masks; of the dense layer the logits. Nothing is trained.</summary>

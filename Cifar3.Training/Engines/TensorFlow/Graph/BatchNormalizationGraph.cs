@@ -91,6 +91,7 @@ internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables
 
     private Output ForwardFused(Output x)
     {
+        (Deferred, DescribedOutput) = (null, null);
         var fused = Fused(Train("FusedBatchNorm"), true, x, gamma, beta, none, none);
         Mean = fused[1];
         kept = [fused[3], fused[4], fused[5]];
