@@ -74,7 +74,10 @@ public sealed partial class TensorFlowEngine
     {
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         Interlocked.CompareExchange(ref processThreads, threads, 0);
-        return new Session(graph, SessionConfiguration.Write(threads, options.TensorFlow));
+
+        // As many operators at once as there are threads, each on one thread: a batch's parts, or an inference's batches, keep them busy.
+        int operatorThreads = threads <= BatchParts.Most ? 1 : threads;
+        return new Session(graph, SessionConfiguration.Write(threads, operatorThreads, options.TensorFlow));
     }
 
     private static bool HasWantedGpu(IReadOnlyList<TensorFlowDeviceInfo> devices, EngineOptions options, LoadedLibrary library)

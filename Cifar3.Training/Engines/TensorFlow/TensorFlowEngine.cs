@@ -15,6 +15,9 @@ namespace Cifar3.Training;
 /// </code></example>
 public sealed partial class TensorFlowEngine : ITrainingEngine
 {
+    /// <summary>One run's images are copied while another's are computed.</summary>
+    private const int RunsAtOnceOnGpu = 2;
+
     private readonly EngineOptions options;
     private readonly CnnModel model;
     private readonly LoadedLibrary library;
@@ -22,6 +25,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     private readonly Session session;
     private readonly CnnGraph graph;
     private readonly TrainingFeeds feeds;
+    private readonly int runsAtOnce;
     private long step;
     private bool disposed;
 
@@ -51,8 +55,9 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
             var devices = session.ListDevices();
             bool gpu = HasWantedGpu(devices, options, library);
             Device = Describe(devices, gpu);
+            runsAtOnce = gpu ? RunsAtOnceOnGpu : Math.Min(processThreads, BatchParts.Most);
             graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (gpu ? BatchStatistics.Fused : BatchStatistics.TwoStage));
-            feeds = new TrainingFeeds(graph, options.Seed);
+            feeds = new TrainingFeeds(graph.Inputs, options.Seed);
             Import(EngineState.Initial(model));
         }
         catch
@@ -82,7 +87,8 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         ObjectDisposedException.ThrowIf(disposed, this);
         EngineChecks.TrainStep(images, labels, learningRate, step, model.Architecture.Classes, options.MaxBatchSize);
         feeds.Fill(images, labels, AdamGraph.StepSizeOf(learningRate, step), step);
-        var result = Measure("the training step", feeds.Outputs, feeds.Values, graph.Training, labels.Length, graph.TrainStep);
+        var training = graph.Training(labels.Length);
+        var result = Measure("the training step", feeds.Outputs, feeds.Values, training.Loss, labels.Length, training.Step);
         this.step = step;
         return result;
     }
@@ -94,10 +100,10 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         ObjectDisposedException.ThrowIf(disposed, this);
         EngineChecks.Labelled(images, labels, model.Architecture.Classes);
         int[] labelCopy = labels.ToArray();
-        var parts = InferenceBatches.Run(images, labels.Length, InferenceBatch, (first, imageTensor, count) =>
+        var parts = InferenceBatches.Run(images, labels.Length, LargestInferenceBatch, runsAtOnce, (first, imageTensor, count) =>
         {
             using var labelTensor = Tensor.Create(DataType.Int32, labelCopy.AsSpan(first, count), count);
-            return Measure("the evaluation", [graph.Images, graph.Labels], [imageTensor, labelTensor], graph.Evaluation, count);
+            return Measure("the evaluation", [graph.Inputs.Images, graph.Inputs.Labels], [imageTensor, labelTensor], graph.Inference.Loss, count);
         });
         return parts.Aggregate(default(BatchResult), (sum, part) => sum + part);
     }
@@ -108,9 +114,9 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         int total = EngineChecks.Predict(images, probabilities, model.Architecture.Classes);
-        var parts = InferenceBatches.Run(images, total, InferenceBatch, (_, imageTensor, _) =>
+        var parts = InferenceBatches.Run(images, total, LargestInferenceBatch, runsAtOnce, (_, imageTensor, _) =>
         {
-            using var result = session.Run("the prediction", [graph.Images], [imageTensor], [graph.Probabilities])[0];
+            using var result = session.Run("the prediction", [graph.Inputs.Images], [imageTensor], [graph.Inference.Probabilities])[0];
             return result.Span<float>().ToArray();
         });
         foreach (float[] part in parts)
@@ -124,7 +130,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     internal IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, bool training, long step = 1)
     {
         feeds.Fill(images, labels, stepSize: 0, step);
-        var results = session.Run("the activations", feeds.Outputs, feeds.Values, [.. training ? graph.TrainingOutputs : graph.InferenceOutputs]);
+        var results = session.Run("the activations", feeds.Outputs, feeds.Values, [.. training ? graph.Training(labels.Length).Outputs : graph.Inference.Outputs]);
         try
         {
             return model.Layers.Zip(results).ToDictionary(pair => pair.First.Name, pair => pair.Second.Span<float>().ToArray());
@@ -145,7 +151,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     }
 
     /// <summary>Images of one inference run: 250, or fewer where a wide network would need more than 128 MB for one activation.</summary>
-    private int InferenceBatch => Math.Clamp((128 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 250);
+    private int LargestInferenceBatch => Math.Clamp((128 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 250);
 
     private BatchResult Measure(string what, ReadOnlySpan<Output> placeholders, ReadOnlySpan<Tensor> values, LossGraph loss, int count, params ReadOnlySpan<Operation> targets)
     {

@@ -8,18 +8,16 @@ internal sealed class TrainingFeeds : IDisposable
 {
     private const int ImagesAt = 0, LabelsAt = 1, StepSizeAt = 2, MasksAt = 3;
 
-    private readonly DropoutGraph[] dropouts;
-    private readonly int[] dropoutIndices;
+    private readonly IReadOnlyList<MaskInput> masks;
     private readonly int seed;
     private readonly Tensor[] values;
     private int batch;
 
-    public TrainingFeeds(CnnGraph graph, int seed)
+    public TrainingFeeds(NetworkInputs inputs, int seed)
     {
         this.seed = seed;
-        dropoutIndices = [.. Enumerable.Range(0, graph.Dropouts.Count).Where(i => graph.Dropouts[i].Mask is not null)];
-        dropouts = [.. dropoutIndices.Select(i => graph.Dropouts[i])];
-        Outputs = [graph.Images, graph.Labels, graph.StepSize, .. dropouts.Select(dropout => dropout.Mask!.Value)];
+        masks = inputs.Masks;
+        Outputs = [inputs.Images, inputs.Labels, inputs.StepSize, .. masks.Select(mask => mask.Placeholder)];
         values = new Tensor[Outputs.Length];
     }
 
@@ -36,9 +34,9 @@ internal sealed class TrainingFeeds : IDisposable
         images.CopyTo(values[ImagesAt].Span<byte>());
         labels.CopyTo(values[LabelsAt].Span<int>());
         values[StepSizeAt].Span<float>()[0] = stepSize;
-        for (int i = 0; i < dropouts.Length; i++)
+        for (int i = 0; i < masks.Count; i++)
         {
-            DropoutMaskFill.Scaled(seed, step, dropoutIndices[i], dropouts[i].Layer.Rate, values[MasksAt + i].Span<float>());
+            DropoutMaskFill.Scaled(seed, step, masks[i].Index, masks[i].Layer.Rate, values[MasksAt + i].Span<float>());
         }
     }
 
@@ -59,9 +57,9 @@ internal sealed class TrainingFeeds : IDisposable
         values[ImagesAt] = Tensor.Allocate(DataType.UInt8, count, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels);
         values[LabelsAt] = Tensor.Allocate(DataType.Int32, count);
         values[StepSizeAt] = Tensor.Allocate(DataType.Float);
-        for (int i = 0; i < dropouts.Length; i++)
+        for (int i = 0; i < masks.Count; i++)
         {
-            values[MasksAt + i] = Tensor.Allocate(DataType.Float, [count, .. dropouts[i].Layer.OutputShape.Select(dim => (long)dim)]);
+            values[MasksAt + i] = Tensor.Allocate(DataType.Float, [count, .. masks[i].Layer.OutputShape.Select(dim => (long)dim)]);
         }
 
         batch = count;

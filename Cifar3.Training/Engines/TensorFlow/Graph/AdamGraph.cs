@@ -10,20 +10,18 @@ internal sealed class AdamGraph
     private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7;
 
     private readonly GraphBuilder graph;
-    private readonly Output noPower, beta1, beta2, epsilon;
+    private readonly Output stepSize, noPower, beta1, beta2, epsilon;
 
-    public AdamGraph(GraphBuilder graph)
+    /// <param name="graph">The graph.</param>
+    /// <param name="stepSize">Placeholder of α.</param>
+    public AdamGraph(GraphBuilder graph, Output stepSize)
     {
-        this.graph = graph;
-        StepSize = graph.Placeholder("adam/step_size", DataType.Float);
+        (this.graph, this.stepSize) = (graph, stepSize);
         noPower = graph.Const("adam/no_power", 0f);
         beta1 = graph.Const("adam/beta_1", (float)Beta1);
         beta2 = graph.Const("adam/beta_2", (float)Beta2);
         epsilon = graph.Const("adam/epsilon", (float)Epsilon);
     }
-
-    /// <summary>Placeholder of α, float32 scalar.</summary>
-    public Output StepSize { get; }
 
     /// <summary>α of a step.</summary>
     /// <param name="learningRate">Learning rate.</param>
@@ -32,7 +30,7 @@ internal sealed class AdamGraph
         (float)(learningRate * Math.Sqrt(1 - Math.Pow(Beta2, step)) / (1 - Math.Pow(Beta1, step)));
 
     /// <summary>Updates one weight and its moments, after the given operation.</summary>
-    public Operation Update(GraphVariable weight, GraphVariable m, GraphVariable v, Output gradient, Operation after) =>
-        graph.Begin("ResourceApplyAdam", $"adam/{weight.Name}", weight.Handle, m.Handle, v.Handle, noPower, noPower, StepSize, beta1, beta2, epsilon, gradient)
+    public Operation Update(string scope, GraphVariable weight, GraphVariable m, GraphVariable v, Output gradient, Operation after) =>
+        graph.Begin("ResourceApplyAdam", $"{scope}/adam/{weight.Name}", weight.Handle, m.Handle, v.Handle, noPower, noPower, stepSize, beta1, beta2, epsilon, gradient)
             .After(after).Finish();
 }

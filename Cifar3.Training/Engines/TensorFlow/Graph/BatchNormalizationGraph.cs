@@ -16,53 +16,75 @@ internal enum BatchStatistics
     Fused,
 }
 
-/// <summary>Batch normalization over the channels: y = γ·(x − μ)/√(σ² + ε) + β, σ² biased (÷N), and its moving statistics.</summary>
+/// <summary>
+/// Batch normalization over the channels: y = γ·(x − μ)/√(σ² + ε) + β, σ² biased (÷N), and its moving statistics. With exact statistics, and
+/// in inference, it only finds the scale and the shift of y = scale·x + shift; the convolution that follows applies them.
+/// </summary>
 /// <remarks>x, y [B, H, W, C]; all others [C].</remarks>
-internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables variables, BatchNormalizationLayer layer, BatchStatistics statistics)
-    : LayerGraph(graph, layer)
+internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer) : LayerGraph(pass, layer)
 {
-    private readonly Output gamma = variables[$"{layer.Name}/gamma"].Read;
-    private readonly Output beta = variables[$"{layer.Name}/beta"].Read;
-    private Output input, none;
-    private Output[] kept = [];
+    private Output[] inputs = [];
+    private Output inverseDeviation;
 
     /// <summary>The batch's mean [C].</summary>
-    public Output Mean { get; private set; }
+    public Output Mean { get; protected set; }
 
     /// <summary>The batch's biased variance [C].</summary>
-    public Output Variance { get; private set; }
-
-    private Output MovingMean => variables[Weight("moving_mean")].Read;
-
-    private Output MovingVariance => variables[Weight("moving_variance")].Read;
+    public Output Variance { get; protected set; }
 
     /// <summary>
-    /// What the layer just built leaves to the convolution that follows: y = scale·x + shift, both [C], which goes into that convolution's
-    /// kernel and bias at no cost; the layer's pass itself gives x then. Null where it normalizes by itself.
+    /// What the pass leaves to the convolution that follows: y = scale·x + shift, both [C], which goes into that convolution's kernel and bias
+    /// at no cost; the layer's pass itself gives x then. Null where it normalizes by itself.
     /// </summary>
     public (Output Scale, Output Shift)? Deferred { get; private set; }
 
-    public override Output Inference(Output x)
+    /// <summary>Gradients by scale and shift [C], which that convolution finds.</summary>
+    public (Output Scale, Output Shift) DeferredGradient { get; set; }
+
+    protected Output Gamma => Variable("gamma").Read;
+
+    protected Output Beta => Variable("beta").Read;
+
+    public override Output[] Inference(Output[] x) => Defer(x, Variable("moving_mean").Read, Variable("moving_variance").Read);
+
+    public override Output[] Forward(Output[] x)
     {
-        Deferred = Affine(MovingMean, MovingVariance, Infer);
-        DescribedOutput = Fused(Infer("FusedBatchNorm"), false, x, gamma, beta, MovingMean, MovingVariance);
-        return x;
+        inputs = x;
+        Output perImage = Graph.Const(Name("per_image"), 1, 2), overImages = Graph.Const(Name("over_images"), 0);
+        var means = Each(x, (part, i) => TwoStageMean("mean", part, i));
+        Mean = Parts.Mean($"{layer.Name}/mean", means);
+
+        // Each part's variance about its own mean. Sub and Square, which works in place, are quicker than SquaredDifference, and the same numbers.
+        var variances = Each(x, (part, i) =>
+            TwoStageMean("variance", Graph.Add("Square", Name("squared_difference", i), Graph.Add("Sub", Name("difference", i), part, means[i])), i));
+        var within = Parts.Mean($"{layer.Name}/variance", variances);
+        Variance = Parts.Count == 1 ? within : Graph.Add("AddV2", Name("variance_of_all"), within, Between(means));
+        return Defer(x, Mean, Variance);
+
+        Output TwoStageMean(string what, Output values, int part) =>
+            Graph.Add("Mean", Name($"{what}_of_part", part), Graph.Add("Mean", Name($"{what}_of_image", part), values, perImage), overImages);
     }
 
-    public override Output Forward(Output x)
+    /// <summary>
+    /// From the gradients by scale = γ/√(σ² + ε) and shift = β − μ·scale: dβ = dshift; dγ = (dscale − μ·dshift)/√(σ² + ε); and by way of μ and
+    /// σ², which depend on all of x, dx is less by scale/N·(dβ + x̂·dγ), x̂ = (x − μ)/√(σ² + ε), N = B·H·W
+    /// (<see href="https://arxiv.org/abs/1502.03167">Ioffe and Szegedy 2015</see>, section 3).
+    /// </summary>
+    /// <param name="dy">Gradient by x with scale and shift held: the convolution has applied the scale.</param>
+    /// <param name="isFirst">Not used.</param>
+    public override Output[] Backward(Output[] dy, bool isFirst)
     {
-        input = x;
-        none = Graph.EmptyFloats(Train("none"));
-        return statistics == BatchStatistics.TwoStage ? ForwardTwoStage(x) : ForwardFused(x);
-    }
+        var (byScale, byShift) = DeferredGradient;
+        var centred = Graph.Add("Sub", Name("centred_gradient"), byScale, Graph.Add("Mul", Name("mean_gradient"), Mean, byShift));
+        var byGamma = Graph.Add("Mul", Name("gamma_gradient"), centred, inverseDeviation);
+        SetGradient("gamma", byGamma);
+        SetGradient("beta", byShift);
 
-    public override Output Backward(Output dy, bool isFirst)
-    {
-        var gradient = Graph.Begin("FusedBatchNormGradV3", Train("gradient"), [dy, input, gamma, .. kept])
-            .Float("epsilon", BatchNormalizationLayer.Epsilon).Bool("is_training", true).Finish();
-        SetGradient("gamma", gradient[1]);
-        SetGradient("beta", gradient[2]);
-        return gradient[0];
+        var pixels = Graph.Const(Name("pixels"), (float)(layer.OutputShape[0] * layer.OutputShape[1]));
+        var factor = Graph.Add("RealDiv", Name("factor"), Graph.Add("Neg", Name("minus_scale"), Deferred!.Value.Scale), Graph.Add("Mul", Name("N"), Parts.BatchSize, pixels));
+        Output gammaPart = Graph.Add("Mul", Name("gamma_part"), factor, byGamma), betaPart = Graph.Add("Mul", Name("beta_part"), factor, byShift);
+        return Each(dy, (part, i) =>
+            Graph.Add("AddV2", Name("gradient", i), part, Normalized(Name("statistics_gradient", i), inputs[i], gammaPart, betaPart, Mean, Variance)));
     }
 
     /// <summary>moving ← 0.99·moving + 0.01·batch, both moving statistics, to run after the given operation.</summary>
@@ -72,56 +94,31 @@ internal sealed class BatchNormalizationGraph(GraphBuilder graph, GraphVariables
         yield return Update("moving_variance", Variance, after);
     }
 
-    private Output ForwardTwoStage(Output x)
-    {
-        var perImage = Graph.Const(Train("per_image"), 1, 2);
-        var overImages = Graph.Const(Train("over_images"), 0);
-        Mean = TwoStageMean("mean", x);
+    /// <summary>γ·(x − μ)/√(σ² + ε) + β with given statistics.</summary>
+    protected Operation Normalized(string name, Output x, Output gamma, Output beta, Output mean, Output variance) => Fused(name, false, x, gamma, beta, mean, variance);
 
-        // Sub and Square, which works in place, are quicker than SquaredDifference, and the same numbers.
-        Variance = TwoStageMean("variance", Graph.Add("Square", Train("squared_difference"), Graph.Add("Sub", Train("difference"), x, Mean)));
-        kept = [Mean, Variance, none];
-        Deferred = Affine(Mean, Variance, Train);
-        DescribedOutput = Fused(Train("FusedBatchNorm"), false, x, gamma, beta, Mean, Variance);
-        return x;
-
-        Output TwoStageMean(string what, Output values) =>
-            Graph.Add("Mean", Train(what), Graph.Add("Mean", Train($"{what}_per_image"), values, perImage), overImages);
-    }
-
-    private Output ForwardFused(Output x)
-    {
-        (Deferred, DescribedOutput) = (null, null);
-        var fused = Fused(Train("FusedBatchNorm"), true, x, gamma, beta, none, none);
-        Mean = fused[1];
-        kept = [fused[3], fused[4], fused[5]];
-
-        // The kernel tells the unbiased variance: biased = unbiased·(N − 1)/N with N = B·H·W = size/C, written as (size − C)/size.
-        var size = Cast(Graph.Add("Size", Train("size"), x), "size_float");
-        var channels = Graph.Const(Train("channels"), (float)layer.OutputShape[^1]);
-        var correction = Graph.Add("RealDiv", Train("bias_correction"), Graph.Add("Sub", Train("size_less_channels"), size, channels), size);
-        Variance = Graph.Add("Mul", Train("variance"), fused[2], correction);
-        return fused;
-    }
-
-    /// <summary>γ·(x − mean)/√(variance + ε) + β as scale·x + shift.</summary>
-    private (Output Scale, Output Shift) Affine(Output mean, Output variance, Func<string, string> name)
-    {
-        var deviation = Graph.Add("AddV2", name("variance_and_epsilon"), variance, Graph.Const(name("epsilon"), (float)BatchNormalizationLayer.Epsilon));
-        var scale = Graph.Add("Mul", name("scale"), gamma, Graph.Add("Rsqrt", name("Rsqrt"), deviation));
-        return (scale, Graph.Add("Sub", name("shift"), beta, Graph.Add("Mul", name("scaled_mean"), mean, scale)));
-    }
-
-    private Output Cast(Output x, string name) => Graph.Begin("Cast", Train(name), x).Type("DstT", DataType.Float).Finish();
-
-    private Operation Fused(string name, bool isTraining, params ReadOnlySpan<Output> inputs) =>
+    protected Operation Fused(string name, bool isTraining, params ReadOnlySpan<Output> inputs) =>
         Graph.Begin("FusedBatchNormV3", name, inputs).Float("epsilon", BatchNormalizationLayer.Epsilon).Bool("is_training", isTraining).Finish();
+
+    private Output[] Defer(Output[] x, Output mean, Output variance)
+    {
+        var deviation = Graph.Add("AddV2", Name("variance_and_epsilon"), variance, Graph.Const(Name("epsilon"), (float)BatchNormalizationLayer.Epsilon));
+        inverseDeviation = Graph.Add("Rsqrt", Name("Rsqrt"), deviation);
+        var scale = Graph.Add("Mul", Name("scale"), Gamma, inverseDeviation);
+        Deferred = (scale, Graph.Add("Sub", Name("shift"), Beta, Graph.Add("Mul", Name("scaled_mean"), mean, scale)));
+        DescribedOutput = Each(x, (part, i) => Normalized(Name("FusedBatchNorm", i), part, Gamma, Beta, mean, variance));
+        return x;
+    }
+
+    /// <summary>The variance of the parts' means: the batch's variance is the mean of the parts' variances and this (Chan, Golub and LeVeque 1979).</summary>
+    private Output Between(Output[] means) =>
+        Parts.Mean($"{layer.Name}/variance_between", Each(means, (mean, i) => Graph.Add("SquaredDifference", Name("mean_difference", i), mean, Mean)));
 
     private Operation Update(string name, Output batch, Operation after)
     {
-        var variable = variables[Weight(name)];
-        var keep = Graph.Add("Mul", Train($"{name}_kept"), variable.Read, Graph.Const(Train($"{name}_momentum"), (float)BatchNormalizationLayer.Momentum));
-        var add = Graph.Add("Mul", Train($"{name}_added"), batch, Graph.Const(Train($"{name}_rest"), (float)(1 - BatchNormalizationLayer.Momentum)));
-        return Graph.Assign(Train($"{name}_update"), variable.Handle, Graph.Add("AddV2", Train($"{name}_new"), keep, add)).After(after).Finish();
+        var variable = Variable(name);
+        var keep = Graph.Add("Mul", Name($"{name}_kept"), variable.Read, Graph.Const(Name($"{name}_momentum"), (float)BatchNormalizationLayer.Momentum));
+        var add = Graph.Add("Mul", Name($"{name}_added"), batch, Graph.Const(Name($"{name}_rest"), (float)(1 - BatchNormalizationLayer.Momentum)));
+        return Graph.Assign(Name($"{name}_update"), variable.Handle, Graph.Add("AddV2", Name($"{name}_new"), keep, add)).After(after).Finish();
     }
 }

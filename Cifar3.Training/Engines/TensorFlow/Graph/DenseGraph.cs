@@ -1,38 +1,30 @@
 namespace Cifar3.Training;
 
 /// <summary>NHWC activations as one vector an image: x [B, H, W, C], y [B, H·W·C].</summary>
-internal sealed class FlattenGraph(GraphBuilder graph, FlattenLayer layer) : LayerGraph(graph, layer)
+internal sealed class FlattenGraph(Pass pass, FlattenLayer layer) : LayerGraph(pass, layer)
 {
-    public override Output Inference(Output x) => Reshape(Infer("Reshape"), x, layer.OutputShape);
+    public override Output[] Forward(Output[] x) => Each(x, (part, i) => Reshape(Name("Reshape", i), part, [-1, .. layer.OutputShape]));
 
-    public override Output Forward(Output x) => Reshape(Train("Reshape"), x, layer.OutputShape);
-
-    public override Output Backward(Output dy, bool isFirst) => Reshape(Train("gradient"), dy, layer.InputShape);
-
-    private Output Reshape(string name, Output x, IEnumerable<int> shape) => Graph.Add("Reshape", name, x, Graph.Const($"{name}_shape", [-1, .. shape]));
+    public override Output[] Backward(Output[] dy, bool isFirst) => Each(dy, (part, i) => Reshape(Name("gradient", i), part, [-1, .. layer.InputShape]));
 }
 
 /// <summary>The fully connected layer without its softmax: logits [B, classes] = x [B, In]·kernel [In, classes] + bias.</summary>
-internal sealed class DenseGraph(GraphBuilder graph, GraphVariables variables, DenseLayer layer) : LayerGraph(graph, layer)
+internal sealed class DenseGraph(Pass pass, DenseLayer layer) : LayerGraph(pass, layer)
 {
-    private readonly Output kernel = variables[$"{layer.Name}/kernel"].Read;
-    private readonly Output bias = variables[$"{layer.Name}/bias"].Read;
-    private Output input;
+    private Output[] inputs = [];
 
-    public override Output Inference(Output x) => Logits(x, Infer);
+    private Output Kernel => Variable("kernel").Read;
 
-    public override Output Forward(Output x)
+    public override Output[] Forward(Output[] x)
     {
-        input = x;
-        return Logits(x, Train);
+        inputs = x;
+        return Each(x, (part, i) => Graph.Add("BiasAdd", Name("BiasAdd", i), Graph.Add("MatMul", Name("MatMul", i), part, Kernel), Variable("bias").Read));
     }
 
-    public override Output Backward(Output dy, bool isFirst)
+    public override Output[] Backward(Output[] dy, bool isFirst)
     {
-        SetGradient("kernel", Graph.Begin("MatMul", Train("kernel_gradient"), input, dy).Bool("transpose_a", true).Finish());
-        SetGradient("bias", Graph.Add("BiasAddGrad", Train("bias_gradient"), dy));
-        return Graph.Begin("MatMul", Train("input_gradient"), dy, kernel).Bool("transpose_b", true).Finish();
+        SetGradient("kernel", Sum("kernel_gradient", Each(dy, (part, i) => Graph.Begin("MatMul", Name("kernel_MatMul", i), inputs[i], part).Bool("transpose_a", true).Finish())));
+        SetGradient("bias", Sum("bias_gradient", Each(dy, (part, i) => Graph.Add("BiasAddGrad", Name("BiasAddGrad", i), part))));
+        return Each(dy, (part, i) => Graph.Begin("MatMul", Name("input_gradient", i), part, Kernel).Bool("transpose_b", true).Finish());
     }
-
-    private Output Logits(Output x, Func<string, string> name) => Graph.Add("BiasAdd", name("BiasAdd"), Graph.Add("MatMul", name("MatMul"), x, kernel), bias);
 }

@@ -1,29 +1,31 @@
 namespace Cifar3.Training;
 
-/// <summary>Softmax cross-entropy and the count of correct images, from logits [B, classes] and labels [B].</summary>
+/// <summary>Softmax cross-entropy and the count of correct images, from logits [B, classes] and labels [B], by parts.</summary>
 internal sealed class LossGraph
 {
-    private readonly GraphBuilder graph;
-    private readonly string scope;
-    private readonly Operation crossEntropy;
-    private readonly Output labels;
+    private readonly Pass pass;
+    private readonly Operation[] crossEntropies;
 
-    /// <param name="graph">The graph.</param>
-    /// <param name="scope">First part of the operators' names.</param>
+    /// <param name="pass">The pass.</param>
     /// <param name="logits">Logits [B, classes].</param>
     /// <param name="labels">Labels int32 [B].</param>
-    public LossGraph(GraphBuilder graph, string scope, Output logits, Output labels)
+    public LossGraph(Pass pass, Output[] logits, Output[] labels)
     {
-        this.graph = graph;
-        this.scope = scope;
-        this.labels = labels;
-        crossEntropy = graph.Add("SparseSoftmaxCrossEntropyWithLogits", $"{scope}/cross_entropy", logits, labels);
-        var batchAxis = graph.Const($"{scope}/batch_axis", 0);
-        Sum = graph.Add("Sum", $"{scope}/loss", crossEntropy, batchAxis);
+        this.pass = pass;
+        var graph = pass.Graph;
+        crossEntropies = [.. logits.Zip(labels).Select((part, i) => graph.Add("SparseSoftmaxCrossEntropyWithLogits", Name("cross_entropy", i), part.First, part.Second))];
+        var batchAxis = graph.Const($"{pass.Scope}/batch_axis", 0);
+        Sum = pass.Parts.Sum("loss", [.. crossEntropies.Select((part, i) => (Output)graph.Add("Sum", Name("loss_of_part", i), part, batchAxis))]);
 
-        Output predicted = graph.Begin("ArgMax", $"{scope}/ArgMax", logits, graph.Scalar($"{scope}/class_axis", 1)).Type("output_type", DataType.Int32).Finish();
-        Output hits = graph.Begin("Cast", $"{scope}/hits", graph.Add("Equal", $"{scope}/Equal", predicted, labels)).Type("DstT", DataType.Int32).Finish();
-        Correct = graph.Add("Sum", $"{scope}/correct", hits, batchAxis);
+        var classAxis = graph.Scalar($"{pass.Scope}/class_axis", 1);
+        Correct = pass.Parts.Sum("correct", [.. logits.Zip(labels).Select((part, i) => Hits(part.First, part.Second, i))]);
+
+        Output Hits(Output logit, Output label, int part)
+        {
+            Output predicted = graph.Begin("ArgMax", Name("ArgMax", part), logit, classAxis).Type("output_type", DataType.Int32).Finish();
+            Output hits = graph.Begin("Cast", Name("hits", part), graph.Add("Equal", Name("Equal", part), predicted, label)).Type("DstT", DataType.Int32).Finish();
+            return graph.Add("Sum", Name("correct_of_part", part), hits, batchAxis);
+        }
     }
 
     /// <summary>Sum of the batch's cross-entropies, float32 scalar.</summary>
@@ -33,9 +35,7 @@ internal sealed class LossGraph
     public Output Correct { get; }
 
     /// <summary>Gradient of the MEAN cross-entropy by the logits [B, classes].</summary>
-    public Output Gradient()
-    {
-        Output count = graph.Begin("Cast", $"{scope}/batch_size", graph.Add("Size", $"{scope}/Size", labels)).Type("DstT", DataType.Float).Finish();
-        return graph.Add("RealDiv", $"{scope}/gradient", crossEntropy[1], count);
-    }
+    public Output[] Gradient() => [.. crossEntropies.Select((part, i) => (Output)pass.Graph.Add("RealDiv", Name("gradient", i), part[1], pass.Parts.BatchSize))];
+
+    private string Name(string what, int part) => pass.Parts.Count == 1 ? $"{pass.Scope}/{what}" : $"{pass.Scope}/{what}/{part}";
 }

@@ -54,6 +54,24 @@ internal readonly unsafe ref struct OperationBuilder(nint description, string ty
 {
     public nint Description => description;
 
+    /// <summary>Adds an input that is itself a list, such as all that <c>AddN</c> adds; it comes after the inputs given to Begin.</summary>
+    public OperationBuilder List(params ReadOnlySpan<Output> inputs)
+    {
+        fixed (Output* pointer = inputs)
+        {
+            TensorFlowApi.TF_AddInputList(description, pointer, inputs.Length);
+        }
+
+        return this;
+    }
+
+    /// <summary>Adds an input after a list.</summary>
+    public OperationBuilder Input(Output input)
+    {
+        TensorFlowApi.TF_AddInput(description, input);
+        return this;
+    }
+
     public OperationBuilder After(Operation operation)
     {
         TensorFlowApi.TF_AddControlInput(description, operation);
@@ -111,6 +129,12 @@ internal readonly unsafe ref struct OperationBuilder(nint description, string ty
             TensorFlowApi.TF_SetAttrIntList(description, attribute, pointer, values.Length);
         }
 
+        return this;
+    }
+
+    public OperationBuilder Int(string attribute, long value)
+    {
+        TensorFlowApi.TF_SetAttrInt(description, attribute, value);
         return this;
     }
 

@@ -7,13 +7,14 @@ namespace Cifar3.Training;
 internal static class SessionConfiguration
 {
     // Field numbers of ConfigProto, of its map device_count and of GPUOptions.
-    private const int DeviceCount = 1, IntraOpThreads = 2, GpuOptions = 6, AllowSoftPlacement = 7;
+    private const int DeviceCount = 1, IntraOpThreads = 2, InterOpThreads = 5, GpuOptions = 6, AllowSoftPlacement = 7;
     private const int MapKey = 1, MapValue = 2;
     private const int AllowGrowth = 4, VisibleDeviceList = 5;
 
-    /// <param name="threads">Threads of one operator; 0 lets TensorFlow take all processors.</param>
+    /// <param name="threads">How many threads compute.</param>
+    /// <param name="operatorThreads">How many of them may share in one operator.</param>
     /// <param name="options">Device and memory.</param>
-    public static byte[] Write(int threads, TensorFlowOptions options) => Message(config =>
+    public static byte[] Write(int threads, int operatorThreads, TensorFlowOptions options) => Message(config =>
     {
         if (options.Device == TensorFlowDevice.Cpu)
         {
@@ -26,11 +27,10 @@ internal static class SessionConfiguration
             });
         }
 
-        if (threads > 0)
-        {
-            config.WriteTag(IntraOpThreads, WireFormat.WireType.Varint);
-            config.WriteInt32(threads);
-        }
+        config.WriteTag(IntraOpThreads, WireFormat.WireType.Varint);
+        config.WriteInt32(operatorThreads);
+        config.WriteTag(InterOpThreads, WireFormat.WireType.Varint);
+        config.WriteInt32(threads);
 
         if (options.Device != TensorFlowDevice.Cpu)
         {

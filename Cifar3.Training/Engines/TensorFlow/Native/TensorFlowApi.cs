@@ -60,6 +60,9 @@ internal static unsafe partial class TensorFlowApi
     internal static partial void TF_AddInput(nint description, Output input);
 
     [LibraryImport(Library)]
+    internal static partial void TF_AddInputList(nint description, Output* inputs, int count);
+
+    [LibraryImport(Library)]
     internal static partial void TF_AddControlInput(nint description, Operation input);
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
@@ -70,6 +73,9 @@ internal static unsafe partial class TensorFlowApi
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial void TF_SetAttrFloat(nint description, string name, float value);
+
+    [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
+    internal static partial void TF_SetAttrInt(nint description, string name, long value);
 
     [LibraryImport(Library, StringMarshalling = StringMarshalling.Utf8)]
     internal static partial void TF_SetAttrBool(nint description, string name, byte value);

@@ -1,0 +1,38 @@
+namespace Cifar3.Training;
+
+/// <summary>One training step: the network in training mode, its gradients, and the updates of all variables.</summary>
+internal sealed class TrainingGraph
+{
+    public TrainingGraph(NetworkPass network, AdamGraph adam)
+    {
+        var (graph, variables, scope, _) = network.Pass;
+        (var logits, Outputs) = network.Run((layer, x) => layer.Forward(x));
+        Loss = new LossGraph(network.Pass, logits, network.Labels);
+        var gradient = Loss.Gradient();
+        for (int i = network.Layers.Count - 1; i >= 0; i--)
+        {
+            gradient = network.Layers[i].Backward(gradient, isFirst: i == 0);
+        }
+
+        // A gate before every update: a step that fails anywhere on the way (a label, memory) has changed nothing.
+        var gradients = network.Layers.SelectMany(layer => layer.Gradients).ToDictionary();
+        var computed = graph.Begin("NoOp", $"{scope}/computed")
+            .After(gradients.Values.Select(output => output.Operation).Distinct())
+            .After([Loss.Sum.Operation, Loss.Correct.Operation])
+            .Finish();
+        var updates = variables.AdamM.Zip(variables.AdamV)
+            .Select(moments => adam.Update(scope, variables[moments.First.Name], moments.First, moments.Second, gradients[moments.First.Name], computed))
+            .Concat(network.Layers.OfType<BatchNormalizationGraph>().SelectMany(layer => layer.Updates(computed)))
+            .ToList();
+        Step = graph.Begin("NoOp", $"{scope}/step").After(updates).Finish();
+    }
+
+    /// <summary>Each layer's output; of the dense layer the logits.</summary>
+    public IReadOnlyList<Output> Outputs { get; }
+
+    /// <summary>Loss and correct count.</summary>
+    public LossGraph Loss { get; }
+
+    /// <summary>Runs the whole step: all updates.</summary>
+    public Operation Step { get; }
+}
