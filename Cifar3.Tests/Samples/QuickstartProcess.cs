@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text;
 using SkiaSharp;
 
@@ -31,13 +32,19 @@ internal sealed class QuickstartProcess : IDisposable
     /// <param name="arguments">Its arguments.</param>
     /// <param name="maxFileKilobytes">The largest file that the system lets it write: a disk that is soon full; 0 = no limit.</param>
     /// <param name="home">A home folder for the program, far from all caches and networks; null = the user's.</param>
-    public static QuickstartProcess Start(string[] arguments, int maxFileKilobytes = 0, string? home = null)
+    /// <param name="processors">How many processors the runtime shall see; 0 = those that there are.</param>
+    public static QuickstartProcess Start(string[] arguments, int maxFileKilobytes = 0, string? home = null, int processors = 0)
     {
         var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment.Remove("CIFAR3_DATA");
         foreach (var (variable, value) in home is null ? [] : Offline(home))
         {
             start.Environment[variable] = value;
+        }
+
+        if (processors > 0)
+        {
+            start.Environment["DOTNET_PROCESSOR_COUNT"] = processors.ToString("x", CultureInfo.InvariantCulture); // .NET reads it as hexadecimal
         }
 
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
@@ -62,9 +69,9 @@ internal sealed class QuickstartProcess : IDisposable
     }
 
     /// <summary>Starts the program and waits for its end.</summary>
-    public static QuickstartProcess Run(string[] arguments, int maxFileKilobytes = 0, string? home = null)
+    public static QuickstartProcess Run(string[] arguments, int maxFileKilobytes = 0, string? home = null, int processors = 0)
     {
-        var run = Start(arguments, maxFileKilobytes, home);
+        var run = Start(arguments, maxFileKilobytes, home, processors);
         run.WaitForExit();
         return run;
     }

@@ -11,6 +11,7 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
     private GraphHandle handle = null!;
     private Session session = null!;
     private CnnGraph graph = null!;
+    private TrainingGraph training = null!;
     private TrainingFeeds feeds = null!;
     private double goodLoss;
 
@@ -20,9 +21,10 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
     public void OpenNetwork()
     {
         handle = TensorFlowApi.TF_NewGraph();
-        session = new Session(handle, SessionConfiguration.Write(2, new TensorFlowOptions()));
+        session = new Session(handle, SessionConfiguration.Write(2, 1, new TensorFlowOptions()));
         graph = new CnnGraph(new GraphBuilder(handle), SmallModel().Layers, BatchStatistics.TwoStage);
-        feeds = new TrainingFeeds(graph, 3);
+        feeds = new TrainingFeeds(graph.Inputs, 3);
+        training = graph.Training(24);
         initial = EngineState.Initial(SmallModel());
         Import();
         goodLoss = Step();
@@ -49,45 +51,45 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
     public void Run_LabelOutOfRange_NamesTheLoss()
     {
         using var labels = Tensor.Create<int>(DataType.Int32, [.. Enumerable.Repeat(3, 24)], 24);
-        var error = Refused(graph.Labels, labels);
+        var error = Refused(graph.Inputs.Labels, labels);
 
-        Assert.That(error.OperatorName, Is.EqualTo("train/cross_entropy"));
-        Assert.That(error.Message, Does.Contain("train/cross_entropy").And.Contain("label value of 3"));
+        Assert.That(error.OperatorName, Does.Match("^train/parts_3/cross_entropy/[012]$"));
+        Assert.That(error.Message, Does.Contain("/cross_entropy/").And.Contain("label value of 3"));
     }
 
     [Test]
     public void Run_WrongNumberOfLabels_IsOneExceptionWithTheOperator()
     {
         using var labels = Tensor.Create<int>(DataType.Int32, new int[23], 23);
-        Assert.That(Refused(graph.Labels, labels).OperatorName, Does.StartWith("train/"));
+        Assert.That(Refused(graph.Inputs.Labels, labels).OperatorName, Does.StartWith("train/"));
     }
 
     [Test]
     public void Run_WrongImageShape_IsOneExceptionWithTheOperator()
     {
         using var images = Tensor.Create(DataType.UInt8, new byte[24 * 28 * 28 * 3], 24, 28, 28, 3);
-        Assert.That(Refused(graph.Images, images).OperatorName, Is.Not.Null);
+        Assert.That(Refused(graph.Inputs.Images, images).OperatorName, Is.Not.Null);
     }
 
     [Test]
     public void Run_WrongType_IsOneExceptionWithTheOperator()
     {
         using var images = Tensor.Create(DataType.Float, new float[24 * 32 * 32 * 3], 24, 32, 32, 3);
-        Assert.That(Refused(graph.Images, images).OperatorName, Is.EqualTo("images"));
+        Assert.That(Refused(graph.Inputs.Images, images).OperatorName, Is.EqualTo("images"));
     }
 
     [Test]
     public void Run_MaskOfAnotherBatch_IsOneExceptionWithTheOperator()
     {
-        var mask = graph.Dropouts[0];
+        var mask = graph.Inputs.Masks[0];
         using var wrong = Tensor.Create(DataType.Float, new float[23 * 15 * 15 * 4], 23, 15, 15, 4);
-        Assert.That(Refused(mask.Mask!.Value, wrong).OperatorName, Does.Contain("dropout"));
+        Assert.That(Refused(mask.Placeholder, wrong).OperatorName, Does.Contain("dropout"));
     }
 
     [Test]
     public void Run_MissingFeed_NamesThePlaceholder()
     {
-        var error = Assert.Throws<TensorFlowException>(() => session.Run("a step", feeds.Outputs.AsSpan(1), feeds.Values[1..], [graph.Training.Sum], graph.TrainStep));
+        var error = Assert.Throws<TensorFlowException>(() => session.Run("a step", feeds.Outputs.AsSpan(1), feeds.Values[1..], [training.Loss.Sum], training.Step));
 
         Assert.That(error!.OperatorName, Is.EqualTo("images"));
         AssertNextStepIsGood();
@@ -109,7 +111,7 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
     public void Run_VariableNeverSet_IsFailedPrecondition()
     {
         using var empty = TensorFlowApi.TF_NewGraph();
-        using var other = new Session(empty, SessionConfiguration.Write(2, new TensorFlowOptions()));
+        using var other = new Session(empty, SessionConfiguration.Write(2, 1, new TensorFlowOptions()));
         var variables = new GraphVariables(new GraphBuilder(empty), SmallModel().Layers);
 
         var error = Assert.Throws<TensorFlowException>(() => other.Run("a read", [], [], [variables["dense/bias"].Read]));
@@ -126,8 +128,8 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
         Assert.Multiple(() =>
         {
             Assert.That(() => builder.Add("NoSuchOperator", "new/one"), Throws.TypeOf<TensorFlowException>().With.Message.Contains("NoSuchOperator").And.Property("OperatorName").EqualTo("new/one"));
-            Assert.That(() => builder.Add("Relu", "images", graph.StepSize), Throws.TypeOf<TensorFlowException>().With.Property("OperatorName").EqualTo("images"));
-            Assert.That(() => builder.Add("MatMul", "new/two", graph.StepSize, graph.StepSize), Throws.TypeOf<TensorFlowException>().With.Property("OperatorName").EqualTo("new/two").And.Message.Contains("rank"));
+            Assert.That(() => builder.Add("Relu", "images", graph.Inputs.StepSize), Throws.TypeOf<TensorFlowException>().With.Property("OperatorName").EqualTo("images"));
+            Assert.That(() => builder.Add("MatMul", "new/two", graph.Inputs.StepSize, graph.Inputs.StepSize), Throws.TypeOf<TensorFlowException>().With.Property("OperatorName").EqualTo("new/two").And.Message.Contains("rank"));
         });
         AssertNextStepIsGood();
     }
@@ -143,14 +145,14 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
         tensor.Dispose();
 
         Assert.That(() => tensor.Span<int>().Length, Throws.TypeOf<ObjectDisposedException>());
-        Assert.That(() => session.Run("a step", [graph.Labels], [tensor], [graph.Training.Sum]), Throws.TypeOf<ObjectDisposedException>());
+        Assert.That(() => session.Run("a step", [graph.Inputs.Labels], [tensor], [training.Loss.Sum]), Throws.TypeOf<ObjectDisposedException>());
     }
 
     private double Step()
     {
         var (images, labels) = Batch(24);
         feeds.Fill(images, labels, 0.001f, 1);
-        var results = session.Run("a step", feeds.Outputs, feeds.Values, [graph.Training.Sum], graph.TrainStep);
+        var results = session.Run("a step", feeds.Outputs, feeds.Values, [training.Loss.Sum], training.Step);
         using var loss = results[0];
         return loss.Span<float>()[0];
     }
@@ -161,7 +163,7 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
         Tensor[] values = feeds.Values.ToArray();
         values[Array.IndexOf(feeds.Outputs, placeholder)] = value;
         var before = ReadAll();
-        var error = Assert.Throws<TensorFlowException>(() => session.Run("the training step", feeds.Outputs, values, [graph.Training.Sum], graph.TrainStep))!;
+        var error = Assert.Throws<TensorFlowException>(() => session.Run("the training step", feeds.Outputs, values, [training.Loss.Sum], training.Step))!;
         TestContext.Out.WriteLine(error.Message);
         Assert.That(ReadAll(), Is.EqualTo(before), "moving statistics, moments and weights must be as they were");
         AssertNextStepIsGood();

@@ -12,14 +12,13 @@ internal static unsafe class InferenceBatches
     /// <typeparam name="T">What a batch's run gives.</typeparam>
     /// <param name="images">Pixels [total, 32, 32, 3].</param>
     /// <param name="total">Number of images.</param>
-    /// <param name="largest">The most images of a batch; fewer images are shared out among the runs at once.</param>
+    /// <param name="batch">Images a batch; the last one may have fewer.</param>
     /// <param name="atOnce">How many runs at once.</param>
     /// <param name="run">Gets the number of the batch's first image, the batch as a tensor, and its number of images.</param>
     /// <returns>The batches' results in the order of the images.</returns>
     /// <exception cref="TensorFlowException">A run was refused: the first refusal.</exception>
-    public static T[] Run<T>(ReadOnlySpan<byte> images, int total, int largest, int atOnce, Func<int, Tensor, int, T> run)
+    public static T[] Run<T>(ReadOnlySpan<byte> images, int total, int batch, int atOnce, Func<int, Tensor, int, T> run)
     {
-        int batch = Math.Clamp((total + atOnce - 1) / atOnce, 1, largest);
         var results = new T[(total + batch - 1) / batch];
         fixed (byte* pixels = images)
         {

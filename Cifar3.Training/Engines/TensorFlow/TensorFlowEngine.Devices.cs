@@ -8,6 +8,12 @@ public sealed partial class TensorFlowEngine
 {
     private static int processThreads;
 
+    /// <summary>
+    /// Threads that share in one operator. One, where the parts of a batch, or the batches of an inference, keep all threads busy with an
+    /// operator each.
+    /// </summary>
+    private static int OperatorThreads => processThreads <= BatchParts.Most ? 1 : processThreads;
+
     /// <summary>Whether TensorFlow's C library is found and can be loaded; <see cref="GetInfo"/> tells why not.</summary>
     public static bool IsAvailable
     {
@@ -74,10 +80,7 @@ public sealed partial class TensorFlowEngine
     {
         int threads = options.Threads == 0 ? Environment.ProcessorCount : options.Threads;
         Interlocked.CompareExchange(ref processThreads, threads, 0);
-
-        // As many operators at once as there are threads, each on one thread: a batch's parts, or an inference's batches, keep them busy.
-        int operatorThreads = threads <= BatchParts.Most ? 1 : threads;
-        return new Session(graph, SessionConfiguration.Write(threads, operatorThreads, options.TensorFlow));
+        return new Session(graph, SessionConfiguration.Write(processThreads, OperatorThreads, options.TensorFlow));
     }
 
     private static bool HasWantedGpu(IReadOnlyList<TensorFlowDeviceInfo> devices, EngineOptions options, LoadedLibrary library)

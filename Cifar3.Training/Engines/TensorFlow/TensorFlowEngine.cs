@@ -55,6 +55,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
             var devices = session.ListDevices();
             bool gpu = HasWantedGpu(devices, options, library);
             Device = Describe(devices, gpu);
+            IsDeterministic = !gpu && OperatorThreads == 1;
             runsAtOnce = gpu ? RunsAtOnceOnGpu : Math.Min(processThreads, BatchParts.Most);
             graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (gpu ? BatchStatistics.Fused : BatchStatistics.TwoStage));
             feeds = new TrainingFeeds(graph.Inputs, options.Seed);
@@ -75,10 +76,11 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     public string Device { get; }
 
     /// <summary>
-    /// False: TensorFlow cuts its sums by the number of threads, and on a GPU adds them in any order, so that the same seed gives
-    /// nearly the same numbers, not the same bits. The dropout masks are the same bits.
+    /// True on the CPU with up to 8 threads: every operator then computes on one thread, and sums over a batch's parts have one order. With
+    /// more threads TensorFlow cuts its sums by their number, and a GPU adds in any order: the same seed then gives nearly the same numbers.
+    /// The dropout masks are always the same bits.
     /// </summary>
-    public bool IsDeterministic => false;
+    public bool IsDeterministic { get; }
 
     /// <inheritdoc/>
     /// <exception cref="TensorFlowException">TensorFlow refused the step, such as for lack of memory; nothing was changed.</exception>
@@ -100,7 +102,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         ObjectDisposedException.ThrowIf(disposed, this);
         EngineChecks.Labelled(images, labels, model.Architecture.Classes);
         int[] labelCopy = labels.ToArray();
-        var parts = InferenceBatches.Run(images, labels.Length, LargestInferenceBatch, runsAtOnce, (first, imageTensor, count) =>
+        var parts = InferenceBatches.Run(images, labels.Length, InferenceBatch, runsAtOnce, (first, imageTensor, count) =>
         {
             using var labelTensor = Tensor.Create(DataType.Int32, labelCopy.AsSpan(first, count), count);
             return Measure("the evaluation", [graph.Inputs.Images, graph.Inputs.Labels], [imageTensor, labelTensor], graph.Inference.Loss, count);
@@ -114,7 +116,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         int total = EngineChecks.Predict(images, probabilities, model.Architecture.Classes);
-        var parts = InferenceBatches.Run(images, total, LargestInferenceBatch, runsAtOnce, (_, imageTensor, _) =>
+        var parts = InferenceBatches.Run(images, total, InferenceBatch, runsAtOnce, (_, imageTensor, _) =>
         {
             using var result = session.Run("the prediction", [graph.Inputs.Images], [imageTensor], [graph.Inference.Probabilities])[0];
             return result.Span<float>().ToArray();
@@ -150,8 +152,11 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         graphHandle.Dispose();
     }
 
-    /// <summary>Images of one inference run: 250, or fewer where a wide network would need more than 128 MB for one activation.</summary>
-    private int LargestInferenceBatch => Math.Clamp((128 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 250);
+    /// <summary>
+    /// Images of one inference run: 125, or fewer where a wide network would need more than 64 MB for one activation. Always the same
+    /// number, so that sums over images are.
+    /// </summary>
+    private int InferenceBatch => Math.Clamp((64 << 20) / (CnnArchitecture.InputSize * CnnArchitecture.InputSize * sizeof(float) * model.Architecture.Filters.Max()), 1, 125);
 
     private BatchResult Measure(string what, ReadOnlySpan<Output> placeholders, ReadOnlySpan<Tensor> values, LossGraph loss, int count, params ReadOnlySpan<Operation> targets)
     {
