@@ -37,11 +37,11 @@ internal sealed unsafe class SimdNetwork<V> : Network
 
         // A pass over one shard; delegates made once, so that a step allocates nothing.
         forward0 = (shard, worker) => Forward0(Range(shard, worker));
-        forward1 = (shard, worker) => Forward1(Range(shard, worker));
+        forward1 = (shard, worker) => Forward1(Range(Last - shard, worker));
         forward2 = (shard, worker) => Forward2(Range(shard, worker));
-        turn = (shard, worker) => Turn(Range(shard, worker));
+        turn = (shard, worker) => Turn(Range(Last - shard, worker));
         backward2 = (shard, worker) => Backward2(Range(shard, worker));
-        backward1 = (shard, worker) => Backward1(Range(shard, worker));
+        backward1 = (shard, worker) => Backward1(Range(Last - shard, worker));
         backward0 = (shard, worker) => Backward0(Range(shard, worker));
         adam = (piece, _) => UpdateWeights(piece);
         infer = (shard, worker) => InferShard(Range(shard, worker));
@@ -112,6 +112,8 @@ internal sealed unsafe class SimdNetwork<V> : Network
     ];
 
     public override IReadOnlyList<byte[]> Routes(int images) => [block0.Routes(images), block1.Routes(images), block2.Routes(images)];
+
+    private int Last => Shards.Count(count) - 1;
 
     private void PrepareWeights()
     {
