@@ -35,13 +35,14 @@ internal sealed unsafe class SimdNetwork<V> : Network
         dense = new DenseSoftmaxLayer<V>(context);
         work.Allocate();
 
-        // A pass over one shard; delegates made once, so that a step allocates nothing.
+        // A pass over one shard; delegates made once, so that a step allocates nothing. Every other pass takes the shards backwards: it
+        // begins with what the pass before wrote last, which is still in the cache. Sums do not depend on it: they are added in shard order.
         forward0 = (shard, worker) => Forward0(Range(shard, worker));
-        forward1 = (shard, worker) => Forward1(Range(Last - shard, worker));
+        forward1 = (shard, worker) => Forward1(Range(LastShard - shard, worker));
         forward2 = (shard, worker) => Forward2(Range(shard, worker));
-        turn = (shard, worker) => Turn(Range(Last - shard, worker));
+        turn = (shard, worker) => Turn(Range(LastShard - shard, worker));
         backward2 = (shard, worker) => Backward2(Range(shard, worker));
-        backward1 = (shard, worker) => Backward1(Range(Last - shard, worker));
+        backward1 = (shard, worker) => Backward1(Range(LastShard - shard, worker));
         backward0 = (shard, worker) => Backward0(Range(shard, worker));
         adam = (piece, _) => UpdateWeights(piece);
         infer = (shard, worker) => InferShard(Range(shard, worker));
@@ -113,7 +114,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
 
     public override IReadOnlyList<byte[]> Routes(int images) => [block0.Routes(images), block1.Routes(images), block2.Routes(images)];
 
-    private int Last => Shards.Count(count) - 1;
+    private int LastShard => Shards.Count(count) - 1;
 
     private void PrepareWeights()
     {

@@ -7,8 +7,8 @@ internal static class StepSubject
 {
     private const int Threads = 2;
 
-    /// <summary>Steps of one round: 2,560 images.</summary>
-    private const int Steps = 20;
+    /// <summary>Steps of one round: enough that the slower first ones after a contender's pause do not count for much.</summary>
+    private const int Steps = 40;
 
     private const string OnePeak = "FMA peak, 1 thread", BothPeak = "FMA peak, 2 threads", Training = "training: ", Evaluation = "evaluation: ";
 
