@@ -65,10 +65,7 @@ public sealed class QuickstartTests
     [Test]
     public void Run_EngineTensorFlow_SaysSoAndKeepsItsNoticesOffTheStandardError()
     {
-        if (TensorFlowTestBase.WhyAbsent() is { } reason)
-        {
-            Assert.Ignore(reason);
-        }
+        TensorFlowTestBase.RequireTensorFlow();
 
         using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 16), "--epochs", "1", "--out", TestFiles.NewFolder(), "--engine", "tensorflow"]);
 
@@ -81,10 +78,7 @@ public sealed class QuickstartTests
     [Test]
     public void Run_EngineTensorFlowWithOtherNumbersOfThreads_EndsInTheSameWeights()
     {
-        if (TensorFlowTestBase.WhyAbsent() is { } reason)
-        {
-            Assert.Ignore(reason);
-        }
+        TensorFlowTestBase.RequireTensorFlow();
 
         string images = QuickstartProcess.CreateImageFolders(trainImages: 21);
         float[] one = Train(1), two = Train(2), eight = Train(8);

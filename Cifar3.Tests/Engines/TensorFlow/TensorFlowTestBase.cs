@@ -26,7 +26,7 @@ public abstract class TensorFlowTestBase
     }
 
     [OneTimeSetUp]
-    public void RequireTensorFlow()
+    public static void RequireTensorFlow()
     {
         if (WhyAbsent() is { } reason)
         {

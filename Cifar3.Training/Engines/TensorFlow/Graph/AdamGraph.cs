@@ -9,14 +9,13 @@ internal sealed class AdamGraph
 {
     private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7;
 
-    private readonly GraphBuilder graph;
     private readonly Output stepSize, noPower, beta1, beta2, epsilon;
 
     /// <param name="graph">The graph.</param>
     /// <param name="stepSize">Placeholder of α.</param>
     public AdamGraph(GraphBuilder graph, Output stepSize)
     {
-        (this.graph, this.stepSize) = (graph, stepSize);
+        this.stepSize = stepSize;
         noPower = graph.Const("adam/no_power", 0f);
         beta1 = graph.Const("adam/beta_1", (float)Beta1);
         beta2 = graph.Const("adam/beta_2", (float)Beta2);
@@ -30,7 +29,7 @@ internal sealed class AdamGraph
         (float)(learningRate * Math.Sqrt(1 - Math.Pow(Beta2, step)) / (1 - Math.Pow(Beta1, step)));
 
     /// <summary>Updates one weight and its moments, after the given operation.</summary>
-    public Operation Update(string scope, GraphVariable weight, GraphVariable m, GraphVariable v, Output gradient, Operation after) =>
-        graph.Begin("ResourceApplyAdam", $"{scope}/adam/{weight.Name}", weight.Handle, m.Handle, v.Handle, noPower, noPower, stepSize, beta1, beta2, epsilon, gradient)
+    public Operation Update(Pass pass, GraphVariable weight, GraphVariable m, GraphVariable v, Output gradient, Operation after) =>
+        pass.Graph.Begin("ResourceApplyAdam", pass.Name($"adam/{weight.Name}"), weight.Handle, m.Handle, v.Handle, noPower, noPower, stepSize, beta1, beta2, epsilon, gradient)
             .After(after).Finish();
 }

@@ -84,7 +84,7 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
         var factor = Graph.Add("RealDiv", Name("factor"), Graph.Add("Neg", Name("minus_scale"), Deferred!.Value.Scale), Graph.Add("Mul", Name("N"), Parts.BatchSize, pixels));
         Output gammaPart = Graph.Add("Mul", Name("gamma_part"), factor, byGamma), betaPart = Graph.Add("Mul", Name("beta_part"), factor, byShift);
         return Each(dy, (part, i) =>
-            Graph.Add("AddV2", Name("gradient", i), part, Normalized(Name("statistics_gradient", i), inputs[i], gammaPart, betaPart, Mean, Variance)));
+            Graph.Add("AddV2", Name("gradient", i), part, Fused(Name("statistics_gradient", i), false, inputs[i], gammaPart, betaPart, Mean, Variance)));
     }
 
     /// <summary>moving ← 0.99·moving + 0.01·batch, both moving statistics, to run after the given operation.</summary>
@@ -94,9 +94,7 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
         yield return Update("moving_variance", Variance, after);
     }
 
-    /// <summary>γ·(x − μ)/√(σ² + ε) + β with given statistics.</summary>
-    protected Operation Normalized(string name, Output x, Output gamma, Output beta, Output mean, Output variance) => Fused(name, false, x, gamma, beta, mean, variance);
-
+    /// <summary>γ·(x − μ)/√(σ² + ε) + β; inputs x, γ, β, μ, σ², the last two empty in training.</summary>
     protected Operation Fused(string name, bool isTraining, params ReadOnlySpan<Output> inputs) =>
         Graph.Begin("FusedBatchNormV3", name, inputs).Float("epsilon", BatchNormalizationLayer.Epsilon).Bool("is_training", isTraining).Finish();
 
@@ -106,7 +104,7 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
         inverseDeviation = Graph.Add("Rsqrt", Name("Rsqrt"), deviation);
         var scale = Graph.Add("Mul", Name("scale"), Gamma, inverseDeviation);
         Deferred = (scale, Graph.Add("Sub", Name("shift"), Beta, Graph.Add("Mul", Name("scaled_mean"), mean, scale)));
-        DescribedOutput = Each(x, (part, i) => Normalized(Name("FusedBatchNorm", i), part, Gamma, Beta, mean, variance));
+        DescribedOutput = Each(x, (part, i) => Fused(Name("FusedBatchNorm", i), false, part, Gamma, Beta, mean, variance));
         return x;
     }
 

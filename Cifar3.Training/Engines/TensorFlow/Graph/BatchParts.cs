@@ -29,7 +29,7 @@ internal sealed class BatchParts
     {
         (this.graph, this.scope, Count) = (graph, scope, count);
         var size = graph.Add("Size", Name("size"), labels);
-        BatchSize = Float("batch_size", size);
+        BatchSize = graph.Cast(Name("batch_size"), size, DataType.Float);
         if (count == 1)
         {
             return;
@@ -38,7 +38,7 @@ internal sealed class BatchParts
         // ⌊B/n⌋, ⌊(B + 1)/n⌋, … ⌊(B + n − 1)/n⌋ add up to B.
         var more = graph.Const(Name("more"), [.. Enumerable.Range(0, count)]);
         sizes = graph.Add("FloorDiv", Name("sizes"), graph.Add("AddV2", Name("size_and_more"), size, more), graph.Scalar(Name("count"), count));
-        var each = graph.Begin("Unpack", Name("shares"), graph.Add("RealDiv", Name("all_shares"), Float("float_sizes", sizes), BatchSize)).Int("num", count).Finish();
+        var each = graph.Begin("Unpack", Name("shares"), graph.Add("RealDiv", Name("all_shares"), graph.Cast(Name("float_sizes"), sizes, DataType.Float), BatchSize)).Int("num", count).Finish();
         shares = [.. Enumerable.Range(0, count).Select(part => each[part])];
     }
 
@@ -75,8 +75,6 @@ internal sealed class BatchParts
     /// <summary>[B, …] again.</summary>
     public Output Join(string name, Output[] parts) =>
         Count == 1 ? parts[0] : graph.Begin("ConcatV2", Name(name)).List(parts).Input(graph.Scalar(Name($"{name}_axis"), 0)).Finish();
-
-    private Output Float(string name, Output x) => graph.Begin("Cast", Name(name), x).Type("DstT", DataType.Float).Finish();
 
     private string Name(string what) => $"{scope}/{what}";
 }

@@ -15,7 +15,7 @@ internal sealed class CnnGraph
         Variables = new GraphVariables(graph, layers);
         Inputs = new NetworkInputs(graph, layers);
         adam = new AdamGraph(graph, Inputs.StepSize);
-        Inference = new InferenceGraph(new NetworkPass(NewPass("inference", parts: 1), Inputs, layers, statistics));
+        Inference = new InferenceGraph(NewPass("inference", parts: 1));
     }
 
     /// <summary>Weights and moments.</summary>
@@ -34,12 +34,13 @@ internal sealed class CnnGraph
         if (!training.TryGetValue(parts, out var step))
         {
             string scope = parts == 1 ? "train" : $"train/parts_{parts}";
-            step = new TrainingGraph(new NetworkPass(NewPass(scope, parts), Inputs, layers, statistics), adam);
+            step = new TrainingGraph(NewPass(scope, parts), adam);
             training.Add(parts, step);
         }
 
         return step;
     }
 
-    private Pass NewPass(string scope, int parts) => new(graph, Variables, scope, new BatchParts(graph, scope, parts, Inputs.Labels));
+    private NetworkPass NewPass(string scope, int parts) =>
+        new(new Pass(graph, Variables, scope, new BatchParts(graph, scope, parts, Inputs.Labels)), Inputs, layers, statistics);
 }

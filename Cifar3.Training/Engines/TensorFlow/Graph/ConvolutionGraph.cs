@@ -16,7 +16,7 @@ internal sealed class ConvolutionGraph(Pass pass, Conv2DLayer layer, BatchNormal
     private readonly int unread = pooling is null ? 0 : layer.OutputShape[0] % 2;
 
     private Output[] inputs = [], outputs = [];
-    private Output usedKernel, usedBias;
+    private Output usedKernel, usedBias, taps; // taps: the kernel's sum over its nine taps [Cin, Cout], where there is a normalization
 
     private Output Kernel => Variable("kernel").Read;
 
@@ -70,7 +70,8 @@ internal sealed class ConvolutionGraph(Pass pass, Conv2DLayer layer, BatchNormal
     /// </summary>
     private (Output Kernel, Output Bias) Folded((Output Scale, Output Shift) affine)
     {
-        var added = Reshape(Name("shift_sum"), Graph.Add("MatMul", Name("shift_MatMul"), Reshape(Name("shift_row"), affine.Shift, 1, Inputs), Taps()), Outputs);
+        taps = Graph.Add("Sum", Name("taps"), Kernel, Graph.Const(Name("tap_axes"), 0, 1));
+        var added = Reshape(Name("shift_sum"), Graph.Add("MatMul", Name("shift_MatMul"), Reshape(Name("shift_row"), affine.Shift, 1, Inputs), taps), Outputs);
         return (Graph.Add("Mul", Name("scaled_kernel"), Kernel, Reshape(Name("scale_column"), affine.Scale, Inputs, 1)), Graph.Add("AddV2", Name("shifted_bias"), Bias, added));
     }
 
@@ -81,16 +82,13 @@ internal sealed class ConvolutionGraph(Pass pass, Conv2DLayer layer, BatchNormal
     private Output Unfolded(Output dK, Output db, (Output Scale, Output Shift) affine)
     {
         var byScale = Graph.Add("Sum", Name("scale_gradient"), Graph.Add("Mul", Name("kernel_and_gradient"), Kernel, dK), Graph.Const(Name("scale_axes"), 0, 1, 3));
-        var byShift = Reshape(Name("shift_gradient"), Graph.Add("MatMul", Name("shift_gradient_MatMul"), Taps("gradient_"), Reshape(Name("bias_gradient_column"), db, Outputs, 1)), Inputs);
+        var byShift = Reshape(Name("shift_gradient"), Graph.Add("MatMul", Name("shift_gradient_MatMul"), taps, Reshape(Name("bias_gradient_column"), db, Outputs, 1)), Inputs);
         normalization!.DeferredGradient = (byScale, byShift);
 
         var scaled = Graph.Add("Mul", Name("kernel_gradient_scaled"), dK, Reshape(Name("gradient_scale_column"), affine.Scale, Inputs, 1));
         var outer = Graph.Add("Mul", Name("kernel_gradient_shift"), Reshape(Name("shift_column"), affine.Shift, Inputs, 1), Reshape(Name("bias_gradient_row"), db, 1, Outputs));
         return Graph.Add("AddV2", Name("kernel_gradient_unfolded"), scaled, outer);
     }
-
-    /// <summary>The kernel's sum over its nine taps [Cin, Cout].</summary>
-    private Output Taps(string prefix = "") => Graph.Add("Sum", Name($"{prefix}taps"), Kernel, Graph.Const(Name($"{prefix}tap_axes"), 0, 1));
 
     private Output Relu(string prefix, Output x, int part)
     {

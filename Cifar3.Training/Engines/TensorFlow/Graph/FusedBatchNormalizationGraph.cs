@@ -15,7 +15,7 @@ internal sealed class FusedBatchNormalizationGraph(Pass pass, BatchNormalization
         kept = [fused[3], fused[4], fused[5]];
 
         // The kernel tells the unbiased variance: biased = unbiased·(N − 1)/N with N = B·H·W = size/C, written as (size − C)/size.
-        Output size = Graph.Begin("Cast", Name("size_float"), Graph.Add("Size", Name("size"), input)).Type("DstT", DataType.Float).Finish();
+        var size = Graph.Cast(Name("size_float"), Graph.Add("Size", Name("size"), input), DataType.Float);
         var channels = Graph.Const(Name("channels"), (float)Variable("gamma").Shape[0]);
         var correction = Graph.Add("RealDiv", Name("bias_correction"), Graph.Add("Sub", Name("size_less_channels"), size, channels), size);
         Variance = Graph.Add("Mul", Name("variance"), fused[2], correction);

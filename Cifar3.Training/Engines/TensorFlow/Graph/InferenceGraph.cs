@@ -6,7 +6,7 @@ internal sealed class InferenceGraph
     public InferenceGraph(NetworkPass network)
     {
         (var logits, Outputs) = network.Run((layer, x) => layer.Inference(x));
-        Probabilities = network.Pass.Graph.Add("Softmax", $"{network.Pass.Scope}/probabilities", logits[0]);
+        Probabilities = network.Pass.Graph.Add("Softmax", network.Pass.Name("probabilities"), logits[0]);
         Loss = new LossGraph(network.Pass, logits, network.Labels);
     }
 

@@ -5,7 +5,14 @@ namespace Cifar3.Training;
 /// <param name="Variables">The weights.</param>
 /// <param name="Scope">First part of the operators' names: <c>train</c>, <c>train/parts_8</c>, <c>inference</c>.</param>
 /// <param name="Parts">The batch's parts.</param>
-internal sealed record Pass(GraphBuilder Graph, GraphVariables Variables, string Scope, BatchParts Parts);
+internal sealed record Pass(GraphBuilder Graph, GraphVariables Variables, string Scope, BatchParts Parts)
+{
+    /// <summary>Name of an operator: <c>SCOPE/WHAT</c>.</summary>
+    public string Name(string what) => $"{Scope}/{what}";
+
+    /// <summary>Name of one part's operator: <c>SCOPE/WHAT/PART</c>, and <c>SCOPE/WHAT</c> where the batch is whole.</summary>
+    public string Name(string what, int part) => Parts.Count == 1 ? Name(what) : Name($"{what}/{part}");
+}
 
 /// <summary>
 /// The operators of one layer in one pass: inference, or training forward and backward. The batch comes as its parts (see
@@ -48,10 +55,10 @@ internal abstract class LayerGraph(Pass pass, CnnLayer layer)
     public abstract Output[] Backward(Output[] dy, bool isFirst);
 
     /// <summary>Name of an operator.</summary>
-    protected string Name(string what) => $"{pass.Scope}/{layer.Name}/{what}";
+    protected string Name(string what) => pass.Name($"{layer.Name}/{what}");
 
     /// <summary>Name of one part's operator.</summary>
-    protected string Name(string what, int part) => Parts.Count == 1 ? Name(what) : Name($"{what}/{part}");
+    protected string Name(string what, int part) => pass.Name($"{layer.Name}/{what}", part);
 
     /// <summary>One operator, or chain of operators, for every part.</summary>
     protected static Output[] Each(Output[] parts, Func<Output, int, Output> add) => [.. parts.Select(add)];

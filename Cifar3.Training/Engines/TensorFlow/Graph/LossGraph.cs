@@ -13,18 +13,18 @@ internal sealed class LossGraph
     {
         this.pass = pass;
         var graph = pass.Graph;
-        crossEntropies = [.. logits.Zip(labels).Select((part, i) => graph.Add("SparseSoftmaxCrossEntropyWithLogits", Name("cross_entropy", i), part.First, part.Second))];
-        var batchAxis = graph.Const($"{pass.Scope}/batch_axis", 0);
-        Sum = pass.Parts.Sum("loss", [.. crossEntropies.Select((part, i) => (Output)graph.Add("Sum", Name("loss_of_part", i), part, batchAxis))]);
+        crossEntropies = [.. logits.Zip(labels).Select((part, i) => graph.Add("SparseSoftmaxCrossEntropyWithLogits", pass.Name("cross_entropy", i), part.First, part.Second))];
+        var batchAxis = graph.Const(pass.Name("batch_axis"), 0);
+        Sum = pass.Parts.Sum("loss", [.. crossEntropies.Select((part, i) => (Output)graph.Add("Sum", pass.Name("loss_of_part", i), part, batchAxis))]);
 
-        var classAxis = graph.Scalar($"{pass.Scope}/class_axis", 1);
+        var classAxis = graph.Scalar(pass.Name("class_axis"), 1);
         Correct = pass.Parts.Sum("correct", [.. logits.Zip(labels).Select((part, i) => Hits(part.First, part.Second, i))]);
 
         Output Hits(Output logit, Output label, int part)
         {
-            Output predicted = graph.Begin("ArgMax", Name("ArgMax", part), logit, classAxis).Type("output_type", DataType.Int32).Finish();
-            Output hits = graph.Begin("Cast", Name("hits", part), graph.Add("Equal", Name("Equal", part), predicted, label)).Type("DstT", DataType.Int32).Finish();
-            return graph.Add("Sum", Name("correct_of_part", part), hits, batchAxis);
+            Output predicted = graph.Begin("ArgMax", pass.Name("ArgMax", part), logit, classAxis).Type("output_type", DataType.Int32).Finish();
+            var hits = graph.Cast(pass.Name("hits", part), graph.Add("Equal", pass.Name("Equal", part), predicted, label), DataType.Int32);
+            return graph.Add("Sum", pass.Name("correct_of_part", part), hits, batchAxis);
         }
     }
 
@@ -35,7 +35,5 @@ internal sealed class LossGraph
     public Output Correct { get; }
 
     /// <summary>Gradient of the MEAN cross-entropy by the logits [B, classes].</summary>
-    public Output[] Gradient() => [.. crossEntropies.Select((part, i) => (Output)pass.Graph.Add("RealDiv", Name("gradient", i), part[1], pass.Parts.BatchSize))];
-
-    private string Name(string what, int part) => pass.Parts.Count == 1 ? $"{pass.Scope}/{what}" : $"{pass.Scope}/{what}/{part}";
+    public Output[] Gradient() => [.. crossEntropies.Select((part, i) => (Output)pass.Graph.Add("RealDiv", pass.Name("gradient", i), part[1], pass.Parts.BatchSize))];
 }

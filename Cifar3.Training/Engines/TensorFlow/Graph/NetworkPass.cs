@@ -10,7 +10,7 @@ internal sealed class NetworkPass
     public NetworkPass(Pass pass, NetworkInputs inputs, IReadOnlyList<CnnLayer> layers, BatchStatistics statistics)
     {
         (Pass, this.inputs, this.layers, this.statistics) = (pass, inputs, layers, statistics);
-        var white = pass.Graph.Const($"{pass.Scope}/white", 255f);
+        var white = pass.Graph.Const(pass.Name("white"), 255f);
         Pixels = [.. pass.Parts.Split("images", inputs.Images).Select((part, i) => Scaled(part, i, white))];
         Labels = pass.Parts.Split("labels", inputs.Labels);
         for (int i = 0; i < layers.Count; i++)
@@ -47,8 +47,8 @@ internal sealed class NetworkPass
 
     private Output Scaled(Output images, int part, Output white)
     {
-        Output pixels = Pass.Graph.Begin("Cast", $"{Pass.Scope}/pixels/{part}", images).Type("DstT", DataType.Float).Finish();
-        return Pass.Graph.Add("RealDiv", $"{Pass.Scope}/scaled/{part}", pixels, white);
+        var pixels = Pass.Graph.Cast(Pass.Name("pixels", part), images, DataType.Float);
+        return Pass.Graph.Add("RealDiv", Pass.Name("scaled", part), pixels, white);
     }
 
     private LayerGraph CreateLayer(CnnLayer layer, LayerGraph? before, CnnLayer? next) => layer switch

@@ -5,7 +5,7 @@ internal sealed class TrainingGraph
 {
     public TrainingGraph(NetworkPass network, AdamGraph adam)
     {
-        var (graph, variables, scope, _) = network.Pass;
+        var pass = network.Pass;
         (var logits, Outputs) = network.Run((layer, x) => layer.Forward(x));
         Loss = new LossGraph(network.Pass, logits, network.Labels);
         var gradient = Loss.Gradient();
@@ -16,15 +16,15 @@ internal sealed class TrainingGraph
 
         // A gate before every update: a step that fails anywhere on the way (a label, memory) has changed nothing.
         var gradients = network.Layers.SelectMany(layer => layer.Gradients).ToDictionary();
-        var computed = graph.Begin("NoOp", $"{scope}/computed")
+        var computed = pass.Graph.Begin("NoOp", pass.Name("computed"))
             .After(gradients.Values.Select(output => output.Operation).Distinct())
             .After([Loss.Sum.Operation, Loss.Correct.Operation])
             .Finish();
-        var updates = variables.AdamM.Zip(variables.AdamV)
-            .Select(moments => adam.Update(scope, variables[moments.First.Name], moments.First, moments.Second, gradients[moments.First.Name], computed))
+        var updates = pass.Variables.AdamM.Zip(pass.Variables.AdamV)
+            .Select(moments => adam.Update(pass, pass.Variables[moments.First.Name], moments.First, moments.Second, gradients[moments.First.Name], computed))
             .Concat(network.Layers.OfType<BatchNormalizationGraph>().SelectMany(layer => layer.Updates(computed)))
             .ToList();
-        Step = graph.Begin("NoOp", $"{scope}/step").After(updates).Finish();
+        Step = pass.Graph.Begin("NoOp", pass.Name("step")).After(updates).Finish();
     }
 
     /// <summary>Each layer's output; of the dense layer the logits.</summary>

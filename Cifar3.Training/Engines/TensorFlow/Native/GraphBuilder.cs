@@ -25,6 +25,9 @@ internal sealed class GraphBuilder(GraphHandle graph)
     /// <summary>Adds an operator that needs no attributes.</summary>
     public Operation Add(string type, string name, params ReadOnlySpan<Output> inputs) => Begin(type, name, inputs).Finish();
 
+    /// <summary>x as another type.</summary>
+    public Output Cast(string name, Output x, DataType type) => Begin("Cast", name, x).Type("DstT", type).Finish();
+
     /// <summary>A value that each run feeds. TensorFlow does not check the shape of what is fed: the caller must.</summary>
     public Output Placeholder(string name, DataType type, params ReadOnlySpan<long> shape) =>
         Begin("Placeholder", name).Type("dtype", type).Shape("shape", shape).Finish();
