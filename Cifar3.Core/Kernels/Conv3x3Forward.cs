@@ -18,10 +18,19 @@ internal static unsafe class Conv3x3Forward
             int columns = Math.Min(Gemm.PanelWidth<V>(), y.Channels - column);
             var task = new GemmTask
             {
-                ARow = x.Channels, AMid = x.RowStride, AInner = 1,
-                B = packed + (long)column * 3 * inner, BMid = inner * columns, BInner = columns,
-                CRow = y.Channels, Init = bias + column, InitRow = 0,
-                Outer = 1, Mid = 3, Inner = inner, Floor = 0,
+                ARow = x.Channels,
+                AMid = x.RowStride,
+                AInner = 1,
+                B = packed + (long)column * 3 * inner,
+                BMid = inner * columns,
+                BInner = columns,
+                CRow = y.Channels,
+                Init = bias + column,
+                InitRow = 0,
+                Outer = 1,
+                Mid = 3,
+                Inner = inner,
+                Floor = 0,
             };
             for (int row = 0; row < y.Height; row++)
             {

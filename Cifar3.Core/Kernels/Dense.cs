@@ -13,11 +13,19 @@ internal static unsafe class Dense
             int columns = Math.Min(Gemm.PanelWidth<V>(), classes - column);
             Gemm.Run<V>(images, columns, new GemmTask
             {
-                A = x, ARow = xStride, AInner = 1,
-                B = packed + (long)column * features, BInner = columns,
-                C = logits + column, CRow = classes,
-                Init = bias + column, InitRow = 0,
-                Outer = 1, Mid = 1, Inner = features, Floor = float.NegativeInfinity,
+                A = x,
+                ARow = xStride,
+                AInner = 1,
+                B = packed + (long)column * features,
+                BInner = columns,
+                C = logits + column,
+                CRow = classes,
+                Init = bias + column,
+                InitRow = 0,
+                Outer = 1,
+                Mid = 1,
+                Inner = features,
+                Floor = float.NegativeInfinity,
             });
         }
     }

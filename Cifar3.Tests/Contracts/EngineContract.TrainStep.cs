@@ -5,7 +5,7 @@ namespace Cifar3.Tests;
 /// <summary>One training step is the oracle's step: loss, correct, gradients, Adam, moving statistics.</summary>
 public sealed partial class EngineContract
 {
-        /// <summary>Batches away from ties: every tensor's gradient within 5e-5.</summary>
+    /// <summary>Batches away from ties: every tensor's gradient within 5e-5.</summary>
     [TestCase(new[] { 8, 16, 24 }, 3, .5, 1, 1e-5)]
     [TestCase(new[] { 8, 16, 24 }, 10, .25, 7, 1e-5)]
     [TestCase(new[] { 5, 7, 9 }, 2, .5, 7, 1e-5)]

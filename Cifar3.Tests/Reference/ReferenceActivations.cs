@@ -40,18 +40,18 @@ internal static class ReferenceMaxPooling2D
     {
         int n = 0;
         for (int b = 0; b < B; b++)
-        for (int i = 0; i < H / 2; i++)
-        for (int j = 0; j < W / 2; j++)
-        for (int c = 0; c < C; c++, n++)
-        {
-            argmax[n] = At(0, 0);
-            foreach (int candidate in (ReadOnlySpan<int>)[At(0, 1), At(1, 0), At(1, 1)])
-                if (x[candidate] > x[argmax[n]])
-                    argmax[n] = candidate;
-            y[n] = x[argmax[n]];
+            for (int i = 0; i < H / 2; i++)
+                for (int j = 0; j < W / 2; j++)
+                    for (int c = 0; c < C; c++, n++)
+                    {
+                        argmax[n] = At(0, 0);
+                        foreach (int candidate in (ReadOnlySpan<int>)[At(0, 1), At(1, 0), At(1, 1)])
+                            if (x[candidate] > x[argmax[n]])
+                                argmax[n] = candidate;
+                        y[n] = x[argmax[n]];
 
-            int At(int di, int dj) => ((b * H + 2 * i + di) * W + 2 * j + dj) * C + c;
-        }
+                        int At(int di, int dj) => ((b * H + 2 * i + di) * W + 2 * j + dj) * C + c;
+                    }
     }
 
     // dx = dy where x was the largest of its window, 0 elsewhere

@@ -39,21 +39,21 @@ internal static class ReferenceConv2D
         Parallel.For(0, shape.B, b =>
         {
             for (int i = 0; i < shape.OutH; i++)
-            for (int j = 0; j < shape.OutW; j++)
-            {
-                var pixel = z.AsSpan(shape.Out(b, i, j));
-                bias.CopyTo(pixel);
-                for (int kh = 0; kh < 3; kh++)
-                for (int kw = 0; kw < 3; kw++)
+                for (int j = 0; j < shape.OutW; j++)
                 {
-                    int h = i + kh - shape.Pad, w = j + kw - shape.Pad;
-                    if (!shape.Inside(h, w))
-                        continue;
-                    var input = x.AsSpan(shape.In(b, h, w));
-                    for (int c = 0; c < shape.Cin; c++)
-                        AddScaled(pixel, input[c], kernel.AsSpan(((kh * 3 + kw) * shape.Cin + c) * shape.Cout, shape.Cout));
+                    var pixel = z.AsSpan(shape.Out(b, i, j));
+                    bias.CopyTo(pixel);
+                    for (int kh = 0; kh < 3; kh++)
+                        for (int kw = 0; kw < 3; kw++)
+                        {
+                            int h = i + kh - shape.Pad, w = j + kw - shape.Pad;
+                            if (!shape.Inside(h, w))
+                                continue;
+                            var input = x.AsSpan(shape.In(b, h, w));
+                            for (int c = 0; c < shape.Cin; c++)
+                                AddScaled(pixel, input[c], kernel.AsSpan(((kh * 3 + kw) * shape.Cin + c) * shape.Cout, shape.Cout));
+                        }
                 }
-            }
         });
 
     // dx[b,h,w,c]        = Σ kh,kw,o  dz[b, h−kh+pad, w−kw+pad, o]·kernel[kh,kw,c,o]
@@ -89,22 +89,22 @@ internal static class ReferenceConv2D
     private static void EachTap(int b, ConvShape shape, Action<int, Range, Range> visit, int? only = null)
     {
         for (int i = 0; i < shape.OutH; i++)
-        for (int j = 0; j < shape.OutW; j++)
-        for (int tap = only ?? 0; tap <= (only ?? 8); tap++)
-        {
-            int h = i + tap / 3 - shape.Pad, w = j + tap % 3 - shape.Pad;
-            if (shape.Inside(h, w))
-                visit(tap, shape.In(b, h, w), shape.Out(b, i, j));
-        }
+            for (int j = 0; j < shape.OutW; j++)
+                for (int tap = only ?? 0; tap <= (only ?? 8); tap++)
+                {
+                    int h = i + tap / 3 - shape.Pad, w = j + tap % 3 - shape.Pad;
+                    if (shape.Inside(h, w))
+                        visit(tap, shape.In(b, h, w), shape.Out(b, i, j));
+                }
     }
 
     private static double[] Turned(double[] kernel, ConvShape shape)
     {
         var turned = new double[kernel.Length];
         for (int tap = 0; tap < 9; tap++)
-        for (int c = 0; c < shape.Cin; c++)
-        for (int o = 0; o < shape.Cout; o++)
-            turned[(tap * shape.Cout + o) * shape.Cin + c] = kernel[(tap * shape.Cin + c) * shape.Cout + o];
+            for (int c = 0; c < shape.Cin; c++)
+                for (int o = 0; o < shape.Cout; o++)
+                    turned[(tap * shape.Cout + o) * shape.Cin + c] = kernel[(tap * shape.Cin + c) * shape.Cout + o];
         return turned;
     }
 

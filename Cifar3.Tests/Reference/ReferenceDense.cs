@@ -7,13 +7,13 @@ internal static class ReferenceDense
     public static void Forward(double[] x, double[] kernel, double[] bias, int B, int In, int Out, double[] z)
     {
         for (int b = 0; b < B; b++)
-        for (int o = 0; o < Out; o++)
-        {
-            double sum = bias[o];
-            for (int n = 0; n < In; n++)
-                sum += x[b * In + n] * kernel[n * Out + o];
-            z[b * Out + o] = sum;
-        }
+            for (int o = 0; o < Out; o++)
+            {
+                double sum = bias[o];
+                for (int n = 0; n < In; n++)
+                    sum += x[b * In + n] * kernel[n * Out + o];
+                z[b * Out + o] = sum;
+            }
     }
 
     // dx[b,n] = Σ o dz[b,o]·kernel[n,o]     dkernel[n,o] = Σ b x[b,n]·dz[b,o]     dbias[o] = Σ b dz[b,o]
@@ -23,16 +23,16 @@ internal static class ReferenceDense
         Array.Clear(dkernel);
         Array.Clear(dbias);
         for (int b = 0; b < B; b++)
-        for (int o = 0; o < Out; o++)
-        {
-            double d = dz[b * Out + o];
-            dbias[o] += d;
-            for (int n = 0; n < In; n++)
+            for (int o = 0; o < Out; o++)
             {
-                dx[b * In + n] += d * kernel[n * Out + o];
-                dkernel[n * Out + o] += d * x[b * In + n];
+                double d = dz[b * Out + o];
+                dbias[o] += d;
+                for (int n = 0; n < In; n++)
+                {
+                    dx[b * In + n] += d * kernel[n * Out + o];
+                    dkernel[n * Out + o] += d * x[b * In + n];
+                }
             }
-        }
     }
 }
 
@@ -79,7 +79,7 @@ internal static class ReferenceSoftmaxCrossEntropy
     public static void Backward(double[] p, ReadOnlySpan<int> labels, int classes, double[] dz)
     {
         for (int b = 0; b < labels.Length; b++)
-        for (int o = 0; o < classes; o++)
-            dz[b * classes + o] = (p[b * classes + o] - (o == labels[b] ? 1 : 0)) / labels.Length;
+            for (int o = 0; o < classes; o++)
+                dz[b * classes + o] = (p[b * classes + o] - (o == labels[b] ? 1 : 0)) / labels.Length;
     }
 }

@@ -27,20 +27,20 @@ internal static class TieMargin
     {
         double margin = double.MaxValue;
         for (int b = 0; b < z.Length / (H * W * C); b++)
-        for (int i = 0; i + 1 < H; i += 2)
-        for (int j = 0; j + 1 < W; j += 2)
-        for (int c = 0; c < C; c++)
-        {
-            double largest = double.MinValue, second = double.MinValue;
-            for (int n = 0; n < 4; n++)
-            {
-                double value = z[((b * H + i + n / 2) * W + j + n % 2) * C + c];
-                second = Math.Max(second, Math.Min(value, largest));
-                largest = Math.Max(largest, value);
-            }
+            for (int i = 0; i + 1 < H; i += 2)
+                for (int j = 0; j + 1 < W; j += 2)
+                    for (int c = 0; c < C; c++)
+                    {
+                        double largest = double.MinValue, second = double.MinValue;
+                        for (int n = 0; n < 4; n++)
+                        {
+                            double value = z[((b * H + i + n / 2) * W + j + n % 2) * C + c];
+                            second = Math.Max(second, Math.Min(value, largest));
+                            largest = Math.Max(largest, value);
+                        }
 
-            margin = Math.Min(margin, Math.Min(Math.Abs(largest), largest > 0 ? largest - second : double.MaxValue));
-        }
+                        margin = Math.Min(margin, Math.Min(Math.Abs(largest), largest > 0 ? largest - second : double.MaxValue));
+                    }
 
         return margin;
     }

@@ -15,10 +15,16 @@ internal static unsafe class WinogradProducts
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
-            ARow = shape.Inputs, AStep = 1,
-            BStep = Math.Min(panel, shape.Outputs), BPanel = (nint)shape.Inputs * panel,
-            CRow = shape.Outputs, CPanel = panel,
-            Rows = tiles, Columns = shape.Outputs, Depth = shape.Inputs, Chain = Chain<V>(),
+            ARow = shape.Inputs,
+            AStep = 1,
+            BStep = Math.Min(panel, shape.Outputs),
+            BPanel = (nint)shape.Inputs * panel,
+            CRow = shape.Outputs,
+            CPanel = panel,
+            Rows = tiles,
+            Columns = shape.Outputs,
+            Depth = shape.Inputs,
+            Chain = Chain<V>(),
         };
         for (int p = first; p < end; p++)
         {

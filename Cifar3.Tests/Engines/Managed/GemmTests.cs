@@ -34,9 +34,23 @@ internal sealed unsafe class GemmTests<V>
         float beyond = c[cRow - 1];
         Gemm.Run<V>(rows, columns, new GemmTask
         {
-            A = a, ARow = aRow, AOuter = aOuter, AMid = aMid, AInner = aInner,
-            B = b, BOuter = bOuter, BMid = bMid, BInner = bInner,
-            C = c, CRow = cRow, Init = init, InitRow = initRow, Outer = outer, Mid = mid, Inner = inner, Floor = -0.5f,
+            A = a,
+            ARow = aRow,
+            AOuter = aOuter,
+            AMid = aMid,
+            AInner = aInner,
+            B = b,
+            BOuter = bOuter,
+            BMid = bMid,
+            BInner = bInner,
+            C = c,
+            CRow = cRow,
+            Init = init,
+            InitRow = initRow,
+            Outer = outer,
+            Mid = mid,
+            Inner = inner,
+            Floor = -0.5f,
         });
 
         for (int i = 0; i < expected.Length; i++)

@@ -87,11 +87,19 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
             int columns = Math.Min(Gemm.PanelWidth<V>(), features - column);
             Gemm.Run<V>(images, columns, new GemmTask
             {
-                A = dy, ARow = paddedClasses, AInner = 1,
-                B = backward + (long)column * paddedClasses, BInner = columns,
-                C = InputGradient.At(range.First) + column, CRow = InputGradient.ImageStride,
-                Init = zeros, InitRow = 0,
-                Outer = 1, Mid = 1, Inner = paddedClasses, Floor = float.NegativeInfinity,
+                A = dy,
+                ARow = paddedClasses,
+                AInner = 1,
+                B = backward + (long)column * paddedClasses,
+                BInner = columns,
+                C = InputGradient.At(range.First) + column,
+                CRow = InputGradient.ImageStride,
+                Init = zeros,
+                InitRow = 0,
+                Outer = 1,
+                Mid = 1,
+                Inner = paddedClasses,
+                Floor = float.NegativeInfinity,
             });
         }
 
@@ -100,11 +108,19 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         {
             Gemm.Run<V>(features, Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column), new GemmTask
             {
-                A = Input.At(range.First), ARow = 1, AInner = Input.ImageStride,
-                B = dy + column, BInner = paddedClasses,
-                C = dw + column, CRow = paddedClasses,
-                Init = zeros, InitRow = 0,
-                Outer = 1, Mid = 1, Inner = images, Floor = float.NegativeInfinity,
+                A = Input.At(range.First),
+                ARow = 1,
+                AInner = Input.ImageStride,
+                B = dy + column,
+                BInner = paddedClasses,
+                C = dw + column,
+                CRow = paddedClasses,
+                Init = zeros,
+                InitRow = 0,
+                Outer = 1,
+                Mid = 1,
+                Inner = images,
+                Floor = float.NegativeInfinity,
             });
         }
 

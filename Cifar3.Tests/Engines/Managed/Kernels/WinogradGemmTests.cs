@@ -34,8 +34,19 @@ public unsafe class WinogradGemmTests
         float* a = Draw(rows * depth, 1), b = Draw(depth * columns, 2), packed = arena.Floats("packed", rows * columns + 16), c = arena.Floats("c", rows * columns + 16);
         var product = new MatrixProduct
         {
-            A = a, ARow = 1, AStep = rows, B = b, BStep = columns, BPanel = panel,
-            C = packed, CRow = Math.Min(panel, columns), CPanel = rows * panel, Rows = rows, Columns = columns, Depth = depth, Chain = 10,
+            A = a,
+            ARow = 1,
+            AStep = rows,
+            B = b,
+            BStep = columns,
+            BPanel = panel,
+            C = packed,
+            CRow = Math.Min(panel, columns),
+            CPanel = rows * panel,
+            Rows = rows,
+            Columns = columns,
+            Depth = depth,
+            Chain = 10,
         };
         GemmMicroKernel.Multiply<V>(in product);
         GemmMicroKernel.MultiplyAdd<V>(in product);

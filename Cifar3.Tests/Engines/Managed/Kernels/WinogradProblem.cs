@@ -92,18 +92,18 @@ internal sealed class WinogradProblem
     private void Visit(Action<int, int, int> term)
     {
         for (int b = 0; b < Images; b++)
-        for (int i = 0; i < Height; i++)
-        for (int j = 0; j < Width; j++)
-        for (int kh = 0; kh < 3; kh++)
-        for (int kw = 0; kw < 3; kw++)
-        {
-            int row = i + kh - Border, column = j + kw - Border;
-            if (row < 0 || row >= InHeight || column < 0 || column >= InWidth) continue;
-            for (int ci = 0; ci < Inputs; ci++)
-            {
-                term(((b * InHeight + row) * InWidth + column) * Inputs + ci, ((kh * 3 + kw) * Inputs + ci) * Outputs, ((b * Height + i) * Width + j) * Outputs);
-            }
-        }
+            for (int i = 0; i < Height; i++)
+                for (int j = 0; j < Width; j++)
+                    for (int kh = 0; kh < 3; kh++)
+                        for (int kw = 0; kw < 3; kw++)
+                        {
+                            int row = i + kh - Border, column = j + kw - Border;
+                            if (row < 0 || row >= InHeight || column < 0 || column >= InWidth) continue;
+                            for (int ci = 0; ci < Inputs; ci++)
+                            {
+                                term(((b * InHeight + row) * InWidth + column) * Inputs + ci, ((kh * 3 + kw) * Inputs + ci) * Outputs, ((b * Height + i) * Width + j) * Outputs);
+                            }
+                        }
     }
 
     /// <summary>Relative error: the Euclidean norm of the difference over the reference's.</summary>

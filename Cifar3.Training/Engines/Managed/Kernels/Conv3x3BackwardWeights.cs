@@ -21,11 +21,23 @@ internal static unsafe class Conv3x3BackwardWeights
                 float* target = dw + (long)kh * rows * dy.Channels + column;
                 Gemm.Run<V>(rows, columns, new GemmTask
                 {
-                    A = x.At(firstX, kh - offset, -offset), ARow = 1, AOuter = x.ImageStride, AMid = x.RowStride, AInner = x.Channels,
-                    B = dy.At(0) + column, BOuter = dy.ImageStride, BMid = dy.RowStride, BInner = dy.Channels,
-                    C = target, CRow = dy.Channels,
-                    Init = add ? target : zeros, InitRow = add ? dy.Channels : 0,
-                    Outer = images, Mid = dy.Height, Inner = dy.Width, Floor = float.NegativeInfinity,
+                    A = x.At(firstX, kh - offset, -offset),
+                    ARow = 1,
+                    AOuter = x.ImageStride,
+                    AMid = x.RowStride,
+                    AInner = x.Channels,
+                    B = dy.At(0) + column,
+                    BOuter = dy.ImageStride,
+                    BMid = dy.RowStride,
+                    BInner = dy.Channels,
+                    C = target,
+                    CRow = dy.Channels,
+                    Init = add ? target : zeros,
+                    InitRow = add ? dy.Channels : 0,
+                    Outer = images,
+                    Mid = dy.Height,
+                    Inner = dy.Width,
+                    Floor = float.NegativeInfinity,
                 });
             }
         }

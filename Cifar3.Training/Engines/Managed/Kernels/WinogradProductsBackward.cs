@@ -13,10 +13,16 @@ internal static unsafe class WinogradProductsBackward
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
-            ARow = 1, AStep = shape.Inputs,
-            BStep = shape.Outputs, BPanel = panel,
-            CRow = Math.Min(panel, shape.Outputs), CPanel = (nint)shape.Inputs * panel,
-            Rows = shape.Inputs, Columns = shape.Outputs, Depth = tiles, Chain = tiles,
+            ARow = 1,
+            AStep = shape.Inputs,
+            BStep = shape.Outputs,
+            BPanel = panel,
+            CRow = Math.Min(panel, shape.Outputs),
+            CPanel = (nint)shape.Inputs * panel,
+            Rows = shape.Inputs,
+            Columns = shape.Outputs,
+            Depth = tiles,
+            Chain = tiles,
         };
         for (int p = first; p < end; p++)
         {
@@ -40,10 +46,16 @@ internal static unsafe class WinogradProductsBackward
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
-            ARow = shape.Outputs, AStep = 1,
-            BStep = Math.Min(panel, shape.Inputs), BPanel = (nint)shape.Outputs * panel,
-            CRow = shape.Inputs, CPanel = panel,
-            Rows = tiles, Columns = shape.Inputs, Depth = shape.Outputs, Chain = shape.Outputs,
+            ARow = shape.Outputs,
+            AStep = 1,
+            BStep = Math.Min(panel, shape.Inputs),
+            BPanel = (nint)shape.Outputs * panel,
+            CRow = shape.Inputs,
+            CPanel = panel,
+            Rows = tiles,
+            Columns = shape.Inputs,
+            Depth = shape.Outputs,
+            Chain = shape.Outputs,
         };
         for (int p = first; p < end; p++)
         {
