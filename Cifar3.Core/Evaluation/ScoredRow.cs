@@ -24,11 +24,11 @@ internal sealed class ScoredRow
         foreach (string column in new[] { nameof(Label), nameof(PredictedLabel) })
         {
             schema[column].ColumnType = new KeyDataViewType(typeof(uint), classNames.Length);
-            schema[column].AddAnnotation("KeyValues", names, namesType);
+            schema[column].AddAnnotation(AnnotationNames.KeyValues, names, namesType);
         }
 
         schema[nameof(Score)].ColumnType = new VectorDataViewType(NumberDataViewType.Single, classNames.Length);
-        schema[nameof(Score)].AddAnnotation("SlotNames", names, namesType);
+        schema[nameof(Score)].AddAnnotation(AnnotationNames.SlotNames, names, namesType);
         return schema;
     }
 }

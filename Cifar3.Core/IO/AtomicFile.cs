@@ -1,8 +1,8 @@
 namespace Cifar3;
 
 /// <summary>
-/// The only place of the libraries that opens files for writing: a temporary name in the same folder, flushed to disk,
-/// then renamed over the target. A crash, a full disk or Ctrl-C leaves the old file or the new one, never half of one.
+/// How the libraries write every file that they are asked for: under a temporary name in the same folder, flushed to disk,
+/// then renamed over the target. (Downloads grow in a <see cref="PartialFile"/>, and a <see cref="FileLock"/> writes nothing.) A crash, a full disk or Ctrl-C leaves the old file or the new one, never half of one.
 /// </summary>
 internal static class AtomicFile
 {

@@ -97,7 +97,7 @@ internal static class StockGraph
 
     private static NodeProto SlotNames(StockGraphBuilder graph, CnnModel model)
     {
-        var node = new NodeProto { Name = $"mlnet.{Scores}.SlotNames", OpType = "LabelEncoder", Domain = "ai.onnx.ml" };
+        var node = new NodeProto { Name = $"mlnet.{Scores}.{AnnotationNames.SlotNames}", OpType = "LabelEncoder", Domain = "ai.onnx.ml" };
         node.Input.Add(graph.Text($"mlnet.{Scores}.unusedInput", ""));
         node.Output.Add($"mlnet.{Scores}.unusedOutput");
         var keys = new AttributeProto { Name = "keys_strings", Type = AttributeProto.Types.AttributeType.Strings };

@@ -11,9 +11,6 @@ namespace Cifar3;
 /// <param name="PredictedLabelValue">The column of key values to add; null = none.</param>
 internal sealed record ScoreColumns(string Feature, string Score, string PredictedLabel, string? PredictedLabelValue)
 {
-    /// <summary>The name of the annotation that ML.NET keeps the names of a vector's slots in.</summary>
-    public const string SlotNames = "SlotNames";
-
     /// <summary>Number of columns added.</summary>
     public int Count => PredictedLabelValue is null ? 2 : 3;
 
@@ -36,7 +33,7 @@ internal sealed record ScoreColumns(string Feature, string Score, string Predict
         var builder = new DataViewSchema.Builder();
         builder.AddColumns(input);
         var slots = new DataViewSchema.Annotations.Builder();
-        slots.Add(SlotNames, new VectorDataViewType(TextDataViewType.Instance, classNames.Length), (ValueGetter<VBuffer<ReadOnlyMemory<char>>>)Names);
+        slots.Add(AnnotationNames.SlotNames, new VectorDataViewType(TextDataViewType.Instance, classNames.Length), (ValueGetter<VBuffer<ReadOnlyMemory<char>>>)Names);
         builder.AddColumn(Score, new VectorDataViewType(NumberDataViewType.Single, classNames.Length), slots.ToAnnotations());
         var keyValues = new DataViewSchema.Annotations.Builder();
         keys.AddTo(keyValues);

@@ -1,8 +1,84 @@
+using System.Collections.Immutable;
 using System.Globalization;
-using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML;
 
 namespace Cifar3;
+
+/// <summary>The annotations by which ML.NET gives names to numbers (its own constants are internal).</summary>
+internal static class AnnotationNames
+{
+    /// <summary>The values that a column's keys 1, 2, … stand for.</summary>
+    public const string KeyValues = "KeyValues";
+
+    /// <summary>The names of a vector's elements.</summary>
+    public const string SlotNames = "SlotNames";
+}
+
+/// <summary>The key values of a label, in the order of the keys: what the keys of <c>PredictedLabel</c> stand for. The only reader of this annotation.</summary>
+internal abstract class LabelKeys
+{
+    /// <summary>Type of the values; Text unless the label's key values are of another type.</summary>
+    public abstract PrimitiveDataViewType ItemType { get; }
+
+    /// <summary>Number of keys: the classes.</summary>
+    public abstract int Count { get; }
+
+    /// <summary>The class names as key values.</summary>
+    public static LabelKeys FromNames(ImmutableArray<string> names) => new LabelKeys<ReadOnlyMemory<char>>(TextDataViewType.Instance, [.. names.Select(name => name.AsMemory())]);
+
+    /// <summary>The values as text, numbers in the invariant culture.</summary>
+    public abstract IReadOnlyList<string> Names { get; }
+
+    /// <summary>A label column's own key values; the names given where it has none.</summary>
+    public static LabelKeys FromColumn(DataViewSchema.Column label, ImmutableArray<string> names)
+    {
+        if (label.Type is not KeyDataViewType || label.Annotations.Schema.GetColumnOrNull(AnnotationNames.KeyValues) is not { Type: VectorDataViewType { ItemType: { } itemType } vector } || vector.Size != names.Length)
+        {
+            return FromNames(names);
+        }
+
+        var reader = typeof(LabelKeys<>).MakeGenericType(itemType.RawType).GetMethod(nameof(LabelKeys<int>.Read))!;
+        return (LabelKeys)reader.Invoke(null, [itemType, label.Annotations])!;
+    }
+
+    /// <summary>Adds the values to a column's annotations.</summary>
+    public abstract void AddTo(DataViewSchema.Annotations.Builder annotations);
+
+    /// <summary>A <see cref="ValueGetter{TValue}"/> of the value of a key.</summary>
+    /// <param name="index">Gives the key's number, from 0.</param>
+    public abstract Delegate Getter(Func<int> index);
+}
+
+/// <summary>Key values of one type.</summary>
+internal sealed class LabelKeys<T>(PrimitiveDataViewType itemType, ImmutableArray<T> values) : LabelKeys
+{
+    public override PrimitiveDataViewType ItemType => itemType;
+
+    public override int Count => values.Length;
+
+    public override IReadOnlyList<string> Names => [.. values.Select(value => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "")];
+
+    /// <summary>Copies the key values out of a column's annotations.</summary>
+    public static LabelKeys<T> Read(PrimitiveDataViewType itemType, DataViewSchema.Annotations annotations)
+    {
+        VBuffer<T> buffer = default;
+        annotations.GetValue(AnnotationNames.KeyValues, ref buffer);
+        return new LabelKeys<T>(itemType, [.. buffer.DenseValues()]);
+    }
+
+    public override void AddTo(DataViewSchema.Annotations.Builder annotations) =>
+        annotations.Add(AnnotationNames.KeyValues, new VectorDataViewType(itemType, values.Length), (ValueGetter<VBuffer<T>>)Values);
+
+    public override Delegate Getter(Func<int> index) => (ValueGetter<T>)((ref T value) => value = values[index()]);
+
+    private void Values(ref VBuffer<T> target)
+    {
+        var editor = VBufferEditor.Create(ref target, values.Length);
+        values.CopyTo(editor.Values);
+        target = editor.Commit();
+    }
+}
 
 /// <summary>Collects the labels of a data view: keys, whose key values are the class names, or texts, which are names themselves.</summary>
 internal sealed class DataViewLabels(DataViewSchema.Column column)
@@ -77,7 +153,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
     private Cifar3DataException Missing(int row) => new($"Row {row:N0} has no label in column '{column.Name}'. Filter out rows without a label, or rows whose label is not among the key values.");
 
     /// <summary>The names of the keys; 1, 2, … where the column has none.</summary>
-    private List<string> KeyNames()
+    private IReadOnlyList<string> KeyNames()
     {
         ulong count = ((KeyDataViewType)column.Type).Count;
         if (count > CnnArchitecture.MaxClasses)
@@ -85,22 +161,6 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
             throw new Cifar3DataException($"Label column '{column.Name}' has {count:N0} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes.");
         }
 
-        var type = column.Annotations.Schema.GetColumnOrNull("KeyValues")?.Type is VectorDataViewType vector ? vector.ItemType.RawType : null;
-        var names = type == typeof(ReadOnlyMemory<char>) ? Annotation<ReadOnlyMemory<char>>()
-            : type == typeof(float) ? Annotation<float>()
-            : type == typeof(double) ? Annotation<double>()
-            : type == typeof(int) ? Annotation<int>()
-            : type == typeof(uint) ? Annotation<uint>()
-            : type == typeof(long) ? Annotation<long>()
-            : type == typeof(bool) ? Annotation<bool>()
-            : [];
-        return names.Count == (int)count ? names : [.. Enumerable.Range(1, (int)count).Select(i => i.ToString(CultureInfo.InvariantCulture))];
-    }
-
-    private List<string> Annotation<T>()
-    {
-        VBuffer<T> buffer = default;
-        column.Annotations.GetValue("KeyValues", ref buffer);
-        return [.. buffer.DenseValues().Select(value => Convert.ToString(value, CultureInfo.InvariantCulture) ?? "")];
+        return LabelKeys.FromColumn(column, [.. Enumerable.Range(1, (int)count).Select(i => i.ToString(CultureInfo.InvariantCulture))]).Names;
     }
 }

@@ -1,5 +1,7 @@
+using System.Globalization;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
+using Microsoft.ML;
 
 namespace Cifar3;
 
@@ -45,4 +47,135 @@ internal readonly record struct ImageColumn(ImageColumnKind Kind, bool ChannelsF
     };
 
     private static bool IsChannelsFirst(VectorDataViewType vector) => vector.Dimensions is [Channels, Size, Size];
+}
+
+/// <summary>An image taken from a row whose file is still to be read or decoded; that may happen later and on any thread.</summary>
+/// <param name="Path">The file; null where <paramref name="Encoded"/> has its content.</param>
+/// <param name="Encoded">The file's content.</param>
+/// <param name="Name">What errors call the image.</param>
+internal readonly record struct PendingImage(string? Path, byte[]? Encoded, string Name)
+{
+    /// <summary>Reads and decodes it.</summary>
+    /// <param name="rgb">Receives [32, 32, 3].</param>
+    /// <exception cref="Cifar3ImageException">It is missing, damaged or no image.</exception>
+    public void Decode(Span<byte> rgb)
+    {
+        if (Encoded is null)
+        {
+            ImageDecoder.DecodeFile(Path!, rgb);
+        }
+        else
+        {
+            ImageDecoder.Decode(Encoded, rgb, Name);
+        }
+    }
+}
+
+/// <summary>Reads the images of one column of a row, whatever the column's type. Not thread-safe, as the row is not.</summary>
+internal sealed class ImageColumnReader
+{
+    private readonly string columnName;
+    private readonly Taker take;
+
+    /// <summary>Creates a reader.</summary>
+    /// <param name="row">The row or cursor, with the column active.</param>
+    /// <param name="column">The column.</param>
+    /// <param name="images">What its type says.</param>
+    public ImageColumnReader(DataViewRow row, DataViewSchema.Column column, ImageColumn images)
+    {
+        columnName = column.Name;
+        take = images.Kind switch
+        {
+            ImageColumnKind.Image => Images(row.GetGetter<MLImage>(column)),
+            ImageColumnKind.Path => Paths(row.GetGetter<ReadOnlyMemory<char>>(column)),
+            ImageColumnKind.Encoded => EncodedFiles(row.GetGetter<VBuffer<byte>>(column)),
+            ImageColumnKind.Bytes when !images.ChannelsFirst => Bytes(row.GetGetter<VBuffer<byte>>(column)),
+            ImageColumnKind.Bytes => Pixels(row.GetGetter<VBuffer<byte>>(column), images.ChannelsFirst, (_, value) => value),
+            _ => Pixels(row.GetGetter<VBuffer<float>>(column), images.ChannelsFirst, ToByte),
+        };
+    }
+
+    private delegate PendingImage? Taker(long row, Span<byte> rgb);
+
+    /// <summary>Takes the image of the row where the cursor is.</summary>
+    /// <param name="row">Its number, for error messages.</param>
+    /// <param name="rgb">Receives [32, 32, 3], unless the answer is an image still to be decoded.</param>
+    /// <returns>Null where the pixels are there already.</returns>
+    /// <exception cref="Cifar3ImageException">The image is missing or is too large.</exception>
+    /// <exception cref="Cifar3DataException">A pixel is no whole number from 0 to 255.</exception>
+    public PendingImage? Take(long row, Span<byte> rgb) => take(row, rgb);
+
+    private string Name(long row) => $"row {row} of column {columnName}";
+
+    private Taker Images(ValueGetter<MLImage> getter)
+    {
+        MLImage? image = null;
+        return (row, rgb) =>
+        {
+            getter(ref image!);
+            MLImagePixels.Read(image ?? throw Missing(row), rgb, Name(row));
+            return null;
+        };
+    }
+
+    private Taker Paths(ValueGetter<ReadOnlyMemory<char>> getter)
+    {
+        ReadOnlyMemory<char> path = default;
+        return (row, _) =>
+        {
+            getter(ref path);
+            return new PendingImage(path.IsEmpty ? throw Missing(row) : path.ToString(), null, Name(row));
+        };
+    }
+
+    private Taker EncodedFiles(ValueGetter<VBuffer<byte>> getter)
+    {
+        VBuffer<byte> file = default;
+        return (row, _) =>
+        {
+            getter(ref file);
+            return new PendingImage(null, file.Length == 0 ? throw Missing(row) : [.. file.DenseValues()], Name(row));
+        };
+    }
+
+    /// <summary>Pixels as they are wanted: copied in one piece.</summary>
+    private static Taker Bytes(ValueGetter<VBuffer<byte>> getter)
+    {
+        VBuffer<byte> values = default, dense = default;
+        return (row, rgb) =>
+        {
+            getter(ref values);
+            if (!values.IsDense)
+            {
+                values.CopyToDense(ref dense);
+            }
+
+            (values.IsDense ? values : dense).GetValues().CopyTo(rgb);
+            return null;
+        };
+    }
+
+    private static Taker Pixels<T>(ValueGetter<VBuffer<T>> getter, bool channelsFirst, Func<long, T, byte> convert)
+    {
+        const int Channels = CnnArchitecture.InputChannels, Plane = CnnArchitecture.ImageBytes / Channels;
+        VBuffer<T> values = default;
+        return (row, rgb) =>
+        {
+            getter(ref values);
+            int i = 0;
+            foreach (T value in values.DenseValues())
+            {
+                rgb[channelsFirst ? i % Plane * Channels + i / Plane : i] = convert(row, value);
+                i++;
+            }
+
+            return null;
+        };
+    }
+
+    private byte ToByte(long row, float value) => value is >= 0 and <= 255 && value == MathF.Round(value)
+        ? (byte)value
+        : throw new Cifar3DataException($"Pixel value {value.ToString(CultureInfo.InvariantCulture)} in {Name(row)} is no whole number from 0 to 255. Expected pixels neither scaled nor shifted, as ExtractPixels makes them without scaleImage and offsetImage.");
+
+    private Cifar3ImageException Missing(long row) => new($"Cannot read image '{Name(row)}': it is missing. Filter out rows without an image.");
 }

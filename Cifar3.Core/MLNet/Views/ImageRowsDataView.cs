@@ -15,7 +15,7 @@ internal sealed class ImageRowsDataView : IDataView
     {
         this.set = set;
         var label = new DataViewSchema.Annotations.Builder();
-        label.Add<VBuffer<ReadOnlyMemory<char>>>("KeyValues", new VectorDataViewType(TextDataViewType.Instance, set.ClassNames.Length), KeyValues);
+        label.Add<VBuffer<ReadOnlyMemory<char>>>(AnnotationNames.KeyValues, new VectorDataViewType(TextDataViewType.Instance, set.ClassNames.Length), KeyValues);
         var schema = new DataViewSchema.Builder();
         schema.AddColumn(ImageSet.ImageColumn, new ImageDataViewType(CnnArchitecture.InputSize, CnnArchitecture.InputSize));
         schema.AddColumn(ImageSet.PixelsColumn, new VectorDataViewType(NumberDataViewType.Byte, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels));

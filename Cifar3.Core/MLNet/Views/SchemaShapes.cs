@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
-using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
+using Microsoft.ML;
 
 namespace Cifar3;
 
@@ -46,8 +46,8 @@ internal static class SchemaShapes
     /// <param name="keyType">The type of the key values.</param>
     public static SchemaShape AddScores(SchemaShape shape, ScoreColumns columns, DataViewType keyType)
     {
-        var scores = Create(columns.Score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false, Annotation(ScoreColumns.SlotNames, TextDataViewType.Instance));
-        var label = Create(columns.PredictedLabel, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, true, Annotation(LabelKeys.Annotation, keyType));
+        var scores = Create(columns.Score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false, Annotation(AnnotationNames.SlotNames, TextDataViewType.Instance));
+        var label = Create(columns.PredictedLabel, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, true, Annotation(AnnotationNames.KeyValues, keyType));
         List<SchemaShape.Column> added = [scores, label];
         if (columns.PredictedLabelValue is not null)
         {
@@ -64,7 +64,7 @@ internal static class SchemaShapes
     {
         foreach (var annotation in key.Annotations)
         {
-            if (annotation.Name == LabelKeys.Annotation)
+            if (annotation.Name == AnnotationNames.KeyValues)
             {
                 return annotation.ItemType;
             }
@@ -88,4 +88,27 @@ internal static class SchemaShapes
     /// <summary>ML.NET asks every estimator for a shape, but has no public way to make a column of one.</summary>
     [UnsafeAccessor(UnsafeAccessorKind.Constructor)]
     private static extern SchemaShape.Column Create(string name, SchemaShape.Column.VectorKind vecKind, DataViewType itemType, bool isKey, SchemaShape? annotations);
+}
+
+/// <summary>Errors about columns, of the kind and with the words that ML.NET's own transforms have.</summary>
+internal static class SchemaMismatch
+{
+    /// <summary>The column that has the images, and what its type says.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">There is no such column, or it has no images.</exception>
+    public static (DataViewSchema.Column Column, ImageColumn Images) FindImages(DataViewSchema inputSchema, string name)
+    {
+        var column = inputSchema.GetColumnOrNull(name) ?? throw Missing("feature", name, inputSchema.Select(c => c.Name));
+        return (column, ImageColumn.Find(column.Type) ?? throw Type("feature", name, ImageColumn.Expected, column.Type.ToString()!));
+    }
+
+    /// <summary>There is no column of the name.</summary>
+    public static ArgumentOutOfRangeException Missing(string role, string name, IEnumerable<string> found) =>
+        Error($"Schema mismatch: could not find {role} column '{name}'. Found: {string.Join(", ", found)}.");
+
+    /// <summary>The column has another type.</summary>
+    public static ArgumentOutOfRangeException Type(string role, string name, string expected, string found) =>
+        Error($"Schema mismatch for {role} column '{name}': expected {expected}, got {found}.");
+
+    /// <summary>ML.NET calls the parameter so, whichever of its methods found out.</summary>
+    private static ArgumentOutOfRangeException Error(string message, string parameter = "inputSchema") => new(parameter, message);
 }
