@@ -7,6 +7,7 @@ namespace Cifar3.Tests;
 /// Most checks use few filters, so that oracle and engines are quick; sizes of the real network come in where they matter.
 /// </summary>
 [TestFixtureSource(typeof(EnginesUnderTest), nameof(EnginesUnderTest.Names))]
+[Category(TestCategories.Numerics)]
 public sealed partial class EngineContract(string engineName)
 {
     private const float LearningRate = OracleStep.LearningRate;

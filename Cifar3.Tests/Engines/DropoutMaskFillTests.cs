@@ -2,6 +2,7 @@ using Cifar3.Training;
 
 namespace Cifar3.Tests;
 
+[Category(TestCategories.Numerics)]
 public sealed class DropoutMaskFillTests
 {
     /// <summary>Every remainder of the vector loop, and rates at both ends.</summary>

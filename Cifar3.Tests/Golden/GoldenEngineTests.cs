@@ -7,6 +7,7 @@ namespace Cifar3.Tests;
 /// Keras' own states, and predictions.
 /// </summary>
 [TestFixtureSource(typeof(EnginesUnderTest), nameof(EnginesUnderTest.Names))]
+[Category(TestCategories.Numerics)]
 public sealed class GoldenEngineTests(string engineName)
 {
     private const float LearningRate = 1e-3f;

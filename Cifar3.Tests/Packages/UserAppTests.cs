@@ -1,6 +1,7 @@
 namespace Cifar3.Tests;
 
 /// <summary>What a user does first, in an empty folder: <c>dotnet new console</c>, <c>dotnet add package Cifar3</c>, train, save, score.</summary>
+[Category(TestCategories.Packages)]
 public sealed class UserAppTests
 {
     private const int PictureCount = 12;

@@ -4,6 +4,7 @@ namespace Cifar3.Tests;
 
 /// <summary>The three passes of the 3×3 convolution against plain loops in double, on random shapes.</summary>
 [TestFixtureSource(typeof(Widths), nameof(Widths.All))]
+[Category(TestCategories.Numerics)]
 internal sealed unsafe class Conv3x3Tests<V>
     where V : struct, ISimd<V>
 {

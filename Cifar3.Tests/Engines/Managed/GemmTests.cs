@@ -3,6 +3,7 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 [TestFixtureSource(typeof(Widths), nameof(Widths.All))]
+[Category(TestCategories.Numerics)]
 internal sealed unsafe class GemmTests<V>
     where V : struct, ISimd<V>
 {

@@ -4,6 +4,7 @@ namespace Cifar3.Tests;
 
 /// <summary>The kernels that work element by element or pixel by pixel, against their formulas in double.</summary>
 [TestFixtureSource(typeof(Widths), nameof(Widths.All))]
+[Category(TestCategories.Numerics)]
 internal sealed unsafe class LayerKernelTests<V>
     where V : struct, ISimd<V>
 {

@@ -5,6 +5,7 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 /// <summary>What only this engine promises; what every engine promises is in the engine contract.</summary>
+[Category(TestCategories.Numerics)]
 internal sealed class ManagedEngineTests
 {
     private static readonly string[] Seven = ["a", "b", "c", "d", "e", "f", "g"];

@@ -3,6 +3,7 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 /// <summary>BatchNorm folded into the valid convolution behind it, against BatchNorm and convolution apart, in double.</summary>
+[Category(TestCategories.Numerics)]
 public unsafe class WinogradBatchNormTests
 {
     private const double Epsilon = 1e-3;

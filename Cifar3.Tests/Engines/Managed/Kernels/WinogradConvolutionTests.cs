@@ -3,6 +3,7 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 /// <summary>Forward and backward passes against plain double loops, for the network's layers and random shapes, at every vector width.</summary>
+[Category(TestCategories.Numerics)]
 public unsafe class WinogradConvolutionTests
 {
     private const double ForwardLimit = 5e-6, GradientLimit = 2e-5;

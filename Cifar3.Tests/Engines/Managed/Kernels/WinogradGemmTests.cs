@@ -3,6 +3,7 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 /// <summary>The micro-kernel at every row count, narrow panels included, packed and row-major, = and +=.</summary>
+[Category(TestCategories.Numerics)]
 public unsafe class WinogradGemmTests
 {
     private static IEnumerable<string> Levels() => SimdLevels.Available.Select(level => $"{level}");

@@ -3,6 +3,7 @@ using Cifar3.Training;
 namespace Cifar3.Tests;
 
 /// <summary>What is fused into the output and gradient transforms: statistics, pooling with dropout, un-pooling, BatchNorm's backward pass.</summary>
+[Category(TestCategories.Numerics)]
 public unsafe class WinogradHookTests
 {
     private const double ForwardLimit = 5e-6, GradientLimit = 2e-5;
