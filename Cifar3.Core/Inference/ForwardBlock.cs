@@ -30,23 +30,23 @@ internal sealed unsafe class ForwardBlock<V>
         if (index == 0)
         {
             packed = arena.Floats($"{conv.Name} packed", tensor.Size);
-            PackWeights.Forward(Value(tensor.Name), 9 * inputs, channels, Gemm.PanelWidth<V>(), packed);
+            DirectGemm.Pack(Value(tensor.Name), 9 * inputs, channels, DirectGemm.PanelWidth<V>(), packed);
         }
         else
         {
-            same = new WinogradKernel<V>(arena, conv, tensor, Value(tensor.Name), bias, WinogradPlan.Same<V>(index), conv.OutputShape[0], normalized: false);
+            same = WinogradKernel<V>.Create(arena, conv, tensor, Value(tensor.Name), bias, WinogradPlan.Same<V>(index), conv.OutputShape[0], normalized: false);
             same.Transform(0, channels, null, null, scratch);
         }
 
         float* scale = arena.Floats($"{norm} scale", channels), shift = arena.Floats($"{norm} shift", channels);
         for (int i = 0; i < channels; i++)
         {
-            (_, scale[i], shift[i]) = WinogradBatchNorm.Fold(
+            (_, scale[i], shift[i]) = BatchNormFold.Fold(
                 Value($"{norm}/gamma")[i], Value($"{norm}/beta")[i], Value($"{norm}/moving_mean")[i], Value($"{norm}/moving_variance")[i]);
         }
 
         tensor = layout[$"{conv2.Name}/kernel"];
-        valid = new WinogradKernel<V>(arena, conv2, tensor, Value(tensor.Name), Value($"{conv2.Name}/bias"), WinogradPlan.Valid<V>(index), 2 * pooled, normalized: true);
+        valid = WinogradKernel<V>.Create(arena, conv2, tensor, Value(tensor.Name), Value($"{conv2.Name}/bias"), WinogradPlan.Valid<V>(index), 2 * pooled, normalized: true);
         valid.Transform(0, channels, scale, shift, scratch);
 
         float* Value(string name) => values + layout[name].Offset;
@@ -83,7 +83,7 @@ internal sealed unsafe class ForwardBlock<V>
         {
             for (int image = 0; image < images; image++)
             {
-                Conv3x3Forward.Run<V>(x, image, y, image, 1, packed, bias);
+                Conv3x3.Forward<V>(x, image, y, image, 1, packed, bias);
             }
         }
 

@@ -76,7 +76,7 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         side = (int)Math.Sqrt(kernel.Groups);
         dense = arena.Floats("dense packed", kernel.Size);
         denseBias = values + layout["dense/bias"].Offset;
-        PackWeights.Forward(values + kernel.Offset, features, paddedClasses, Gemm.PanelWidth<V>(), dense);
+        DirectGemm.Pack(values + kernel.Offset, features, paddedClasses, DirectGemm.PanelWidth<V>(), dense);
     }
 
     public override string SimdName => V.Name;

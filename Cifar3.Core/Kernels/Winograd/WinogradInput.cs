@@ -2,9 +2,13 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar3;
 
-// V[p, t, ci] = (Bᵀ d B)[p]         d = the n×n input pixels of tile t, from (row − Border, column − Border) of its output tile
-// x  Plane [images, H, W, Cin] NHWC, read with its border of zeros; must hold shape.InputExtent
-// V  [points, tiles, Cin] of one block, written (=), at strides InputStride, Cin, 1
+// Forward    V[p, t, ci] = (Bᵀ d B)[p]              d = the n×n input pixels of tile t, from (row − Border, column − Border) of its output tile
+// Backward   dx[pixels of t, ci] = or += B dV Bᵀ    the adjoint: tiles overlap by two rows and two columns, which add up
+// x      Plane [images, H, W, Cin] NHWC, read with its border of zeros; must hold shape.InputExtent
+// V, dV  [points, tiles, Cin] of one block, V written (=), dV read, at strides InputStride, Cin, 1
+// dx     Plane like x. Every pixel that a tile covers is written (=), border included (what lands there belongs to no pixel), and no
+//        other: no clearing beforehand. Order of the overlapping sums: tiles of an image in their numbers' order, so a block must not be
+//        computed before the one before it unless it begins an image.
 // Scratch: WinogradMap.ScratchFloats. Reference: WinogradConvolutionTests.
 internal static unsafe class WinogradInput
 {
@@ -21,6 +25,40 @@ internal static unsafe class WinogradInput
             for (int c = 0; c < shape.Inputs; c += V.Width)
             {
                 WinogradMap.Apply<V, InputMap<TTile>>(pixel + c, x.RowStride, x.Channels, v + c, TTile.Input * point, point, scratch);
+            }
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Backward<V, TTile>(in WinogradShape shape, float* dv, int first, int count, in Plane dx, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint point = shape.InputStride;
+        float* staged = scratch + WinogradMap.ScratchFloats / 2;
+        for (int t = 0; t < count; t++, dv += shape.Inputs)
+        {
+            var (image, row, column) = shape.Locate(first + t);
+            float* pixel = dx.At(image, row - shape.Border, column - shape.Border);
+            int shared = row > 0 ? 2 : 0, sharedColumns = column > 0 ? 2 : 0;
+            for (int c = 0; c < shape.Inputs; c += V.Width)
+            {
+                WinogradMap.Apply<V, InputAdjointMap<TTile>>(dv + c, TTile.Input * point, point, staged, TTile.Input * V.Width, V.Width, scratch);
+                float* source = staged;
+                for (int i = 0; i < TTile.Input; i++, source += TTile.Input * V.Width)
+                {
+                    float* target = pixel + c + i * dx.RowStride;
+                    int added = i < shared ? TTile.Input : sharedColumns; // these pixels hold what earlier tiles put there
+                    for (int j = 0; j < added; j++)
+                    {
+                        V.Store(target + j * dx.Channels, V.Load(target + j * dx.Channels) + V.Load(source + j * V.Width));
+                    }
+
+                    for (int j = added; j < TTile.Input; j++)
+                    {
+                        V.Store(target + j * dx.Channels, V.Load(source + j * V.Width));
+                    }
+                }
             }
         }
     }

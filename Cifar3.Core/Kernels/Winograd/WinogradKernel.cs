@@ -1,18 +1,46 @@
 namespace Cifar3;
 
-/// <summary>A 3×3 convolution's kernel in Winograd's domain, and the forward pass with it.</summary>
+/// <summary>
+/// A 3×3 convolution of the network in Winograd's domain: its kernel there, and both passes with it. The tile is a type argument, chosen
+/// once by <see cref="Create"/>; callers see sizes alone.
+/// </summary>
 /// <remarks>
 /// Behind a normalization the kernel is scaled and the bias shifted, so that the convolution reads what was to be normalized
-/// (<see cref="WinogradBatchNorm"/>).
+/// (<see cref="BatchNormFold"/>).
 /// </remarks>
-internal sealed unsafe class WinogradKernel<V>
+internal abstract unsafe class WinogradKernel<V>
     where V : struct, ISimd<V>
 {
-    private readonly bool large; // F(6×6), else F(4×4)
     private readonly bool normalized;
-    private readonly float* kernel, bias, u;
+    private readonly float* kernel, bias;
     private readonly double* sums;
     private readonly WinogradShape shape;
+
+    private protected WinogradKernel(Arena arena, string name, ParameterTensor tensor, float* kernel, float* bias, in WinogradShape shape, bool normalized)
+    {
+        this.kernel = kernel;
+        this.bias = bias;
+        (this.shape, this.normalized) = (shape, normalized);
+        Scaled = normalized ? arena.Floats($"{name} scaled", tensor.Size) : kernel;
+        Bias = normalized ? arena.Floats($"{name} shifted bias", shape.Outputs) : bias;
+        sums = arena.Doubles($"{name} shifts", shape.Outputs);
+        U = arena.Floats($"{name} U", shape.WeightFloats);
+    }
+
+    /// <summary>Sizes, tiles, blocks.</summary>
+    public ref readonly WinogradShape Shape => ref shape;
+
+    /// <summary>The kernel to convolve with: the layer's, or the scaled one.</summary>
+    public float* Scaled { get; }
+
+    /// <summary>The bias to add: the layer's, or the shifted one.</summary>
+    public float* Bias { get; }
+
+    /// <summary>Rows and columns that the input's plane must have, beyond a border of 1 for "same" padding.</summary>
+    public int InputSize => shape.InputExtent.Height - shape.Border;
+
+    /// <summary>The kernel in Winograd's domain.</summary>
+    private protected float* U { get; }
 
     /// <summary>Reserves the memory; <see cref="Transform"/> fills it.</summary>
     /// <param name="arena">Owner of the memory.</param>
@@ -23,35 +51,18 @@ internal sealed unsafe class WinogradKernel<V>
     /// <param name="plan">Tiles and blocks.</param>
     /// <param name="size">Rows and columns of output to compute.</param>
     /// <param name="normalized">Whether a normalization stands before the layer.</param>
-    public WinogradKernel(Arena arena, Conv2DLayer layer, ParameterTensor tensor, float* kernel, float* bias, WinogradPlan plan, int size, bool normalized)
+    public static WinogradKernel<V> Create(Arena arena, Conv2DLayer layer, ParameterTensor tensor, float* kernel, float* bias, WinogradPlan plan, int size, bool normalized)
     {
-        this.kernel = kernel;
-        this.bias = bias;
-        (this.normalized, large) = (normalized, plan.Large);
-        var (inputs, outputs, border) = (tensor.PaddedRows, tensor.PaddedColumns, layer.Padding == ConvPadding.Same ? 1 : 0);
-        shape = large
-            ? WinogradShape.Of<WinogradF6>(inputs, outputs, size, size, border, plan.Capacity)
-            : WinogradShape.Of<WinogradF4>(inputs, outputs, size, size, border, plan.Capacity);
-        Scaled = normalized ? arena.Floats($"{layer.Name} scaled", tensor.Size) : kernel;
-        Bias = normalized ? arena.Floats($"{layer.Name} shifted bias", outputs) : bias;
-        sums = arena.Doubles($"{layer.Name} shifts", outputs);
-        u = arena.Floats($"{layer.Name} U", shape.WeightFloats);
+        return plan.Tile == WinogradTile.F6 ? Of<WinogradF6>() : Of<WinogradF4>();
+
+        WinogradKernel<V> Of<TTile>()
+            where TTile : struct, IWinogradTile
+        {
+            int border = layer.Padding == ConvPadding.Same ? 1 : 0;
+            var shape = WinogradShape.Of<TTile>(tensor.PaddedRows, tensor.PaddedColumns, size, size, border, plan.Capacity);
+            return new WinogradKernel<V, TTile>(arena, layer.Name, tensor, kernel, bias, in shape, normalized);
+        }
     }
-
-    /// <summary>Sizes, tiles, blocks.</summary>
-    public ref readonly WinogradShape Shape => ref shape;
-
-    /// <summary>Whether tiles are F(6×6), else F(4×4).</summary>
-    public bool Large => large;
-
-    /// <summary>The kernel to convolve with: the layer's, or the scaled one.</summary>
-    public float* Scaled { get; }
-
-    /// <summary>The bias to add: the layer's, or the shifted one.</summary>
-    public float* Bias { get; }
-
-    /// <summary>Rows and columns that the input's plane must have, beyond a border of 1 for "same" padding.</summary>
-    public int InputSize => shape.InputExtent.Height - shape.Border;
 
     /// <summary>Output channels first to end into Winograd's domain; multiples of 16.</summary>
     /// <param name="first">First output channel.</param>
@@ -63,31 +74,80 @@ internal sealed unsafe class WinogradKernel<V>
     {
         if (normalized)
         {
-            WinogradBatchNorm.Forward<V>(kernel, bias, scale, shift, shape.Inputs, shape.Outputs, first, end, Scaled, Bias, sums);
+            BatchNormFold.Forward<V>(kernel, bias, scale, shift, shape.Inputs, shape.Outputs, first, end, Scaled, Bias, sums);
         }
 
-        if (large)
-        {
-            WinogradWeights.Forward<V, WinogradF6>(in shape, Scaled, first, end, u, scratch);
-        }
-        else
-        {
-            WinogradWeights.Forward<V, WinogradF4>(in shape, Scaled, first, end, u, scratch);
-        }
+        TransformScaled(first, end, scratch);
     }
+
+    /// <summary>The same channels, transposed for the gradient of the input; after <see cref="Transform"/>.</summary>
+    public abstract void Transpose(int first, int end, float* ut, float* scratch);
 
     /// <summary>x → sink, images first to end.</summary>
-    public void Forward<TSink>(in Plane x, in TSink sink, int first, int end, in WinogradWork work)
-        where TSink : struct, IWinogradSink
-    {
-        int firstTile = first * shape.TilesPerImage, endTile = end * shape.TilesPerImage;
-        if (large)
-        {
-            WinogradConvolution.Forward<V, WinogradF6, TSink>(in shape, in x, u, firstTile, endTile, in sink, in work);
-        }
-        else
-        {
-            WinogradConvolution.Forward<V, WinogradF4, TSink>(in shape, in x, u, firstTile, endTile, in sink, in work);
-        }
-    }
+    public abstract void Forward<TSink>(in Plane x, in TSink sink, int first, int end, in WinogradWork work)
+        where TSink : struct, IWinogradSink;
+
+    /// <summary>Source → dx, dU and db of images first to end (<see cref="WinogradConvolution"/>).</summary>
+    public abstract void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* db, in WinogradWork work)
+        where TSource : struct, IWinogradSource;
+
+    /// <summary>Source → dx and db, with what <see cref="WinogradConvolution.WeightGradient"/> needs left in kept.</summary>
+    public abstract void BackwardKeepingBlocks<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, in WinogradWork kept, double* db, in WinogradWork work)
+        where TSource : struct, IWinogradSource;
+
+    /// <summary>dU → dg of input channels first to end.</summary>
+    public abstract void FinishGradient(float* du, int first, int end, float* dg, float* scratch);
+
+    private protected abstract void TransformScaled(int first, int end, float* scratch);
+}
+
+/// <summary>The kernel in tiles of one size.</summary>
+internal sealed unsafe class WinogradKernel<V, TTile>(
+    Arena arena, string name, ParameterTensor tensor, float* kernel, float* bias, in WinogradShape shape, bool normalized)
+    : WinogradKernel<V>(arena, name, tensor, kernel, bias, in shape, normalized)
+    where V : struct, ISimd<V>
+    where TTile : struct, IWinogradTile
+{
+    public override void Transpose(int first, int end, float* ut, float* scratch) =>
+        WinogradWeights.Transpose<V, TTile>(in Shape, Scaled, first, end, ut, scratch);
+
+    public override void Forward<TSink>(in Plane x, in TSink sink, int first, int end, in WinogradWork work) =>
+        WinogradConvolution.Forward<V, TTile, TSink>(in Shape, in x, U, Tile(first), Tile(end), in sink, in work);
+
+    public override void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* db, in WinogradWork work) =>
+        WinogradConvolution.Backward<V, TTile, TSource>(in Shape, in x, in source, ut, Tile(first), Tile(end), in dx, du, db, in work);
+
+    public override void BackwardKeepingBlocks<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, in WinogradWork kept, double* db, in WinogradWork work) =>
+        WinogradConvolution.BackwardKeepingBlocks<V, TTile, TSource>(in Shape, in x, in source, ut, Tile(first), Tile(end), in dx, in kept, db, in work);
+
+    public override void FinishGradient(float* du, int first, int end, float* dg, float* scratch) =>
+        WinogradWeights.Backward<V, TTile>(in Shape, du, first, end, dg, scratch);
+
+    private protected override void TransformScaled(int first, int end, float* scratch) =>
+        WinogradWeights.Forward<V, TTile>(in Shape, Scaled, first, end, U, scratch);
+
+    private int Tile(int image) => image * Shape.TilesPerImage;
+}
+
+/// <summary>The sizes of tiles, <see cref="WinogradF4"/> and <see cref="WinogradF6"/>.</summary>
+internal enum WinogradTile
+{
+    F4,
+    F6,
+}
+
+/// <summary>The tiles that a convolution of the network is computed in, and how many make a block.</summary>
+/// <remarks>
+/// Tiles of 6×6 where they fit 30, 12 and 6 exactly, of 4×4 for 15 and 4; blocks of 16 to 32 tiles stay in the L2 cache. Without fused
+/// multiply-add tiles of 6×6 would double the rounding error of a whole step: ReLUs and poolings near a tie then choose otherwise.
+/// </remarks>
+internal readonly record struct WinogradPlan(WinogradTile Tile, int Capacity)
+{
+    /// <summary>A block's first convolution ("same"), of blocks 1 and 2; block 0's has too few channels for Winograd's transforms to pay.</summary>
+    public static WinogradPlan Same<V>(int block)
+        where V : struct, ISimd<V> => new(V.IsFused && block == 2 ? WinogradTile.F6 : WinogradTile.F4, 16);
+
+    /// <summary>A block's second convolution ("valid").</summary>
+    public static WinogradPlan Valid<V>(int block)
+        where V : struct, ISimd<V> => new(V.IsFused && block < 2 ? WinogradTile.F6 : WinogradTile.F4, block switch { 0 => 20, 1 => 32, _ => 16 });
 }

@@ -1,7 +1,11 @@
 namespace Cifar3;
 
-// M[p] = V[p] · U[p]         [tiles, Cin] · [Cin, Cout], for every point of one block of tiles
-// Buffers as WinogradShape describes; U packed by panels.
+// The matrix products of a Winograd convolution, for points first to end of one block of tiles:
+//   Forward         M[p]   = V[p] · U[p]           [tiles, Cin] · [Cin, Cout]
+//   WeightGradient  dU[p] += V[p]ᵀ · dM[p]         [Cin, tiles] · [tiles, Cout]      (= where the block is the first)
+//   InputGradient   dV[p]  = dM[p] · Uᵀ[p]         [tiles, Cout] · [Cout, Cin]
+// Buffers as WinogradShape describes; U, Uᵀ, dU packed by panels (WinogradWeights). Points are independent: threads may share them, and
+// blocks that are kept make dU[p] one sum over all their tiles, in their order.
 internal static unsafe class WinogradProducts
 {
     // Forward sums are cut: at 64 and 128 channels that takes a third off the rounding error of the output. Where products are rounded
@@ -31,7 +35,66 @@ internal static unsafe class WinogradProducts
             product.A = v + p * shape.InputStride;
             product.B = u + p * shape.WeightStride;
             product.C = m + p * shape.OutputStride;
-            GemmMicroKernel.Multiply<V>(in product);
+            WinogradGemm.Multiply<V>(in product);
+        }
+    }
+
+    public static void WeightGradient<V>(in WinogradShape shape, float* v, float* dm, int tiles, int first, int end, float* du, bool add)
+        where V : struct, ISimd<V>
+    {
+        int panel = 2 * V.Width;
+        var product = new MatrixProduct
+        {
+            ARow = 1,
+            AStep = shape.Inputs,
+            BStep = shape.Outputs,
+            BPanel = panel,
+            CRow = Math.Min(panel, shape.Outputs),
+            CPanel = (nint)shape.Inputs * panel,
+            Rows = shape.Inputs,
+            Columns = shape.Outputs,
+            Depth = tiles,
+            Chain = tiles,
+        };
+        for (int p = first; p < end; p++)
+        {
+            product.A = v + p * shape.InputStride;
+            product.B = dm + p * shape.OutputStride;
+            product.C = du + p * shape.WeightStride;
+            if (add)
+            {
+                WinogradGemm.MultiplyAdd<V>(in product);
+            }
+            else
+            {
+                WinogradGemm.Multiply<V>(in product);
+            }
+        }
+    }
+
+    public static void InputGradient<V>(in WinogradShape shape, float* dm, float* ut, int tiles, int first, int end, float* dv)
+        where V : struct, ISimd<V>
+    {
+        int panel = 2 * V.Width;
+        var product = new MatrixProduct
+        {
+            ARow = shape.Outputs,
+            AStep = 1,
+            BStep = Math.Min(panel, shape.Inputs),
+            BPanel = (nint)shape.Outputs * panel,
+            CRow = shape.Inputs,
+            CPanel = panel,
+            Rows = tiles,
+            Columns = shape.Inputs,
+            Depth = shape.Outputs,
+            Chain = shape.Outputs,
+        };
+        for (int p = first; p < end; p++)
+        {
+            product.A = dm + p * shape.OutputStride;
+            product.B = ut + p * shape.WeightStride;
+            product.C = dv + p * shape.InputStride;
+            WinogradGemm.Multiply<V>(in product);
         }
     }
 }

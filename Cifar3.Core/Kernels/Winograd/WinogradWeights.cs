@@ -2,10 +2,14 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar3;
 
-// U[p, ci, co] = (G g[:, :, ci, co] Gᵀ)[p], packed as GemmMicroKernel reads B: panels of two vectors of columns, the last as wide as
-// what is left; panel q of a point begins at q·rows·(2 vectors).
-// g  [3, 3, Cin, Cout] Keras layout, channels padded to 16 with zeros, read
-// For output channels [first, end): threads share the channels. Element by element. Reference: WinogradConvolutionTests.
+// Forward    U[p, ci, co] = (G g[:, :, ci, co] Gᵀ)[p]
+// Transpose  Uᵀ[p, co, ci] = (G g[:, :, ci, co] Gᵀ)[p], for backward-data
+// Backward   dg[:, :, ci, co] = Gᵀ dU[p, ci, co] G
+// U, Uᵀ, dU  packed as WinogradGemm reads B: panels of two vectors of columns, the last as wide as what is left; panel q of a point
+//            begins at q·rows·(2 vectors). dU of several shards [shards, WeightFloats apart] is first added up (Sum), in shard order,
+//            into the first.
+// g, dg      [3, 3, Cin, Cout] Keras layout, channels padded to 16, g's padding zero; g read, dg written (=)
+// Once a step, for channels [first, end) of those named: threads share the channels. Element by element. Reference: WinogradConvolutionTests.
 internal static unsafe class WinogradWeights
 {
     /// <summary>U of output channels first to end, multiples of the vector width.</summary>
@@ -32,5 +36,76 @@ internal static unsafe class WinogradWeights
     {
         int panel = 2 * V.Width, start = column / panel * panel, width = Math.Min(panel, columns - start);
         return (nint)start * rows + (nint)row * width + (column - start);
+    }
+
+    /// <summary>U transposed, of output channels first to end: columns are input channels. Both are multiples of the vector width.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Transpose<V, TTile>(in WinogradShape shape, float* g, int first, int end, float* ut, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint tap = (nint)shape.Inputs * shape.Outputs, point = shape.WeightStride;
+        float* staged = scratch + WinogradMap.ScratchFloats / 2;
+        for (int ci = 0; ci < shape.Inputs; ci += V.Width)
+        {
+            for (int co = first; co < end; co++)
+            {
+                float* source = g + (nint)ci * shape.Outputs + co;
+                for (int k = 0; k < 9; k++, source += tap)
+                {
+                    for (int i = 0; i < V.Width; i++)
+                    {
+                        staged[k * V.Width + i] = source[(nint)i * shape.Outputs];
+                    }
+                }
+
+                float* target = ut + Packed<V>(shape.Outputs, shape.Inputs, co, ci);
+                WinogradMap.Apply<V, WeightsMap<TTile>>(staged, 3 * V.Width, V.Width, target, TTile.Input * point, point, scratch);
+            }
+        }
+    }
+
+    /// <summary>dU of input channels first to end: those of all shards, added into the first's.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Sum<V>(in WinogradShape shape, float* du, int shards, int first, int end)
+        where V : struct, ISimd<V>
+    {
+        int panel = 2 * V.Width;
+        nint stride = (nint)shape.WeightFloats;
+        for (int p = 0; p < shape.Points; p++)
+        {
+            for (int co = 0; co < shape.Outputs; co += panel)
+            {
+                int width = Math.Min(panel, shape.Outputs - co);
+                float* sum = du + p * shape.WeightStride + (nint)co * shape.Inputs + (nint)first * width;
+                for (int i = 0; i < (end - first) * width; i += V.Width)
+                {
+                    V total = V.Load(sum + i);
+                    for (int shard = 1; shard < shards; shard++)
+                    {
+                        total += V.Load(sum + shard * stride + i);
+                    }
+
+                    V.Store(sum + i, total);
+                }
+            }
+        }
+    }
+
+    /// <summary>dg of input channels first to end.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Backward<V, TTile>(in WinogradShape shape, float* du, int first, int end, float* dg, float* scratch)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
+    {
+        nint tap = (nint)shape.Inputs * shape.Outputs, point = shape.WeightStride;
+        for (int ci = first; ci < end; ci++)
+        {
+            for (int co = 0; co < shape.Outputs; co += V.Width)
+            {
+                float* source = du + Packed<V>(shape.Inputs, shape.Outputs, ci, co);
+                WinogradMap.Apply<V, WeightsAdjointMap<TTile>>(source, TTile.Input * point, point, dg + (nint)ci * shape.Outputs + co, 3 * tap, tap, scratch);
+            }
+        }
     }
 }

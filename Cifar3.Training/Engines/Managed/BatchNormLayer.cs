@@ -1,7 +1,7 @@
 namespace Cifar3.Training;
 
 /// <summary>
-/// Batch normalization of a ReLU's output, folded into the convolution behind it (<see cref="WinogradBatchNorm"/>): all that is left
+/// Batch normalization of a ReLU's output, folded into the convolution behind it (<see cref="BatchNormFold"/>): all that is left
 /// of it here are numbers a channel.
 /// </summary>
 internal sealed unsafe class BatchNormLayer
@@ -43,10 +43,10 @@ internal sealed unsafe class BatchNormLayer
     /// <summary>dβ [channels].</summary>
     public float* BetaGradient { get; }
 
-    /// <summary>b of <see cref="WinogradBatchNormBackward"/> [channels].</summary>
+    /// <summary>b of <see cref="BatchNormFold.Backward"/> [channels].</summary>
     public float* Slope { get; }
 
-    /// <summary>c of <see cref="WinogradBatchNormBackward"/> [channels].</summary>
+    /// <summary>c of <see cref="BatchNormFold.Backward"/> [channels].</summary>
     public float* Offset { get; }
 
     /// <summary>Where a shard sums Σ y and Σ y², set to zero.</summary>
@@ -90,5 +90,5 @@ internal sealed unsafe class BatchNormLayer
     }
 
     private void Use(int i, double average, double variance) =>
-        (mean[i], (deviation[i], scale[i], shift[i])) = (average, WinogradBatchNorm.Fold(gamma[i], beta[i], average, variance));
+        (mean[i], (deviation[i], scale[i], shift[i])) = (average, BatchNormFold.Fold(gamma[i], beta[i], average, variance));
 }

@@ -25,7 +25,7 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         bias = parameters.Value(Bias);
         forward = arena.Floats("dense packed", tensor.Size);
         backward = arena.Floats("dense packed, transposed", tensor.Size);
-        zeros = arena.Floats("dense zeros", Gemm.PanelWidth<V>());
+        zeros = arena.Floats("dense zeros", DirectGemm.PanelWidth<V>());
         logits = arena.Floats("dense logits", (long)images * paddedClasses);
         gradients = arena.Floats("dense logits' gradients", (long)images * paddedClasses);
         Probabilities = arena.Floats("probabilities", (long)images * classes);
@@ -49,12 +49,12 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     /// <summary>Takes over changed weights.</summary>
     public void Prepare()
     {
-        int panel = Gemm.PanelWidth<V>();
-        PackWeights.Forward(kernel, features, paddedClasses, panel, forward);
+        int panel = DirectGemm.PanelWidth<V>();
+        DirectGemm.Pack(kernel, features, paddedClasses, panel, forward);
         float* packed = backward;
         for (int feature = 0; feature < features; feature += panel)
         {
-            packed = PackWeights.Transpose(kernel + (long)feature * paddedClasses, Math.Min(panel, features - feature), paddedClasses, paddedClasses, packed);
+            packed = DirectGemm.PackTransposed(kernel + (long)feature * paddedClasses, Math.Min(panel, features - feature), paddedClasses, paddedClasses, packed);
         }
     }
 
@@ -82,10 +82,10 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     {
         int images = range.End - range.First;
         float* dy = gradients + (long)range.First * paddedClasses;
-        for (int column = 0; column < features; column += Gemm.PanelWidth<V>())
+        for (int column = 0; column < features; column += DirectGemm.PanelWidth<V>())
         {
-            int columns = Math.Min(Gemm.PanelWidth<V>(), features - column);
-            Gemm.Run<V>(images, columns, new GemmTask
+            int columns = Math.Min(DirectGemm.PanelWidth<V>(), features - column);
+            DirectGemm.Run<V>(images, columns, new GemmTask
             {
                 A = dy,
                 ARow = paddedClasses,
@@ -104,9 +104,9 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         }
 
         float* dw = kernelGradients.Of(range.Shard);
-        for (int column = 0; column < paddedClasses; column += Gemm.PanelWidth<V>())
+        for (int column = 0; column < paddedClasses; column += DirectGemm.PanelWidth<V>())
         {
-            Gemm.Run<V>(features, Math.Min(Gemm.PanelWidth<V>(), paddedClasses - column), new GemmTask
+            DirectGemm.Run<V>(features, Math.Min(DirectGemm.PanelWidth<V>(), paddedClasses - column), new GemmTask
             {
                 A = Input.At(range.First),
                 ARow = 1,

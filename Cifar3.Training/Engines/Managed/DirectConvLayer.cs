@@ -18,7 +18,7 @@ internal sealed unsafe class DirectConvLayer<V> : ReluConvLayer
         kernel = parameters.Value($"{layer.Name}/kernel");
         bias = parameters.Value($"{layer.Name}/bias");
         packed = arena.Floats($"{layer.Name} packed", tensor.Size);
-        zeros = arena.Floats($"{layer.Name} zeros", Gemm.PanelWidth<V>());
+        zeros = arena.Floats($"{layer.Name} zeros", DirectGemm.PanelWidth<V>());
         kernelGradients = new ShardGradients<V>(arena, $"{layer.Name} gradients of shards", tensor.Size, parameters.Gradient($"{layer.Name}/kernel"));
         biasSums = new GradientSums(arena, $"{layer.Name} bias sums", outputs, parameters.Gradient($"{layer.Name}/bias"));
         dy = new Plane[context.Pool.Threads];
@@ -28,13 +28,13 @@ internal sealed unsafe class DirectConvLayer<V> : ReluConvLayer
         }
     }
 
-    public override void Prepare() => PackWeights.Forward(kernel, 9 * inputs, outputs, Gemm.PanelWidth<V>(), packed);
+    public override void Prepare() => DirectGemm.Pack(kernel, 9 * inputs, outputs, DirectGemm.PanelWidth<V>(), packed);
 
     public override void Forward(in Plane x, in Plane y, double* sums, in ImageRange range)
     {
         for (int image = range.First; image < range.End; image++)
         {
-            Conv3x3Forward.Run<V>(x, image, y, image, 1, packed, bias);
+            Conv3x3.Forward<V>(x, image, y, image, 1, packed, bias);
             if (sums != null)
             {
                 ChannelSums.RunWithSquares<V>(y, image, sums);
@@ -48,8 +48,8 @@ internal sealed unsafe class DirectConvLayer<V> : ReluConvLayer
         double* sums = biasSums.Of(range.Shard, start: true);
         for (int image = range.First; image < range.End; image++)
         {
-            BatchNormRelu.Backward<V>(y, dz, image, gradient, 0, norm.Slope, norm.Offset);
-            Conv3x3BackwardWeights.Run<V>(x, image, gradient, 1, 1, kernelGradients.Of(range.Shard), image > range.First, zeros);
+            BatchNormFold.ReluBackward<V>(y, dz, image, gradient, 0, norm.Slope, norm.Offset);
+            Conv3x3.BackwardWeights<V>(x, image, gradient, 1, 1, kernelGradients.Of(range.Shard), image > range.First, zeros);
             ChannelSums.Run<V>(gradient, 0, sums);
         }
     }

@@ -1,7 +1,7 @@
 namespace Cifar3.Training;
 
 /// <summary>A 3×3 convolution in Winograd's domain: its passes over a shard's images, its gradients.</summary>
-/// <remarks>The gradients of a normalization in front of it come out of its kernel's (<see cref="WinogradBatchNormBackward"/>).</remarks>
+/// <remarks>The gradients of a normalization in front of it come out of its kernel's (<see cref="BatchNormFold.Backward"/>).</remarks>
 internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     where V : struct, ISimd<V>
 {
@@ -34,7 +34,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         string name = layer.Name;
         var tensor = parameters[$"{name}/kernel"];
         kernel = parameters.Value(tensor.Name);
-        weights = new WinogradKernel<V>(arena, layer, tensor, kernel, parameters.Value($"{name}/bias"), plan, size, normalized: norm != null);
+        weights = WinogradKernel<V>.Create(arena, layer, tensor, kernel, parameters.Value($"{name}/bias"), plan, size, normalized: norm != null);
         shape = weights.Shape;
         work.Reserve(shape);
 
@@ -84,13 +84,15 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     public void Backward<TSource>(in Plane x, in TSource source, in Plane dx, in ImageRange range)
         where TSource : struct, IWinogradSource
     {
-        if (weights.Large)
+        double* sums = biasSums.Of(range.Shard, start: true);
+        ref readonly WinogradWork own = ref work.Of(range.Worker);
+        if (blocks > 0)
         {
-            Backward<WinogradF6, TSource>(in x, in source, in dx, in range);
+            weights.BackwardKeepingBlocks(in x, in source, ut, range.First, range.End, in dx, Kept(range.Shard), sums, in own);
         }
         else
         {
-            Backward<WinogradF4, TSource>(in x, in source, in dx, in range);
+            weights.Backward(in x, in source, ut, range.First, range.End, in dx, du + range.Shard * shape.WeightFloats, sums, in own);
         }
     }
 
@@ -124,8 +126,6 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         pool.Run(shape.Inputs / ChannelsAPiece, finishChannels);
     }
 
-    private (int First, int End) Tiles(int firstImage, int endImage) => (firstImage * shape.TilesPerImage, endImage * shape.TilesPerImage);
-
     /// <summary>16 output channels into Winograd's domain.</summary>
     private void Transform(int piece, int worker)
     {
@@ -133,35 +133,9 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         float* scratch = work.Of(worker).Scratch;
         var statistics = norm?.Statistics ?? default;
         weights.Transform(first, end, statistics.Scale, statistics.Shift, scratch);
-        if (!training)
+        if (training)
         {
-            return;
-        }
-
-        if (weights.Large)
-        {
-            WinogradWeightsBackward.Transpose<V, WinogradF6>(in shape, weights.Scaled, first, end, ut, scratch);
-        }
-        else
-        {
-            WinogradWeightsBackward.Transpose<V, WinogradF4>(in shape, weights.Scaled, first, end, ut, scratch);
-        }
-    }
-
-    private void Backward<TTile, TSource>(in Plane x, in TSource source, in Plane dx, in ImageRange range)
-        where TTile : struct, IWinogradTile
-        where TSource : struct, IWinogradSource
-    {
-        var (first, end) = Tiles(range.First, range.End);
-        double* sums = biasSums.Of(range.Shard, start: true);
-        ref readonly WinogradWork own = ref work.Of(range.Worker);
-        if (blocks > 0)
-        {
-            WinogradConvolutionBackward.RunKeepingBlocks<V, TTile, TSource>(in shape, in x, in source, ut, first, end, in dx, Kept(range.Shard), sums, in own);
-        }
-        else
-        {
-            WinogradConvolutionBackward.Run<V, TTile, TSource>(in shape, in x, in source, ut, first, end, in dx, du + range.Shard * shape.WeightFloats, sums, in own);
+            weights.Transpose(first, end, ut, scratch);
         }
     }
 
@@ -172,8 +146,8 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     {
         for (int shard = 0; shard < Shards.Count(images); shard++)
         {
-            var (first, end) = Tiles(Shards.First(shard, images), Shards.First(shard + 1, images));
-            WinogradConvolutionBackward.WeightGradient<V>(in shape, Kept(shard), end - first, point, du, add: shard > 0);
+            int tiles = Shards.First(shard + 1, images) - Shards.First(shard, images); // one an image
+            WinogradConvolution.WeightGradient<V>(in shape, Kept(shard), tiles, point, du, add: shard > 0);
         }
     }
 
@@ -183,21 +157,13 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         int first = piece * ChannelsAPiece, end = first + ChannelsAPiece;
         if (blocks == 0)
         {
-            WinogradWeightsBackward.Sum<V>(in shape, du, Shards.Count(images), first, end);
+            WinogradWeights.Sum<V>(in shape, du, Shards.Count(images), first, end);
         }
 
-        if (weights.Large)
-        {
-            WinogradWeightsBackward.Run<V, WinogradF6>(in shape, du, first, end, gradient, work.Of(worker).Scratch);
-        }
-        else
-        {
-            WinogradWeightsBackward.Run<V, WinogradF4>(in shape, du, first, end, gradient, work.Of(worker).Scratch);
-        }
-
+        weights.FinishGradient(du, first, end, gradient, work.Of(worker).Scratch);
         if (norm != null)
         {
-            WinogradBatchNormBackward.Run<V>(
+            BatchNormFold.Backward<V>(
                 kernel, gradient, biasTotals, biasGradient, norm.Count, norm.Statistics, shape.Inputs, shape.Outputs, first, end,
                 norm.GammaGradient, norm.BetaGradient, norm.Slope, norm.Offset, work.Sums(worker));
         }

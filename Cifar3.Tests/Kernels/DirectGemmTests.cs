@@ -4,7 +4,7 @@ namespace Cifar3.Tests;
 
 [TestFixtureSource(typeof(Widths), nameof(Widths.All))]
 [Category(TestCategories.Numerics)]
-internal sealed unsafe class GemmTests<V>
+internal sealed unsafe class DirectGemmTests<V>
     where V : struct, ISimd<V>
 {
     [Test]
@@ -33,7 +33,7 @@ internal sealed unsafe class GemmTests<V>
         }
 
         float beyond = c[cRow - 1];
-        Gemm.Run<V>(rows, columns, new GemmTask
+        DirectGemm.Run<V>(rows, columns, new GemmTask
         {
             A = a,
             ARow = aRow,
@@ -69,7 +69,7 @@ internal sealed unsafe class GemmTests<V>
         float* a = data.Floats(1), b = data.Floats(V.Width), c = data.Floats(V.Width);
         a[0] = float.NaN;
 
-        Gemm.Run<V>(1, V.Width, new GemmTask { A = a, B = b, C = c, Init = b, Outer = 1, Mid = 1, Inner = 1, Floor = 0 });
+        DirectGemm.Run<V>(1, V.Width, new GemmTask { A = a, B = b, C = c, Init = b, Outer = 1, Mid = 1, Inner = 1, Floor = 0 });
 
         Assert.That(c[0], Is.NaN);
     }

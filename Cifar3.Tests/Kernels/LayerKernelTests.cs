@@ -66,7 +66,7 @@ internal sealed unsafe class LayerKernelTests<V>
         float* b = data.Floats(48), c = data.Floats(48);
         y.At(1, 2, 3)[4] = 0; // exactly 0: no gradient
 
-        BatchNormRelu.Backward<V>(y, dz, 1, dy, 0, b, c);
+        BatchNormFold.ReluBackward<V>(y, dz, 1, dy, 0, b, c);
 
         for (int i = 0; i < 5 * 7 * 48; i++)
         {

@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar3;
 
-/// <summary>Operands of <see cref="GemmMicroKernel"/>; all strides are in floats.</summary>
+/// <summary>Operands of <see cref="WinogradGemm"/>; all strides are in floats.</summary>
 internal unsafe struct MatrixProduct
 {
     /// <summary>A[row, k] = A[row·ARow + k·AStep].</summary>
@@ -32,7 +32,7 @@ internal unsafe struct MatrixProduct
 // Order of summation: k ascending, FMA chains of Chain products that start at 0, finished chains added to C in order. Independent of blocking.
 // Columns are a multiple of the vector width; no operand needs alignment. Reference: WinogradGemmTests.
 // Measured on one Zen 4 core, AVX-512 (peak 105-117 GFLOP/s), sums of 32 to 128: 101-116 GFLOP/s; += with sums of 8: 97.
-internal static unsafe class GemmMicroKernel
+internal static unsafe class WinogradGemm
 {
     /// <summary>C = A·B.</summary>
     public static void Multiply<V>(in MatrixProduct product)

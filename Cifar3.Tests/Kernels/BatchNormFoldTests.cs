@@ -4,7 +4,7 @@ namespace Cifar3.Tests;
 
 /// <summary>BatchNorm folded into the valid convolution behind it, against BatchNorm and convolution apart, in double.</summary>
 [Category(TestCategories.Numerics)]
-public unsafe class WinogradBatchNormTests
+public unsafe class BatchNormFoldTests
 {
     private const double Epsilon = 1e-3;
 
@@ -62,7 +62,7 @@ public unsafe class WinogradBatchNormTests
         // The kernels: folded forward, backward with the scaled kernel, raw gradient, then everything of BatchNorm from the weights.
         float* plain = runner.Copy(problem.G), shifted = runner.Floats(outputs);
         double* sums = stackalloc double[2 * outputs];
-        WinogradBatchNorm.Forward<V>(plain, runner.Bias, scale, shift, inputs, outputs, 0, outputs, runner.G, shifted, sums);
+        BatchNormFold.Forward<V>(plain, runner.Bias, scale, shift, inputs, outputs, 0, outputs, runner.G, shifted, sums);
         runner.Forward(new PlainSink(runner.Y, shifted, float.NegativeInfinity));
         var z = runner.Read(runner.Y, computed, computed);
         runner.Fill(runner.Y, problem.Dy, computed, computed);
@@ -77,7 +77,7 @@ public unsafe class WinogradBatchNormTests
         fixed (double* m = mean, d = deviation)
         {
             var norm = new NormStatistics { Mean = m, Deviation = d, Scale = scale, Shift = shift };
-            WinogradBatchNormBackward.Run<V>(plain, runner.Dg, runner.Db, db, count, in norm, inputs, outputs, 0, inputs, dGamma, dBeta, b, shiftBack, sums);
+            BatchNormFold.Backward<V>(plain, runner.Dg, runner.Db, db, count, in norm, inputs, outputs, 0, inputs, dGamma, dBeta, b, shiftBack, sums);
         }
 
         var dy = runner.Read(runner.Dx, side, side);

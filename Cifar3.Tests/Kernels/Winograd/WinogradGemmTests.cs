@@ -49,11 +49,11 @@ public unsafe class WinogradGemmTests
             Depth = depth,
             Chain = 10,
         };
-        GemmMicroKernel.Multiply<V>(in product);
-        GemmMicroKernel.MultiplyAdd<V>(in product);
+        WinogradGemm.Multiply<V>(in product);
+        WinogradGemm.MultiplyAdd<V>(in product);
         product.C = c;
         (product.CRow, product.CPanel) = (columns, panel);
-        GemmMicroKernel.Multiply<V>(in product);
+        WinogradGemm.Multiply<V>(in product);
         double worst = Math.Abs(packed[rows * columns]) + Math.Abs(c[rows * columns]); // nothing behind the last element
         for (int i = 0; i < rows; i++)
         {

@@ -17,8 +17,8 @@ internal sealed unsafe class Conv3x3Tests<V>
         Random(data, offset, xBorder: offset, yBorder: data.Next(0, 1), out var x, out var y, out float* kernel);
         float* bias = data.Floats(y.Channels), packed = data.Floats(9 * x.Channels * y.Channels);
 
-        PackWeights.Forward(kernel, 9 * x.Channels, y.Channels, Gemm.PanelWidth<V>(), packed);
-        Conv3x3Forward.Run<V>(x, 1, y, 0, offset, packed, bias);
+        DirectGemm.Pack(kernel, 9 * x.Channels, y.Channels, DirectGemm.PanelWidth<V>(), packed);
+        Conv3x3.Forward<V>(x, 1, y, 0, offset, packed, bias);
 
         double worst = Worst(y, (i, j, co) =>
         {
@@ -37,14 +37,14 @@ internal sealed unsafe class Conv3x3Tests<V>
     {
         using var data = new KernelTestData(seed);
         Random(data, offset, xBorder: offset, yBorder: data.Next(0, 2), out var x, out var dy, out float* dw);
-        float* zeros = data.Arena.Floats("zeros", Gemm.PanelWidth<V>());
+        float* zeros = data.Arena.Floats("zeros", DirectGemm.PanelWidth<V>());
         double[] before = new double[9 * x.Channels * dy.Channels];
         for (int i = 0; i < before.Length; i++)
         {
             before[i] = add ? dw[i] : 0;
         }
 
-        Conv3x3BackwardWeights.Run<V>(x, 1, dy, 2, offset, dw, add, zeros);
+        Conv3x3.BackwardWeights<V>(x, 1, dy, 2, offset, dw, add, zeros);
 
         double worst = 0;
         for (int n = 0; n < before.Length; n++)

@@ -70,28 +70,28 @@ internal sealed unsafe class WinogradRunner<V, TTile> : IDisposable
     public void Backward<TSource>(TSource source)
         where TSource : struct, IWinogradSource
     {
-        WinogradWeightsBackward.Transpose<V, TTile>(Shape, G, 0, problem.Outputs, Ut, Work.Scratch);
-        WinogradConvolutionBackward.Run<V, TTile, TSource>(Shape, X, in source, Ut, 0, Tiles, Dx, Du, Db, Work);
-        WinogradWeightsBackward.Run<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
+        WinogradWeights.Transpose<V, TTile>(Shape, G, 0, problem.Outputs, Ut, Work.Scratch);
+        WinogradConvolution.Backward<V, TTile, TSource>(Shape, X, in source, Ut, 0, Tiles, Dx, Du, Db, Work);
+        WinogradWeights.Backward<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
     }
 
     /// <summary>The same gradients the other way: blocks kept, in two halves as if of two shards, and dU summed point by point.</summary>
     public void BackwardKeepingBlocks<TSource>(TSource source)
         where TSource : struct, IWinogradSource
     {
-        WinogradWeightsBackward.Transpose<V, TTile>(Shape, G, 0, problem.Outputs, Ut, Work.Scratch);
+        WinogradWeights.Transpose<V, TTile>(Shape, G, 0, problem.Outputs, Ut, Work.Scratch);
         int half = problem.Images / 2 * Shape.TilesPerImage, blocks = (Tiles + Shape.Capacity - 1) / Shape.Capacity;
         foreach (var (first, end) in new[] { (0, half), (half, Tiles) })
         {
             var kept = new WinogradWork(Floats(blocks * Shape.InputFloats), Floats(blocks * Shape.OutputFloats), null);
-            WinogradConvolutionBackward.RunKeepingBlocks<V, TTile, TSource>(Shape, X, in source, Ut, first, end, Dx, kept, Db, Work);
+            WinogradConvolution.BackwardKeepingBlocks<V, TTile, TSource>(Shape, X, in source, Ut, first, end, Dx, kept, Db, Work);
             for (int point = 0; point < Shape.Points; point++)
             {
-                WinogradConvolutionBackward.WeightGradient<V>(Shape, kept, end - first, point, Du, add: first > 0);
+                WinogradConvolution.WeightGradient<V>(Shape, kept, end - first, point, Du, add: first > 0);
             }
         }
 
-        WinogradWeightsBackward.Run<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
+        WinogradWeights.Backward<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
     }
 
     public float[] Read(Plane plane, int height, int width)

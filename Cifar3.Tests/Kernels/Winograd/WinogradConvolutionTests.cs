@@ -132,8 +132,8 @@ public unsafe class WinogradConvolutionTests
         float* du = data.Floats(shards * size);
         float[] before = new Span<float>(du, shards * size).ToArray();
 
-        WinogradWeightsBackward.Sum<V128>(shape, du, shards, 0, 4);
-        WinogradWeightsBackward.Sum<V128>(shape, du, shards, 4, 16);
+        WinogradWeights.Sum<V128>(shape, du, shards, 0, 4);
+        WinogradWeights.Sum<V128>(shape, du, shards, 4, 16);
 
         for (int i = 0; i < size; i++)
         {

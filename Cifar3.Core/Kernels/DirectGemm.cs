@@ -2,7 +2,7 @@ using System.Runtime.CompilerServices;
 
 namespace Cifar3;
 
-/// <summary>Operands of <see cref="Gemm"/>; all strides are in floats.</summary>
+/// <summary>Operands of <see cref="DirectGemm"/>; all strides are in floats.</summary>
 internal unsafe struct GemmTask
 {
     /// <summary>A[row, outer, mid, inner] = A[row·ARow + outer·AOuter + mid·AMid + inner·AInner].</summary>
@@ -30,15 +30,16 @@ internal unsafe struct GemmTask
 
 // C[row, column] = max(Floor, Init[row, column] + Σ over outer, mid, inner of A[row, outer, mid, inner] · B[outer, mid, inner, column])
 //
-// The sums of the direct convolution and of the dense layer, with other strides:
+// The sums of the direct convolution and of the dense layer, with other strides (WinogradGemm is the other product: packed panels on both
+// sides and sums cut into chains, where this one walks three nested sums through an image and ends in a bias and a ReLU):
 //   forward           rows = pixels of a row, mid = 3 kernel rows, inner = 3·Cin     (A runs along the image, B along packed weights)
 //   backward weights  rows = 3·Cin weights, outer = images, mid = rows, inner = pixels (A runs along channels, B along the gradient)
 // Idea: a block of up to MaxRows × 2 vectors of C stays in registers through the whole sum; each step loads 2 vectors of B and
 // broadcasts one float of A a row.
 // Order of summation: outer, mid, inner, one FMA chain an element: the same for any blocking into rows and columns.
-// Columns are a multiple of the vector width; A, B, C need no alignment. Reference: GemmTests.
+// Columns are a multiple of the vector width; A, B, C need no alignment. Reference: DirectGemmTests.
 // Measured on a Zen 4 core (peak 105-117 GFLOP/s): 100-112 GFLOP/s with 3·Cin of 96 to 384 on rows of 4 to 32 pixels, AVX-512 and AVX2.
-internal static unsafe class Gemm
+internal static unsafe class DirectGemm
 {
     /// <summary>Columns of a block: two vectors. Packed weights are cut into panels of this width.</summary>
     public static int PanelWidth<V>()
@@ -169,5 +170,37 @@ internal static unsafe class Gemm
     {
         V.Store(c, V.Max(floor, c0));
         if (C.Value > 1) V.Store(c + V.Width, V.Max(floor, c1));
+    }
+
+    /// <summary>Copies weights into the panels that <see cref="Run"/> reads as B: [columns / panel][rows][panel], the last panel as wide as what is left.</summary>
+    /// <param name="w">[rows, columns]: a convolution's rows are (kh, kw, ci), a dense layer's are features.</param>
+    /// <param name="rows">Rows.</param>
+    /// <param name="columns">Columns.</param>
+    /// <param name="panelWidth"><see cref="PanelWidth"/>.</param>
+    /// <param name="packed">Receives rows · columns floats.</param>
+    public static void Pack(float* w, int rows, int columns, int panelWidth, float* packed)
+    {
+        for (int column = 0; column < columns; column += panelWidth)
+        {
+            int width = Math.Min(panelWidth, columns - column);
+            for (int row = 0; row < rows; row++, packed += width)
+            {
+                new ReadOnlySpan<float>(w + (long)row * columns + column, width).CopyTo(new Span<float>(packed, width));
+            }
+        }
+    }
+
+    /// <summary>packed[column, row] = source[row · stride + column]; returns the end of packed.</summary>
+    public static float* PackTransposed(float* source, int rows, int columns, int stride, float* packed)
+    {
+        for (int column = 0; column < columns; column++)
+        {
+            for (int row = 0; row < rows; row++)
+            {
+                *packed++ = source[(long)row * stride + column];
+            }
+        }
+
+        return packed;
     }
 }

@@ -1,0 +1,85 @@
+namespace Cifar3;
+
+// The direct 3×3 convolution with bias and ReLU, o = 1 ("same") or 0 ("valid"):
+//   Forward           y[i, j, co] = max(0, bias[co] + Σ over kh, kw, ci of x[i + kh − o, j + kw − o, ci] · w[kh, kw, ci, co])
+//   BackwardWeights   dw[kh, kw, ci, co] (= or +=) Σ over images b, rows i, columns j of x[b, i + kh − o, j + kw − o, ci] · dy[b, i, j, co]
+// x      [H, W, Cin] with a border of at least o, read
+// w      packed by DirectGemm.Pack: panels [9·Cin, panel], read; bias [Cout], read
+// y, dy  [H', W', Cout], y written (=), dy (the gradient before the ReLU) read; computed for as many rows and columns as y has, which
+//        may be fewer than the convolution's
+// dw     [3, 3, Cin, Cout], written (=) or accumulated (+=), as add says
+// Forward: a row of pixels is a GEMM: rows = pixels, mid = kh, inner = (kw, ci), which lie consecutively in x. Panels outermost, so that
+// one panel (up to 9·Cin·128 bytes) stays in L1/L2 while the image streams by. Order of summation: kh, kw, ci.
+// Backward: for one kh the (kw, ci) lie consecutively in x: a GEMM of 3·Cin rows whose inner sum runs over the pixels of a row. A block of
+// dw stays in registers through all images given, so give several where images are small. Order of summation: images, rows, columns.
+// The network's first convolution alone is computed so: its 3 input channels need no gradient. Reference: Conv3x3Tests.
+internal static unsafe class Conv3x3
+{
+    /// <summary>y of one image.</summary>
+    public static void Forward<V>(in Plane x, int xImage, in Plane y, int yImage, int offset, float* packed, float* bias)
+        where V : struct, ISimd<V>
+    {
+        int inner = 3 * x.Channels;
+        for (int column = 0; column < y.Channels; column += DirectGemm.PanelWidth<V>())
+        {
+            int columns = Math.Min(DirectGemm.PanelWidth<V>(), y.Channels - column);
+            var task = new GemmTask
+            {
+                ARow = x.Channels,
+                AMid = x.RowStride,
+                AInner = 1,
+                B = packed + (long)column * 3 * inner,
+                BMid = inner * columns,
+                BInner = columns,
+                CRow = y.Channels,
+                Init = bias + column,
+                InitRow = 0,
+                Outer = 1,
+                Mid = 3,
+                Inner = inner,
+                Floor = 0,
+            };
+            for (int row = 0; row < y.Height; row++)
+            {
+                task.A = x.At(xImage, row - offset, -offset);
+                task.C = y.At(yImage, row) + column;
+                DirectGemm.Run<V>(y.Width, columns, task);
+            }
+        }
+    }
+
+    /// <summary>dw of images firstX on of x and 0 on of dy.</summary>
+    public static void BackwardWeights<V>(in Plane x, int firstX, in Plane dy, int images, int offset, float* dw, bool add, float* zeros)
+        where V : struct, ISimd<V>
+    {
+        int rows = 3 * x.Channels;
+        for (int column = 0; column < dy.Channels; column += DirectGemm.PanelWidth<V>())
+        {
+            int columns = Math.Min(DirectGemm.PanelWidth<V>(), dy.Channels - column);
+            for (int kh = 0; kh < 3; kh++)
+            {
+                float* target = dw + (long)kh * rows * dy.Channels + column;
+                DirectGemm.Run<V>(rows, columns, new GemmTask
+                {
+                    A = x.At(firstX, kh - offset, -offset),
+                    ARow = 1,
+                    AOuter = x.ImageStride,
+                    AMid = x.RowStride,
+                    AInner = x.Channels,
+                    B = dy.At(0) + column,
+                    BOuter = dy.ImageStride,
+                    BMid = dy.RowStride,
+                    BInner = dy.Channels,
+                    C = target,
+                    CRow = dy.Channels,
+                    Init = add ? target : zeros,
+                    InitRow = add ? dy.Channels : 0,
+                    Outer = images,
+                    Mid = dy.Height,
+                    Inner = dy.Width,
+                    Floor = float.NegativeInfinity,
+                });
+            }
+        }
+    }
+}
