@@ -38,7 +38,7 @@ public sealed class OracleStepTests
 
         public bool IsDeterministic => true;
 
-        public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+        public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
         {
             byte[] pixels = [.. images];
             int[] classes = [.. labels];
@@ -72,6 +72,10 @@ public sealed class OracleStepTests
                 return (float)(w + update - update * (Math.Sqrt(v) + ReferenceAdam.Epsilon) / Math.Sqrt(v + ReferenceAdam.Epsilon));
             }
         }
+
+        public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum) => throw new NotSupportedException();
+
+        public void ReadWeights(Span<float> weights) => throw new NotSupportedException();
 
         public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => throw new NotSupportedException();
 

@@ -77,8 +77,9 @@ internal sealed unsafe class LayerKernelTests<V>
         }
     }
 
-    [Test]
-    public void Adam_PartOfTheWeights_IsKerasUpdate()
+    [TestCase(1f)]
+    [TestCase(.97f)]
+    public void Adam_PartOfTheWeights_IsKerasUpdate(float keep)
     {
         using var data = new KernelTestData(5);
         const int count = 48, first = 16;
@@ -91,7 +92,7 @@ internal sealed unsafe class LayerKernelTests<V>
 
         float[] oldW = new Span<float>(w, count).ToArray(), oldM = new Span<float>(m, count).ToArray(), oldV = new Span<float>(v, count).ToArray();
 
-        Adam.Run<V>(gradients, first, count, w, m, v, Adam.StepSize(0.01f, step));
+        Adam.Run<V>(gradients, first, count, w, m, v, AdamOptimizer.StepSize(0.01f, step), keep);
 
         double alpha = 0.01f * Math.Sqrt(1 - Math.Pow(0.999, step)) / (1 - Math.Pow(0.9, step));
         for (int i = 0; i < count; i++)
@@ -101,7 +102,7 @@ internal sealed unsafe class LayerKernelTests<V>
             bool touched = i >= first;
             Assert.That(m[i], Is.EqualTo(touched ? mean : oldM[i]).Within(1e-6));
             Assert.That(v[i], Is.EqualTo(touched ? square : oldV[i]).Within(1e-6));
-            Assert.That(w[i], Is.EqualTo(touched ? oldW[i] - alpha * mean / (Math.Sqrt(square) + 1e-7) : oldW[i]).Within(1e-6));
+            Assert.That(w[i], Is.EqualTo(touched ? keep * oldW[i] - alpha * mean / (Math.Sqrt(square) + 1e-7) : oldW[i]).Within(1e-6));
         }
     }
 }

@@ -22,6 +22,13 @@ internal static class ReferenceAdam
         }
     }
 
+    /// <summary>AdamW's decay before the update, Keras 3's form: w −= lr·λ·w, kernels only (<see href="https://arxiv.org/abs/1711.05101"/>).</summary>
+    public static void Decay(double[] w, double learningRate, double weightDecay)
+    {
+        for (int n = 0; n < w.Length; n++)
+            w[n] -= learningRate * weightDecay * w[n];
+    }
+
     /// <summary>What an element is changed by, from the moments after the step.</summary>
     public static double Update(double m, double v, double learningRate, long t) =>
         learningRate * Math.Sqrt(1 - Math.Pow(Beta2, t)) / (1 - Math.Pow(Beta1, t)) * m / (Math.Sqrt(v) + Epsilon);

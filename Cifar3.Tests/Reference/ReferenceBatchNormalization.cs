@@ -21,11 +21,11 @@ internal static class ReferenceBatchNormalization
             variance[n % C] += (x[n] - mean[n % C]) * (x[n] - mean[n % C]) / N;
     }
 
-    // moving = 0.99·moving + 0.01·batch, both for mean and (biased) variance
-    public static void UpdateMoving(double[] moving, double[] batch)
+    // moving = momentum·moving + (1 − momentum)·batch, both for mean and (biased) variance
+    public static void UpdateMoving(double[] moving, double[] batch, double momentum)
     {
         for (int c = 0; c < moving.Length; c++)
-            moving[c] = BatchNormalizationLayer.Momentum * moving[c] + (1 - BatchNormalizationLayer.Momentum) * batch[c];
+            moving[c] = momentum * moving[c] + (1 - momentum) * batch[c];
     }
 
     public static void Forward(double[] x, double[] gamma, double[] beta, double[] mean, double[] variance, double[] y)
@@ -57,6 +57,14 @@ internal static class ReferenceBatchNormalization
             double normalized = (x[n] - mean[c]) * scale[c];
             dx[n] = gamma[c] * scale[c] * (dy[n] - dbeta[c] / N - normalized * dgamma[c] / N);
         }
+    }
+
+    // Frozen: mean and variance are constants, dx = gamma/√(variance + ε)·dy
+    public static void BackwardFrozen(double[] dy, double[] gamma, double[] variance, double[] dx)
+    {
+        double[] scale = Scale(variance);
+        for (int n = 0; n < dy.Length; n++)
+            dx[n] = gamma[n % gamma.Length] * scale[n % gamma.Length] * dy[n];
     }
 
     private static double[] Scale(double[] variance) => [.. variance.Select(v => 1 / Math.Sqrt(v + BatchNormalizationLayer.Epsilon))];

@@ -75,6 +75,31 @@ internal static class ReferenceSoftmaxCrossEntropy
         return (loss, correct);
     }
 
+    /// <summary>One row of targets a label: 1 for the label, 0 elsewhere.</summary>
+    public static double[] OneHot(ReadOnlySpan<int> labels, int classes)
+    {
+        var targets = new double[labels.Length * classes];
+        for (int b = 0; b < labels.Length; b++)
+            targets[b * classes + labels[b]] = 1;
+        return targets;
+    }
+
+    /// <summary>Sum over the images of −Σ t·ln p.</summary>
+    public static double Loss(double[] p, double[] targets) => -p.Zip(targets, (value, t) => t == 0 ? 0 : t * Math.Log(value)).Sum();
+
+    // Of the mean loss with targets t: dz = (p·Σ t − t)/B
+    public static void Backward(double[] p, double[] targets, int B, int classes, double[] dz)
+    {
+        for (int b = 0; b < B; b++)
+        {
+            double sum = 0;
+            for (int o = 0; o < classes; o++)
+                sum += targets[b * classes + o];
+            for (int o = 0; o < classes; o++)
+                dz[b * classes + o] = (p[b * classes + o] * sum - targets[b * classes + o]) / B;
+        }
+    }
+
     // Of the mean loss: dz = (p − onehot(label))/B
     public static void Backward(double[] p, ReadOnlySpan<int> labels, int classes, double[] dz)
     {

@@ -29,9 +29,14 @@ internal sealed class ReferenceEngine : ITrainingEngine
 
     private int Classes => model.Architecture.Classes;
 
-    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
     {
         Check(images, labels);
+        if (targets.Length != 0 && targets.Length != labels.Length * Classes || targets.IndexOfAnyExceptInRange(0, float.MaxValue) >= 0)
+        {
+            throw new ArgumentException($"{labels.Length} images need {labels.Length * Classes} targets of 0 or more. Received: {targets.Length}.", nameof(targets));
+        }
+
         ArgumentOutOfRangeException.ThrowIfZero(labels.Length, nameof(labels));
         ArgumentOutOfRangeException.ThrowIfGreaterThan(labels.Length, options.MaxBatchSize, nameof(labels));
         ArgumentOutOfRangeException.ThrowIfLessThan(step, 1);
@@ -40,10 +45,38 @@ internal sealed class ReferenceEngine : ITrainingEngine
             throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be above 0.");
         }
 
-        var network = new ReferenceNetwork(model, state);
-        var result = network.TrainStep(images, labels, learningRate, step, options.Seed);
+        var network = new ReferenceNetwork(model, state, options);
+        var result = network.TrainStep(images, labels, learningRate, step, options.Seed, targets);
         state = network.Export(step);
         return result;
+    }
+
+    public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (images.Length == 0 || images.Length % CnnArchitecture.ImageBytes != 0 || images.Length / CnnArchitecture.ImageBytes > options.MaxBatchSize || momentum is not (>= 0 and <= 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(momentum), $"Expected 1 to {options.MaxBatchSize} images and a momentum of 0 to 1. Received: {images.Length} bytes, {momentum}.");
+        }
+
+        var network = new ReferenceNetwork(model, state, options);
+        network.UpdateStatistics(images, momentum);
+        state = network.Export(state.Step);
+    }
+
+    public void ReadWeights(Span<float> weights)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        if (weights.Length != model.Weights.Sum(w => w.Count))
+        {
+            throw new ArgumentException($"Received: room for {weights.Length} weights.", nameof(weights));
+        }
+
+        foreach (var tensor in state.Weights)
+        {
+            tensor.Values.CopyTo(weights);
+            weights = weights[tensor.Count..];
+        }
     }
 
     public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)

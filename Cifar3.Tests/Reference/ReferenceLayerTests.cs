@@ -78,7 +78,7 @@ public sealed class ReferenceLayerTests
 
         ReferenceBatchNormalization.Statistics(x, 1, mean, variance);
         ReferenceBatchNormalization.Forward(x, [2], [5], mean, variance, y);
-        ReferenceBatchNormalization.UpdateMoving(moving, variance);
+        ReferenceBatchNormalization.UpdateMoving(moving, variance, momentum: .99);
 
         Assert.That((mean[0], variance[0]), Is.EqualTo((2.0, 1.0))); // ÷2, not ÷1
         Assert.That(y[1], Is.EqualTo(2 / Math.Sqrt(1.001) + 5).Within(1e-15));

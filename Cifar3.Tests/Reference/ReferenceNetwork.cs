@@ -10,11 +10,13 @@ internal sealed class ReferenceNetwork
 {
     private readonly CnnModel model;
     private readonly Dictionary<string, double[]> m = [], v = [];
+    private readonly EngineOptions options;
     private int B;
 
-    public ReferenceNetwork(CnnModel model, EngineState? state = null)
+    public ReferenceNetwork(CnnModel model, EngineState? state = null, EngineOptions? options = null)
     {
         this.model = model;
+        this.options = options ?? new EngineOptions();
         Import(state ?? EngineState.Initial(model));
     }
 
@@ -42,22 +44,41 @@ internal sealed class ReferenceNetwork
 
     private Dictionary<string, byte[]> Keep { get; } = [];
 
-    /// <summary>One step: forward with batch statistics and dropout, backward, Adam, moving statistics.</summary>
-    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, double learningRate, long step, int seed)
+    /// <summary>One step: forward with batch statistics and dropout, backward, decay and Adam, moving statistics; targets [B, classes], empty = the labels.</summary>
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, double learningRate, long step, int seed, ReadOnlySpan<float> targets = default)
     {
         DrawMasks(labels.Length, step, seed);
         Forward(Scale(images), labels.Length, training: true);
         var (loss, correct) = ReferenceSoftmaxCrossEntropy.Measure(Activations["dense"], labels, model.Architecture.Classes);
-        Backward(labels);
-        foreach (var (name, gradient) in Gradients)
-            ReferenceAdam.Step(Weights[name], m[name], v[name], gradient, learningRate, step);
-        foreach (var layer in model.Layers.OfType<BatchNormalizationLayer>())
+        if (targets.Length > 0)
         {
-            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_mean"], BatchMean[layer.Name]);
-            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_variance"], BatchVariance[layer.Name]);
+            double[] shares = [.. targets.ToArray().Select(t => (double)t)];
+            loss = ReferenceSoftmaxCrossEntropy.Loss(Activations["dense"], shares);
+            Backward(shares);
+        }
+        else
+        {
+            Backward(labels);
         }
 
+        foreach (var (name, gradient) in Gradients.Where(g => !IsFrozen(g.Key.Split('/')[0])))
+        {
+            if (name.EndsWith("/kernel", StringComparison.Ordinal))
+                ReferenceAdam.Decay(Weights[name], learningRate, options.WeightDecay);
+            ReferenceAdam.Step(Weights[name], m[name], v[name], gradient, learningRate, step);
+        }
+
+        UpdateMoving(BatchNormalizationLayer.Momentum);
         return new BatchResult(loss, correct, labels.Length);
+    }
+
+    /// <summary>The batch's statistics into the moving ones: forward in training mode, nothing dropped.</summary>
+    public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum)
+    {
+        int batch = images.Length / CnnArchitecture.ImageBytes;
+        Keep.Clear();
+        Forward(Scale(images), batch, training: true);
+        UpdateMoving(momentum);
     }
 
     /// <summary>Probabilities [B, classes] in inference mode.</summary>
@@ -86,7 +107,7 @@ internal sealed class ReferenceNetwork
                     break;
                 case BatchNormalizationLayer:
                     double[] gamma = Weights[$"{name}/gamma"], mean = Weights[$"{name}/moving_mean"], variance = Weights[$"{name}/moving_variance"];
-                    if (training)
+                    if (training && !IsFrozen(name))
                     {
                         mean = BatchMean[name] = new double[gamma.Length];
                         variance = BatchVariance[name] = new double[gamma.Length];
@@ -99,8 +120,8 @@ internal sealed class ReferenceNetwork
                     Argmax[name] = new int[y.Length];
                     ReferenceMaxPooling2D.Forward(x, B, layer.InputShape[0], layer.InputShape[1], layer.InputShape[2], y, Argmax[name]);
                     break;
-                case DropoutLayer dropout when training:
-                    ReferenceDropout.Forward(x, Keep[name], dropout.Rate, y);
+                case DropoutLayer dropout when training && Keep.TryGetValue(name, out byte[]? keep):
+                    ReferenceDropout.Forward(x, keep, dropout.Rate, y);
                     break;
                 case DropoutLayer or FlattenLayer: // NHWC order is the order in memory
                     x.CopyTo(y, 0);
@@ -117,10 +138,13 @@ internal sealed class ReferenceNetwork
     }
 
     /// <summary>Gradients of the mean loss by every trainable weight, and by every layer's input, of the last training forward pass.</summary>
-    public void Backward(ReadOnlySpan<int> labels)
+    public void Backward(ReadOnlySpan<int> labels) => Backward(ReferenceSoftmaxCrossEntropy.OneHot(labels, model.Architecture.Classes));
+
+    /// <summary>The same with targets [B, classes].</summary>
+    public void Backward(double[] targets)
     {
         double[] dy = new double[B * model.Architecture.Classes];
-        ReferenceSoftmaxCrossEntropy.Backward(Activations["dense"], labels, model.Architecture.Classes, dy);
+        ReferenceSoftmaxCrossEntropy.Backward(Activations["dense"], targets, B, model.Architecture.Classes, dy);
         for (int index = model.Layers.Count - 1; index >= 0; index--)
         {
             var layer = model.Layers[index];
@@ -134,6 +158,9 @@ internal sealed class ReferenceNetwork
                     var dz = new double[dy.Length];
                     ReferenceRelu.Backward(dy, PreActivations[name], dz);
                     ReferenceConv2D.Backward(dz, x, Weights[$"{name}/kernel"], Shape(conv), dx, Gradients[$"{name}/kernel"], Gradients[$"{name}/bias"]);
+                    break;
+                case BatchNormalizationLayer when IsFrozen(name):
+                    ReferenceBatchNormalization.BackwardFrozen(dy, Weights[$"{name}/gamma"], Weights[$"{name}/moving_variance"], dx);
                     break;
                 case BatchNormalizationLayer:
                     ReferenceBatchNormalization.Backward(
@@ -155,6 +182,17 @@ internal sealed class ReferenceNetwork
             }
 
             InputGradients[name] = dy = dx;
+        }
+    }
+
+    private bool IsFrozen(string layer) => options.FrozenLayers.Contains(layer);
+
+    private void UpdateMoving(double momentum)
+    {
+        foreach (var layer in model.Layers.OfType<BatchNormalizationLayer>().Where(layer => !IsFrozen(layer.Name)))
+        {
+            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_mean"], BatchMean[layer.Name], momentum);
+            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_variance"], BatchVariance[layer.Name], momentum);
         }
     }
 

@@ -29,7 +29,7 @@ internal sealed class FakeEngine(CnnModel model, EngineOptions options) : ITrain
 
     public EngineOptions Options => options;
 
-    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
     {
         BeforeStep?.Invoke(step);
         if (step != state.Step + 1)
@@ -39,7 +39,7 @@ internal sealed class FakeEngine(CnnModel model, EngineOptions options) : ITrain
 
         float[] kernel = Find(state.Weights, "dense/kernel"), m = Find(state.AdamM, "dense/kernel"), v = Find(state.AdamV, "dense/kernel");
         var gradient = new float[kernel.Length];
-        var result = Run(images, labels, kernel, gradient);
+        var result = Run(images, labels, targets, kernel, gradient);
         var noise = new PhiloxRandom(options.Seed, (uint)step);
         for (int i = 0; i < 4 * classes; i++)
         {
@@ -53,7 +53,28 @@ internal sealed class FakeEngine(CnnModel model, EngineOptions options) : ITrain
         return result;
     }
 
-    public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => Run(images, labels, Find(state.Weights, "dense/kernel"), null);
+    public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum)
+    {
+        // A moving mean that the images decide, so that whoever forgets or reorders the updates ends in other bits.
+        float mean = 0;
+        foreach (byte value in images)
+        {
+            mean += value / 255f / images.Length;
+        }
+
+        state = state with { Weights = [.. state.Weights.Select(t => t.Name == "batch_normalization/moving_mean" ? new WeightTensor(t.Name, t.Shape, [.. t.ToArray().Select(v => (float)(v * momentum + mean * (1 - momentum)))]) : t)] };
+    }
+
+    public void ReadWeights(Span<float> weights)
+    {
+        foreach (var tensor in state.Weights)
+        {
+            tensor.Values.CopyTo(weights);
+            weights = weights[tensor.Count..];
+        }
+    }
+
+    public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => Run(images, labels, [], Find(state.Weights, "dense/kernel"), null);
 
     public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities)
     {
@@ -101,18 +122,26 @@ internal sealed class FakeEngine(CnnModel model, EngineOptions options) : ITrain
         return [.. p.Select(z => MathF.Exp(z - max) / sum)];
     }
 
-    private BatchResult Run(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float[] kernel, float[]? gradient)
+    private BatchResult Run(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float[] kernel, float[]? gradient)
     {
         double loss = 0;
         int correct = 0;
         for (int i = 0; i < labels.Length; i++)
         {
             float[] x = Features(images.Slice(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes)), p = Probabilities(x, kernel);
-            loss -= Math.Log(p[labels[i]]);
+            var t = new float[classes];
+            t[labels[i]] = 1;
+            if (targets.Length > 0)
+            {
+                targets.Slice(i * classes, classes).CopyTo(t);
+            }
+
+            loss -= t.Zip(p, (share, value) => share * Math.Log(value)).Sum();
+            float sum = t.Sum();
             correct += Array.IndexOf(p, p.Max()) == labels[i] ? 1 : 0;
             for (int j = 0; gradient is not null && j < 4 * classes; j++)
             {
-                gradient[j] += x[j / classes] * (p[j % classes] - (j % classes == labels[i] ? 1 : 0));
+                gradient[j] += x[j / classes] * (p[j % classes] * sum - t[j % classes]);
             }
         }
 

@@ -78,7 +78,12 @@ internal abstract class WrappedEngine : ITrainingEngine
         return this;
     }
 
-    public virtual BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step) => inner!.TrainStep(images, labels, learningRate, step);
+    public virtual BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step) =>
+        inner!.TrainStep(images, labels, targets, learningRate, step);
+
+    public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum) => inner!.UpdateStatistics(images, momentum);
+
+    public void ReadWeights(Span<float> weights) => inner!.ReadWeights(weights);
 
     public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => inner!.Evaluate(images, labels);
 
@@ -94,14 +99,14 @@ internal abstract class WrappedEngine : ITrainingEngine
 /// <summary>Its loss is NaN in one step.</summary>
 internal sealed class DivergingEngine(long atStep) : WrappedEngine
 {
-    public override BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step) =>
-        step == atStep ? new BatchResult(double.NaN, 0, labels.Length) : base.TrainStep(images, labels, learningRate, step);
+    public override BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step) =>
+        step == atStep ? new BatchResult(double.NaN, 0, labels.Length) : base.TrainStep(images, labels, targets, learningRate, step);
 }
 
 /// <summary>Writes down the first byte of every image that it is given, a list an epoch of 50 images.</summary>
 internal sealed class OrderEngine(List<List<byte>> orders) : WrappedEngine
 {
-    public override BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    public override BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
     {
         if (orders.Count == 0 || orders[^1].Count == 50)
         {
@@ -113,6 +118,6 @@ internal sealed class OrderEngine(List<List<byte>> orders) : WrappedEngine
             orders[^1].Add(images[i * CnnArchitecture.ImageBytes]);
         }
 
-        return base.TrainStep(images, labels, learningRate, step);
+        return base.TrainStep(images, labels, targets, learningRate, step);
     }
 }

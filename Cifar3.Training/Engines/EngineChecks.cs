@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar3.Training;
 
 /// <summary>What all engines refuse, in the same words, before they compute.</summary>
@@ -5,7 +7,7 @@ internal static class EngineChecks
 {
     private const int MaxBatch = 1024, MaxThreads = 1024;
 
-    public static void Options(EngineOptions options)
+    public static void Options(EngineOptions options, CnnModel? model = null)
     {
         if (options.MaxBatchSize is < 1 or > MaxBatch)
         {
@@ -16,10 +18,20 @@ internal static class EngineChecks
         {
             throw new ArgumentOutOfRangeException(nameof(options), $"Threads must be 1 to {MaxThreads:N0}, or 0 for one a processor. Received: Threads={options.Threads}.");
         }
+
+        if (!(options.WeightDecay >= 0 && float.IsFinite(options.WeightDecay)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(options), string.Create(CultureInfo.InvariantCulture, $"WeightDecay must be 0 or more and finite; 0.05 is usual. Received: WeightDecay={options.WeightDecay}."));
+        }
+
+        if (model is not null && options.FrozenLayers.FirstOrDefault(name => model.Layers.All(layer => layer.Name != name)) is { } unknown)
+        {
+            throw new ArgumentException($"FrozenLayers names a layer that the model does not have. Expected one of {string.Join(", ", model.Layers.Select(layer => layer.Name))}. Received: {unknown}.", nameof(options));
+        }
     }
 
     /// <summary>The arguments of <see cref="ITrainingEngine.TrainStep"/>.</summary>
-    public static void TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step, int classes, int maxBatch)
+    public static void TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step, int classes, int maxBatch)
     {
         if (labels.Length < 1 || labels.Length > maxBatch)
         {
@@ -27,6 +39,17 @@ internal static class EngineChecks
         }
 
         Labelled(images, labels, classes);
+        if (targets.Length != 0 && targets.Length != (long)labels.Length * classes)
+        {
+            throw new ArgumentException($"{labels.Length:N0} images of {classes} classes need {(long)labels.Length * classes:N0} targets, or none. Received: {targets.Length:N0}.", nameof(targets));
+        }
+
+        int wrong = targets.IndexOfAnyExceptInRange(0, float.MaxValue);
+        if (wrong >= 0)
+        {
+            throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"Targets must be 0 or more and finite. Received: {targets[wrong]} for class {wrong % classes} of image {wrong / classes}."), nameof(targets));
+        }
+
         if (!(learningRate > 0 && float.IsFinite(learningRate)))
         {
             throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, $"The learning rate must be above 0 and finite. Received: {learningRate}.");
@@ -35,6 +58,29 @@ internal static class EngineChecks
         if (step < 1)
         {
             throw new ArgumentOutOfRangeException(nameof(step), step, $"Steps are counted from 1. Received: step={step}.");
+        }
+    }
+
+    /// <summary>The arguments of <see cref="ITrainingEngine.UpdateStatistics"/>; returns the number of images.</summary>
+    public static int Statistics(ReadOnlySpan<byte> images, double momentum, int maxBatch)
+    {
+        int count = images.Length / CnnArchitecture.ImageBytes;
+        if (images.Length % CnnArchitecture.ImageBytes != 0 || count < 1 || count > maxBatch)
+        {
+            throw new ArgumentException($"A batch must have 1 to {maxBatch:N0} whole images (EngineOptions.MaxBatchSize) of {CnnArchitecture.ImageBytes:N0} bytes. Received: {images.Length:N0} bytes.", nameof(images));
+        }
+
+        return momentum is >= 0 and <= 1
+            ? count
+            : throw new ArgumentOutOfRangeException(nameof(momentum), string.Create(CultureInfo.InvariantCulture, $"The momentum must be 0 to 1. Received: momentum={momentum}."));
+    }
+
+    /// <summary>The argument of <see cref="ITrainingEngine.ReadWeights"/>.</summary>
+    public static void Weights(ReadOnlySpan<float> weights, long expected)
+    {
+        if (weights.Length != expected)
+        {
+            throw new ArgumentException($"The model has {expected:N0} parameters. Received: room for {weights.Length:N0}.", nameof(weights));
         }
     }
 

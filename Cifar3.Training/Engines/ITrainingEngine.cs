@@ -24,15 +24,35 @@ public interface ITrainingEngine : IDisposable
 
     /// <summary>
     /// One step of training: forward pass with batch statistics and dropout, backward pass, Adam, moving statistics.
-    /// Adam (Kingma and Ba 2015) in Keras' form: β₁ 0.9, β₂ 0.999, ε 1e-7, w −= lr·√(1−β₂ᵗ)/(1−β₁ᵗ)·m/(√v + ε), t = step.
+    /// Adam (Kingma and Ba 2015) in Keras' form: β₁ 0.9, β₂ 0.999, ε 1e-7, w −= lr·√(1−β₂ᵗ)/(1−β₁ᵗ)·m/(√v + ε), t = step; before it
+    /// the decay of <see cref="EngineOptions.WeightDecay"/>. Layers of <see cref="EngineOptions.FrozenLayers"/> are not changed.
     /// </summary>
     /// <param name="images">Pixels [B, 32, 32, 3], uint8; divided by 255 inside.</param>
-    /// <param name="labels">Labels [B], 0 to classes − 1.</param>
+    /// <param name="labels">Labels [B], 0 to classes − 1: what counts as correct, and the loss's target where there are no <paramref name="targets"/>.</param>
+    /// <param name="targets">
+    /// What each class should get, t [B, classes], each 0 or more: the loss of an image is −Σ t·log p, and its logits' gradient (p·Σ t − t)/B. Label
+    /// smoothing, mixed images and class weights are all targets; a row need not sum to 1. Empty = 1 for the label, 0 elsewhere.
+    /// </param>
     /// <param name="learningRate">Adam's learning rate, above 0.</param>
     /// <param name="step">Number of the step, from 1, counted over the whole training: Adam's t, and the key of the dropout masks.</param>
     /// <returns>Sum of the cross-entropies (nats) and number of correct images of this batch, before the update, in training mode.</returns>
-    /// <exception cref="ArgumentException">Sizes do not fit together, or a label is out of range.</exception>
-    BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step);
+    /// <exception cref="ArgumentException">Sizes do not fit together, or a label or a target is out of range.</exception>
+    BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step);
+
+    /// <summary>
+    /// Takes a batch into the moving statistics of batch normalization, and changes nothing else: a forward pass in training mode without
+    /// dropout, then moving = momentum·moving + (1 − momentum)·batch. With momentum k/(k + 1) for batch k = 0, 1, … they become the exact means
+    /// over the batches, as torch's <c>update_bn</c> makes them (<see href="https://arxiv.org/abs/1803.05407"/>).
+    /// </summary>
+    /// <param name="images">Pixels [B, 32, 32, 3] of 1 to <see cref="EngineOptions.MaxBatchSize"/> images.</param>
+    /// <param name="momentum">Share of the old statistics that is kept, 0 to 1.</param>
+    /// <exception cref="ArgumentException">The images are not whole, or too many, or the momentum is out of range.</exception>
+    void UpdateStatistics(ReadOnlySpan<byte> images, double momentum);
+
+    /// <summary>Copies all weights, moving statistics included, one after the other in Keras' order and layout: cheap enough for every step.</summary>
+    /// <param name="weights">Receives as many numbers as the model has parameters.</param>
+    /// <exception cref="ArgumentException">The span has another length.</exception>
+    void ReadWeights(Span<float> weights);
 
     /// <summary>Loss and accuracy in inference mode (moving statistics, no dropout).</summary>
     /// <param name="images">Pixels [N, 32, 32, 3] of any number of images; the engine cuts them into batches.</param>
@@ -57,8 +77,23 @@ public interface ITrainingEngine : IDisposable
     void ImportState(EngineState state);
 }
 
+/// <summary>What can be said shorter about an engine.</summary>
+public static class TrainingEngineExtensions
+{
+    /// <summary>One step of training towards the labels: <see cref="ITrainingEngine.TrainStep"/> without targets.</summary>
+    /// <param name="engine">The engine.</param>
+    /// <param name="images">Pixels [B, 32, 32, 3].</param>
+    /// <param name="labels">Labels [B].</param>
+    /// <param name="learningRate">Adam's learning rate, above 0.</param>
+    /// <param name="step">Number of the step, from 1.</param>
+    /// <returns>Sum of the cross-entropies (nats) and number of correct images.</returns>
+    /// <exception cref="ArgumentException">Sizes do not fit together, or a label is out of range.</exception>
+    public static BatchResult TrainStep(this ITrainingEngine engine, ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step) =>
+        engine.TrainStep(images, labels, [], learningRate, step);
+}
+
 /// <summary>What one batch or one evaluation measured.</summary>
-/// <param name="LossSum">Sum over images of the categorical cross-entropy, in nats.</param>
+/// <param name="LossSum">Sum over images of the categorical cross-entropy with the targets, in nats.</param>
 /// <param name="Correct">Number of images whose most probable class is the label (the first of equals, as Keras' argmax).</param>
 /// <param name="Count">Number of images.</param>
 public readonly record struct BatchResult(double LossSum, int Correct, int Count)
@@ -109,6 +144,18 @@ public sealed record EngineOptions
 
     /// <summary>The largest batch that <see cref="ITrainingEngine.TrainStep"/> will get, 1 to 1,024. Default: 128.</summary>
     public int MaxBatchSize { get; init; } = 128;
+
+    /// <summary>
+    /// λ of decoupled weight decay, 0 or more: before Adam's update w −= lr·λ·w, of convolution and dense kernels only, as Keras' AdamW
+    /// does with biases and normalization excluded (<see href="https://arxiv.org/abs/1711.05101"/>). Default: 0, none.
+    /// </summary>
+    public float WeightDecay { get; init; }
+
+    /// <summary>
+    /// Names of layers that are not trained, Keras' <c>trainable = False</c>: their weights stay, and batch normalization among them computes with
+    /// its moving statistics and leaves them alone. Default: none.
+    /// </summary>
+    public IReadOnlyList<string> FrozenLayers { get; init; } = [];
 
     /// <summary>What <see cref="TensorFlowEngine"/> alone needs to know. Default: all defaults.</summary>
     public TensorFlowOptions TensorFlow { get; init; } = new();

@@ -46,9 +46,9 @@ internal static class KerasConfigWriter
     private static JsonObject Adam(double learningRate) => new()
     {
         ["learning_rate"] = learningRate,
-        ["beta_1"] = 0.9,
-        ["beta_2"] = 0.999,
-        ["epsilon"] = 1e-7,
+        ["beta_1"] = AdamOptimizer.Beta1,
+        ["beta_2"] = AdamOptimizer.Beta2,
+        ["epsilon"] = AdamOptimizer.Epsilon,
         ["amsgrad"] = false,
     };
 

@@ -5,8 +5,6 @@ namespace Cifar3.Training;
 /// <summary>Adam's state in a Keras file: the settings from its JSON, the moments from its arrays.</summary>
 internal static class KerasOptimizer
 {
-    private const double Beta1 = 0.9, Beta2 = 0.999, Epsilon = 1e-7;
-
     /// <summary>Adam's settings as the file tells them.</summary>
     /// <param name="LearningRate">The learning rate; null when none is told or it is a schedule.</param>
     /// <param name="Problem">Why training cannot continue from the moments here; null when it can.</param>
@@ -34,7 +32,7 @@ internal static class KerasOptimizer
         var config = KerasConfig.Get(optimizer, "config") ?? default;
         double? rate = KerasConfig.Number(config, "learning_rate") ?? KerasConfig.Number(config, "lr");
         string? problem =
-            Other("beta_1", Beta1) ?? Other("beta_2", Beta2) ?? Other("epsilon", Epsilon) ?? Other("decay", 0)
+            Other("beta_1", AdamOptimizer.Beta1) ?? Other("beta_2", AdamOptimizer.Beta2) ?? Other("epsilon", AdamOptimizer.Epsilon) ?? Other("decay", 0)
             ?? On("amsgrad") ?? On("use_ema") ?? Given("weight_decay") ?? Given("clipnorm") ?? Given("global_clipnorm") ?? Given("clipvalue") ?? Given("gradient_accumulation_steps");
         return new Settings(rate, problem);
 

@@ -60,6 +60,9 @@ internal sealed record ParameterTensor(string Name, ImmutableArray<int> Shape, b
     /// <summary>Floats in the engine's memory.</summary>
     public long Size => (long)Groups * PaddedRows * PaddedColumns;
 
+    /// <summary>Numbers in Keras' layout, without padding.</summary>
+    public int Count => Groups * Rows * Columns;
+
     /// <summary>Copies Keras' values into the padded memory; padding stays as it is.</summary>
     public unsafe void Write(ReadOnlySpan<float> values, float* memory)
     {
@@ -72,13 +75,18 @@ internal sealed record ParameterTensor(string Name, ImmutableArray<int> Shape, b
     /// <summary>The padded memory's values in Keras layout.</summary>
     public unsafe WeightTensor Read(float* memory)
     {
-        var values = new float[Groups * Rows * Columns];
+        var values = new float[Count];
+        Read(memory, values);
+        return new WeightTensor(Name, Shape, values);
+    }
+
+    /// <summary>The same into a span of <see cref="Count"/> numbers.</summary>
+    public unsafe void Read(float* memory, Span<float> values)
+    {
         for (int row = 0; row < Groups * Rows; row++)
         {
-            new ReadOnlySpan<float>(PaddedRow(memory, row), Columns).CopyTo(values.AsSpan(row * Columns));
+            new ReadOnlySpan<float>(PaddedRow(memory, row), Columns).CopyTo(values[(row * Columns)..]);
         }
-
-        return new WeightTensor(Name, Shape, values);
     }
 
     private unsafe float* PaddedRow(float* memory, int row) =>

@@ -22,8 +22,8 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
     {
         handle = TensorFlowApi.TF_NewGraph();
         session = new Session(handle, SessionConfiguration.Write(2, 1, new TensorFlowOptions()));
-        graph = new CnnGraph(new GraphBuilder(handle), SmallModel().Layers, BatchStatistics.TwoStage);
-        feeds = new TrainingFeeds(graph.Inputs, 3);
+        graph = new CnnGraph(new GraphBuilder(handle), SmallModel().Layers, BatchStatistics.TwoStage, new EngineOptions());
+        feeds = new TrainingFeeds(graph.Inputs, 3, SmallModel().Architecture.Classes);
         training = graph.Training(24);
         initial = EngineState.Initial(SmallModel());
         Import();
@@ -151,7 +151,7 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
     private double Step()
     {
         var (images, labels) = Batch(24);
-        feeds.Fill(images, labels, 0.001f, 1);
+        feeds.Fill(images, labels, [], 0.001f, 0, 1);
         var results = session.Run("a step", feeds.Outputs, feeds.Values, [training.Loss.Sum], training.Step);
         using var loss = results[0];
         return loss.Span<float>()[0];

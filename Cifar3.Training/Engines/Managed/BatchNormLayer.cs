@@ -16,6 +16,7 @@ internal sealed unsafe class BatchNormLayer
     {
         var (arena, parameters) = (context.Arena, context.Parameters);
         channels = parameters[$"{name}/gamma"].PaddedColumns;
+        IsFrozen = context.Options.FrozenLayers.Contains(name);
         gamma = parameters.Value($"{name}/gamma");
         beta = parameters.Value($"{name}/beta");
         movingMean = parameters.Value($"{name}/moving_mean");
@@ -33,6 +34,9 @@ internal sealed unsafe class BatchNormLayer
 
     /// <summary>μ, σ, s, t of the last <see cref="UseBatchStatistics"/> or <see cref="UseMovingStatistics"/>.</summary>
     public NormStatistics Statistics => new() { Mean = mean, Deviation = deviation, Scale = scale, Shift = shift };
+
+    /// <summary>Whether training, too, normalizes with the moving statistics and leaves them alone.</summary>
+    public bool IsFrozen { get; }
 
     /// <summary>Pixels of the batch statistics, batch·height·width.</summary>
     public long Count { get; private set; }
@@ -52,12 +56,13 @@ internal sealed unsafe class BatchNormLayer
     /// <summary>Where a shard sums Σ y and Σ y², set to zero.</summary>
     public double* StartSums(int shard) => sums.Of(shard, start: true);
 
-    /// <summary>Batch statistics over all shards' images: normalization with them, and moving statistics (momentum 0.99, biased variance).</summary>
+    /// <summary>Batch statistics over all shards' images: normalization with them, and moving statistics (biased variance).</summary>
     /// <param name="shards">Number of shards summed.</param>
     /// <param name="count">Pixels summed, batch·height·width.</param>
-    public void UseBatchStatistics(int shards, long count)
+    /// <param name="momentum">Share of the moving statistics that is kept.</param>
+    public void UseBatchStatistics(int shards, long count, double momentum)
     {
-        const double rest = 1 - BatchNormalizationLayer.Momentum;
+        double rest = 1 - momentum;
         Count = count;
         for (int i = 0; i < channels; i++)
         {
@@ -76,6 +81,13 @@ internal sealed unsafe class BatchNormLayer
         {
             Use(i, movingMean[i], movingVariance[i]);
         }
+    }
+
+    /// <summary>dy = dz where the statistics are constants: frozen.</summary>
+    public void HoldStatistics()
+    {
+        new Span<float>(Slope, channels).Clear();
+        new Span<float>(Offset, channels).Clear();
     }
 
     /// <summary>The layer's output, which is computed nowhere else: y·s + t in place.</summary>

@@ -59,10 +59,21 @@ internal sealed unsafe class ConvBlock<V>
         same.Forward(Input, y, training ? norm.StartSums(range.Shard) : null, range);
 
     /// <summary>Between the halves: the statistics to normalize with, and the weights that they scale.</summary>
-    public void FinishNorm(int images)
+    /// <param name="images">Number of images.</param>
+    /// <param name="momentum">Share of the moving statistics that is kept.</param>
+    /// <param name="training">Whether a backward pass will come.</param>
+    public void FinishNorm(int images, double momentum, bool training)
     {
-        norm.UseBatchStatistics(Shards.Count(images), images * PixelsPerImage);
-        valid.Prepare(training: true);
+        if (norm.IsFrozen)
+        {
+            norm.UseMovingStatistics();
+        }
+        else
+        {
+            norm.UseBatchStatistics(Shards.Count(images), images * PixelsPerImage, momentum);
+        }
+
+        valid.Prepare(training);
     }
 
     /// <summary>The same for inference, where they do not depend on the images.</summary>
@@ -96,7 +107,14 @@ internal sealed unsafe class ConvBlock<V>
     public void BackwardToNorm(in Plane dp, in ImageRange range) => valid.Backward(y, pool.Backward(dp), dz, range);
 
     /// <summary>Between the halves: the gradients of the second convolution and of the normalization.</summary>
-    public void FinishNormGradients(int images) => valid.FinishGradients(images);
+    public void FinishNormGradients(int images)
+    {
+        valid.FinishGradients(images);
+        if (norm.IsFrozen)
+        {
+            norm.HoldStatistics();
+        }
+    }
 
     /// <summary>dz → dx, except in the first block, with the shard's part of the first convolution's gradients.</summary>
     public void BackwardFromNorm(in ImageRange range) => same.Backward(Input, y, dz, norm, InputGradient, range);

@@ -61,18 +61,24 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     /// <summary>Probabilities of a shard's images, and with labels the losses and the logits' gradients of the batch's mean loss.</summary>
     /// <param name="range">The images.</param>
     /// <param name="labels">Labels of the batch; null for none.</param>
+    /// <param name="targets">Targets of the batch [batch, classes]; null = the labels.</param>
     /// <param name="batch">Images of the batch.</param>
-    public void Forward(in ImageRange range, int* labels, int batch)
+    public void Forward(in ImageRange range, int* labels, float* targets, int batch)
     {
         Dense.Forward<V>(Input.At(range.First), Input.ImageStride, range.End - range.First, features, paddedClasses, forward, bias, logits + (long)range.First * paddedClasses);
         for (int image = range.First; image < range.End; image++)
         {
             float* logit = logits + (long)image * paddedClasses;
             double logSum = Softmax.Run(logit, classes, Probabilities + (long)image * classes);
-            if (labels != null)
+            float* gradient = gradients + (long)image * paddedClasses;
+            if (targets != null)
+            {
+                Losses[image] = SoftmaxCrossEntropy.WithTargets(logit, logSum, classes, targets + (long)image * classes, batch, gradient);
+            }
+            else if (labels != null)
             {
                 Losses[image] = logSum - logit[labels[image]];
-                SoftmaxCrossEntropy.Gradient(logit, logSum, classes, labels[image], batch, gradients + (long)image * paddedClasses);
+                SoftmaxCrossEntropy.Gradient(logit, logSum, classes, labels[image], batch, gradient);
             }
         }
     }

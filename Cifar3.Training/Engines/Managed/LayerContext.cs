@@ -6,5 +6,5 @@ namespace Cifar3.Training;
 /// <param name="Pool">The threads.</param>
 /// <param name="Work">Each thread's scratch memory.</param>
 /// <param name="Images">The largest batch, at least <see cref="Shards.Max"/>.</param>
-/// <param name="Seed">The dropout masks' seed.</param>
-internal sealed record LayerContext(Arena Arena, ParameterTable Parameters, WorkerPool Pool, WorkBuffers Work, int Images, int Seed);
+/// <param name="Options">The dropout masks' seed, and which layers are frozen.</param>
+internal sealed record LayerContext(Arena Arena, ParameterTable Parameters, WorkerPool Pool, WorkBuffers Work, int Images, EngineOptions Options);

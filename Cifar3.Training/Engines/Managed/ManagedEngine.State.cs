@@ -15,6 +15,20 @@ public sealed unsafe partial class ManagedEngine
     }
 
     /// <inheritdoc/>
+    public void ReadWeights(Span<float> weights)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        EngineChecks.Weights(weights, parameters.Tensors.Sum(tensor => (long)tensor.Count));
+        foreach (var tensor in parameters.Tensors)
+        {
+            tensor.Read(parameters.Values, weights[..tensor.Count]);
+            weights = weights[tensor.Count..];
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    /// <inheritdoc/>
     public void ImportState(EngineState state)
     {
         ObjectDisposedException.ThrowIf(disposed, this);

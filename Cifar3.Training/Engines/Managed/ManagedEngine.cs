@@ -36,11 +36,11 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
 
     internal ManagedEngine(CnnModel model, EngineOptions options, SimdLevel simd)
     {
-        EngineChecks.Options(options);
+        EngineChecks.Options(options, model);
         pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         (classes, maxBatch, capacity) = (model.Architecture.Classes, options.MaxBatchSize, Math.Max(options.MaxBatchSize, Shards.Max));
-        parameters = new ParameterTable(arena, model);
-        network = Network.Create(simd, arena, parameters, model, options.Seed, capacity, pool);
+        parameters = new ParameterTable(arena, model, options.FrozenLayers);
+        network = Network.Create(simd, arena, parameters, model, options, capacity, pool);
         ImportState(EngineState.Initial(model));
     }
 
@@ -74,18 +74,32 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     }
 
     /// <inheritdoc/>
-    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        EngineChecks.TrainStep(images, labels, learningRate, step, classes, maxBatch);
+        EngineChecks.TrainStep(images, labels, targets, learningRate, step, classes, maxBatch);
         fixed (byte* pixels = images)
-        fixed (int* targets = labels)
+        fixed (int* classNumbers = labels)
+        fixed (float* shares = targets) // null where empty
         {
-            network.Train(pixels, targets, labels.Length, learningRate, step);
+            network.Train(pixels, classNumbers, shares, labels.Length, learningRate, step);
         }
 
         this.step = step;
         return Measure(labels, default);
+    }
+
+    /// <inheritdoc/>
+    public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        int count = EngineChecks.Statistics(images, momentum, maxBatch);
+        fixed (byte* pixels = images)
+        {
+            network.UpdateStatistics(pixels, count, momentum);
+        }
+
+        GC.KeepAlive(this);
     }
 
     /// <inheritdoc/>

@@ -16,7 +16,16 @@ internal abstract unsafe class Network
     public abstract void ParametersChanged();
 
     /// <summary>One training step.</summary>
-    public abstract void Train(byte* images, int* labels, int count, float learningRate, long step);
+    /// <param name="images">Pixels.</param>
+    /// <param name="labels">Labels.</param>
+    /// <param name="targets">Targets [count, classes]; null = the labels.</param>
+    /// <param name="count">Number of images.</param>
+    /// <param name="learningRate">Adam's learning rate.</param>
+    /// <param name="step">Number of the step.</param>
+    public abstract void Train(byte* images, int* labels, float* targets, int count, float learningRate, long step);
+
+    /// <summary>The batch's statistics into the moving ones: a forward pass in training mode without dropout.</summary>
+    public abstract void UpdateStatistics(byte* images, int count, double momentum);
 
     /// <summary>Forward pass in inference mode; with labels also the losses.</summary>
     public abstract void Infer(byte* images, int* labels, int count);
@@ -28,10 +37,10 @@ internal abstract unsafe class Network
     public abstract IReadOnlyList<byte[]> Routes(int images);
 
     /// <summary>Creates the network for a vector width.</summary>
-    public static Network Create(SimdLevel level, Arena arena, ParameterTable parameters, CnnModel model, int seed, int images, WorkerPool pool) => level switch
+    public static Network Create(SimdLevel level, Arena arena, ParameterTable parameters, CnnModel model, EngineOptions options, int images, WorkerPool pool) => level switch
     {
-        SimdLevel.V512 => new SimdNetwork<V512>(arena, parameters, model, seed, images, pool),
-        SimdLevel.V256 => new SimdNetwork<V256>(arena, parameters, model, seed, images, pool),
-        _ => new SimdNetwork<V128>(arena, parameters, model, seed, images, pool),
+        SimdLevel.V512 => new SimdNetwork<V512>(arena, parameters, model, options, images, pool),
+        SimdLevel.V256 => new SimdNetwork<V256>(arena, parameters, model, options, images, pool),
+        _ => new SimdNetwork<V128>(arena, parameters, model, options, images, pool),
     };
 }

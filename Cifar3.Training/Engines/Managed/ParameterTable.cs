@@ -8,9 +8,13 @@ internal sealed unsafe class ParameterTable
 {
     private readonly ParameterLayout layout;
 
-    public ParameterTable(Arena arena, CnnModel model)
+    public ParameterTable(Arena arena, CnnModel model, IReadOnlyList<string> frozenLayers)
     {
         layout = new ParameterLayout(model);
+        var trained = model.Layers.Where(layer => !frozenLayers.Contains(layer.Name));
+        Updated = [.. trained
+            .SelectMany(layer => layer.Weights.Where(w => w.Trainable).Select(w => (Place: layout[$"{layer.Name}/{w.Name}"], Decays: AdamOptimizer.Decays(w))))
+            .Select(w => new UpdatedRange(w.Place.Offset, w.Place.Offset + w.Place.Size, w.Decays))];
         Values = arena.Floats("parameters", layout.Size);
         AdamM = arena.Floats("adam m", TrainableSize);
         AdamV = arena.Floats("adam v", TrainableSize);
@@ -22,6 +26,9 @@ internal sealed unsafe class ParameterTable
 
     /// <summary>Floats of the trainable tensors, a multiple of 16.</summary>
     public long TrainableSize => layout.TrainableSize;
+
+    /// <summary>What the optimizer changes, rising: all trainable tensors that are not frozen.</summary>
+    public UpdatedRange[] Updated { get; }
 
     /// <summary>Parameters and moving statistics.</summary>
     public float* Values { get; }
@@ -42,3 +49,6 @@ internal sealed unsafe class ParameterTable
     /// <summary>A weight's gradient.</summary>
     public float* Gradient(string name) => Gradients + layout[name].Offset;
 }
+
+/// <summary>Consecutive numbers of <see cref="ParameterTable.Values"/> that the optimizer changes, a multiple of 16 each.</summary>
+internal readonly record struct UpdatedRange(long First, long End, bool Decays);

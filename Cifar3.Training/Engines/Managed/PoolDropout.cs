@@ -15,7 +15,7 @@ internal sealed unsafe class PoolDropout
     /// <param name="index">Which dropout layer: 0, 1 or 2.</param>
     public PoolDropout(LayerContext context, DropoutLayer dropout, int index)
     {
-        (seed, layer, rate) = (context.Seed, index, dropout.Rate);
+        (seed, layer, rate) = (context.Options.Seed, index, dropout.Rate);
         scale = (float)(1 / (1 - rate));
         (size, channels) = (dropout.OutputShape[0], dropout.OutputShape[2]);
         paddedChannels = Padding.Up(channels);

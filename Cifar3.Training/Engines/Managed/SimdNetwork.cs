@@ -10,25 +10,27 @@ internal sealed unsafe class SimdNetwork<V> : Network
     private const int AdamPieces = 32;
 
     private readonly ParameterTable parameters;
+    private readonly float weightDecay;
     private readonly WorkerPool pool;
     private readonly ConvBlock<V> block0, block1, block2;
     private readonly DenseSoftmaxLayer<V> dense;
-    private readonly Action<int, int> forward0, forward1, forward2, turn, backward2, backward1, backward0, adam, infer;
+    private readonly Action<int, int> forward0, forward1, forward2, turn, backward2, backward1, backward0, adam, infer, statistics1, statistics2;
 
     // The batch being computed.
     private byte* images;
     private int* labels;
     private int count;
     private long step;
-    private float stepSize;
+    private float* targets;
+    private float stepSize, keep;
     private bool inferenceReady;
 
-    public SimdNetwork(Arena arena, ParameterTable parameters, CnnModel model, int seed, int images, WorkerPool pool)
+    public SimdNetwork(Arena arena, ParameterTable parameters, CnnModel model, EngineOptions options, int images, WorkerPool pool)
     {
-        (this.parameters, this.pool) = (parameters, pool);
+        (this.parameters, this.pool, weightDecay) = (parameters, pool, options.WeightDecay);
         CnnLayer[] layers = [.. model.Layers];
         var work = new WorkBuffers(arena, pool.Threads);
-        var context = new LayerContext(arena, parameters, pool, work, images, seed);
+        var context = new LayerContext(arena, parameters, pool, work, images, options);
         block0 = Block(0);
         block1 = Block(1);
         block2 = Block(2);
@@ -44,6 +46,8 @@ internal sealed unsafe class SimdNetwork<V> : Network
         backward2 = (shard, worker) => Backward2(Range(shard, worker));
         backward1 = (shard, worker) => Backward1(Range(LastShard - shard, worker));
         backward0 = (shard, worker) => Backward0(Range(shard, worker));
+        statistics1 = (shard, worker) => Statistics1(Range(LastShard - shard, worker));
+        statistics2 = (shard, worker) => Statistics2(Range(shard, worker));
         adam = (piece, _) => UpdateWeights(piece);
         infer = (shard, worker) => InferShard(Range(shard, worker));
 
@@ -58,21 +62,22 @@ internal sealed unsafe class SimdNetwork<V> : Network
 
     public override void ParametersChanged() => inferenceReady = false;
 
-    public override void Train(byte* images, int* labels, int count, float learningRate, long step)
+    public override void Train(byte* images, int* labels, float* targets, int count, float learningRate, long step)
     {
         this.images = images;
         this.labels = labels;
+        this.targets = targets;
         this.count = count;
-        (this.step, stepSize, inferenceReady) = (step, Adam.StepSize(learningRate, step), false);
+        (this.step, stepSize, keep, inferenceReady) = (step, AdamOptimizer.StepSize(learningRate, step), 1 - learningRate * weightDecay, false);
         int shards = Shards.Count(count);
         PrepareWeights();
 
         pool.Run(shards, forward0);
-        block0.FinishNorm(count);
+        block0.FinishNorm(count, BatchNormalizationLayer.Momentum, training: true);
         pool.Run(shards, forward1);
-        block1.FinishNorm(count);
+        block1.FinishNorm(count, BatchNormalizationLayer.Momentum, training: true);
         pool.Run(shards, forward2);
-        block2.FinishNorm(count);
+        block2.FinishNorm(count, BatchNormalizationLayer.Momentum, training: true);
         pool.Run(shards, turn);
         dense.FinishGradients(count);
         block2.FinishNormGradients(count);
@@ -88,10 +93,26 @@ internal sealed unsafe class SimdNetwork<V> : Network
         pool.Run(AdamPieces, adam);
     }
 
+    public override void UpdateStatistics(byte* images, int count, double momentum)
+    {
+        this.images = images;
+        this.count = count;
+        inferenceReady = false;
+        int shards = Shards.Count(count);
+        PrepareWeights();
+        pool.Run(shards, forward0);
+        block0.FinishNorm(count, momentum, training: false);
+        pool.Run(shards, statistics1);
+        block1.FinishNorm(count, momentum, training: false);
+        pool.Run(shards, statistics2);
+        block2.FinishNorm(count, momentum, training: false);
+    }
+
     public override void Infer(byte* images, int* labels, int count)
     {
         this.images = images;
         this.labels = labels;
+        targets = null;
         this.count = count;
         if (!inferenceReady)
         {
@@ -142,11 +163,23 @@ internal sealed unsafe class SimdNetwork<V> : Network
         block2.ForwardToNorm(range, training: true);
     }
 
+    private void Statistics1(in ImageRange range)
+    {
+        block0.InferFromNorm(block1.Input, range);
+        block1.ForwardToNorm(range, training: true);
+    }
+
+    private void Statistics2(in ImageRange range)
+    {
+        block1.InferFromNorm(block2.Input, range);
+        block2.ForwardToNorm(range, training: true);
+    }
+
     /// <summary>The last part of the forward pass and the first of the backward pass.</summary>
     private void Turn(in ImageRange range)
     {
         block2.ForwardFromNorm(dense.Input, range, step);
-        dense.Forward(range, labels, count);
+        dense.Forward(range, labels, targets, count);
         dense.Backward(range);
         block2.BackwardToNorm(dense.InputGradient, range);
     }
@@ -174,7 +207,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
         block1.InferFromNorm(block2.Input, range);
         block2.ForwardToNorm(range, training: false);
         block2.InferFromNorm(dense.Input, range);
-        dense.Forward(range, labels, count);
+        dense.Forward(range, labels, targets, count);
     }
 
     private void ReadPixels(in ImageRange range)
@@ -189,7 +222,14 @@ internal sealed unsafe class SimdNetwork<V> : Network
     {
         long vectors = parameters.TrainableSize / Padding.Channels;
         long first = vectors * piece / AdamPieces * Padding.Channels, end = vectors * (piece + 1) / AdamPieces * Padding.Channels;
-        Adam.Run<V>(parameters.Gradients, first, end, parameters.Values, parameters.AdamM, parameters.AdamV, stepSize);
+        foreach (var range in parameters.Updated)
+        {
+            long from = Math.Max(first, range.First), to = Math.Min(end, range.End);
+            if (from < to)
+            {
+                Adam.Run<V>(parameters.Gradients, from, to, parameters.Values, parameters.AdamM, parameters.AdamV, stepSize, range.Decays ? keep : 1);
+            }
+        }
     }
 
     private ImageRange Range(int shard, int worker) => new(Shards.First(shard, count), Shards.First(shard + 1, count), shard, worker);

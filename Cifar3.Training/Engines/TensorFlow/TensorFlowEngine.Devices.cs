@@ -67,9 +67,9 @@ public sealed partial class TensorFlowEngine
         }
     }
 
-    private static void Validate(EngineOptions options)
+    private static void Validate(EngineOptions options, CnnModel? model = null)
     {
-        EngineChecks.Options(options);
+        EngineChecks.Options(options, model);
         if (options.TensorFlow.GpuIndex < 0)
         {
             throw new ArgumentOutOfRangeException(nameof(options), $"GpuIndex must be 0 or more. Received: GpuIndex={options.TensorFlow.GpuIndex}.");

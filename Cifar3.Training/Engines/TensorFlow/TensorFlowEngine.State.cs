@@ -24,6 +24,21 @@ public sealed partial class TensorFlowEngine
     }
 
     /// <inheritdoc/>
+    public void ReadWeights(Span<float> weights)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        EngineChecks.Weights(weights, model.Weights.Sum(weight => (long)weight.Count));
+        var tensors = session.Run("the reading of the weights", [], [], [.. graph.Variables.Weights.Select(variable => variable.Read)]);
+        foreach (var tensor in tensors)
+        {
+            var values = tensor.Span<float>();
+            values.CopyTo(weights);
+            weights = weights[values.Length..];
+            tensor.Dispose();
+        }
+    }
+
+    /// <inheritdoc/>
     public void ImportState(EngineState state)
     {
         ObjectDisposedException.ThrowIf(disposed, this);

@@ -44,7 +44,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     /// <param name="statistics">How batch statistics are found; null chooses by the device.</param>
     internal TensorFlowEngine(CnnModel model, EngineOptions options, BatchStatistics? statistics)
     {
-        Validate(options);
+        Validate(options, model);
         this.model = model;
         this.options = options;
         library = TensorFlowLibrary.Load(options.TensorFlow.LibraryPath);
@@ -57,8 +57,8 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
             Device = Describe(devices, gpu);
             IsDeterministic = !gpu && OperatorThreads == 1;
             runsAtOnce = gpu ? RunsAtOnceOnGpu : Math.Min(processThreads, BatchParts.Most);
-            graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (gpu ? BatchStatistics.Fused : BatchStatistics.TwoStage));
-            feeds = new TrainingFeeds(graph.Inputs, options.Seed);
+            graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (gpu ? BatchStatistics.Fused : BatchStatistics.TwoStage), options);
+            feeds = new TrainingFeeds(graph.Inputs, options.Seed, model.Architecture.Classes);
             Import(EngineState.Initial(model));
         }
         catch
@@ -84,15 +84,33 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
 
     /// <inheritdoc/>
     /// <exception cref="TensorFlowException">TensorFlow refused the step, such as for lack of memory; nothing was changed.</exception>
-    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, float learningRate, long step)
+    public BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        EngineChecks.TrainStep(images, labels, learningRate, step, model.Architecture.Classes, options.MaxBatchSize);
-        feeds.Fill(images, labels, AdamGraph.StepSizeOf(learningRate, step), step);
-        var training = graph.Training(labels.Length);
+        EngineChecks.TrainStep(images, labels, targets, learningRate, step, model.Architecture.Classes, options.MaxBatchSize);
+        feeds.Fill(images, labels, targets, AdamOptimizer.StepSize(learningRate, step), learningRate * options.WeightDecay, step);
+        var training = graph.Training(labels.Length, targets.Length > 0);
         var result = Measure("the training step", feeds.Outputs, feeds.Values, training.Loss, labels.Length, training.Step);
         this.step = step;
         return result;
+    }
+
+    /// <inheritdoc/>
+    /// <exception cref="TensorFlowException">TensorFlow refused, such as for lack of memory; nothing was changed.</exception>
+    public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        int count = EngineChecks.Statistics(images, momentum, options.MaxBatchSize);
+        using var pixels = Tensor.Create(DataType.UInt8, images, count, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels);
+        using var labels = Tensor.Create<int>(DataType.Int32, new int[count], count); // they tell the size of the batch
+        using var kept = Tensor.Create<float>(DataType.Float, [(float)momentum]);
+        using var added = Tensor.Create<float>(DataType.Float, [(float)(1 - momentum)]);
+        session.Run(
+            "the update of the batch statistics",
+            [graph.Inputs.Images, graph.Inputs.Labels, graph.Inputs.Kept, graph.Inputs.Added],
+            [pixels, labels, kept, added],
+            [],
+            [graph.StatisticsUpdate(count).Step]);
     }
 
     /// <inheritdoc/>
@@ -131,7 +149,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     /// <summary>Each layer's output for a batch, by layer name, in training with that step's dropout masks; of the dense layer the logits. Nothing is trained.</summary>
     internal IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, bool training, long step = 1)
     {
-        feeds.Fill(images, labels, stepSize: 0, step);
+        feeds.Fill(images, labels, [], stepSize: 0, decay: 0, step);
         var results = session.Run("the activations", feeds.Outputs, feeds.Values, [.. training ? graph.Training(labels.Length).Outputs : graph.Inference.Outputs]);
         try
         {

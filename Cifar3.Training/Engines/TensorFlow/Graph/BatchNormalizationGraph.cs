@@ -88,11 +88,17 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
     }
 
     /// <summary>moving ← 0.99·moving + 0.01·batch, both moving statistics, to run after the given operation.</summary>
-    public IEnumerable<Operation> Updates(Operation after)
-    {
-        yield return Update("moving_mean", Mean, after);
-        yield return Update("moving_variance", Variance, after);
-    }
+    public IEnumerable<Operation> Updates(Operation after) => Updates(
+        Graph.Const(Name("momentum"), (float)BatchNormalizationLayer.Momentum),
+        Graph.Const(Name("rest"), (float)(1 - BatchNormalizationLayer.Momentum)),
+        after);
+
+    /// <summary>moving ← kept·moving + added·batch.</summary>
+    /// <param name="kept">Scalar.</param>
+    /// <param name="added">Scalar.</param>
+    /// <param name="after">What must have run before; null = nothing.</param>
+    public virtual IEnumerable<Operation> Updates(Output kept, Output added, Operation? after) =>
+        [Update("moving_mean", Mean, kept, added, after), Update("moving_variance", Variance, kept, added, after)];
 
     /// <summary>γ·(x − μ)/√(σ² + ε) + β; inputs x, γ, β, μ, σ², the last two empty in training.</summary>
     protected Operation Fused(string name, bool isTraining, params ReadOnlySpan<Output> inputs) =>
@@ -112,11 +118,11 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
     private Output Between(Output[] means) =>
         Parts.Mean($"{layer.Name}/variance_between", Each(means, (mean, i) => Graph.Add("SquaredDifference", Name("mean_difference", i), mean, Mean)));
 
-    private Operation Update(string name, Output batch, Operation after)
+    private Operation Update(string name, Output batch, Output kept, Output added, Operation? after)
     {
         var variable = Variable(name);
-        var keep = Graph.Add("Mul", Name($"{name}_kept"), variable.Read, Graph.Const(Name($"{name}_momentum"), (float)BatchNormalizationLayer.Momentum));
-        var add = Graph.Add("Mul", Name($"{name}_added"), batch, Graph.Const(Name($"{name}_rest"), (float)(1 - BatchNormalizationLayer.Momentum)));
-        return Graph.Assign(Name($"{name}_update"), variable.Handle, Graph.Add("AddV2", Name($"{name}_new"), keep, add)).After(after).Finish();
+        var keep = Graph.Add("Mul", Name($"{name}_kept"), variable.Read, kept);
+        var add = Graph.Add("Mul", Name($"{name}_added"), batch, added);
+        return Graph.Assign(Name($"{name}_update"), variable.Handle, Graph.Add("AddV2", Name($"{name}_new"), keep, add)).After(after is { } before ? [before] : []).Finish();
     }
 }

@@ -7,7 +7,8 @@ namespace Cifar3.Training;
 /// <param name="Read">Its value; one reading operator is shared by all.</param>
 /// <param name="ImportValue">Placeholder of the value to import.</param>
 /// <param name="Import">Sets the variable to that value.</param>
-internal sealed record GraphVariable(string Name, IReadOnlyList<int> Shape, Output Handle, Output Read, Output ImportValue, Operation Import);
+/// <param name="Decays">Whether weight decay applies to it.</param>
+internal sealed record GraphVariable(string Name, IReadOnlyList<int> Shape, Output Handle, Output Read, Output ImportValue, Operation Import, bool Decays);
 
 /// <summary>
 /// All variables of the network: weights (moving statistics included) and Adam's two moments of each trainable weight.
@@ -51,7 +52,7 @@ internal sealed class GraphVariables
         Output handle = graph.Begin("VarHandleOp", name).Type("dtype", DataType.Float).Shape("shape", shape).Text("shared_name", name).Finish();
         Output read = graph.Begin("ReadVariableOp", $"{name}/read", handle).Type("dtype", DataType.Float).Finish();
         Output value = graph.Placeholder($"{name}/value", DataType.Float, shape);
-        return new GraphVariable(weight, spec.Shape, handle, read, value, graph.Assign($"{name}/import", handle, value).Finish());
+        return new GraphVariable(weight, spec.Shape, handle, read, value, graph.Assign($"{name}/import", handle, value).Finish(), AdamOptimizer.Decays(spec));
     }
 }
 

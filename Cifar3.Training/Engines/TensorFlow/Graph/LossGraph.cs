@@ -1,24 +1,46 @@
 namespace Cifar3.Training;
 
-/// <summary>Softmax cross-entropy and the count of correct images, from logits [B, classes] and labels [B], by parts.</summary>
+/// <summary>
+/// Softmax cross-entropy and the count of correct images, by parts, from logits [B, classes] and labels [B] or, in place of the labels' one 1 a row,
+/// targets t [B, classes], whose rows may have any sum: loss −Σ t·log p, gradient p·Σ t − t.
+/// </summary>
 internal sealed class LossGraph
 {
     private readonly Pass pass;
-    private readonly Operation[] crossEntropies;
+    private readonly Output[] losses, logitGradients;
 
     /// <param name="pass">The pass.</param>
     /// <param name="logits">Logits [B, classes].</param>
     /// <param name="labels">Labels int32 [B].</param>
-    public LossGraph(Pass pass, Output[] logits, Output[] labels)
+    /// <param name="targets">Targets [B, classes]; null = the labels.</param>
+    public LossGraph(Pass pass, Output[] logits, Output[] labels, Output[]? targets = null)
     {
         this.pass = pass;
         var graph = pass.Graph;
-        crossEntropies = [.. logits.Zip(labels).Select((part, i) => graph.Add("SparseSoftmaxCrossEntropyWithLogits", pass.Name("cross_entropy", i), part.First, part.Second))];
-        var batchAxis = graph.Const(pass.Name("batch_axis"), 0);
-        Sum = pass.Parts.Sum("loss", [.. crossEntropies.Select((part, i) => (Output)graph.Add("Sum", pass.Name("loss_of_part", i), part, batchAxis))]);
-
-        var classAxis = graph.Scalar(pass.Name("class_axis"), 1);
+        var (batchAxis, classAxis) = (graph.Const(pass.Name("batch_axis"), 0), graph.Scalar(pass.Name("class_axis"), 1));
+        (losses, logitGradients) = targets is null ? OfLabels() : OfTargets(targets);
+        Sum = pass.Parts.Sum("loss", [.. losses.Select((part, i) => (Output)graph.Add("Sum", pass.Name("loss_of_part", i), part, batchAxis))]);
         Correct = pass.Parts.Sum("correct", [.. logits.Zip(labels).Select((part, i) => Hits(part.First, part.Second, i))]);
+
+        (Output[] Losses, Output[] Gradients) OfLabels()
+        {
+            Operation[] parts = [.. logits.Zip(labels).Select((part, i) => graph.Add("SparseSoftmaxCrossEntropyWithLogits", pass.Name("cross_entropy", i), part.First, part.Second))];
+            return ([.. parts.Select(part => part[0])], [.. parts.Select(part => part[1])]);
+        }
+
+        (Output[] Losses, Output[] Gradients) OfTargets(Output[] targets)
+        {
+            var parts = logits.Zip(targets).Select((part, i) =>
+            {
+                var (logit, target) = part;
+                Output logs = graph.Add("LogSoftmax", pass.Name("log_probabilities", i), logit);
+                Output weighted = graph.Add("Sum", pass.Name("weighted_logs", i), graph.Add("Mul", pass.Name("targets_and_logs", i), target, logs), classAxis);
+                Output sum = graph.Begin("Sum", pass.Name("target_sums", i), target, graph.Const(pass.Name("kept_class_axis", i), 1)).Bool("keep_dims", true).Finish();
+                Output scaled = graph.Add("Mul", pass.Name("scaled_probabilities", i), graph.Add("Softmax", pass.Name("training_probabilities", i), logit), sum);
+                return (Loss: (Output)graph.Add("Neg", pass.Name("cross_entropy", i), weighted), Gradient: (Output)graph.Add("Sub", pass.Name("logit_gradient", i), scaled, target));
+            }).ToList();
+            return ([.. parts.Select(part => part.Loss)], [.. parts.Select(part => part.Gradient)]);
+        }
 
         Output Hits(Output logit, Output label, int part)
         {
@@ -35,5 +57,5 @@ internal sealed class LossGraph
     public Output Correct { get; }
 
     /// <summary>Gradient of the MEAN cross-entropy by the logits [B, classes].</summary>
-    public Output[] Gradient() => [.. crossEntropies.Select((part, i) => (Output)pass.Graph.Add("RealDiv", pass.Name("gradient", i), part[1], pass.Parts.BatchSize))];
+    public Output[] Gradient() => [.. logitGradients.Select((part, i) => (Output)pass.Graph.Add("RealDiv", pass.Name("gradient", i), part, pass.Parts.BatchSize))];
 }

@@ -13,7 +13,11 @@ internal sealed class NetworkInputs
     {
         Images = graph.Placeholder("images", DataType.UInt8, -1, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels);
         Labels = graph.Placeholder("labels", DataType.Int32, -1);
+        Targets = graph.Placeholder("targets", DataType.Float, -1, layers.OfType<DenseLayer>().Last().Units);
         StepSize = graph.Placeholder("step_size", DataType.Float);
+        Decay = graph.Placeholder("decay", DataType.Float);
+        Kept = graph.Placeholder("statistics_kept", DataType.Float);
+        Added = graph.Placeholder("statistics_added", DataType.Float);
         Masks = [.. layers.OfType<DropoutLayer>().Select((layer, index) => (Layer: layer, Index: index)).Where(dropout => dropout.Layer.Rate > 0).Select(dropout =>
             new MaskInput(dropout.Layer, dropout.Index, graph.Placeholder($"{dropout.Layer.Name}/mask", DataType.Float, [-1, .. dropout.Layer.OutputShape.Select(dim => (long)dim)])))];
     }
@@ -24,8 +28,20 @@ internal sealed class NetworkInputs
     /// <summary>Int32 [B].</summary>
     public Output Labels { get; }
 
+    /// <summary>Float32 [B, classes], for a step towards targets.</summary>
+    public Output Targets { get; }
+
     /// <summary>Adam's α, float32 scalar.</summary>
     public Output StepSize { get; }
+
+    /// <summary>lr·λ of the weight decay, float32 scalar.</summary>
+    public Output Decay { get; }
+
+    /// <summary>Share of the moving statistics that an update of the statistics alone keeps, float32 scalar.</summary>
+    public Output Kept { get; }
+
+    /// <summary>Share of the batch's statistics that it adds, float32 scalar.</summary>
+    public Output Added { get; }
 
     /// <summary>Dropout masks of a training step, in the order of the layers.</summary>
     public IReadOnlyList<MaskInput> Masks { get; }

@@ -6,9 +6,11 @@ internal sealed class NetworkPass
     private readonly IReadOnlyList<CnnLayer> layers;
     private readonly NetworkInputs inputs;
     private readonly BatchStatistics statistics;
+    private readonly IReadOnlyList<string> frozen;
 
-    public NetworkPass(Pass pass, NetworkInputs inputs, IReadOnlyList<CnnLayer> layers, BatchStatistics statistics)
+    public NetworkPass(Pass pass, NetworkInputs inputs, IReadOnlyList<CnnLayer> layers, BatchStatistics statistics, IReadOnlyList<string> frozen)
     {
+        this.frozen = frozen;
         (Pass, this.inputs, this.layers, this.statistics) = (pass, inputs, layers, statistics);
         var white = pass.Graph.Const(pass.Name("white"), 255f);
         Pixels = [.. pass.Parts.Split("images", inputs.Images).Select((part, i) => Scaled(part, i, white))];
@@ -22,6 +24,12 @@ internal sealed class NetworkPass
     public Pass Pass { get; }
 
     public List<LayerGraph> Layers { get; } = [];
+
+    /// <summary>Gradients of all weights that are trained, by full name; after the layers' backward passes.</summary>
+    public IReadOnlyDictionary<string, Output> Gradients => layers.Zip(Layers)
+        .Where(pair => !frozen.Contains(pair.First.Name))
+        .SelectMany(pair => pair.Second.Gradients)
+        .ToDictionary();
 
     /// <summary>Float32 [B, 32, 32, 3].</summary>
     public Output[] Pixels { get; }
@@ -56,6 +64,7 @@ internal sealed class NetworkPass
         Conv2DLayer convolution => new ConvolutionGraph(Pass, convolution, before as BatchNormalizationGraph, next as MaxPooling2DLayer),
         BatchNormalizationLayer when next is not Conv2DLayer { Padding: ConvPadding.Valid } =>
             throw new NotSupportedException($"The TensorFlow engine expects an unpadded Conv2D after {layer.Name}. Received: {next?.Name ?? "nothing"}."),
+        BatchNormalizationLayer normalization when frozen.Contains(normalization.Name) => new FrozenBatchNormalizationGraph(Pass, normalization),
         BatchNormalizationLayer normalization when statistics == BatchStatistics.Fused => new FusedBatchNormalizationGraph(Pass, normalization),
         BatchNormalizationLayer normalization => new BatchNormalizationGraph(Pass, normalization),
         MaxPooling2DLayer pooling => new PoolingGraph(Pass, pooling),
