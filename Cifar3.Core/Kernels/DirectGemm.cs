@@ -105,27 +105,29 @@ internal static unsafe class DirectGemm
         if (R.Value > 6) Start<V, C>(init + 6 * initRow, out c60, out c61);
         if (R.Value > 7) Start<V, C>(init + 7 * initRow, out c70, out c71);
 
-        nint row = task.ARow, aInner = task.AInner, bInner = task.BInner;
+        // Three rows a pointer, steps in bytes: see WinogradGemm.
+        nint row = task.ARow, row2 = 2 * row, aInner = task.AInner * sizeof(float), bInner = task.BInner * sizeof(float);
         for (int outer = 0; outer < task.Outer; outer++)
         {
             for (int mid = 0; mid < task.Mid; mid++)
             {
-                float* a0 = task.A + outer * task.AOuter + mid * task.AMid;
-                float* a1 = a0 + row, a2 = a1 + row, a3 = a2 + row, a4 = a3 + row, a5 = a4 + row, a6 = a5 + row, a7 = a6 + row;
-                float* b = task.B + outer * task.BOuter + mid * task.BMid;
-                nint a = 0;
-                for (int k = task.Inner; k > 0; k--)
+                float* a = task.A + outer * task.AOuter + mid * task.AMid;
+                byte* a0 = (byte*)a, a3 = (byte*)(a + 3 * row), a6 = (byte*)(a + 6 * row);
+                byte* b = (byte*)(task.B + outer * task.BOuter + mid * task.BMid);
+                for (int k = task.Inner; k != 0; k--)
                 {
-                    V b0 = V.Load(b), b1 = C.Value > 1 ? V.Load(b + V.Width) : default;
-                    Step<V, C>(a0[a], b0, b1, ref c00, ref c01);
-                    if (R.Value > 1) Step<V, C>(a1[a], b0, b1, ref c10, ref c11);
-                    if (R.Value > 2) Step<V, C>(a2[a], b0, b1, ref c20, ref c21);
-                    if (R.Value > 3) Step<V, C>(a3[a], b0, b1, ref c30, ref c31);
-                    if (R.Value > 4) Step<V, C>(a4[a], b0, b1, ref c40, ref c41);
-                    if (R.Value > 5) Step<V, C>(a5[a], b0, b1, ref c50, ref c51);
-                    if (R.Value > 6) Step<V, C>(a6[a], b0, b1, ref c60, ref c61);
-                    if (R.Value > 7) Step<V, C>(a7[a], b0, b1, ref c70, ref c71);
-                    a += aInner;
+                    V b0 = V.Load((float*)b), b1 = C.Value > 1 ? V.Load((float*)b + V.Width) : default;
+                    Step<V, C>((float*)a0, b0, b1, ref c00, ref c01);
+                    if (R.Value > 1) Step<V, C>((float*)a0 + row, b0, b1, ref c10, ref c11);
+                    if (R.Value > 2) Step<V, C>((float*)a0 + row2, b0, b1, ref c20, ref c21);
+                    if (R.Value > 3) Step<V, C>((float*)a3, b0, b1, ref c30, ref c31);
+                    if (R.Value > 4) Step<V, C>((float*)a3 + row, b0, b1, ref c40, ref c41);
+                    if (R.Value > 5) Step<V, C>((float*)a3 + row2, b0, b1, ref c50, ref c51);
+                    if (R.Value > 6) Step<V, C>((float*)a6, b0, b1, ref c60, ref c61);
+                    if (R.Value > 7) Step<V, C>((float*)a6 + row, b0, b1, ref c70, ref c71);
+                    a0 += aInner;
+                    if (R.Value > 3) a3 += aInner;
+                    if (R.Value > 6) a6 += aInner;
                     b += bInner;
                 }
             }
@@ -154,13 +156,13 @@ internal static unsafe class DirectGemm
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Step<V, C>(float a, V b0, V b1, ref V c0, ref V c1)
+    private static void Step<V, C>(float* a, V b0, V b1, ref V c0, ref V c1)
         where V : struct, ISimd<V>
         where C : struct, INumber
     {
-        V x = V.Broadcast(a);
-        c0 = V.Fma(x, b0, c0);
-        if (C.Value > 1) c1 = V.Fma(x, b1, c1);
+        V x = V.Broadcast(*a);
+        V.Accumulate(ref c0, x, b0);
+        if (C.Value > 1) V.Accumulate(ref c1, x, b1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

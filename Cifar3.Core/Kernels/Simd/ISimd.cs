@@ -45,6 +45,12 @@ internal unsafe interface ISimd<V>
     /// <summary>a·b + c, with one rounding where the processor can.</summary>
     static abstract V Fma(V a, V b, V c);
 
+    /// <summary>
+    /// sum = a·b + sum, the same bits as <see cref="Fma"/>. In the inner loops: what is stored where it was loaded from needs no copy, while the JIT
+    /// makes <see cref="Fma"/> overwrite whichever operand is used last and then moves it, a third of a GEMM's instructions.
+    /// </summary>
+    static abstract void Accumulate(ref V sum, V a, V b);
+
     static abstract V Sqrt(V a);
 
     /// <summary>The larger; b where b is not a number, so that a diverged training shows.</summary>

@@ -6,9 +6,9 @@ using X86Fma = System.Runtime.Intrinsics.X86.Fma;
 namespace Cifar3;
 
 /// <summary>4 floats: NEON on Arm64, SSE on x86.</summary>
-internal readonly unsafe struct V128(Vector128<float> value) : ISimd<V128>
+internal unsafe struct V128(Vector128<float> value) : ISimd<V128>
 {
-    private readonly Vector128<float> value = value;
+    private Vector128<float> value = value; // mutable for Accumulate alone
 
     public static string Name => AdvSimd.IsSupported ? "NEON" : "SSE";
 
@@ -58,6 +58,9 @@ internal readonly unsafe struct V128(Vector128<float> value) : ISimd<V128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 Fma(V128 a, V128 b, V128 c) => new(Vector128.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Accumulate(ref V128 sum, V128 a, V128 b) => sum.value = Vector128.MultiplyAddEstimate(a.value, b.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V128 Sqrt(V128 a) => new(Vector128.Sqrt(a.value));

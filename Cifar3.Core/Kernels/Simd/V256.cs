@@ -4,9 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Cifar3;
 
 /// <summary>8 floats: AVX2.</summary>
-internal readonly unsafe struct V256(Vector256<float> value) : ISimd<V256>
+internal unsafe struct V256(Vector256<float> value) : ISimd<V256>
 {
-    private readonly Vector256<float> value = value;
+    private Vector256<float> value = value; // mutable for Accumulate alone
 
     public static string Name => "AVX2";
 
@@ -56,6 +56,9 @@ internal readonly unsafe struct V256(Vector256<float> value) : ISimd<V256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 Fma(V256 a, V256 b, V256 c) => new(Vector256.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Accumulate(ref V256 sum, V256 a, V256 b) => sum.value = Vector256.MultiplyAddEstimate(a.value, b.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V256 Sqrt(V256 a) => new(Vector256.Sqrt(a.value));

@@ -4,9 +4,9 @@ using System.Runtime.Intrinsics;
 namespace Cifar3;
 
 /// <summary>16 floats: AVX-512.</summary>
-internal readonly unsafe struct V512(Vector512<float> value) : ISimd<V512>
+internal unsafe struct V512(Vector512<float> value) : ISimd<V512>
 {
-    private readonly Vector512<float> value = value;
+    private Vector512<float> value = value; // mutable for Accumulate alone
 
     public static string Name => "AVX-512";
 
@@ -56,6 +56,9 @@ internal readonly unsafe struct V512(Vector512<float> value) : ISimd<V512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 Fma(V512 a, V512 b, V512 c) => new(Vector512.MultiplyAddEstimate(a.value, b.value, c.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Accumulate(ref V512 sum, V512 a, V512 b) => sum.value = Vector512.MultiplyAddEstimate(a.value, b.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 Sqrt(V512 a) => new(Vector512.Sqrt(a.value));

@@ -128,21 +128,25 @@ internal static unsafe class WinogradGemm
         V zero = V.Broadcast(0);
         V c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
         V c40 = zero, c41 = zero, c50 = zero, c51 = zero, c60 = zero, c61 = zero, c70 = zero, c71 = zero;
-        nint row = block.ARow, aStep = block.AStep, bStep = block.BStep;
-        float* a0 = block.A, a4 = a0 + 4 * row, b = block.B;
-        for (int k = block.Depth; k > 0; k--)
+
+        // Three rows a pointer: x86 addresses base, base + row and base + 2·row without an instruction of their own. Steps are in bytes
+        // for the same reason.
+        nint row = block.ARow, row2 = 2 * row, aStep = block.AStep * sizeof(float), bStep = block.BStep * sizeof(float);
+        byte* a0 = (byte*)block.A, a3 = (byte*)(block.A + 3 * row), a6 = (byte*)(block.A + 6 * row), b = (byte*)block.B;
+        for (int k = block.Depth; k != 0; k--)
         {
-            V b0 = V.Load(b), b1 = C.Value > 1 ? V.Load(b + V.Width) : default;
-            Step<V, C>(a0, b0, b1, ref c00, ref c01);
-            if (R.Value > 1) Step<V, C>(a0 + row, b0, b1, ref c10, ref c11);
-            if (R.Value > 2) Step<V, C>(a0 + 2 * row, b0, b1, ref c20, ref c21);
-            if (R.Value > 3) Step<V, C>(a0 + 3 * row, b0, b1, ref c30, ref c31);
-            if (R.Value > 4) Step<V, C>(a4, b0, b1, ref c40, ref c41);
-            if (R.Value > 5) Step<V, C>(a4 + row, b0, b1, ref c50, ref c51);
-            if (R.Value > 6) Step<V, C>(a4 + 2 * row, b0, b1, ref c60, ref c61);
-            if (R.Value > 7) Step<V, C>(a4 + 3 * row, b0, b1, ref c70, ref c71);
+            V b0 = V.Load((float*)b), b1 = C.Value > 1 ? V.Load((float*)b + V.Width) : default;
+            Step<V, C>((float*)a0, b0, b1, ref c00, ref c01);
+            if (R.Value > 1) Step<V, C>((float*)a0 + row, b0, b1, ref c10, ref c11);
+            if (R.Value > 2) Step<V, C>((float*)a0 + row2, b0, b1, ref c20, ref c21);
+            if (R.Value > 3) Step<V, C>((float*)a3, b0, b1, ref c30, ref c31);
+            if (R.Value > 4) Step<V, C>((float*)a3 + row, b0, b1, ref c40, ref c41);
+            if (R.Value > 5) Step<V, C>((float*)a3 + row2, b0, b1, ref c50, ref c51);
+            if (R.Value > 6) Step<V, C>((float*)a6, b0, b1, ref c60, ref c61);
+            if (R.Value > 7) Step<V, C>((float*)a6 + row, b0, b1, ref c70, ref c71);
             a0 += aStep;
-            a4 += aStep;
+            if (R.Value > 3) a3 += aStep;
+            if (R.Value > 6) a6 += aStep;
             b += bStep;
         }
 
@@ -164,8 +168,8 @@ internal static unsafe class WinogradGemm
         where C : struct, INumber
     {
         V x = V.Broadcast(*a);
-        c0 = V.Fma(x, b0, c0);
-        if (C.Value > 1) c1 = V.Fma(x, b1, c1);
+        V.Accumulate(ref c0, x, b0);
+        if (C.Value > 1) V.Accumulate(ref c1, x, b1);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
