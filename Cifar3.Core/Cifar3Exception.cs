@@ -67,6 +67,25 @@ public sealed class Cifar3ImageException : Cifar3Exception
         : base(message, innerException)
     {
     }
+
+    /// <summary>What is wrong with the image. Default: <see cref="ImageProblem.Unreadable"/>.</summary>
+    public ImageProblem Problem { get; init; }
+}
+
+/// <summary>Why an image is refused.</summary>
+public enum ImageProblem
+{
+    /// <summary>It cannot be read at all: no such file, no permission, a disposed image.</summary>
+    Unreadable,
+
+    /// <summary>It is no picture of a known format.</summary>
+    UnknownFormat,
+
+    /// <summary>It is one, but cut off or damaged.</summary>
+    Damaged,
+
+    /// <summary>It has more bytes or pixels than the limits allow.</summary>
+    TooLarge,
 }
 
 /// <summary>A model or checkpoint file is missing, damaged, or holds another network than this library's.</summary>

@@ -198,12 +198,12 @@ internal static class ImageDecoder
     {
         if (width < 1 || height < 1)
         {
-            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width}x{height} pixels. Expected at least 1x1. {Remedy}.");
+            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width}x{height} pixels. Expected at least 1x1. {Remedy}.") { Problem = ImageProblem.Damaged };
         }
 
         if ((long)width * height > maxPixels || Math.Max(width, height) > MaxSide)
         {
-            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width:N0}x{height:N0} pixels. Expected at most {maxPixels:N0} in all and {MaxSide:N0} a side. Make it smaller; the network sees {Size}x{Size}.");
+            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width:N0}x{height:N0} pixels. Expected at most {maxPixels:N0} in all and {MaxSide:N0} a side. Make it smaller; the network sees {Size}x{Size}.") { Problem = ImageProblem.TooLarge };
         }
     }
 
@@ -288,8 +288,8 @@ internal static class ImageDecoder
     }
 
     private static Cifar3ImageException Failure(string name, string cause, ReadOnlySpan<byte> encoded) =>
-        new($"Cannot read image '{name}': {cause}. Expected a JPEG, PNG, WEBP, BMP or GIF picture of at least 1x1 pixels. Found {ImageSignature.Describe(encoded)}. {Remedy}.");
+        new($"Cannot read image '{name}': {cause}. Expected a JPEG, PNG, WEBP, BMP or GIF picture of at least 1x1 pixels. Found {ImageSignature.Describe(encoded)}. {Remedy}.") { Problem = ImageSignature.IsKnown(encoded) ? ImageProblem.Damaged : ImageProblem.UnknownFormat };
 
     private static Cifar3ImageException TooManyBytes(string name) =>
-        new($"Cannot read image '{name}': it has more than {MaxFileBytes:N0} bytes. Expected an encoded picture. {Remedy}.");
+        new($"Cannot read image '{name}': it has more than {MaxFileBytes:N0} bytes. Expected an encoded picture. {Remedy}.") { Problem = ImageProblem.TooLarge };
 }

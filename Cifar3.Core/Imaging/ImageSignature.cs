@@ -10,6 +10,11 @@ internal static class ImageSignature
         ? "an empty file"
         : $"{Kind(bytes)} of {bytes.Length:N0} bytes (first bytes {BitConverter.ToString(bytes[..Math.Min(8, bytes.Length)].ToArray()).Replace('-', ' ')})";
 
+    /// <summary>Whether the first bytes are those of a JPEG, PNG, GIF, BMP or WEBP file.</summary>
+    public static bool IsKnown(ReadOnlySpan<byte> bytes) =>
+        bytes.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47]) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
+        || bytes.StartsWith("GIF8"u8) || bytes.StartsWith("BM"u8) || (bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8));
+
     private static string Kind(ReadOnlySpan<byte> b)
     {
         if (b.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47]))

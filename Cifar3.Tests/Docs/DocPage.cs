@@ -19,7 +19,7 @@ public sealed partial record DocPage(string Path)
 
     /// <summary>Every page that users read.</summary>
     public static IEnumerable<DocPage> All =>
-        new[] { "", "Cifar3.Core", "Cifar3.Training", "assets", "bench", "docs", "packages/Cifar3", "packages/Cifar3.Gpu", "samples" }
+        new[] { "", "Cifar3.Core", "Cifar3.Training", "Cifar3.Tool", "Cifar3.AspNetCore", "assets", "bench", "docs", "packages/Cifar3", "packages/Cifar3.Gpu", "samples" }
             .Select(folder => System.IO.Path.Combine(Root, folder))
             .Where(Directory.Exists)
             .SelectMany(folder => Directory.EnumerateFiles(folder, "*.md"))

@@ -14,8 +14,25 @@ public static class ConfusionMatrixPlot
     /// <param name="report">What was measured.</param>
     /// <param name="title">The line above the matrix.</param>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, ClassificationReport report, string title)
+    public static void Save(string path, ClassificationReport report, string title) => AtomicFile.Write(path, ToPng(report, title));
+
+    /// <summary>Draws the matrix into a stream, as <see cref="Save(string, ClassificationReport, string)"/> does into a file.</summary>
+    /// <param name="stream">Receives the PNG file's bytes; it stays open.</param>
+    /// <param name="report">What was measured.</param>
+    /// <param name="title">The line above the matrix.</param>
+    public static void Save(Stream stream, ClassificationReport report, string title)
     {
+        ArgumentNullException.ThrowIfNull(stream);
+        stream.Write(ToPng(report, title));
+    }
+
+    /// <summary>Draws the matrix, as <see cref="Save(string, ClassificationReport, string)"/> does into a file.</summary>
+    /// <param name="report">What was measured.</param>
+    /// <param name="title">The line above the matrix.</param>
+    /// <returns>The content of a PNG file.</returns>
+    public static byte[] ToPng(ClassificationReport report, string title)
+    {
+        ArgumentNullException.ThrowIfNull(report);
         int n = report.ClassNames.Length;
         var counts = new int[n, n];
         for (int row = 0; row < n; row++)
@@ -26,11 +43,11 @@ public static class ConfusionMatrixPlot
             }
         }
 
-        Save(path, counts, report.ClassNames, title);
+        return ToPng(counts, report.ClassNames, title);
     }
 
     /// <summary>Draws counts [true class, predicted class].</summary>
-    internal static void Save(string path, int[,] counts, IReadOnlyList<string> classNames, string title)
+    internal static byte[] ToPng(int[,] counts, IReadOnlyList<string> classNames, string title)
     {
         int n = classNames.Count;
         int cell = n switch { <= 4 => 150, <= 10 => 90, <= MaxCountedClasses => 64, _ => 18 };
@@ -57,7 +74,7 @@ public static class ConfusionMatrixPlot
         picture.Text("predicted class", middle, Top + n * cell + below + 18, 16, Picture.Grey, SKTextAlign.Center);
         picture.Text("colour: share of the true class", middle, 78, 14, Picture.Grey, SKTextAlign.Center);
         Turned(picture, "true class", 28, Top + n * cell / 2f, 16, Picture.Grey, SKTextAlign.Center);
-        picture.Save(path);
+        return picture.ToPng();
     }
 
     private static void Cell(Picture picture, SKRect place, int count, double share, bool diagonal, bool counted)

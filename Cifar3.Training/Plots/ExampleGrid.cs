@@ -25,7 +25,14 @@ public static class ExampleGrid
     /// <param name="title">The line above them.</param>
     /// <exception cref="ArgumentException">There are no images, or too many.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, ImageSet images, string title) => Draw(path, images, null, title);
+    public static void Save(string path, ImageSet images, string title) => AtomicFile.Write(path, Draw(images, null, title));
+
+    /// <summary>Draws labelled images, as <see cref="Save(string, ImageSet, string)"/> does into a file.</summary>
+    /// <param name="images">The images, 1 to 1,000.</param>
+    /// <param name="title">The line above them.</param>
+    /// <returns>The content of a PNG file.</returns>
+    /// <exception cref="ArgumentException">There are no images, or too many.</exception>
+    public static byte[] ToPng(ImageSet images, string title) => Draw(images, null, title);
 
     /// <summary>Draws images with what a classifier says of them as a PNG file, five in a row.</summary>
     /// <param name="path">The file.</param>
@@ -34,17 +41,28 @@ public static class ExampleGrid
     /// <param name="title">The line above them.</param>
     /// <exception cref="ArgumentException">There are no images, too many, or not as many predictions.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, ImageSet images, IReadOnlyList<Prediction> predictions, string title)
+    public static void Save(string path, ImageSet images, IReadOnlyList<Prediction> predictions, string title) =>
+        AtomicFile.Write(path, ToPng(images, predictions, title));
+
+    /// <summary>Draws images with what a classifier says of them, as <see cref="Save(string, ImageSet, IReadOnlyList{Prediction}, string)"/> does into a file.</summary>
+    /// <param name="images">The images, 1 to 1,000.</param>
+    /// <param name="predictions">One prediction an image, in the same order.</param>
+    /// <param name="title">The line above them.</param>
+    /// <returns>The content of a PNG file.</returns>
+    /// <exception cref="ArgumentException">There are no images, too many, or not as many predictions.</exception>
+    public static byte[] ToPng(ImageSet images, IReadOnlyList<Prediction> predictions, string title)
     {
+        ArgumentNullException.ThrowIfNull(images);
+        ArgumentNullException.ThrowIfNull(predictions);
         if (predictions.Count != images.Count)
         {
             throw new ArgumentException($"Each image needs a prediction. Received: {images.Count:N0} images, {predictions.Count:N0} predictions.", nameof(predictions));
         }
 
-        Draw(path, images, predictions, title);
+        return Draw(images, predictions, title);
     }
 
-    private static void Draw(string path, ImageSet images, IReadOnlyList<Prediction>? predictions, string title)
+    private static byte[] Draw(ImageSet images, IReadOnlyList<Prediction>? predictions, string title)
     {
         if (images.Count is < 1 or > MaxImages)
         {
@@ -76,6 +94,6 @@ public static class ExampleGrid
             picture.Text(string.Create(CultureInfo.InvariantCulture, $"{(right ? '✓' : '✗')} {100 * prediction.Confidence:F1} %"), middle, baseline + 20, 14, colour, SKTextAlign.Center);
         }
 
-        picture.Save(path);
+        return picture.ToPng();
     }
 }

@@ -60,13 +60,21 @@ internal sealed class Picture : IDisposable
         Canvas.DrawImage(image, target); // without a paint, so without smoothing
     }
 
-    /// <summary>Writes the PNG file.</summary>
-    /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public void Save(string path)
+    /// <summary>The picture as the content of a PNG file.</summary>
+    public byte[] ToPng()
     {
         using var image = surface.Snapshot();
         using var png = image.Encode(SKEncodedImageFormat.Png, 100);
-        AtomicFile.Write(path, png.ToArray());
+        return png.ToArray();
+    }
+
+    /// <summary>One 32×32 image as the content of a PNG file, pixel for pixel.</summary>
+    public static byte[] ToPng(ReadOnlySpan<byte> pixels)
+    {
+        const int size = CnnArchitecture.InputSize;
+        using var picture = new Picture(size, size);
+        picture.Image(pixels, SKRect.Create(0, 0, size, size));
+        return picture.ToPng();
     }
 
     public void Dispose() => surface.Dispose();

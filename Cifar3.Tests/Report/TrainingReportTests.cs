@@ -1,0 +1,153 @@
+using System.Globalization;
+using System.Text.RegularExpressions;
+using System.Xml.Linq;
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>The report of a training: what stands in it, and that nothing of it can be anything but text.</summary>
+public sealed class TrainingReportTests
+{
+    private const string Hostile = "<script>alert(1)</script>\"'&";
+
+    [Test]
+    public void ToHtml_Training_TellsItsFigures()
+    {
+        var data = Cifar3Data.Synthetic(trainCount: 90, testCount: 60, seed: 1);
+        var result = new Cifar3Trainer(new TrainerOptions { Epoch = 2, Seed = 1, Filters = [4, 8, 8], BatchSize = 16, Engine = TrainingEngine.Managed }).Fit(data.Train, data.Test);
+        using var classifier = Cifar3Classifier.FromModel(result.BestModel);
+        var report = classifier.Evaluate(data.Test);
+
+        string html = TrainingReport.ToHtml(result, data);
+
+        Assert.That(html, Does.Contain($"<b>{report.Accuracy.ToString("P2", CultureInfo.InvariantCulture)}</b>"));
+        Assert.That(html, Does.Contain("say nothing about photographs"), "synthetic images are told");
+        Assert.That(html, Does.Contain($"chosen epoch {result.BestModel.Metadata.Epoch}").And.Contain(result.BestModel.WeightHash()).And.Contain(result.Engine));
+        Assert.That(Regex.Count(html, "class=\"mistake\""), Is.EqualTo(Math.Min(report.Count - report.Correct, 24)));
+        foreach (string heading in new[] { "Data", "Recipe and machine", "Curves", "Confusion matrix", "Calibration", "Worst mistakes", "Model card", "Using the model" })
+        {
+            Assert.That(html, Does.Contain($"<h2>{heading}</h2>"));
+        }
+
+        double[] confidences = [.. Regex.Matches(html, "([0-9.]+) % sure</figcaption>").Select(m => double.Parse(m.Groups[1].Value, CultureInfo.InvariantCulture))];
+        Assert.That(confidences, Is.Ordered.Descending, "the most confident mistake first");
+    }
+
+    [Test]
+    public void ToHtml_NamesWithMarkup_AreText()
+    {
+        var images = new ImageSet(new byte[8 * CnnArchitecture.ImageBytes], [0, 1, 0, 1, 0, 1, 0, 1], [Hostile, "plain"]);
+        var data = new ImageData(images, images, $"folder {Hostile}");
+
+        string html = TrainingReport.ToHtml(Result(images.ClassNames, Hostile), data);
+
+        Assert.That(html, Does.Not.Contain("<script"));
+        Assert.That(html, Does.Contain("&lt;script&gt;alert(1)&lt;/script&gt;&quot;&#39;&amp;"));
+        AssertWellFormed(html);
+    }
+
+    [Test]
+    public void ToHtml_Page_AsksNoNetwork()
+    {
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["a", "b"]);
+
+        string html = TrainingReport.ToHtml(Result(["a", "b"], "any"), new ImageData(images, images, "memory"));
+
+        Assert.That(Regex.Matches(html, "(src|href)=\"([^\"]*)\"").Select(m => m.Groups[2].Value), Is.Not.Empty.And.All.StartWith("data:"));
+        Assert.That(html, Does.Not.Contain("url(").And.Not.Contain("@import").And.Contain("default-src 'none'"));
+    }
+
+    [Test]
+    public void ToHtml_UnequalClasses_Warns()
+    {
+        var images = new ImageSet(new byte[6 * CnnArchitecture.ImageBytes], [0, 0, 0, 0, 0, 1], ["many", "few"]);
+
+        string html = TrainingReport.ToHtml(Result(["many", "few"], "any"), new ImageData(images, images, "memory"));
+
+        Assert.That(html, Does.Contain("The classes are unequal: 1 to 5 training images a class"));
+    }
+
+    [Test]
+    public void ToHtml_ImagesOfOtherClasses_IsRefused()
+    {
+        var images = new ImageSet(new byte[2 * CnnArchitecture.ImageBytes], [0, 1], ["x", "y"]);
+
+        Assert.That(() => TrainingReport.ToHtml(Result(["a", "b"], "any"), new ImageData(images, images, "memory")), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a, b").And.Message.Contains("x, y"));
+    }
+
+    [Test]
+    public void RunFolder_SavedAndOpened_IsTheSame()
+    {
+        string folder = TestFiles.NewFolder();
+        var result = Result(["a", "b"], "any");
+
+        RunFolder.Save(folder, result, "pictures", 0.25);
+        var run = RunFolder.Open(folder);
+
+        Assert.That(run.Result.BestModel.WeightHash(), Is.EqualTo(result.BestModel.WeightHash()));
+        Assert.That(run.Result.History.Epochs, Is.EqualTo(result.History.Epochs));
+        Assert.That((run.Result.Engine, run.Result.StopReason, run.TestFraction), Is.EqualTo((result.Engine, result.StopReason, (double?)0.25)));
+        Assert.That(run.DataPath, Is.EqualTo(Path.GetFullPath("pictures")));
+    }
+
+    [TestCase("{}")]
+    [TestCase("no json")]
+    [TestCase("""{"format":"another 1","engine":"x"}""")]
+    public void RunFolder_DamagedRecord_NamesTheFile(string record)
+    {
+        string folder = TestFiles.NewFolder();
+        RunFolder.Save(folder, Result(["a", "b"], "any"));
+        File.WriteAllText(Path.Combine(folder, RunFolder.RecordFile), record);
+
+        Assert.That(() => RunFolder.Open(folder), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(RunFolder.RecordFile));
+    }
+
+    [Test]
+    public void RunFolder_Interrupted_IsWhatItsBestModelTells()
+    {
+        string folder = TestFiles.NewFolder();
+        var result = Result(["a", "b"], "any");
+        result.BestModel.SaveOnnx(Path.Combine(folder, RunFolder.ModelFile));
+
+        Assert.That(RunFolder.Open(folder).Result.History.Epochs, Is.EqualTo(result.BestModel.Metadata.History));
+    }
+
+    [Test]
+    public void Triton_Repository_DeclaresWhatTheModelIs()
+    {
+        string folder = TestFiles.NewFolder();
+
+        string target = TritonRepository.Save(folder, CnnModel.Create(["a", "b"], seed: 1, filters: [4, 4, 8]), name: "parts", maxBatchSize: 16);
+
+        Assert.That(File.ReadAllLines(Path.Combine(target, "labels.txt")), Is.EqualTo(new[] { "a", "b" }));
+        string config = File.ReadAllText(Path.Combine(target, "config.pbtxt"));
+        Assert.That(config, Does.Contain("name: \"parts\"").And.Contain("platform: \"onnxruntime_onnx\"").And.Contain("max_batch_size: 16"));
+        using var session = new Microsoft.ML.OnnxRuntime.InferenceSession(Path.Combine(target, "1", "model.onnx"));
+        var (name, input) = session.InputMetadata.Single();
+        Assert.That(config, Does.Contain($"name: \"{name}\"").And.Contain($"dims: [ {string.Join(", ", input.Dimensions.Skip(1))} ]"));
+        Assert.That(session.OutputMetadata.Single().Key, Is.EqualTo("probabilities"));
+    }
+
+    [TestCase("")]
+    [TestCase("../up")]
+    [TestCase(".hidden")]
+    [TestCase("a\"b")]
+    public void Triton_BadName_IsRefused(string name) =>
+        Assert.That(() => TritonRepository.Save(TestFiles.NewFolder(), CnnModel.Create(["a", "b"], filters: [4, 4, 8]), name: name), Throws.ArgumentException.With.Message.Contains("letters, digits"));
+
+    private static TrainingResult Result(IReadOnlyList<string> classes, string recipe)
+    {
+        EpochLog[] epochs = [new(1, 0.9, 0.6, 0.8, 0.65, 1e-3, 1), new(2, double.NaN, 0.7, 0.7, 0.7, 1e-3, 1)];
+        var model = CnnModel.Create(classes, seed: 1, filters: [4, 4, 8]);
+        model = model.With(model.Metadata with { Recipe = recipe, TrainedOn = recipe, Epoch = 2, ValAccuracy = 0.7, History = [.. epochs] });
+        return new TrainingResult(model, model, new History([.. epochs]), $"no more {recipe}", "Managed");
+    }
+
+    /// <summary>The body is XML but for its void elements.</summary>
+    private static void AssertWellFormed(string html)
+    {
+        string body = html[html.IndexOf("<body>", StringComparison.Ordinal)..html.IndexOf("</html>", StringComparison.Ordinal)];
+        body = Regex.Replace(body, "<(img|br)([^>]*)>", "<$1$2/>");
+        Assert.That(() => XDocument.Parse(body), Throws.Nothing);
+    }
+}

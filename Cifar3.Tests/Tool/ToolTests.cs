@@ -1,0 +1,148 @@
+using System.Globalization;
+using System.Text.Json;
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>The command <c>cifar3</c> from the outside, in the order in which a user comes to its subcommands.</summary>
+public sealed class ToolTests
+{
+    private static readonly Lazy<(string Data, string Run, string Output)> Trained = new(Train);
+
+    [Test]
+    public void Train_Pictures_LeavesModelReportAndRecord()
+    {
+        var (data, run, output) = Trained.Value;
+
+        Assert.That(output, Does.Contain("40 training and 20 test pictures of 2 classes").And.Contain("Best: epoch ").And.Contain(Path.Combine(run, "report.html")));
+        Assert.That(CnnModel.LoadOnnx(Path.Combine(run, "model.onnx")).ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
+        var found = RunFolder.Open(run);
+        Assert.That(found.Result.History.Epochs, Has.Length.EqualTo(2));
+        Assert.That(found.DataPath, Is.EqualTo(data));
+        Assert.That(File.ReadAllText(Path.Combine(run, "report.html")), Does.Contain("Worst mistakes").And.Contain("screw"));
+    }
+
+    [Test]
+    public void Report_OfARun_IsWrittenAnew()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "again.html");
+
+        string output = Must("report", Trained.Value.Run, "--out", file);
+
+        Assert.That(output.Trim(), Is.EqualTo(file));
+        Assert.That(File.ReadAllText(file), Does.StartWith("<!DOCTYPE html>").And.Contain("chosen epoch"));
+    }
+
+    [Test]
+    public void Predict_JsonCsvAndTable_TellTheSame()
+    {
+        var (data, run, _) = Trained.Value;
+        string model = Path.Combine(run, "model.onnx"), picture = Path.Combine(data, "test", "nut", "0000.png");
+        using var classifier = Cifar3Classifier.Load(model);
+        var expected = classifier.Predict(picture);
+
+        using var json = JsonDocument.Parse(Must("predict", model, picture, "--json"));
+        string[] csv = Must("predict", model, picture, "--csv").ReplaceLineEndings("\n").Split('\n');
+        string table = Must("predict", model, Path.Combine(data, "test"));
+
+        Assert.That(json.RootElement.GetProperty("label").GetString(), Is.EqualTo(expected.Label));
+        Assert.That(json.RootElement.GetProperty("probabilities").GetProperty("nut").GetSingle(), Is.EqualTo(expected["nut"]).Within(1e-6));
+        Assert.That(csv[0], Is.EqualTo("file,label,confidence,nut,screw"));
+        Assert.That(csv[1], Does.StartWith($"{picture},{expected.Label},"));
+        Assert.That(float.Parse(csv[1].Split(',')[3], CultureInfo.InvariantCulture), Is.EqualTo(expected["nut"]).Within(1e-6));
+        Assert.That(table.Split(".png"), Has.Length.EqualTo(21), "twenty pictures, none of their names cut");
+    }
+
+    [Test]
+    public void Predict_DamagedPictureAmongOthers_IsNamedAndExitCodeIs1()
+    {
+        var (data, run, _) = Trained.Value;
+        string damaged = Path.Combine(TestFiles.NewFolder(), "damaged.png");
+        File.WriteAllText(damaged, "no picture");
+
+        var (exitCode, output) = Run("predict", Path.Combine(run, "model.onnx"), damaged, Path.Combine(data, "test", "nut", "0000.png"), "--csv");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain($"Cannot read image '{damaged}'").And.Contain("0000.png,"));
+    }
+
+    [Test]
+    public void Evaluate_Folder_GivesTheFiguresOfTheLibrary()
+    {
+        var (data, run, _) = Trained.Value;
+
+        using var json = JsonDocument.Parse(Must("evaluate", Path.Combine(run, "model.onnx"), data, "--json"));
+
+        using var classifier = Cifar3Classifier.Load(Path.Combine(run, "model.onnx"));
+        var expected = classifier.Evaluate(Cifar3Data.Load(data, new DataOptions { Classes = classifier.ClassNames }).Test);
+        Assert.That(json.RootElement.GetProperty("accuracy").GetDouble(), Is.EqualTo(expected.Accuracy).Within(1e-9));
+        Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(20));
+    }
+
+    [Test]
+    public void ExportAndConvert_ThereAndBack_KeepTheWeights()
+    {
+        var (data, run, _) = Trained.Value;
+        string folder = TestFiles.NewFolder(), model = Path.Combine(run, "model.onnx"), keras = Path.Combine(folder, "m.keras"), back = Path.Combine(folder, "back.onnx"), int8 = Path.Combine(folder, "m.int8.onnx");
+
+        Must("convert", model, keras);
+        Must("convert", keras, back);
+        Must("export", model, "--flavor", "int8", "--data", data, "--out", int8);
+
+        Assert.That(CnnModel.LoadOnnx(back).WeightHash(), Is.EqualTo(CnnModel.LoadOnnx(model).WeightHash()));
+        using var quantized = Cifar3Classifier.Load(int8);
+        Assert.That(quantized.ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
+        Assert.That(Must("inspect", int8), Does.Contain("classes: nut, screw"));
+        Assert.That(Must("inspect", model), Does.Contain("Total params: 288,930").And.Contain("epoch: ").And.Contain("val_accuracy"));
+    }
+
+    [Test]
+    public void Export_Int8WithoutPictures_SaysWhatIsMissing()
+    {
+        var (exitCode, output) = Run("export", Path.Combine(Trained.Value.Run, "model.onnx"), "--flavor", "int8");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output.Trim(), Is.EqualTo("Error: int8 needs pictures to calibrate on: give --data FOLDER, such as the one that the model was trained on."));
+    }
+
+    [Test]
+    public void Doctor_ThisMachine_NamesEnginesAndRuntime() =>
+        Assert.That(Must("doctor"), Does.Contain("Managed").And.Contain("ONNX Runtime 1.").And.Contain("TensorFlow"));
+
+    [TestCase("train")]
+    [TestCase("evaluate")]
+    [TestCase("predict")]
+    [TestCase("export")]
+    [TestCase("convert")]
+    [TestCase("inspect")]
+    [TestCase("report")]
+    [TestCase("doctor")]
+    public void Help_OfEachCommand_ShowsAnExample(string command) =>
+        Assert.That(Must(command, "--help"), Does.Contain("Example:").And.Contain($"cifar3 {command}"));
+
+    [Test]
+    public void Inspect_NoSuchFile_IsOneLineAndExitCode1()
+    {
+        var (exitCode, output) = Run("inspect", "nowhere.onnx");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output.Trim().Split('\n'), Has.Length.EqualTo(1));
+        Assert.That(output, Does.StartWith("Error: ").And.Contain("nowhere.onnx"));
+    }
+
+    private static (string Data, string Run, string Output) Train()
+    {
+        string data = QuickstartProcess.CreateImageFolders(trainImages: 40), run = Path.Combine(TestFiles.NewFolder(), "run");
+        return (data, run, Must("train", data, "--out", run, "--epochs", "2", "--seed", "1", "--engine", "Managed"));
+    }
+
+    private static string Must(params string[] arguments)
+    {
+        var (exitCode, output) = Run(arguments);
+        Assert.That(exitCode, Is.Zero, output);
+        return output;
+    }
+
+    private static (int ExitCode, string Output) Run(params string[] arguments) =>
+        DotnetCommand.Run(TestFiles.NewFolder(), [Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]);
+}

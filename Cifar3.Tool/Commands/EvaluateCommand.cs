@@ -1,0 +1,46 @@
+using System.CommandLine;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Cifar3.Tool;
+
+/// <summary><c>cifar3 evaluate MODEL FOLDER</c>: accuracy, precision and recall of each class, confusion matrix.</summary>
+internal static class EvaluateCommand
+{
+    public static Command Create()
+    {
+        var model = Shared.ModelArgument();
+        var folder = new Argument<string>("folder") { Description = "Labelled pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, of which the test pictures are taken." };
+        var json = new Option<bool>("--json") { Description = "The figures as JSON." };
+        return Shared.Command(
+            "evaluate",
+            "Scores labelled pictures with a model and compares.",
+            "cifar3 evaluate run/model.onnx pictures",
+            (arguments, cancel) =>
+            {
+                using var classifier = Shared.LoadClassifier(arguments.GetValue(model)!);
+                var images = Labelled(arguments.GetValue(folder)!, classifier.ClassNames, cancel);
+                var report = classifier.Evaluate(images);
+                Console.WriteLine(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");
+                return 0;
+            },
+            model, folder, json);
+    }
+
+    /// <summary>The test pictures, or where there is no such folder all of them.</summary>
+    private static ImageSet Labelled(string folder, IReadOnlyList<string> classes, CancellationToken cancel)
+    {
+        bool whole = Directory.Exists(folder) && !Directory.Exists(Path.Combine(folder, "test")) && !Directory.Exists(Path.Combine(folder, "train"));
+        var data = Shared.LoadData(folder, whole ? 0.5 : null, classes, cancel);
+        return whole ? new ImageSet([.. data.Train.Pixels, .. data.Test.Pixels], [.. data.Train.Labels, .. data.Test.Labels], data.ClassNames) : data.Test;
+    }
+
+    private static string Json(ClassificationReport report) => new JsonObject
+    {
+        ["images"] = report.Count,
+        ["accuracy"] = report.Accuracy,
+        ["log_loss"] = report.LogLoss,
+        ["classes"] = new JsonArray([.. report.Classes.Select(c => new JsonObject { ["name"] = c.Name, ["precision"] = c.Precision, ["recall"] = c.Recall, ["f1"] = c.F1, ["support"] = c.Support })]),
+        ["confusion"] = new JsonArray([.. report.ConfusionMatrix.Counts.Select(row => new JsonArray([.. row.Select(count => JsonValue.Create((long)count))]))]),
+    }.ToJsonString(new JsonSerializerOptions { WriteIndented = true });
+}

@@ -1,0 +1,151 @@
+using System.CommandLine;
+using System.Globalization;
+using Cifar3.Training;
+using Spectre.Console;
+
+namespace Cifar3.Tool;
+
+/// <summary><c>cifar3 export MODEL</c>: another flavour of ONNX, or a model repository for Triton and its kin.</summary>
+internal static class ExportCommand
+{
+    public static Command Create()
+    {
+        var model = Shared.ModelArgument();
+        var flavor = new Option<OnnxFlavor>("--flavor") { Description = "Keras (the layers one by one), Optimized (batch normalization folded away), Int8 (quantized; needs --data).", DefaultValueFactory = _ => OnnxFlavor.Keras };
+        var output = new Option<string?>("--out", "-o") { Description = "The file to write. Default: the model's name with the flavour, such as model.int8.onnx." };
+        var data = new Option<string?>("--data") { Description = "Pictures to calibrate int8 on, as for train." };
+        var triton = new Option<string?>("--triton") { Description = "Writes a model repository into this folder instead: config.pbtxt, labels.txt, 1/model.onnx." };
+        var name = new Option<string>("--name") { Description = "The model's name in the repository.", DefaultValueFactory = _ => "cifar3" };
+        return Shared.Command(
+            "export",
+            "Writes a model as ONNX: for any runtime, faster, or quantized; or as a model repository for Triton, OpenVINO Model Server, KServe.",
+            "cifar3 export run/model.onnx --flavor int8 --data pictures",
+            (arguments, cancel) =>
+            {
+                string source = arguments.GetValue(model)!;
+                var chosen = arguments.GetValue(flavor);
+                string? pictures = arguments.GetValue(data);
+                if (chosen == OnnxFlavor.Int8 && pictures is null)
+                {
+                    throw new ArgumentException("int8 needs pictures to calibrate on: give --data FOLDER, such as the one that the model was trained on.");
+                }
+
+                var trained = Shared.LoadModel(source);
+                var options = new OnnxExportOptions { Flavor = chosen, CalibrationImages = chosen == OnnxFlavor.Int8 ? Shared.LoadData(pictures, 0.2, trained.ClassNames, cancel).Train : null };
+                if (arguments.GetValue(triton) is { } repository)
+                {
+                    Console.WriteLine(TritonRepository.Save(repository, trained, options, arguments.GetValue(name)!));
+                    return 0;
+                }
+
+                string file = arguments.GetValue(output) ?? Path.ChangeExtension(source, $".{chosen.ToString().ToLowerInvariant()}.onnx");
+                trained.SaveOnnx(file, options);
+                Console.WriteLine($"{file}, {new FileInfo(file).Length:N0} bytes");
+                return 0;
+            },
+            model, flavor, output, data, triton, name);
+    }
+}
+
+/// <summary><c>cifar3 convert IN OUT</c>: between Keras and ONNX, by the files' names.</summary>
+internal static class ConvertCommand
+{
+    public static Command Create()
+    {
+        var input = new Argument<string>("in") { Description = "The model to read: .keras, .h5, or .onnx of this library." };
+        var output = new Argument<string>("out") { Description = "The file to write: .onnx, .keras, .h5, .weights.h5." };
+        var classes = new Option<string[]>("--classes") { Description = "The classes' names in the order of Keras' outputs, where the file names none.", AllowMultipleArgumentsPerToken = true };
+        return Shared.Command(
+            "convert",
+            "Converts a model between Keras and ONNX; the weights stay the same bits.",
+            "cifar3 convert model.h5 model.onnx --classes aeroplane car bird",
+            (arguments, _) =>
+            {
+                string from = arguments.GetValue(input)!, to = arguments.GetValue(output)!;
+                var names = arguments.GetValue(classes) is { Length: > 0 } given ? given : null;
+                var model = Shared.IsKeras(from) ? CnnModel.LoadKeras(from, names) : CnnModel.LoadOnnx(from);
+                if (Shared.IsKeras(to))
+                {
+                    model.SaveKeras(to);
+                }
+                else if (Path.GetExtension(to).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
+                {
+                    model.SaveOnnx(to);
+                }
+                else
+                {
+                    throw new ArgumentException($"Cannot tell the format of '{to}'. Expected a name ending in .onnx, .keras, .h5 or .weights.h5.");
+                }
+
+                Console.WriteLine($"{to}, {new FileInfo(to).Length:N0} bytes, weights {model.WeightHash()}");
+                return 0;
+            },
+            input, output, classes);
+    }
+}
+
+/// <summary><c>cifar3 inspect MODEL</c>: Keras' summary, the metadata, the history.</summary>
+internal static class InspectCommand
+{
+    public static Command Create()
+    {
+        var model = Shared.ModelArgument();
+        return Shared.Command(
+            "inspect",
+            "Shows a model's layers, metadata and history.",
+            "cifar3 inspect run/model.onnx",
+            (arguments, _) =>
+            {
+                string path = arguments.GetValue(model)!;
+                if (path != Shared.ShippedModel && TryLoad(path) is { } whole)
+                {
+                    Console.Write(whole.Summary());
+                    Show(whole.Metadata, $"weights: {whole.WeightHash()}");
+                    return 0;
+                }
+
+                using var classifier = Shared.LoadClassifier(path); // a file for scoring only
+                Show(classifier.Metadata, $"scored by: {classifier.Device}");
+                return 0;
+            },
+            model);
+    }
+
+    private static CnnModel? TryLoad(string path)
+    {
+        try
+        {
+            return Shared.LoadModel(path);
+        }
+        catch (Cifar3ModelException) when (File.Exists(path) && !Shared.IsKeras(path))
+        {
+            return null; // a quantized file or one of another tool; what is wrong with a damaged one the classifier tells
+        }
+    }
+
+    private static void Show(ModelMetadata metadata, string last)
+    {
+        Console.WriteLine($"classes: {string.Join(", ", metadata.ClassNames)}");
+        Console.WriteLine($"recipe: {metadata.Recipe ?? "not known"}");
+        Console.WriteLine($"trained on: {metadata.TrainedOn ?? "not known"}");
+        Console.WriteLine($"seed: {metadata.Seed.ToString(CultureInfo.InvariantCulture)}");
+        Console.WriteLine($"epoch: {metadata.Epoch.ToString(CultureInfo.InvariantCulture)}");
+        Console.WriteLine($"validation accuracy: {(metadata.ValAccuracy is { } accuracy ? Shared.Percent(accuracy) : "not measured")}");
+        Console.WriteLine($"library: {metadata.LibraryVersion}");
+        Console.WriteLine(last);
+        if (metadata.History.IsEmpty)
+        {
+            return;
+        }
+
+        var table = new Table().AddColumns("epoch", "loss", "accuracy", "val_loss", "val_accuracy", "seconds");
+        foreach (var log in metadata.History)
+        {
+            table.AddRow(log.Epoch.ToString(CultureInfo.InvariantCulture), Number(log.Loss), Number(log.Accuracy), Number(log.ValLoss), Number(log.ValAccuracy), log.Seconds.ToString("F1", CultureInfo.InvariantCulture));
+        }
+
+        Shared.Write(table);
+
+        static string Number(double? value) => value?.ToString("F4", CultureInfo.InvariantCulture) ?? "";
+    }
+}

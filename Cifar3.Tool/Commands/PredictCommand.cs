@@ -1,0 +1,108 @@
+using System.CommandLine;
+using System.Globalization;
+using System.Text.Json.Nodes;
+using Spectre.Console;
+
+namespace Cifar3.Tool;
+
+/// <summary><c>cifar3 predict MODEL PICTURE…|FOLDER|-</c>: what pictures show, as a table, as JSON lines or as CSV.</summary>
+internal static class PredictCommand
+{
+    private const string StandardInput = "-";
+    private static readonly string[] Heading = ["file", "label", "confidence"];
+
+    public static Command Create()
+    {
+        var model = Shared.ModelArgument();
+        var pictures = new Argument<string[]>("pictures") { Description = "Picture files, folders of them, or - for one picture on the standard input.", Arity = ArgumentArity.OneOrMore };
+        var json = new Option<bool>("--json") { Description = "One JSON object a line: file, label, confidence, probabilities." };
+        var csv = new Option<bool>("--csv") { Description = "Comma-separated values with a heading." };
+        return Shared.Command(
+            "predict",
+            "Says what pictures show. A picture that cannot be read is named on the standard error and the exit code is then 1; the others are scored all the same.",
+            "cifar3 predict run/model.onnx photo.jpg holiday-pictures --json",
+            (arguments, cancel) =>
+            {
+                if (arguments.GetValue(json) && arguments.GetValue(csv))
+                {
+                    throw new ArgumentException("Choose --json or --csv, not both.");
+                }
+
+                using var classifier = Shared.LoadClassifier(arguments.GetValue(model)!);
+                var table = new Table().AddColumns("file", "label", "confidence", "others");
+                Action<string, Prediction> write = arguments.GetValue(json) ? WriteJson : arguments.GetValue(csv) ? WriteCsv : (file, prediction) => AddRow(table, file, prediction);
+                if (arguments.GetValue(csv))
+                {
+                    Console.WriteLine(string.Join(',', Heading.Concat(classifier.ClassNames).Select(Quoted)));
+                }
+
+                int unread = 0;
+                foreach (string file in arguments.GetValue(pictures)!.SelectMany(Files))
+                {
+                    cancel.ThrowIfCancellationRequested();
+                    try
+                    {
+                        write(file, Predict(classifier, file));
+                    }
+                    catch (Cifar3ImageException e)
+                    {
+                        unread++;
+                        Console.Error.WriteLine(e.Message);
+                    }
+                }
+
+                if (table.Rows.Count > 0)
+                {
+                    Shared.Write(table);
+                }
+
+                return unread > 0 ? Training.ConsoleProgram.Failed : 0;
+            },
+            model, pictures, json, csv);
+    }
+
+    private static Prediction Predict(Cifar3Classifier classifier, string file)
+    {
+        if (file != StandardInput)
+        {
+            return classifier.Predict(file);
+        }
+
+        using var input = Console.OpenStandardInput();
+        return classifier.Predict(input);
+    }
+
+    /// <summary>A folder's pictures, with those of its folders; anything else is itself.</summary>
+    private static IEnumerable<string> Files(string path) => Directory.Exists(path)
+        ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
+            .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".jpg" or ".jpeg" or ".png" or ".webp" or ".bmp" or ".gif")
+            .Order(StringComparer.Ordinal)
+        : [path];
+
+    private static void AddRow(Table table, string file, Prediction prediction)
+    {
+        var others = Enumerable.Range(0, prediction.ClassNames.Length).Where(i => i != prediction.LabelIndex)
+            .OrderByDescending(i => prediction.Probabilities[i]).Take(3).Select(i => $"{prediction.ClassNames[i]} {Shared.Percent(prediction.Probabilities[i])}");
+        table.AddRow(Markup.Escape(file), Markup.Escape(prediction.Label), Shared.Percent(prediction.Confidence), Markup.Escape(string.Join(", ", others)));
+    }
+
+    private static void WriteJson(string file, Prediction prediction)
+    {
+        var probabilities = new JsonObject();
+        for (int i = 0; i < prediction.ClassNames.Length; i++)
+        {
+            probabilities[prediction.ClassNames[i]] = prediction.Probabilities[i];
+        }
+
+        Console.WriteLine(new JsonObject { ["file"] = file, ["label"] = prediction.Label, ["confidence"] = prediction.Confidence, ["probabilities"] = probabilities }.ToJsonString());
+    }
+
+    private static void WriteCsv(string file, Prediction prediction) => Console.WriteLine(string.Join(
+        ',',
+        new[] { Quoted(file), Quoted(prediction.Label), Number(prediction.Confidence) }.Concat(prediction.Probabilities.Select(Number))));
+
+    private static string Number(float value) => value.ToString("R", CultureInfo.InvariantCulture);
+
+    /// <summary>RFC 4180: in quotes where it needs them.</summary>
+    private static string Quoted(string text) => text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+}

@@ -1,0 +1,33 @@
+using System.CommandLine;
+using Cifar3.Training;
+
+namespace Cifar3.Tool;
+
+/// <summary><c>cifar3 report RUN</c>: the report of a training anew.</summary>
+internal static class ReportCommand
+{
+    /// <summary>The report's name in the run's folder.</summary>
+    public const string FileName = "report.html";
+
+    public static Command Create()
+    {
+        var run = new Argument<string>("run") { Description = "The folder that train wrote." };
+        var data = new Option<string?>("--data") { Description = "The pictures, where they have moved. Default: where they were." };
+        var output = new Option<string?>("--out", "-o") { Description = "The file to write. Default: RUN/report.html." };
+        return Shared.Command(
+            "report",
+            "Writes the report of a training: data, curves, confusion matrix, calibration, worst mistakes, model card, in one HTML file.",
+            "cifar3 report run --out run.html",
+            (arguments, cancel) =>
+            {
+                string folder = arguments.GetValue(run)!;
+                var found = RunFolder.Open(folder);
+                var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, cancel);
+                string file = arguments.GetValue(output) ?? Path.Combine(folder, FileName);
+                TrainingReport.Save(file, found.Result, images);
+                Console.WriteLine(file);
+                return 0;
+            },
+            run, data, output);
+    }
+}

@@ -1,0 +1,90 @@
+using System.CommandLine;
+using Cifar3.Training;
+
+namespace Cifar3.Tool;
+
+/// <summary><c>cifar3 train FOLDER</c>: data, training, the best model, the report.</summary>
+internal static class TrainCommand
+{
+    private const double DefaultTestFraction = 0.2;
+
+    public static Command Create()
+    {
+        var folder = new Argument<string?>("folder") { Description = "Pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Default: CIFAR-10, found as CIFAR3_DATA, in caches, or downloaded.", Arity = ArgumentArity.ZeroOrOne };
+        var output = new Option<string>("--out", "-o") { Description = "Folder for the model, the report and the checkpoint.", DefaultValueFactory = _ => "cifar3-run" };
+        var epochs = new Option<int?>("--epochs") { Description = "Number of passes over the training pictures. Default: the recipe's." };
+        var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model." };
+        var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
+        var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy. Default: never." };
+        var fraction = new Option<double>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is no test folder.", DefaultValueFactory = _ => DefaultTestFraction };
+        var initial = new Option<string?>("--init-from") { Description = "A model to go on from: .onnx of this library, .keras or .h5. Default: new weights." };
+        var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
+        return Shared.Command(
+            "train",
+            "Trains on folders of pictures; keeps the best epoch's model as OUT/model.onnx and writes OUT/report.html. Ctrl-C keeps the best model so far.",
+            "cifar3 train pictures --out run --epochs 20",
+            (arguments, cancel) =>
+            {
+                var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, cancel);
+                string run = arguments.GetValue(output)!;
+                string best = Path.Combine(run, RunFolder.ModelFile);
+                var recipe = RecipeFor(data);
+                var checkpoint = new ModelCheckpoint(best);
+                List<Callback> callbacks = [new ProgressBar(), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
+                if (arguments.GetValue(patience) is { } epochsWithout)
+                {
+                    callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
+                }
+
+                var options = new TrainerOptions
+                {
+                    Recipe = recipe,
+                    Epoch = arguments.GetValue(epochs) ?? recipe.Epoch,
+                    Seed = arguments.GetValue(seed),
+                    Engine = arguments.GetValue(engine),
+                    InitialModel = Initial(arguments.GetValue(initial), data),
+                    TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
+                    WorkspacePath = run,
+                    Resume = arguments.GetValue(resume),
+                    Callbacks = callbacks,
+                };
+                Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
+                Console.WriteLine($"Recipe: {options}");
+                TrainingResult result;
+                try
+                {
+                    result = new Cifar3Trainer(options).Fit(data.Train, data.Test, cancel);
+                }
+                catch (OperationCanceledException e) when (checkpoint.LastFile is not null)
+                {
+                    throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}. Add --resume to go on.", e);
+                }
+
+                RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
+                string report = Path.Combine(run, ReportCommand.FileName);
+                TrainingReport.Save(report, result, data);
+                Console.WriteLine(result.StoppedEarly ? $"Stopped early: {result.StopReason}" : $"Trained {result.History.Epochs.Length} epochs.");
+                Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}");
+                Console.WriteLine($"Model:  {best}");
+                Console.WriteLine($"Report: {report}");
+                return 0;
+            },
+            folder, output, epochs, seed, engine, patience, fraction, initial, resume);
+    }
+
+    private static CnnModel? Initial(string? path, ImageData data) => path is null ? null
+        : Shared.IsKeras(path) ? CnnModel.LoadKeras(path, data.ClassNames)
+        : CnnModel.LoadOnnx(path);
+
+    /// <summary>The published recipe; for few pictures with smaller batches, so that an epoch still has enough steps for batch normalization.</summary>
+    private static Recipe RecipeFor(ImageData data)
+    {
+        int batch = Recipe.Seed.BatchSize;
+        while (batch > 8 && data.Train.Count / batch < 117)
+        {
+            batch /= 2;
+        }
+
+        return Recipe.Seed with { BatchSize = batch };
+    }
+}

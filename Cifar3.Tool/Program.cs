@@ -1,0 +1,15 @@
+// The command cifar3: one subcommand a file in Commands, each of them thin: the libraries do the work.
+using System.CommandLine;
+using Cifar3.Tool;
+
+return new RootCommand("Trains a CNN on folders of pictures and uses it: evaluate, predict, export to ONNX, convert from and to Keras, report.")
+{
+    TrainCommand.Create(),
+    EvaluateCommand.Create(),
+    PredictCommand.Create(),
+    ExportCommand.Create(),
+    ConvertCommand.Create(),
+    InspectCommand.Create(),
+    ReportCommand.Create(),
+    DoctorCommand.Create(),
+}.Parse(args).Invoke();

@@ -1,0 +1,98 @@
+using System.CommandLine;
+using System.Globalization;
+using Cifar3.Training;
+using Spectre.Console;
+
+namespace Cifar3.Tool;
+
+/// <summary>What several commands share: help with an example, models of every format, tables that are not cut where nobody sees them.</summary>
+internal static class Shared
+{
+    /// <summary>The name under which the model that travels in the library is asked for.</summary>
+    public const string ShippedModel = "default";
+
+    public static Argument<string> ModelArgument() => new("model") { Description = $"The model: .onnx (also of tf2onnx, with its classes in a text file beside it), .keras, .h5, or '{ShippedModel}', the one inside, which knows aeroplanes, cars and birds." };
+
+    /// <summary>A command whose help ends with an example, and whose errors are one line.</summary>
+    public static Command Command(string name, string description, string example, Func<ParseResult, CancellationToken, int> run, params IEnumerable<Symbol> symbols)
+    {
+        var command = new Command(name, $"{description}{Environment.NewLine}{Environment.NewLine}Example:{Environment.NewLine}  {example}");
+        foreach (var symbol in symbols)
+        {
+            if (symbol is Argument argument)
+            {
+                command.Add(argument);
+            }
+            else
+            {
+                command.Add((Option)symbol);
+            }
+        }
+
+        command.SetAction(arguments => ConsoleProgram.Run(cancel => run(arguments, cancel)));
+        return command;
+    }
+
+    /// <summary>A classifier for a model of any format.</summary>
+    public static Cifar3Classifier LoadClassifier(string model) => model == ShippedModel ? Cifar3Classifier.LoadDefault()
+        : IsKeras(model) ? Cifar3Classifier.FromModel(CnnModel.LoadKeras(model))
+        : Cifar3Classifier.Load(model);
+
+    /// <summary>A model with its weights, from ONNX of this library or from Keras.</summary>
+    public static CnnModel LoadModel(string model) => IsKeras(model) ? CnnModel.LoadKeras(model) : CnnModel.LoadOnnx(model);
+
+    public static bool IsKeras(string path) => Path.GetExtension(path).ToUpperInvariant() is ".KERAS" or ".H5" or ".HDF5";
+
+    /// <summary>The images of a folder, with a line that tells how far reading them is.</summary>
+    public static ImageData LoadData(string? path, double? testFraction, IReadOnlyList<string>? classes, CancellationToken cancel)
+    {
+        using var progress = new DataProgressLine();
+        return Cifar3Data.Load(path, new DataOptions { Progress = progress, CancellationToken = cancel, TestFraction = testFraction, Classes = classes });
+    }
+
+    /// <summary>A table as wide as it needs to be where the output is no terminal.</summary>
+    public static void Write(Table table)
+    {
+        if (Console.IsOutputRedirected)
+        {
+            table.Border = TableBorder.Ascii2;
+            AnsiConsole.Profile.Width = 1000;
+        }
+
+        AnsiConsole.Write(table);
+    }
+
+    public static string Percent(double share) => share.ToString("P1", CultureInfo.InvariantCulture);
+}
+
+/// <summary>A line that tells how far a download or the reading of pictures is; only in a terminal.</summary>
+internal sealed class DataProgressLine : IProgress<DataProgress>, IDisposable
+{
+    private readonly Lock gate = new();
+    private bool lineOpen;
+
+    public void Report(DataProgress value)
+    {
+        if (Console.IsErrorRedirected)
+        {
+            return;
+        }
+
+        lock (gate)
+        {
+            double share = value.Total > 0 ? (double)value.Done / value.Total : 0;
+            int done = (int)(24 * share);
+            Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"\r{value.Stage} {new string('━', done)}{new string('·', 24 - done)} {100 * share,3:F0} %"));
+            lineOpen = true;
+        }
+    }
+
+    public void Dispose()
+    {
+        lock (gate)
+        {
+            Console.Error.Write(lineOpen ? "\r\e[2K" : "");
+            lineOpen = false;
+        }
+    }
+}

@@ -1,0 +1,98 @@
+using System.Text.Json;
+using System.Text.Json.Serialization;
+
+namespace Cifar3.Training;
+
+/// <summary>The folder that a training leaves: the best and the last model and what is to be known for looking at it again.</summary>
+/// <example><code>
+/// RunFolder.Save("run", result, "pictures");
+/// TrainingReport.Save("run/report.html", RunFolder.Open("run").Result, Cifar3Data.Load("pictures"));
+/// </code></example>
+public sealed class RunFolder
+{
+    /// <summary>The best model: <c>model.onnx</c>.</summary>
+    public const string ModelFile = "model.onnx";
+
+    /// <summary>The model after the last epoch, whose metadata hold the whole history: <c>last.onnx</c>.</summary>
+    public const string LastModelFile = "last.onnx";
+
+    /// <summary>What the models do not tell: <c>run.json</c>.</summary>
+    public const string RecordFile = "run.json";
+
+    private const string Format = "cifar3-run 1";
+    private const int MaxRecordBytes = 1 << 20;
+
+    private RunFolder(TrainingResult result, string? dataPath, double? testFraction) => (Result, DataPath, TestFraction) = (result, dataPath, testFraction);
+
+    /// <summary>What the training ended with; of an interrupted one, what its best model tells.</summary>
+    public TrainingResult Result { get; }
+
+    /// <summary>Where the images were; null where that is not known.</summary>
+    public string? DataPath { get; }
+
+    /// <summary>The share of the images that became test images (<see cref="DataOptions.TestFraction"/>); null where that is not known or was not asked for.</summary>
+    public double? TestFraction { get; }
+
+    /// <summary>Writes both models and the record.</summary>
+    /// <param name="folder">The folder; it is created when missing.</param>
+    /// <param name="result">What the training ended with.</param>
+    /// <param name="dataPath">Where the images were, as for <see cref="Cifar3Data.Load"/>; null = found without a path. Default: null.</param>
+    /// <param name="testFraction">What <see cref="DataOptions.TestFraction"/> was. Default: null.</param>
+    /// <exception cref="Cifar3Exception">A file cannot be written.</exception>
+    public static void Save(string folder, TrainingResult result, string? dataPath = null, double? testFraction = null)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        ArgumentNullException.ThrowIfNull(result);
+        result.BestModel.SaveOnnx(Path.Combine(folder, ModelFile));
+        result.Model.SaveOnnx(Path.Combine(folder, LastModelFile));
+        var record = new RunRecord(Format, dataPath is null ? null : Path.GetFullPath(dataPath), testFraction, result.Engine, result.StopReason);
+        AtomicFile.Write(Path.Combine(folder, RecordFile), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Default.RunRecord));
+    }
+
+    /// <summary>Reads what <see cref="Save"/> wrote; of a training that was interrupted, its best model alone.</summary>
+    /// <param name="folder">The folder.</param>
+    /// <returns>The run.</returns>
+    /// <exception cref="Cifar3ModelException">The folder holds no model, or a file is damaged: names it.</exception>
+    public static RunFolder Open(string folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        var best = CnnModel.LoadOnnx(Path.Combine(folder, ModelFile));
+        string recordPath = Path.Combine(folder, RecordFile), lastPath = Path.Combine(folder, LastModelFile);
+        if (!File.Exists(recordPath) || !File.Exists(lastPath))
+        {
+            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), "the training was interrupted", "not known"), null, null);
+        }
+
+        var last = CnnModel.LoadOnnx(lastPath);
+        var record = Read(recordPath);
+        return new RunFolder(new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine), record.DataPath, record.TestFraction);
+    }
+
+    private static RunRecord Read(string path)
+    {
+        try
+        {
+            if (new FileInfo(path).Length > MaxRecordBytes)
+            {
+                throw Damaged($"expected at most {MaxRecordBytes:N0} bytes, found {new FileInfo(path).Length:N0}");
+            }
+
+            var record = JsonSerializer.Deserialize(File.ReadAllBytes(path), RunJson.Default.RunRecord);
+            return record is { Format: Format, Engine: not null } ? record : throw Damaged($"expected a record of the format '{Format}', found another");
+        }
+        catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
+        {
+            throw Damaged(e is JsonException ? "expected JSON, found something else" : e.Message.TrimEnd('.'), e);
+        }
+
+        Cifar3ModelException Damaged(string problem, Exception? cause = null) =>
+            new($"Cannot read the run's record '{path}': {problem}. Train again, or name the model file itself.", cause);
+    }
+}
+
+/// <summary>The content of <c>run.json</c>.</summary>
+internal sealed record RunRecord(string Format, string? DataPath, double? TestFraction, string Engine, string? StopReason);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
+[JsonSerializable(typeof(RunRecord))]
+internal sealed partial class RunJson : JsonSerializerContext;

@@ -1,0 +1,44 @@
+using System.Text;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// Writes what a training was and what came of it as one HTML file: the images, recipe and machine, curves, confusion matrix, calibration, the worst
+/// mistakes as pictures, a model card, and the commands that use the model.
+/// </summary>
+/// <remarks>
+/// The file holds all it shows and asks no network; it follows the reader's light or dark theme and prints. Names that come from
+/// folders and files are escaped.
+/// </remarks>
+/// <example><code>
+/// var result = new Cifar3Trainer().Fit(data.Train, data.Test);
+/// TrainingReport.Save("report.html", result, data);
+/// </code></example>
+public static class TrainingReport
+{
+    /// <summary>Writes the report.</summary>
+    /// <param name="path">The file, such as <c>report.html</c>.</param>
+    /// <param name="result">What the training ended with; its best model scores the test images once more, in C#.</param>
+    /// <param name="data">The images; those of <see cref="ImageData.Test"/> are scored.</param>
+    /// <exception cref="Cifar3DataException">The images are of other classes than the model.</exception>
+    /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
+    public static void Save(string path, TrainingResult result, ImageData data) => AtomicFile.Write(path, Encoding.UTF8.GetBytes(ToHtml(result, data)));
+
+    /// <summary>The report as text.</summary>
+    /// <param name="result">What the training ended with.</param>
+    /// <param name="data">The images.</param>
+    /// <returns>A whole HTML document.</returns>
+    /// <exception cref="Cifar3DataException">The images are of other classes than the model.</exception>
+    public static string ToHtml(TrainingResult result, ImageData data)
+    {
+        ArgumentNullException.ThrowIfNull(result);
+        ArgumentNullException.ThrowIfNull(data);
+        var model = result.BestModel;
+        if (!model.ClassNames.SequenceEqual(data.ClassNames))
+        {
+            throw new Cifar3DataException($"Cannot report: the model tells {string.Join(", ", model.ClassNames)} apart, the images are of {string.Join(", ", data.ClassNames)}. Load the images that it was trained on, with its classes in its order.");
+        }
+
+        return new ReportPage(result, data, ReportNumbers.Measure(model, data.Test)).ToString();
+    }
+}
