@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <summary>Small line and bar charts as inline SVG, in the page's own colours so that they follow its light and dark theme.</summary>
 internal static class SvgChart
 {
-    private const int Width = 460, Height = 260, Left = 46, Right = 14, Top = 12, Bottom = 40;
+    private const int Width = 460, Height = 260, Left = 46, Right = 22, Top = 12, Bottom = 40;
 
     /// <summary>Lines over the epochs, each with its class in the style sheet; the chosen epoch is marked. The legend stands below, outside.</summary>
     /// <param name="name">What is drawn, for readers who do not see it.</param>
