@@ -32,7 +32,7 @@ public sealed partial class CnnModel
         }
     }
 
-    /// <summary>Filter counts, dropout rates and number of classes.</summary>
+    /// <summary>Filter counts, dropout rates, BatchNormalization's settings and number of classes.</summary>
     public CnnArchitecture Architecture { get; }
 
     /// <summary>The layers, first to last.</summary>
@@ -64,8 +64,17 @@ public sealed partial class CnnModel
     {
         ImmutableArray<string> names = [.. classNames];
         var architecture = new CnnArchitecture(names.Length, filters, dropoutRates);
-        return new CnnModel(architecture, GlorotUniform.CreateWeights(architecture.CreateLayers(), seed), new ModelMetadata { ClassNames = names, Seed = seed });
+        return Create(names, architecture, seed);
     }
+
+    /// <summary>A new, untrained model of an architecture, with Keras' initial weights (glorot-uniform kernels).</summary>
+    /// <param name="classNames">The classes' names, as many as the architecture tells apart; their order gives the labels.</param>
+    /// <param name="architecture">Filter counts, dropout rates, BatchNormalization's momentum and epsilon.</param>
+    /// <param name="seed">The seed of the initial weights; the same seed gives the same bits everywhere. Default: 0.</param>
+    /// <returns>The model.</returns>
+    /// <exception cref="Cifar3ModelException">Another number of names than of classes.</exception>
+    public static CnnModel Create(IEnumerable<string> classNames, CnnArchitecture architecture, int seed = 0) =>
+        new(architecture, GlorotUniform.CreateWeights(architecture.CreateLayers(), seed), new ModelMetadata { ClassNames = [.. classNames], Seed = seed });
 
     /// <summary>A model of given weights, as a file reader makes it.</summary>
     /// <param name="architecture">Filter counts, dropout rates and classes.</param>
@@ -96,7 +105,7 @@ public sealed partial class CnnModel
 
     /// <summary>
     /// SHA-256 over names, shapes and little-endian bytes of all weights in Keras' order, as 64 lower-case hexadecimal digits.
-    /// Two models with the same hash compute the same; metadata does not enter.
+    /// Two models of the same <see cref="Architecture"/> with the same hash compute the same; metadata does not enter.
     /// </summary>
     /// <returns>The hash.</returns>
     public string WeightHash()

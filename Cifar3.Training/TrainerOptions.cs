@@ -157,6 +157,6 @@ public sealed record TrainerOptions
         }
 
         var rates = dropoutRates ?? [.. architecture.DropoutRates];
-        return CnnModel.FromWeights(new CnnArchitecture(architecture.Classes, architecture.Filters, rates), InitialModel.Weights, InitialModel.Metadata with { Seed = Seed });
+        return CnnModel.FromWeights(architecture.WithDropoutRates(rates), InitialModel.Weights, InitialModel.Metadata with { Seed = Seed });
     }
 }

@@ -22,7 +22,8 @@ internal sealed unsafe class ForwardBlock<V>
     /// <param name="scratch"><see cref="WinogradMap.ScratchFloats"/>.</param>
     public ForwardBlock(Arena arena, ReadOnlySpan<CnnLayer> layers, int index, ParameterLayout layout, float* values, float* scratch)
     {
-        (conv, var norm, var conv2) = ((Conv2DLayer)layers[0], layers[1].Name, (Conv2DLayer)layers[2]);
+        (conv, var normalization, var conv2) = ((Conv2DLayer)layers[0], (BatchNormalizationLayer)layers[1], (Conv2DLayer)layers[2]);
+        string norm = normalization.Name;
         (pooled, channels) = (layers[4].OutputShape[0], Padding.Up(conv.Filters));
         var tensor = layout[$"{conv.Name}/kernel"];
         bias = Value($"{conv.Name}/bias");
@@ -42,7 +43,7 @@ internal sealed unsafe class ForwardBlock<V>
         for (int i = 0; i < channels; i++)
         {
             (_, scale[i], shift[i]) = BatchNormFold.Fold(
-                Value($"{norm}/gamma")[i], Value($"{norm}/beta")[i], Value($"{norm}/moving_mean")[i], Value($"{norm}/moving_variance")[i]);
+                Value($"{norm}/gamma")[i], Value($"{norm}/beta")[i], Value($"{norm}/moving_mean")[i], Value($"{norm}/moving_variance")[i], normalization.Epsilon);
         }
 
         tensor = layout[$"{conv2.Name}/kernel"];

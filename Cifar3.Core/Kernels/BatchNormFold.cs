@@ -21,9 +21,9 @@ namespace Cifar3;
 internal static unsafe class BatchNormFold
 {
     /// <summary>σ, s and t of one channel.</summary>
-    public static (double Deviation, float Scale, float Shift) Fold(float gamma, float beta, double mean, double variance)
+    public static (double Deviation, float Scale, float Shift) Fold(float gamma, float beta, double mean, double variance, double epsilon)
     {
-        double deviation = Math.Sqrt(variance + BatchNormalizationLayer.Epsilon);
+        double deviation = Math.Sqrt(variance + epsilon);
         return (deviation, (float)(gamma / deviation), (float)(beta - mean * gamma / deviation));
     }
 

@@ -1,10 +1,11 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Cifar3;
 
 /// <summary>
-/// What may vary in the network: filter counts, dropout rates and the number of classes. Input size (32×32×3),
-/// layer order and kernel sizes are the network's identity and are fixed.
+/// What may vary in the network: filter counts, dropout rates, BatchNormalization's momentum and epsilon, and the number of classes.
+/// Input size (32×32×3), layer order and kernel sizes are the network's identity and are fixed.
 /// </summary>
 /// <remarks>Immutable and safe to share between threads. Two architectures are equal when all their numbers are.</remarks>
 public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
@@ -34,8 +35,12 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
     /// <param name="classes">Number of classes, 2 to 100. Default: 3.</param>
     /// <param name="filters">Filters of the three blocks, each 1 to 1,024. Default: 32, 64, 128.</param>
     /// <param name="dropoutRates">Share of activations dropped after each block, each in [0, 1). Default: 0.5 each.</param>
+    /// <param name="batchNormalizationMomentum">Share of the old moving statistics that an update keeps in each block's BatchNormalization, each in [0, 1]. Default: 0.99 each, as Keras.</param>
+    /// <param name="batchNormalizationEpsilon">What each block's BatchNormalization adds to the variance before the root, each above 0. Default: 0.001 each, as Keras (PyTorch: 0.00001).</param>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
-    public CnnArchitecture(int classes = 3, IEnumerable<int>? filters = null, IEnumerable<double>? dropoutRates = null)
+    public CnnArchitecture(
+        int classes = 3, IEnumerable<int>? filters = null, IEnumerable<double>? dropoutRates = null,
+        IEnumerable<double>? batchNormalizationMomentum = null, IEnumerable<double>? batchNormalizationEpsilon = null)
     {
         if (classes is < MinClasses or > MaxClasses)
         {
@@ -45,6 +50,8 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
         Classes = classes;
         Filters = filters is null ? [32, 64, 128] : [.. filters];
         DropoutRates = dropoutRates is null ? [0.5, 0.5, 0.5] : [.. dropoutRates];
+        BatchNormalizationMomentum = batchNormalizationMomentum is null ? [.. Enumerable.Repeat(BatchNormalizationLayer.DefaultMomentum, Blocks)] : [.. batchNormalizationMomentum];
+        BatchNormalizationEpsilon = batchNormalizationEpsilon is null ? [.. Enumerable.Repeat(BatchNormalizationLayer.DefaultEpsilon, Blocks)] : [.. batchNormalizationEpsilon];
         if (Filters.Length != Blocks || Filters.Any(f => f is < 1 or > MaxFilters))
         {
             throw new ArgumentOutOfRangeException(nameof(filters), $"The network has {Blocks} blocks, each with 1 to {MaxFilters} filters. Received: filters=({string.Join(", ", Filters)}).");
@@ -52,7 +59,17 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
 
         if (DropoutRates.Length != Blocks || DropoutRates.Any(r => !(r >= 0 && r < 1)))
         {
-            throw new ArgumentOutOfRangeException(nameof(dropoutRates), $"The network has {Blocks} dropout layers, each with a rate in [0, 1). Received: dropoutRates=({string.Join(", ", DropoutRates)}).");
+            throw new ArgumentOutOfRangeException(nameof(dropoutRates), $"The network has {Blocks} dropout layers, each with a rate in [0, 1). Received: dropoutRates=({Text(DropoutRates)}).");
+        }
+
+        if (BatchNormalizationMomentum.Length != Blocks || BatchNormalizationMomentum.Any(m => !(m >= 0 && m <= 1)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(batchNormalizationMomentum), $"The network has {Blocks} BatchNormalization layers, each with a momentum in [0, 1]. Received: batchNormalizationMomentum=({Text(BatchNormalizationMomentum)}).");
+        }
+
+        if (BatchNormalizationEpsilon.Length != Blocks || BatchNormalizationEpsilon.Any(e => !((float)e > 0 && float.IsFinite((float)e))))
+        {
+            throw new ArgumentOutOfRangeException(nameof(batchNormalizationEpsilon), $"The network has {Blocks} BatchNormalization layers, each with an epsilon above 0. Received: batchNormalizationEpsilon=({Text(BatchNormalizationEpsilon)}).");
         }
     }
 
@@ -65,6 +82,18 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
     /// <summary>Dropout rate after each block: the share of activations set to zero in training.</summary>
     public ImmutableArray<double> DropoutRates { get; }
 
+    /// <summary>Share of the old moving statistics that an update keeps, of each block's BatchNormalization. It matters in training only.</summary>
+    public ImmutableArray<double> BatchNormalizationMomentum { get; }
+
+    /// <summary>What each block's BatchNormalization adds to the variance before the root.</summary>
+    public ImmutableArray<double> BatchNormalizationEpsilon { get; }
+
+    /// <summary>The same network with other dropout rates.</summary>
+    /// <param name="rates">Share of activations dropped after each block, each in [0, 1).</param>
+    /// <returns>A new architecture.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">A rate is outside its range.</exception>
+    public CnnArchitecture WithDropoutRates(IEnumerable<double> rates) => new(Classes, Filters, rates, BatchNormalizationMomentum, BatchNormalizationEpsilon);
+
     /// <summary>The network as a list of layers, first to last, named as Keras names them.</summary>
     /// <returns>17 layers: three blocks of five, then flatten and dense.</returns>
     public IReadOnlyList<CnnLayer> CreateLayers()
@@ -75,7 +104,7 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
         {
             int filters = Filters[block];
             Add(new Conv2DLayer(Numbered("conv2d", 2 * block), shape, filters, ConvPadding.Same));
-            Add(new BatchNormalizationLayer(Numbered("batch_normalization", block), shape));
+            Add(new BatchNormalizationLayer(Numbered("batch_normalization", block), shape, BatchNormalizationMomentum[block], BatchNormalizationEpsilon[block]));
             Add(new Conv2DLayer(Numbered("conv2d", 2 * block + 1), shape, filters, ConvPadding.Valid));
             Add(new MaxPooling2DLayer(Numbered("max_pooling2d", block), shape));
             Add(new DropoutLayer(Numbered("dropout", block), shape, DropoutRates[block]));
@@ -96,7 +125,8 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
 
     /// <inheritdoc/>
     public bool Equals(CnnArchitecture? other) =>
-        other is not null && Classes == other.Classes && Filters.SequenceEqual(other.Filters) && DropoutRates.SequenceEqual(other.DropoutRates);
+        other is not null && Classes == other.Classes && Filters.SequenceEqual(other.Filters) && DropoutRates.SequenceEqual(other.DropoutRates)
+        && BatchNormalizationMomentum.SequenceEqual(other.BatchNormalizationMomentum) && BatchNormalizationEpsilon.SequenceEqual(other.BatchNormalizationEpsilon);
 
     /// <inheritdoc/>
     public override bool Equals(object? obj) => Equals(obj as CnnArchitecture);
@@ -106,5 +136,7 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
 
     /// <inheritdoc/>
     public override string ToString() =>
-        $"filters {string.Join("/", Filters)}, dropout {string.Join("/", DropoutRates)}, {Classes} classes";
+        string.Create(CultureInfo.InvariantCulture, $"filters {string.Join("/", Filters)}, dropout {Text(DropoutRates, "/")}, {Classes} classes");
+
+    private static string Text(IEnumerable<double> values, string separator = ", ") => string.Join(separator, values.Select(value => value.ToString(CultureInfo.InvariantCulture)));
 }

@@ -87,7 +87,7 @@ public sealed class Conv2DLayer : CnnLayer
 
 /// <summary>
 /// Batch normalization over the channel axis: y = γ·(x − μ)/√(σ² + ε) + β, with the batch's mean and biased variance (÷N) in
-/// training and the moving ones in inference. Moving values take 0.99·old + 0.01·new.
+/// training and the moving ones in inference. Moving values take m·old + (1 − m)·new, m being <see cref="Momentum"/> and ε <see cref="Epsilon"/>.
 /// </summary>
 /// <remarks>
 /// <see href="https://keras.io/api/layers/normalization_layers/batch_normalization/"/>; Ioffe and Szegedy 2015.
@@ -95,13 +95,13 @@ public sealed class Conv2DLayer : CnnLayer
 /// </remarks>
 public sealed class BatchNormalizationLayer : CnnLayer
 {
-    /// <summary>Share of the old moving statistics that an update keeps: 0.99.</summary>
-    public const double Momentum = 0.99;
+    /// <summary>Keras' default <see cref="Momentum"/>: 0.99.</summary>
+    public const double DefaultMomentum = 0.99;
 
-    /// <summary>Added to the variance before the root: 0.001.</summary>
-    public const double Epsilon = 1e-3;
+    /// <summary>Keras' default <see cref="Epsilon"/>: 0.001.</summary>
+    public const double DefaultEpsilon = 1e-3;
 
-    internal BatchNormalizationLayer(string name, int[] input)
+    internal BatchNormalizationLayer(string name, int[] input, double momentum, double epsilon)
         : base(
             name,
             input,
@@ -111,10 +111,18 @@ public sealed class BatchNormalizationLayer : CnnLayer
             new WeightSpec("moving_mean", [input[2]], false),
             new WeightSpec("moving_variance", [input[2]], false))
     {
+        Momentum = momentum;
+        Epsilon = epsilon;
     }
 
     /// <inheritdoc/>
     public override string Kind => "BatchNormalization";
+
+    /// <summary>Share of the old moving statistics that an update keeps, in [0, 1].</summary>
+    public double Momentum { get; }
+
+    /// <summary>Added to the variance before the root, above 0.</summary>
+    public double Epsilon { get; }
 }
 
 /// <summary>The largest of each 2×2 window, stride 2; an odd last row or column is left out.</summary>

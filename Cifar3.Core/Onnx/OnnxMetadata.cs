@@ -21,6 +21,7 @@ internal static class OnnxMetadata
     {
         public const string Format = "format", ClassNames = "class_names", Recipe = "recipe", TrainedOn = "trained_on", Seed = "seed",
             ValAccuracy = "val_accuracy", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
+            BatchNormalizationMomentum = "batch_normalization_momentum", BatchNormalizationEpsilon = "batch_normalization_epsilon",
             LibraryVersion = "library_version", WeightHash = "weight_sha256";
     }
 
@@ -37,6 +38,8 @@ internal static class OnnxMetadata
         Add(Keys.History, JsonSerializer.Serialize([.. metadata.History], OnnxJson.Readable.EpochLogArray));
         Add(Keys.Filters, JsonSerializer.Serialize([.. model.Architecture.Filters], OnnxJson.Readable.Int32Array));
         Add(Keys.DropoutRates, JsonSerializer.Serialize([.. model.Architecture.DropoutRates], OnnxJson.Readable.DoubleArray));
+        Add(Keys.BatchNormalizationMomentum, JsonSerializer.Serialize([.. model.Architecture.BatchNormalizationMomentum], OnnxJson.Readable.DoubleArray));
+        Add(Keys.BatchNormalizationEpsilon, JsonSerializer.Serialize([.. model.Architecture.BatchNormalizationEpsilon], OnnxJson.Readable.DoubleArray));
         Add(Keys.LibraryVersion, metadata.LibraryVersion);
         Add(Keys.WeightHash, model.WeightHash());
 
@@ -88,9 +91,13 @@ internal static class OnnxMetadata
         };
         int[] filters = Json(Keys.Filters, OnnxJson.Readable.Int32Array);
         double[] rates = Json(Keys.DropoutRates, OnnxJson.Readable.DoubleArray);
+
+        // Files of earlier versions name neither: theirs are Keras' defaults.
+        double[]? momentum = props.ContainsKey(Keys.BatchNormalizationMomentum) ? Json(Keys.BatchNormalizationMomentum, OnnxJson.Readable.DoubleArray) : null;
+        double[]? epsilon = props.ContainsKey(Keys.BatchNormalizationEpsilon) ? Json(Keys.BatchNormalizationEpsilon, OnnxJson.Readable.DoubleArray) : null;
         try
         {
-            return (new CnnArchitecture(names.Length, filters, rates), metadata, Text(Keys.WeightHash));
+            return (new CnnArchitecture(names.Length, filters, rates, momentum, epsilon), metadata, Text(Keys.WeightHash));
         }
         catch (ArgumentOutOfRangeException e)
         {

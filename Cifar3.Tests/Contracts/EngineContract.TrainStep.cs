@@ -22,6 +22,24 @@ public sealed partial class EngineContract
         OracleStep.AssertEqual(e, model, before, new Step(images, labels, 3, Seed), StepCeilings.AwayFromTies);
     }
 
+    /// <summary>Settings of the model, not of the engine: another momentum and epsilon in each block, as other people's files have them.</summary>
+    [Test]
+    public void TrainStep_OtherBatchNormalization_EqualsOracle()
+    {
+        var architecture = new CnnArchitecture(3, Small, [.5, .5, .5], batchNormalizationMomentum: [.9, .5, 0], batchNormalizationEpsilon: [1e-5, .02, .3]);
+        var model = CnnModel.Create(["a", "b", "c"], architecture, seed: 1);
+        var before = EngineTestData.RandomState(model, seed: 1);
+        var (images, labels) = EngineTestData.BatchAwayFromTies(model, before, 7, step: 3, Seed, 1e-5);
+        using var e = Create(model, before);
+
+        OracleStep.AssertEqual(e, model, before, new Step(images, labels, 3, Seed), StepCeilings.AwayFromTies);
+
+        var after = e.ExportState();
+        var p = new float[labels.Length * 3];
+        e.Predict(images, p);
+        Assert.That(p, Is.EqualTo(new ReferenceNetwork(model, after).Predict(images)).Within(1e-5), "probabilities");
+    }
+
     /// <summary>Batches too large to be free of ties: the golden files' ceilings of a step near its start.</summary>
     [TestCase(new[] { 8, 16, 24 }, 128)]
     [TestCase(new[] { 5, 7, 9 }, 130)]

@@ -110,7 +110,7 @@ public sealed class GoldenEngineTests(string engineName)
     /// </summary>
     private static void AssertMovingStatisticsOfKeras2(GoldenFile golden, EngineState before, EngineState after)
     {
-        const double momentum = BatchNormalizationLayer.Momentum;
+        const double momentum = BatchNormalizationLayer.DefaultMomentum;
         double worst = 0;
         foreach (var layer in GoldenFile.Model().Layers.OfType<BatchNormalizationLayer>())
         {

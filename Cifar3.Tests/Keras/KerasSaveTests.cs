@@ -35,6 +35,19 @@ public sealed class KerasSaveTests
         Assert.That(found.LearningRate, target.File == "m.weights.h5" && !withState ? Is.Null : Is.EqualTo(2e-4).Within(1e-10));
     }
 
+    [Test]
+    public void Save_OtherBatchNormalization_ComesBack([ValueSource(nameof(Formats))] (string File, KerasFormat Format) target)
+    {
+        Assume.That(target.File, Is.Not.EqualTo("m.weights.h5"), "weights alone tell no settings");
+        var model = KerasTestFile.Trained().Model;
+        var other = CnnModel.FromWeights(new CnnArchitecture(3, [4, 4, 8], null, [.9, .5, 1], [1e-5, .02, .3]), model.Weights, model.Metadata);
+        string path = Path.Combine(TestFiles.NewFolder(), target.File);
+
+        KerasFile.Save(path, other, format: target.Format);
+
+        Assert.That(KerasFile.Load(path).Model.Architecture, Is.EqualTo(other.Architecture));
+    }
+
     [TestCase("keras3/trained.keras")]
     [TestCase("keras2/trained.h5")]
     [TestCase("keras2.3.1/model_0.880.h5")]

@@ -4,6 +4,29 @@ public sealed class CnnModelTests
 {
     private static readonly string[] Names = ["aeroplane", "car", "bird"];
 
+    [TestCase(-.1, 1e-3, "batchNormalizationMomentum")]
+    [TestCase(1.1, 1e-3, "batchNormalizationMomentum")]
+    [TestCase(double.NaN, 1e-3, "batchNormalizationMomentum")]
+    [TestCase(.9, 0, "batchNormalizationEpsilon")]
+    [TestCase(.9, 1e-60, "batchNormalizationEpsilon")]
+    [TestCase(.9, double.PositiveInfinity, "batchNormalizationEpsilon")]
+    public void CnnArchitecture_BatchNormalizationOutOfRange_NamesParameter(double momentum, double epsilon, string parameter) =>
+        Assert.That(
+            () => new CnnArchitecture(batchNormalizationMomentum: [.99, momentum, .99], batchNormalizationEpsilon: [1e-3, 1e-3, epsilon]),
+            Throws.TypeOf<ArgumentOutOfRangeException>().With.Property("ParamName").EqualTo(parameter));
+
+    [Test]
+    public void Equals_OtherBatchNormalization_IsAnotherArchitecture()
+    {
+        var plain = new CnnArchitecture();
+
+        Assert.That(plain.BatchNormalizationMomentum, Is.EqualTo(new[] { .99, .99, .99 }));
+        Assert.That(plain.BatchNormalizationEpsilon, Is.EqualTo(new[] { 1e-3, 1e-3, 1e-3 }));
+        Assert.That(new CnnArchitecture(batchNormalizationMomentum: [.99, .99, .9]), Is.Not.EqualTo(plain));
+        Assert.That(new CnnArchitecture(batchNormalizationEpsilon: [1e-3, 1e-5, 1e-3]), Is.Not.EqualTo(plain));
+        Assert.That(new CnnArchitecture(batchNormalizationEpsilon: [1e-3, 1e-5, 1e-3]).WithDropoutRates([0, 0, 0]).BatchNormalizationEpsilon[1], Is.EqualTo(1e-5));
+    }
+
     [Test]
     public void Create_Default_HasKerasParameterCounts()
     {

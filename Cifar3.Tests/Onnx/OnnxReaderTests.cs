@@ -29,6 +29,37 @@ public sealed class OnnxReaderTests
     }
 
     [Test]
+    public void LoadOnnx_OtherBatchNormalization_IsTheSameModelAndComputesTheSame()
+    {
+        var model = TestModels.Random(filters: [4, 5, 6]);
+        var other = CnnModel.FromWeights(new CnnArchitecture(3, [4, 5, 6], null, [.9, .5, 1], [1e-5, .02, .3]), model.Weights, model.Metadata);
+        byte[] pixels = [.. Enumerable.Range(0, CnnArchitecture.ImageBytes).Select(i => (byte)(i * 37))];
+        double[] expected = new ReferenceNetwork(other).Predict(pixels);
+
+        Assert.That(CnnModel.LoadOnnx(other.ToOnnxBytes()).Architecture, Is.EqualTo(other.Architecture));
+        foreach (var flavor in new[] { OnnxFlavor.Keras, OnnxFlavor.Optimized })
+        {
+            using var classifier = Cifar3Classifier.Load(other.ToOnnxBytes(new OnnxExportOptions { Flavor = flavor }), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime });
+            Assert.That(classifier.PredictPixels(pixels).Probabilities, Is.EqualTo(expected).Within(1e-5), $"{flavor}");
+        }
+
+        using var managed = Cifar3Classifier.Load(other.ToOnnxBytes(), new ClassifierOptions { Backend = ScoringBackend.Managed });
+        Assert.That(managed.PredictPixels(pixels).Probabilities, Is.EqualTo(expected).Within(1e-5), "managed");
+        Assert.That(new ReferenceNetwork(model).Predict(pixels), Is.Not.EqualTo(expected).Within(1e-3), "epsilon makes no difference here");
+    }
+
+    /// <summary>Files of earlier versions say nothing of BatchNormalization's settings: they are Keras' defaults.</summary>
+    [Test]
+    public void LoadOnnx_FileWithoutBatchNormalizationSettings_HasKerasDefaults()
+    {
+        var proto = ModelProto.Parser.ParseFrom(TestModels.Random().ToOnnxBytes());
+        foreach (var entry in proto.MetadataProps.Where(entry => entry.Key.StartsWith("batch_normalization", StringComparison.Ordinal)).ToList())
+            proto.MetadataProps.Remove(entry);
+
+        Assert.That(CnnModel.LoadOnnx(proto.ToByteArray()).Architecture, Is.EqualTo(TestModels.Random().Architecture));
+    }
+
+    [Test]
     public void LoadOnnx_UntrainedModel_KeepsAbsentValuesAbsent()
     {
         var loaded = CnnModel.LoadOnnx(CnnModel.Create(["a", "b"], seed: -3, filters: [1, 1, 1]).ToOnnxBytes());

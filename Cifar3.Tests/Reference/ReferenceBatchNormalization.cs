@@ -1,7 +1,7 @@
 namespace Cifar3.Tests;
 
 /// <summary>
-/// Batch normalization over the last axis in double: y = gamma·x̂ + beta with x̂ = (x − mean)/√(variance + 0.001).
+/// Batch normalization over the last axis in double: y = gamma·x̂ + beta with x̂ = (x − mean)/√(variance + epsilon).
 /// </summary>
 /// <remarks>
 /// x, y [N, C] with N = B·H·W; gamma, beta, mean, variance [C]. In training mean and variance are the batch's (÷N), in inference
@@ -28,21 +28,21 @@ internal static class ReferenceBatchNormalization
             moving[c] = momentum * moving[c] + (1 - momentum) * batch[c];
     }
 
-    public static void Forward(double[] x, double[] gamma, double[] beta, double[] mean, double[] variance, double[] y)
+    public static void Forward(double[] x, double[] gamma, double[] beta, double[] mean, double[] variance, double[] y, double epsilon = BatchNormalizationLayer.DefaultEpsilon)
     {
         int C = gamma.Length;
-        double[] scale = Scale(variance);
+        double[] scale = Scale(variance, epsilon);
         for (int n = 0; n < x.Length; n++)
             y[n] = gamma[n % C] * (x[n] - mean[n % C]) * scale[n % C] + beta[n % C];
     }
 
     // The batch's mean and variance depend on x, hence the two means that are taken off:
     // dx = gamma/√(variance + ε)·(dy − dbeta/N − x̂·dgamma/N)     dgamma = Σ dy·x̂     dbeta = Σ dy
-    public static void Backward(double[] dy, double[] x, double[] gamma, double[] mean, double[] variance, double[] dx, double[] dgamma, double[] dbeta)
+    public static void Backward(double[] dy, double[] x, double[] gamma, double[] mean, double[] variance, double[] dx, double[] dgamma, double[] dbeta, double epsilon = BatchNormalizationLayer.DefaultEpsilon)
     {
         int C = gamma.Length;
         double N = x.Length / C;
-        double[] scale = Scale(variance);
+        double[] scale = Scale(variance, epsilon);
         Array.Clear(dgamma);
         Array.Clear(dbeta);
         for (int n = 0; n < x.Length; n++)
@@ -60,12 +60,12 @@ internal static class ReferenceBatchNormalization
     }
 
     // Frozen: mean and variance are constants, dx = gamma/√(variance + ε)·dy
-    public static void BackwardFrozen(double[] dy, double[] gamma, double[] variance, double[] dx)
+    public static void BackwardFrozen(double[] dy, double[] gamma, double[] variance, double[] dx, double epsilon = BatchNormalizationLayer.DefaultEpsilon)
     {
-        double[] scale = Scale(variance);
+        double[] scale = Scale(variance, epsilon);
         for (int n = 0; n < dy.Length; n++)
             dx[n] = gamma[n % gamma.Length] * scale[n % gamma.Length] * dy[n];
     }
 
-    private static double[] Scale(double[] variance) => [.. variance.Select(v => 1 / Math.Sqrt(v + BatchNormalizationLayer.Epsilon))];
+    private static double[] Scale(double[] variance, double epsilon) => [.. variance.Select(v => 1 / Math.Sqrt(v + epsilon))];
 }

@@ -208,7 +208,7 @@ public sealed class ReferenceLayerTests
         {
             ReferenceBatchNormalization.Statistics(x, C, mean, variance);
             for (int n = 0; n < x.Length; n++)
-                dx[n] = r[n] / Math.Sqrt(variance[n % C] + BatchNormalizationLayer.Epsilon);
+                dx[n] = r[n] / Math.Sqrt(variance[n % C] + BatchNormalizationLayer.DefaultEpsilon);
         }
         else
         {

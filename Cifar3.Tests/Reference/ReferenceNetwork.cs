@@ -68,7 +68,7 @@ internal sealed class ReferenceNetwork
             ReferenceAdam.Step(Weights[name], m[name], v[name], gradient, learningRate, step);
         }
 
-        UpdateMoving(BatchNormalizationLayer.Momentum);
+        UpdateMoving(null);
         return new BatchResult(loss, correct, labels.Length);
     }
 
@@ -105,7 +105,7 @@ internal sealed class ReferenceNetwork
                     ReferenceConv2D.Forward(x, Weights[$"{name}/kernel"], Weights[$"{name}/bias"], Shape(conv), PreActivations[name]);
                     ReferenceRelu.Forward(PreActivations[name], y);
                     break;
-                case BatchNormalizationLayer:
+                case BatchNormalizationLayer norm:
                     double[] gamma = Weights[$"{name}/gamma"], mean = Weights[$"{name}/moving_mean"], variance = Weights[$"{name}/moving_variance"];
                     if (training && !IsFrozen(name))
                     {
@@ -114,7 +114,7 @@ internal sealed class ReferenceNetwork
                         ReferenceBatchNormalization.Statistics(x, gamma.Length, mean, variance);
                     }
 
-                    ReferenceBatchNormalization.Forward(x, gamma, Weights[$"{name}/beta"], mean, variance, y);
+                    ReferenceBatchNormalization.Forward(x, gamma, Weights[$"{name}/beta"], mean, variance, y, norm.Epsilon);
                     break;
                 case MaxPooling2DLayer:
                     Argmax[name] = new int[y.Length];
@@ -159,12 +159,12 @@ internal sealed class ReferenceNetwork
                     ReferenceRelu.Backward(dy, PreActivations[name], dz);
                     ReferenceConv2D.Backward(dz, x, Weights[$"{name}/kernel"], Shape(conv), dx, Gradients[$"{name}/kernel"], Gradients[$"{name}/bias"]);
                     break;
-                case BatchNormalizationLayer when IsFrozen(name):
-                    ReferenceBatchNormalization.BackwardFrozen(dy, Weights[$"{name}/gamma"], Weights[$"{name}/moving_variance"], dx);
+                case BatchNormalizationLayer norm when IsFrozen(name):
+                    ReferenceBatchNormalization.BackwardFrozen(dy, Weights[$"{name}/gamma"], Weights[$"{name}/moving_variance"], dx, norm.Epsilon);
                     break;
-                case BatchNormalizationLayer:
+                case BatchNormalizationLayer norm:
                     ReferenceBatchNormalization.Backward(
-                        dy, x, Weights[$"{name}/gamma"], BatchMean[name], BatchVariance[name], dx, Gradients[$"{name}/gamma"], Gradients[$"{name}/beta"]);
+                        dy, x, Weights[$"{name}/gamma"], BatchMean[name], BatchVariance[name], dx, Gradients[$"{name}/gamma"], Gradients[$"{name}/beta"], norm.Epsilon);
                     break;
                 case MaxPooling2DLayer:
                     ReferenceMaxPooling2D.Backward(dy, Argmax[name], dx);
@@ -187,12 +187,12 @@ internal sealed class ReferenceNetwork
 
     private bool IsFrozen(string layer) => options.FrozenLayers.Contains(layer);
 
-    private void UpdateMoving(double momentum)
+    private void UpdateMoving(double? momentum)
     {
         foreach (var layer in model.Layers.OfType<BatchNormalizationLayer>().Where(layer => !IsFrozen(layer.Name)))
         {
-            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_mean"], BatchMean[layer.Name], momentum);
-            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_variance"], BatchVariance[layer.Name], momentum);
+            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_mean"], BatchMean[layer.Name], momentum ?? layer.Momentum);
+            ReferenceBatchNormalization.UpdateMoving(Weights[$"{layer.Name}/moving_variance"], BatchVariance[layer.Name], momentum ?? layer.Momentum);
         }
     }
 

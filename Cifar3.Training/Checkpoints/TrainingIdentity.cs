@@ -16,7 +16,9 @@ internal static class TrainingIdentity
     [
         ("class names", string.Join(", ", train.ClassNames)),
         ("Filters", string.Join("/", initial.Architecture.Filters)),
-        ("DropoutRates", string.Join("/", initial.Architecture.DropoutRates.Select(r => r.ToString("R", CultureInfo.InvariantCulture)))),
+        ("DropoutRates", Joined(initial.Architecture.DropoutRates)),
+        ("BatchNormalization momentum", Joined(initial.Architecture.BatchNormalizationMomentum)),
+        ("BatchNormalization epsilon", Joined(initial.Architecture.BatchNormalizationEpsilon)),
         ("Recipe", options.Recipe.Name),
         ("Seed", options.Seed.ToString(CultureInfo.InvariantCulture)),
         ("BatchSize", options.BatchSize.ToString(CultureInfo.InvariantCulture)),
@@ -26,6 +28,8 @@ internal static class TrainingIdentity
         ("training images", Fingerprint(train)),
         ("validation images", validation is null ? "none" : Fingerprint(validation)),
     ];
+
+    private static string Joined(IEnumerable<double> values) => string.Join("/", values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
 
     /// <summary>Step and SHA-256 over all moments.</summary>
     private static string Fingerprint(EngineState state)

@@ -52,11 +52,14 @@ internal sealed class KerasConfig
         // The numbers that may vary are read first; then the file's layers must be those of the network they describe.
         var rates = layers.Where(layer => layer.Kind == "Dropout").Select(layer => layer.Number("rate"));
         var filters = layers.Where(layer => layer.Kind == "Conv2D").Select(layer => layer.Number("filters")).Where((_, i) => i % 2 == 0);
+        IEnumerable<double?> Norms(string setting) => layers.Where(layer => layer.Kind == "BatchNormalization").Select(layer => layer.Number(setting));
         int classes = (int)(layers.LastOrDefault(layer => layer.Kind == "Dense")?.Number("units") ?? 3);
         CnnArchitecture architecture;
         try
         {
-            architecture = new CnnArchitecture(classes, Padded(filters, 32).Select(f => (int)f), Padded(rates, 0.5));
+            architecture = new CnnArchitecture(
+                classes, Padded(filters, 32).Select(f => (int)f), Padded(rates, 0.5),
+                Padded(Norms("momentum"), BatchNormalizationLayer.DefaultMomentum), Padded(Norms("epsilon"), BatchNormalizationLayer.DefaultEpsilon));
         }
         catch (ArgumentOutOfRangeException e)
         {

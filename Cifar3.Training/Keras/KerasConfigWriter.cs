@@ -76,9 +76,9 @@ internal static class KerasConfigWriter
             ("filters", conv.Filters), ("kernel_size", Pair(Conv2DLayer.KernelSize)), ("strides", Pair(1)),
             ("padding", conv.Padding == ConvPadding.Same ? "same" : "valid"), ("data_format", "channels_last"), ("activation", "relu"), ("use_bias", true),
         ],
-        BatchNormalizationLayer =>
+        BatchNormalizationLayer norm =>
         [
-            ("axis", -1), ("momentum", BatchNormalizationLayer.Momentum), ("epsilon", BatchNormalizationLayer.Epsilon), ("center", true), ("scale", true),
+            ("axis", -1), ("momentum", norm.Momentum), ("epsilon", norm.Epsilon), ("center", true), ("scale", true),
         ],
         MaxPooling2DLayer => [("pool_size", Pair(2)), ("padding", "valid"), ("strides", Pair(2)), ("data_format", "channels_last")],
         DropoutLayer dropout => [("rate", dropout.Rate)],

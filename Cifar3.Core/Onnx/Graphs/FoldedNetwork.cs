@@ -56,8 +56,8 @@ internal sealed class FoldedNetwork
                     convolutions.Add(Fold(conv, model, pending));
                     pending = null;
                     break;
-                case BatchNormalizationLayer:
-                    pending = Affine(layer.Name, model);
+                case BatchNormalizationLayer norm:
+                    pending = Affine(norm, model);
                     break;
                 case MaxPooling2DLayer:
                     convolutions[^1] = convolutions[^1] with { Pooling = layer.Name };
@@ -104,14 +104,15 @@ internal sealed class FoldedNetwork
         return new FoldedNetwork(convolutions, Dense, [.. DenseKernel.Select((weight, at) => weight * last[at / Dense.Units % last.Length])], DenseBias);
     }
 
-    private static (double[] Scale, double[] Shift) Affine(string name, CnnModel model)
+    private static (double[] Scale, double[] Shift) Affine(BatchNormalizationLayer layer, CnnModel model)
     {
+        string name = layer.Name;
         ReadOnlySpan<float> gamma = model[$"{name}/gamma"].Values, beta = model[$"{name}/beta"].Values;
         ReadOnlySpan<float> mean = model[$"{name}/moving_mean"].Values, variance = model[$"{name}/moving_variance"].Values;
         double[] scale = new double[gamma.Length], shift = new double[gamma.Length];
         for (int c = 0; c < scale.Length; c++)
         {
-            scale[c] = gamma[c] / Math.Sqrt(variance[c] + BatchNormalizationLayer.Epsilon);
+            scale[c] = gamma[c] / Math.Sqrt(variance[c] + layer.Epsilon);
             shift[c] = beta[c] - scale[c] * mean[c];
         }
 

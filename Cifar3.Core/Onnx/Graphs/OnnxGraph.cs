@@ -47,8 +47,8 @@ internal static class OnnxGraph
                     Add(layer.Name, "Conv", $"Keras Conv2D: {conv.Filters} filters of 3x3, padding '{conv.Padding.ToString().ToLowerInvariant()}'; {layer.ParameterCount:N0} parameters.", channelsFirst, ["kernel", "bias"], Ints("kernel_shape", 3, 3), Ints("pads", border, border, border, border), Ints("strides", 1, 1));
                     Add($"{layer.Name}/relu", "Relu", "activation='relu' of the convolution before.", channelsFirst, []);
                     break;
-                case BatchNormalizationLayer:
-                    Add(layer.Name, "BatchNormalization", $"Keras BatchNormalization with its moving statistics; {layer.ParameterCount:N0} parameters.", channelsFirst, ["gamma", "beta", "moving_mean", "moving_variance"], Float("epsilon", (float)BatchNormalizationLayer.Epsilon));
+                case BatchNormalizationLayer norm:
+                    Add(layer.Name, "BatchNormalization", $"Keras BatchNormalization with its moving statistics; {layer.ParameterCount:N0} parameters.", channelsFirst, ["gamma", "beta", "moving_mean", "moving_variance"], Float("epsilon", (float)norm.Epsilon));
                     break;
                 case MaxPooling2DLayer:
                     Add(layer.Name, "MaxPool", "Keras MaxPooling2D: 2x2, stride 2; an odd last row or column is left out.", channelsFirst, [], Ints("kernel_shape", 2, 2), Ints("strides", 2, 2));

@@ -6,14 +6,17 @@ namespace Cifar3.Training;
 /// </summary>
 internal sealed unsafe class BatchNormLayer
 {
+    private readonly BatchNormalizationLayer layer;
     private readonly int channels;
     private readonly float* gamma, beta, movingMean, movingVariance;
     private readonly double* mean, deviation;
     private readonly float* scale, shift;
     private readonly GradientSums sums; // Σ y, Σ y² of each shard
 
-    public BatchNormLayer(LayerContext context, string name)
+    public BatchNormLayer(LayerContext context, BatchNormalizationLayer layer)
     {
+        this.layer = layer;
+        string name = layer.Name;
         var (arena, parameters) = (context.Arena, context.Parameters);
         channels = parameters[$"{name}/gamma"].PaddedColumns;
         IsFrozen = context.Options.FrozenLayers.Contains(name);
@@ -59,10 +62,10 @@ internal sealed unsafe class BatchNormLayer
     /// <summary>Batch statistics over all shards' images: normalization with them, and moving statistics (biased variance).</summary>
     /// <param name="shards">Number of shards summed.</param>
     /// <param name="count">Pixels summed, batch·height·width.</param>
-    /// <param name="momentum">Share of the moving statistics that is kept.</param>
-    public void UseBatchStatistics(int shards, long count, double momentum)
+    /// <param name="momentum">Share of the moving statistics that is kept; null = the layer's.</param>
+    public void UseBatchStatistics(int shards, long count, double? momentum)
     {
-        double rest = 1 - momentum;
+        double rest = 1 - (momentum ?? layer.Momentum);
         Count = count;
         for (int i = 0; i < channels; i++)
         {
@@ -102,5 +105,5 @@ internal sealed unsafe class BatchNormLayer
     }
 
     private void Use(int i, double average, double variance) =>
-        (mean[i], (deviation[i], scale[i], shift[i])) = (average, BatchNormFold.Fold(gamma[i], beta[i], average, variance));
+        (mean[i], (deviation[i], scale[i], shift[i])) = (average, BatchNormFold.Fold(gamma[i], beta[i], average, variance, layer.Epsilon));
 }

@@ -31,7 +31,7 @@ internal sealed unsafe class ConvBlock<V>
 
         var shared = index == 0 ? null : new WinogradLayer<V>(context, conv, WinogradPlan.Same<V>(index), size, norm: null);
         same = shared ?? (ReluConvLayer)new DirectConvLayer<V>(context, conv);
-        norm = new BatchNormLayer(context, layers[1].Name);
+        norm = new BatchNormLayer(context, (BatchNormalizationLayer)layers[1]);
         valid = new WinogradLayer<V>(context, conv2, WinogradPlan.Valid<V>(index), computed, norm);
         pool = new PoolDropout(context, dropout, index);
 
@@ -60,9 +60,9 @@ internal sealed unsafe class ConvBlock<V>
 
     /// <summary>Between the halves: the statistics to normalize with, and the weights that they scale.</summary>
     /// <param name="images">Number of images.</param>
-    /// <param name="momentum">Share of the moving statistics that is kept.</param>
+    /// <param name="momentum">Share of the moving statistics that is kept; null = the layer's.</param>
     /// <param name="training">Whether a backward pass will come.</param>
-    public void FinishNorm(int images, double momentum, bool training)
+    public void FinishNorm(int images, double? momentum, bool training)
     {
         if (norm.IsFrozen)
         {

@@ -73,11 +73,11 @@ internal sealed unsafe class SimdNetwork<V> : Network
         PrepareWeights();
 
         pool.Run(shards, forward0);
-        block0.FinishNorm(count, BatchNormalizationLayer.Momentum, training: true);
+        block0.FinishNorm(count, null, training: true);
         pool.Run(shards, forward1);
-        block1.FinishNorm(count, BatchNormalizationLayer.Momentum, training: true);
+        block1.FinishNorm(count, null, training: true);
         pool.Run(shards, forward2);
-        block2.FinishNorm(count, BatchNormalizationLayer.Momentum, training: true);
+        block2.FinishNorm(count, null, training: true);
         pool.Run(shards, turn);
         dense.FinishGradients(count);
         block2.FinishNormGradients(count);

@@ -41,6 +41,8 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
     /// <summary>Gradients by scale and shift [C], which that convolution finds.</summary>
     public (Output Scale, Output Shift) DeferredGradient { get; set; }
 
+    protected double Epsilon => layer.Epsilon;
+
     protected Output Gamma => Variable("gamma").Read;
 
     protected Output Beta => Variable("beta").Read;
@@ -87,10 +89,10 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
             Graph.Add("AddV2", Name("gradient", i), part, Fused(Name("statistics_gradient", i), false, inputs[i], gammaPart, betaPart, Mean, Variance)));
     }
 
-    /// <summary>moving ← 0.99·moving + 0.01·batch, both moving statistics, to run after the given operation.</summary>
+    /// <summary>moving ← momentum·moving + (1 − momentum)·batch, both moving statistics, to run after the given operation.</summary>
     public IEnumerable<Operation> Updates(Operation after) => Updates(
-        Graph.Const(Name("momentum"), (float)BatchNormalizationLayer.Momentum),
-        Graph.Const(Name("rest"), (float)(1 - BatchNormalizationLayer.Momentum)),
+        Graph.Const(Name("momentum"), (float)layer.Momentum),
+        Graph.Const(Name("rest"), (float)(1 - layer.Momentum)),
         after);
 
     /// <summary>moving ← kept·moving + added·batch.</summary>
@@ -102,11 +104,11 @@ internal class BatchNormalizationGraph(Pass pass, BatchNormalizationLayer layer)
 
     /// <summary>γ·(x − μ)/√(σ² + ε) + β; inputs x, γ, β, μ, σ², the last two empty in training.</summary>
     protected Operation Fused(string name, bool isTraining, params ReadOnlySpan<Output> inputs) =>
-        Graph.Begin("FusedBatchNormV3", name, inputs).Float("epsilon", BatchNormalizationLayer.Epsilon).Bool("is_training", isTraining).Finish();
+        Graph.Begin("FusedBatchNormV3", name, inputs).Float("epsilon", Epsilon).Bool("is_training", isTraining).Finish();
 
     private Output[] Defer(Output[] x, Output mean, Output variance)
     {
-        var deviation = Graph.Add("AddV2", Name("variance_and_epsilon"), variance, Graph.Const(Name("epsilon"), (float)BatchNormalizationLayer.Epsilon));
+        var deviation = Graph.Add("AddV2", Name("variance_and_epsilon"), variance, Graph.Const(Name("epsilon"), (float)Epsilon));
         inverseDeviation = Graph.Add("Rsqrt", Name("Rsqrt"), deviation);
         var scale = Graph.Add("Mul", Name("scale"), Gamma, inverseDeviation);
         Deferred = (scale, Graph.Add("Sub", Name("shift"), Beta, Graph.Add("Mul", Name("scaled_mean"), mean, scale)));

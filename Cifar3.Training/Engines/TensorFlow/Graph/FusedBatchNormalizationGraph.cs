@@ -25,7 +25,7 @@ internal sealed class FusedBatchNormalizationGraph(Pass pass, BatchNormalization
     public override Output[] Backward(Output[] dy, bool isFirst)
     {
         var gradient = Graph.Begin("FusedBatchNormGradV3", Name("gradient"), [dy[0], input, Gamma, .. kept])
-            .Float("epsilon", BatchNormalizationLayer.Epsilon).Bool("is_training", true).Finish();
+            .Float("epsilon", Epsilon).Bool("is_training", true).Finish();
         SetGradient("gamma", gradient[1]);
         SetGradient("beta", gradient[2]);
         return [gradient];
