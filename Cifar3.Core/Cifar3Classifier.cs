@@ -3,11 +3,11 @@ using Microsoft.ML.Data;
 
 namespace Cifar3;
 
-/// <summary>Classifies 32×32 colour images with a saved model, through ONNX Runtime on the CPU or an NVIDIA GPU, or in C# alone.</summary>
+/// <summary>Classifies 32×32 colour images with a saved model: in C# alone, or through ONNX Runtime on the CPU or an NVIDIA GPU.</summary>
 /// <remarks>
 /// Thread-safe: share one classifier between all threads. Dispose it once, when no more calls will come; calls still running then end well.
-/// The program brings ONNX Runtime's native library: reference <c>Microsoft.ML.OnnxRuntime</c>, or <c>Microsoft.ML.OnnxRuntime.Gpu</c> for CUDA;
-/// <see cref="ScoringBackend.Managed"/> needs neither.
+/// What scores is <see cref="ClassifierOptions.Backend"/>'s choice. Files of this library need no native runtime; int8 and other tools' files need
+/// ONNX Runtime's, which the program brings: the package <c>Cifar3</c> does, or <c>Microsoft.ML.OnnxRuntime</c>; <c>Cifar3.Gpu</c> for CUDA.
 /// An image scored alone and within a batch gets the same probabilities, but for float32 rounding where the runtime adds in another order.
 /// </remarks>
 /// <example><code>
@@ -20,11 +20,11 @@ public sealed partial class Cifar3Classifier : IDisposable
     private readonly IScorer scorer;
     private readonly int maxPixels;
 
-    private Cifar3Classifier(ModelMetadata metadata, IScorer backend, ClassifierOptions options)
+    private Cifar3Classifier(ScoringModel model, ClassifierOptions options)
     {
-        Metadata = metadata;
+        Metadata = model.Metadata;
         maxPixels = options.MaxImagePixels;
-        scorer = options.MaxQueueDelay is { } delay ? new CoalescingScorer(backend, ClassNames.Length, delay) : backend;
+        (scorer, FallbackReason) = ScorerFactory.Create(model, options, typeof(Cifar3Classifier));
     }
 
     /// <summary>The classes' names; the index is the label.</summary>
@@ -33,14 +33,17 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <summary>What the model tells about its training.</summary>
     public ModelMetadata Metadata { get; }
 
-    /// <summary>What the classifier computes on: <see cref="ExecutionProvider.Cpu"/> or <see cref="ExecutionProvider.Cuda"/>.</summary>
-    public ExecutionProvider ExecutionProvider => scorer.Provider;
+    /// <summary>What scores: <see cref="ScoringBackend.Managed"/>, <see cref="ScoringBackend.OnnxRuntime"/> or <see cref="ScoringBackend.Cuda"/>.</summary>
+    public ScoringBackend Backend => scorer.Backend;
 
-    /// <summary>Runtime, version and device in words, such as <c>ONNX Runtime 1.31.1, CPU</c>.</summary>
+    /// <summary>What scores in words, such as <c>Managed 0.1.0, CPU, AVX-512, 2 threads</c> or <c>ONNX Runtime 1.31.1, CPU</c>.</summary>
     public string Device => scorer.Device;
 
-    /// <summary>Why <see cref="ExecutionProvider.Auto"/> took the CPU although the ONNX Runtime package offers CUDA; null where it did not come to that.</summary>
-    public string? FallbackReason => scorer.FallbackReason;
+    /// <summary>
+    /// Why <see cref="ScoringBackend.Auto"/> did not take CUDA although the program brings ONNX Runtime with CUDA: one line with what is missing and
+    /// the remedy; null where it did not come to that.
+    /// </summary>
+    public string? FallbackReason { get; }
 
     /// <summary>Loads a model file that <see cref="CnnModel.SaveOnnx(string)"/> wrote, or one that another tool made of a Keras model.</summary>
     /// <remarks>
@@ -49,15 +52,16 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// input must be pixels / 255.
     /// </remarks>
     /// <param name="path">The <c>.onnx</c> file.</param>
-    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
-    /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
-    public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) => Create(OnnxFile.Read(path), path, options, ClassNamesFile.Read(path));
+    /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
+    public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) =>
+        Create(OnnxFile.Read(path), path, options, ClassNamesFile.Read(path));
 
     /// <summary>Loads a model from the bytes of its file.</summary>
     /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes()"/> gives them.</param>
-    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <inheritdoc cref="Load(string, ClassifierOptions)" path="/exception"/>
     public static Cifar3Classifier Load(byte[] onnx, ClassifierOptions? options = null)
@@ -68,21 +72,21 @@ public sealed partial class Cifar3Classifier : IDisposable
 
     /// <summary>Loads the model that travels in this library: aeroplane, car or bird, trained on CIFAR-10's images of those classes.</summary>
     /// <remarks>Its figures stand in the model card, <c>assets/README.md</c>. It gives one of the three classes for every picture, whatever it shows.</remarks>
-    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
-    /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
+    /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier LoadDefault(ClassifierOptions? options = null) => Load(ShippedModel.Read(), options);
 
     /// <summary>Scores a model without a file, such as one just trained.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="options">CPU or GPU, threads. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
-    /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
+    /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier FromModel(CnnModel model, ClassifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(model);
-        options = Checked(options);
-        return options.Backend == ScoringBackend.Managed ? CreateManaged(model, options) : Create(model, model.ToOnnxBytes(), OnnxReader.InMemory, options);
+        options = ClassifierOptions.Checked(options);
+        return new Cifar3Classifier(ScoringModel.Of(model).Renamed(options.ClassNames), options);
     }
 
     /// <summary>Classifies a picture file.</summary>
@@ -133,27 +137,6 @@ public sealed partial class Cifar3Classifier : IDisposable
         return PredictPixels(pixels);
     }
 
-    /// <summary>Classifies picture files, decoded in parallel.</summary>
-    /// <param name="paths">The files; see <see cref="Predict(string)"/>.</param>
-    /// <returns>One prediction a file, in order.</returns>
-    /// <exception cref="Cifar3ImageException">A file is missing, no picture, damaged or too large: names the first such.</exception>
-    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
-    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<string> paths) => [.. Stream(paths, ReadFile, progress: null, CancellationToken.None)];
-
-    /// <summary>Classifies encoded pictures in memory, decoded in parallel.</summary>
-    /// <param name="encoded">The contents of JPEG, PNG, … files.</param>
-    /// <returns>One prediction a picture, in order.</returns>
-    /// <exception cref="Cifar3ImageException">One is no picture, damaged or too large: gives its index.</exception>
-    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
-    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<byte[]> encoded) => [.. Stream(encoded, ReadEncoded, progress: null, CancellationToken.None)];
-
-    /// <summary>Classifies ML.NET images of any size.</summary>
-    /// <param name="images">The images; they stay the caller's to dispose.</param>
-    /// <returns>One prediction an image, in order.</returns>
-    /// <exception cref="Cifar3ImageException">One is disposed or too large: gives its index.</exception>
-    /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
-    public IReadOnlyList<Prediction> PredictBatch(IReadOnlyList<MLImage> images) => [.. Stream(images, ReadImage, progress: null, CancellationToken.None)];
-
     /// <summary>Classifies one image given as pixels.</summary>
     /// <param name="pixels">[32, 32, 3], uint8, red, green, blue: 3,072 bytes.</param>
     /// <returns>Label, confidence, probabilities.</returns>
@@ -167,7 +150,7 @@ public sealed partial class Cifar3Classifier : IDisposable
         }
 
         Span<float> probabilities = stackalloc float[ClassNames.Length];
-        scorer.Run(pixels, probabilities);
+        scorer.Score(pixels, probabilities);
         return new Prediction(ClassNames, [.. probabilities]);
     }
 
@@ -211,7 +194,7 @@ public sealed partial class Cifar3Classifier : IDisposable
             throw new ArgumentException($"{count:N0} images of {ClassNames.Length} classes need {count * ClassNames.Length:N0} probabilities. Received: room for {probabilities.Length:N0}.", nameof(probabilities));
         }
 
-        scorer.Run(pixels, probabilities);
+        scorer.Score(pixels, probabilities);
     }
 
     /// <summary>Classifies labelled images and compares: accuracy, log-loss, precision and recall a class, confusion matrix.</summary>
@@ -221,79 +204,12 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public ClassificationReport Evaluate(ImageSet images) => ClassificationReport.Create(images, PredictBatch(images));
 
-    /// <summary>Frees the native session; further calls throw <see cref="ObjectDisposedException"/>.</summary>
+    /// <summary>Frees memory and threads; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();
 
     private static Cifar3Classifier Create(byte[] onnx, string name, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {
-        options = Checked(options);
-        if (options.Backend == ScoringBackend.Managed)
-        {
-            return CreateManaged(ManagedBackend.ReadModel(onnx, name), options);
-        }
-
-        if (ScoringFile.IsOne(onnx, name))
-        {
-            var (own, ownSignature) = ScoringFile.Inspect(onnx, name);
-            return new Cifar3Classifier(Renamed(own, options, name), OnnxSession.Create(onnx, name, ownSignature, options), options);
-        }
-
-        if ((options.ClassNames ?? sidecar) is not { } names || OnnxReader.IsOwn(onnx, name))
-        {
-            return Create(OnnxReader.Read(onnx, name), onnx, name, options);
-        }
-
-        var (metadata, signature) = ForeignOnnx.Inspect(onnx, name, names);
-        var classifier = new Cifar3Classifier(metadata, OnnxSession.Create(onnx, name, signature, options), options);
-        classifier.Try(name);
-        return classifier;
-    }
-
-    /// <summary>One grey image through a model of another tool, so that one which cannot compute is refused now.</summary>
-    private void Try(string name)
-    {
-        var pixels = new byte[CnnArchitecture.ImageBytes];
-        Array.Fill(pixels, (byte)128);
-        var probabilities = new float[ClassNames.Length];
-        try
-        {
-            Score(pixels, probabilities);
-        }
-        catch
-        {
-            Dispose();
-            throw;
-        }
-
-        if (!Array.TrueForAll(probabilities, float.IsFinite))
-        {
-            Dispose();
-            throw OnnxFile.Unreadable(name, $"expected probabilities of a grey image, found {string.Join(", ", probabilities.Take(10))}", "Its weights are damaged or too large; take a fresh copy");
-        }
-    }
-
-    private static Cifar3Classifier Create(CnnModel model, byte[] onnx, string name, ClassifierOptions options) =>
-        new(Renamed(model.Metadata, options, name), OnnxSession.Create(onnx, name, OnnxSignature.Own(model.Architecture.Classes), options), options);
-
-    private static Cifar3Classifier CreateManaged(CnnModel model, ClassifierOptions options) =>
-        new(Renamed(model.Metadata, options, OnnxReader.InMemory), new ManagedBackend(model, options.Threads), options);
-
-    private static ModelMetadata Renamed(ModelMetadata metadata, ClassifierOptions options, string name)
-    {
-        if (options.ClassNames is not { } names)
-        {
-            return metadata;
-        }
-
-        return names.Count == metadata.ClassNames.Length
-            ? metadata with { ClassNames = [.. names] }
-            : throw OnnxFile.Unreadable(name, $"it tells {metadata.ClassNames.Length} classes apart but {names.Count} class names were given: {string.Join(", ", names)}", "Give one name for each class");
-    }
-
-    private static ClassifierOptions Checked(ClassifierOptions? options)
-    {
-        options ??= new ClassifierOptions();
-        options.Validate();
-        return options;
+        options = ClassifierOptions.Checked(options);
+        return new Cifar3Classifier(ScoringModel.Open(onnx, name, options.ClassNames, sidecar), options);
     }
 }

@@ -1,15 +1,12 @@
 namespace Cifar3;
 
-/// <summary>How a <see cref="Cifar3Classifier"/> computes.</summary>
+/// <summary>How a <see cref="Cifar3Classifier"/> or <c>ApplyCifar3</c> computes.</summary>
 public sealed record ClassifierOptions
 {
-    /// <summary>ONNX Runtime or the library's own kernels. Default: <see cref="ScoringBackend.OnnxRuntime"/>.</summary>
-    public ScoringBackend Backend { get; init; } = ScoringBackend.OnnxRuntime;
+    /// <summary>What scores. Default: <see cref="ScoringBackend.Auto"/>.</summary>
+    public ScoringBackend Backend { get; init; }
 
-    /// <summary>CPU or GPU. Default: <see cref="ExecutionProvider.Auto"/>.</summary>
-    public ExecutionProvider ExecutionProvider { get; init; } = ExecutionProvider.Auto;
-
-    /// <summary>Number of the GPU, from 0; without effect on the CPU. Default: 0.</summary>
+    /// <summary>Number of the GPU, from 0, as nvidia-smi lists them; without effect on the CPU. Default: 0.</summary>
     public int DeviceId { get; init; }
 
     /// <summary>The most memory that ONNX Runtime takes on the GPU, in bytes; null = what it needs. Without effect on the CPU. Default: null.</summary>
@@ -25,13 +22,6 @@ public sealed record ClassifierOptions
     public int Threads { get; init; }
 
     /// <summary>
-    /// Puts single images of threads that call at the same time together and scores them in one run; an image waits for others at most so long,
-    /// and not at all when nobody else is calling. For many callers on a GPU, or more callers than cores; see docs/scoring.md for what it
-    /// gives. 0 puts together only what waits for a free core anyhow. Null = each call runs by itself. Default: null.
-    /// </summary>
-    public TimeSpan? MaxQueueDelay { get; init; }
-
-    /// <summary>
     /// The classes' names in the order of the model's outputs. Null = those that the file tells: this library's files do; for others,
     /// such as tf2onnx's, a text file beside the model with one name a line, <c>model.classes.txt</c> for <c>model.onnx</c>. Default: null.
     /// </summary>
@@ -42,33 +32,28 @@ public sealed record ClassifierOptions
     /// picture takes twice its encoded bytes, at most 8 MB, and 4 (most PNG, WEBP, GIF files) to 12 bytes a pixel (interlaced PNG of 16 bits);
     /// JPEG and BMP files are read row by row and take none. Default: 67,108,864 (8,192×8,192).
     /// </summary>
-    public int MaxImagePixels { get; init; } = ImageDecoder.MaxPixels;
+    public int MaxImagePixels { get; init; } = ImageDecoder.DefaultMaxPixels;
+
+    /// <summary>Checked options; the default ones for null.</summary>
+    /// <exception cref="ArgumentOutOfRangeException">One is outside its range: names it.</exception>
+    internal static ClassifierOptions Checked(ClassifierOptions? options)
+    {
+        options ??= new ClassifierOptions();
+        options.Validate();
+        return options;
+    }
 
     internal void Validate()
     {
         if (!Enum.IsDefined(Backend))
         {
-            throw new ArgumentOutOfRangeException(nameof(Backend), Backend, $"The back end must be OnnxRuntime or Managed. Received: {Backend}.");
-        }
-
-        if (!Enum.IsDefined(ExecutionProvider))
-        {
-            throw new ArgumentOutOfRangeException(nameof(ExecutionProvider), ExecutionProvider, $"The execution provider must be Auto, Cpu or Cuda. Received: {ExecutionProvider}.");
+            throw new ArgumentOutOfRangeException(nameof(Backend), Backend, $"The back end must be Auto, Managed, OnnxRuntime or Cuda. Received: {Backend}.");
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxImagePixels, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.MostPixels);
-        if (Backend == ScoringBackend.Managed && ExecutionProvider == ExecutionProvider.Cuda)
-        {
-            throw new ArgumentException("The managed back end computes on the CPU. Choose ScoringBackend.OnnxRuntime for CUDA, or another execution provider.");
-        }
-
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.LargestMaxPixels);
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(Threads);
-        if (MaxQueueDelay is { } delay && (delay < TimeSpan.Zero || delay > TimeSpan.FromMinutes(1)))
-        {
-            throw new ArgumentOutOfRangeException(nameof(MaxQueueDelay), MaxQueueDelay, $"The queue's delay must be 0 to 1 minute, or null for no queue. Received: {MaxQueueDelay}.");
-        }
 
         if (DeviceMemoryLimit is <= 0)
         {

@@ -22,10 +22,10 @@ namespace Cifar3;
 internal static class ImageDecoder
 {
     /// <summary>The most pixels a picture may have unless told otherwise: 64 Mi (8,192×8,192).</summary>
-    public const int MaxPixels = 1 << 26;
+    public const int DefaultMaxPixels = 1 << 26;
 
     /// <summary>The most that a caller may allow: 512 Mi, whose pixels still fit one block of memory.</summary>
-    public const int MostPixels = (1 << 29) - 1;
+    public const int LargestMaxPixels = (1 << 29) - 1;
 
     /// <summary>The most pixels of a side, which is JPEG's limit too.</summary>
     public const int MaxSide = 65_535;
@@ -46,7 +46,7 @@ internal static class ImageDecoder
     /// <param name="name">What the error message calls the picture: a path, or words such as <c>image 7</c>.</param>
     /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The bytes are no picture, are cut off, or the picture is empty or too large.</exception>
-    public static void Decode(ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, int maxPixels = MaxPixels)
+    public static void Decode(ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, int maxPixels = DefaultMaxPixels)
     {
         using var data = SKData.CreateCopy(encoded);
         using var codec = SKCodec.Create(data);
@@ -156,7 +156,7 @@ internal static class ImageDecoder
     /// <param name="rgb">Receives [32, 32, 3].</param>
     /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The file is missing, unreadable, no picture, cut off, or the picture is empty or too large.</exception>
-    public static void DecodeFile(string path, Span<byte> rgb, int maxPixels = MaxPixels)
+    public static void DecodeFile(string path, Span<byte> rgb, int maxPixels = DefaultMaxPixels)
     {
         ArgumentNullException.ThrowIfNull(path);
         byte[]? bytes;
@@ -178,7 +178,7 @@ internal static class ImageDecoder
     /// <param name="name">What the error message calls the picture.</param>
     /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The stream cannot be read or holds no picture, or the picture is empty or too large.</exception>
-    public static void DecodeStream(Stream stream, Span<byte> rgb, string name, int maxPixels = MaxPixels)
+    public static void DecodeStream(Stream stream, Span<byte> rgb, string name, int maxPixels = DefaultMaxPixels)
     {
         byte[]? bytes;
         try
@@ -194,7 +194,7 @@ internal static class ImageDecoder
     }
 
     /// <summary>Refuses a picture that is empty or too large.</summary>
-    public static void CheckSize(int width, int height, string name, int maxPixels = MaxPixels)
+    public static void CheckSize(int width, int height, string name, int maxPixels = DefaultMaxPixels)
     {
         if (width < 1 || height < 1)
         {

@@ -144,12 +144,16 @@ internal sealed class WorkerPool : IDisposable
             Thread.SpinWait(100);
         }
 
-        lock (gate)
+        // Helpers still write into the caller's memory: an interrupted caller must not leave either.
+        UninterruptedWait.For(this, static pool =>
         {
-            while (Volatile.Read(ref busyHelpers) > 0)
+            lock (pool.gate)
             {
-                Monitor.Wait(gate);
+                while (Volatile.Read(ref pool.busyHelpers) > 0)
+                {
+                    Monitor.Wait(pool.gate);
+                }
             }
-        }
+        });
     }
 }

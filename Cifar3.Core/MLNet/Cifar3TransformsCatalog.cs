@@ -5,16 +5,16 @@ namespace Microsoft.ML;
 /// <summary>Adds this library's network to <c>mlContext.Transforms</c>.</summary>
 public static class Cifar3TransformsCatalog
 {
-    /// <summary>Scores images with a model file that <see cref="CnnModel.SaveOnnx(string)"/> wrote: several times as fast as LoadImages, ResizeImages, ExtractPixels and ApplyOnnxModel.</summary>
+    /// <summary>Scores images with a model file, of any flavour or of another tool, as <see cref="Cifar3Classifier.Load(string, ClassifierOptions)"/> takes it: several times as fast as LoadImages, ResizeImages, ExtractPixels and ApplyOnnxModel.</summary>
     /// <param name="catalog">The transforms' catalog.</param>
     /// <param name="modelFile">The <c>.onnx</c> file.</param>
     /// <param name="featureColumnName">The column of images, found by type: MLImage, encoded files, paths, or pixels (see <see cref="Cifar3Transformer"/>). Default: <c>Features</c>.</param>
     /// <param name="scoreColumnName">The column of probabilities to add. Default: <c>Score</c>.</param>
     /// <param name="predictedLabelColumnName">The column of keys to add. Default: <c>PredictedLabel</c>.</param>
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
-    /// <param name="options">CPU or GPU, threads; class names are the model's. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
-    /// <exception cref="Cifar3ModelException">The file is missing, damaged, or not written by this library.</exception>
+    /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
     /// <example><code>
     /// var scored = mlContext.Transforms.ApplyCifar3("cifar3.onnx", "ImagePath").Fit(files).Transform(files);
@@ -26,8 +26,13 @@ public static class Cifar3TransformsCatalog
         string scoreColumnName = "Score",
         string predictedLabelColumnName = "PredictedLabel",
         string? predictedLabelValueColumnName = null,
-        ClassifierOptions? options = null) =>
-        catalog.ApplyCifar3(CnnModel.LoadOnnx(modelFile), featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName, options);
+        ClassifierOptions? options = null)
+    {
+        ArgumentNullException.ThrowIfNull(catalog);
+        options = ClassifierOptions.Checked(options);
+        var columns = new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName);
+        return new Cifar3ScoringEstimator(ScoringModel.Open(OnnxFile.Read(modelFile), modelFile, options.ClassNames, ClassNamesFile.Read(modelFile)), columns, options);
+    }
 
     /// <summary>Scores images with a model in memory, such as one just trained.</summary>
     /// <param name="catalog">The transforms' catalog.</param>
@@ -36,7 +41,7 @@ public static class Cifar3TransformsCatalog
     /// <param name="scoreColumnName">The column of probabilities to add. Default: <c>Score</c>.</param>
     /// <param name="predictedLabelColumnName">The column of keys to add. Default: <c>PredictedLabel</c>.</param>
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
-    /// <param name="options">CPU or GPU, threads; class names are the model's. Default: CUDA where it can be had, else the CPU.</param>
+    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
     /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
     public static Cifar3ScoringEstimator ApplyCifar3(
@@ -49,6 +54,8 @@ public static class Cifar3TransformsCatalog
         ClassifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);
-        return new Cifar3ScoringEstimator(model, new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName), options);
+        ArgumentNullException.ThrowIfNull(model);
+        options = ClassifierOptions.Checked(options);
+        return new Cifar3ScoringEstimator(ScoringModel.Of(model).Renamed(options.ClassNames), new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName), options);
     }
 }

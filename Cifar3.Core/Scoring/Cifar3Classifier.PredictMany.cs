@@ -5,7 +5,11 @@ namespace Cifar3;
 public sealed partial class Cifar3Classifier
 {
     /// <summary>Classifies a stream of picture files of any length: several are decoded and scored at once, a bounded number ahead of the reader.</summary>
-    /// <remarks>Predictions come in the order of the files. A bad file throws where its prediction would have been. Memory does not grow with the stream.</remarks>
+    /// <remarks>
+    /// Predictions come in the order of the files. A bad file throws where its prediction would have been. Memory does not grow with the stream. For a list
+    /// at once: <c>PredictMany(paths).ToList()</c>. Whoever stops reading or cancels waits for at most the pictures under way, one a core; then nothing
+    /// goes on, and what was given may be freed.
+    /// </remarks>
     /// <param name="paths">The files; read as far as needed. See <see cref="Predict(string)"/>.</param>
     /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
     /// <param name="cancellationToken">Ends the stream early.</param>
@@ -73,7 +77,7 @@ public sealed partial class Cifar3Classifier
 
     /// <summary>Twice as many pieces as threads: when one is done, the next is there.</summary>
     private PredictionStream<T> CreateStream<T>(PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken) => new(
-        (items, first) => PieceScorer.Score(scorer, ClassNames, items, first, read),
+        (items, first, stop) => PieceScorer.Score(scorer, ClassNames, items, first, read, stop),
         scorer.PieceSize,
         ahead: scorer.Threads == 1 ? 1 : 2 * scorer.Threads,
         progress,

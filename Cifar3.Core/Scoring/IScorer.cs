@@ -1,16 +1,16 @@
 namespace Cifar3;
 
-/// <summary>What a classifier computes with: pixels in, probabilities out. Thread-safe; a dispose during calls waits for none and frees memory when the last of them ends.</summary>
+/// <summary>
+/// What computes probabilities: pixels in, probabilities out. Made by <see cref="ScorerFactory"/> alone. Thread-safe; a dispose during calls waits for
+/// none and frees memory when the last of them ends.
+/// </summary>
 internal interface IScorer : IDisposable
 {
-    /// <summary>What it computes on: Cpu or Cuda.</summary>
-    ExecutionProvider Provider { get; }
+    /// <summary>Which it is: Managed, OnnxRuntime or Cuda.</summary>
+    ScoringBackend Backend { get; }
 
     /// <summary>Runtime, version and device in words.</summary>
     string Device { get; }
-
-    /// <summary>Why Auto took the CPU although the runtime offers CUDA; null otherwise.</summary>
-    string? FallbackReason { get; }
 
     /// <summary>Cores that it uses.</summary>
     int Threads { get; }
@@ -23,9 +23,13 @@ internal interface IScorer : IDisposable
     /// <param name="probabilities">Receives [N, classes].</param>
     /// <exception cref="ObjectDisposedException">The scorer is disposed.</exception>
     /// <exception cref="Cifar3Exception">The runtime failed: no memory, device lost.</exception>
-    void Run(ReadOnlySpan<byte> pixels, Span<float> probabilities);
+    void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities);
 
-    /// <summary>The same on the calling thread alone, for callers that share the cores out themselves; at most <see cref="PieceSize"/> images.</summary>
-    /// <inheritdoc cref="Run"/>
-    void RunPiece(ReadOnlySpan<byte> pixels, Span<float> probabilities);
+    /// <summary>The same on the calling thread alone, for callers that share the cores out themselves, a piece (<see cref="PieceSize"/>) or so at a time.</summary>
+    /// <param name="pixels">[N, 32, 32, 3], uint8.</param>
+    /// <param name="probabilities">Receives [N, classes].</param>
+    /// <param name="cancellation">Ends a run that is under way, where the runtime can.</param>
+    /// <exception cref="OperationCanceledException">Cancelled; the probabilities are not to be used.</exception>
+    /// <inheritdoc cref="Score" path="/exception"/>
+    void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation);
 }

@@ -10,7 +10,7 @@ namespace Cifar3;
 /// Thread-safe: calls at the same time do not wait for each other; one of them has the helper threads, the others compute on their own.
 /// Warm calls allocate nothing. A dispose during calls waits for none and frees the memory when the last of them ends.
 /// </remarks>
-internal sealed unsafe class ManagedScorer : IDisposable
+internal sealed unsafe class ManagedScorer : IScorer
 {
     private readonly Arena arena = new();
     private readonly ForwardNetwork network;
@@ -29,13 +29,14 @@ internal sealed unsafe class ManagedScorer : IDisposable
     /// <summary>Prepares a model's weights.</summary>
     /// <param name="model">The model; later changes are impossible, it is immutable.</param>
     /// <param name="threads">Threads that one call may use, its own included. 0: one for each processor.</param>
+    /// <param name="owner">What errors after a dispose call it. Default: this class.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
-    public ManagedScorer(CnnModel model, int threads = 0)
-        : this(model, threads, SimdLevels.Best)
+    public ManagedScorer(CnnModel model, int threads = 0, Type? owner = null)
+        : this(model, threads, SimdLevels.Best, owner)
     {
     }
 
-    internal ManagedScorer(CnnModel model, int threads, SimdLevel simd)
+    internal ManagedScorer(CnnModel model, int threads, SimdLevel simd, Type? owner = null)
     {
         if (threads < 0)
         {
@@ -46,27 +47,30 @@ internal sealed unsafe class ManagedScorer : IDisposable
         network = ForwardNetwork.Create(simd, arena, model);
         classes = model.Architecture.Classes;
         scorePiece = (piece, _) => ScorePiece(piece);
-        uses = new UseCount(Free);
+        uses = new UseCount(owner ?? typeof(ManagedScorer), Free);
     }
 
     /// <summary>Ends the threads that a forgotten Dispose left.</summary>
     ~ManagedScorer() => pool?.Dispose();
 
-    /// <summary>Most images of <see cref="PredictPiece"/>.</summary>
-    public static int PieceSize => ForwardNetwork.MaxImages;
+    /// <inheritdoc/>
+    public ScoringBackend Backend => ScoringBackend.Managed;
 
-    /// <summary>Engine and version in words.</summary>
-    public static string Name => $"Managed {ModelMetadata.CurrentVersion}";
+    /// <inheritdoc/>
+    public int PieceSize => ForwardNetwork.MaxImages;
 
-    /// <summary>Processor, vectors and threads in words.</summary>
-    public string Device => string.Create(CultureInfo.InvariantCulture, $"CPU, {network.SimdName}, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}");
+    /// <inheritdoc/>
+    public int Threads => pool.Threads;
+
+    /// <summary>Version, processor, vectors and threads in words.</summary>
+    public string Device => string.Create(CultureInfo.InvariantCulture, $"Managed {ModelMetadata.CurrentVersion}, CPU, {network.SimdName}, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}");
 
     /// <summary>Probabilities of any number of images. Few images (a piece or less for each thread) cost few threads: one image is scored where it is.</summary>
     /// <param name="pixels">[N, 32, 32, 3], uint8.</param>
     /// <param name="probabilities">Receives [N, classes].</param>
     /// <exception cref="ArgumentException">The pixels are not whole images, or the probabilities are not one a class and image.</exception>
     /// <exception cref="ObjectDisposedException">The scorer is disposed.</exception>
-    public void Predict(ReadOnlySpan<byte> pixels, Span<float> probabilities)
+    public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
         int images = Check(pixels, probabilities);
         uses.Enter();
@@ -99,9 +103,11 @@ internal sealed unsafe class ManagedScorer : IDisposable
     }
 
     /// <summary>The same on the calling thread alone, for callers that share the processors out themselves.</summary>
-    /// <inheritdoc cref="Predict"/>
-    public void PredictPiece(ReadOnlySpan<byte> pixels, Span<float> probabilities)
+    /// <remarks>A piece takes milliseconds, so it is not cut short.</remarks>
+    /// <inheritdoc cref="Score(ReadOnlySpan{byte}, Span{float})"/>
+    public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation = default)
     {
+        cancellation.ThrowIfCancellationRequested();
         int images = Check(pixels, probabilities);
         uses.Enter();
         try

@@ -10,11 +10,21 @@ namespace Cifar3;
 /// <param name="pixels">Receives the pixels.</param>
 internal delegate void PixelReader<in T>(T item, long index, Span<byte> pixels);
 
+/// <summary>What became of one piece of a stream: the predictions up to the first bad image, and its error; null where all were good.</summary>
+internal readonly record struct PieceResult(Prediction[] Predictions, ExceptionDispatchInfo? Error);
+
 /// <summary>Decodes and scores the images of a piece, one after the other, on the calling thread.</summary>
 internal static class PieceScorer
 {
     /// <summary>Scores the images up to the first that cannot be read.</summary>
-    public static PieceResult Score<T>(IScorer scorer, ImmutableArray<string> classNames, IReadOnlyList<T> items, long first, PixelReader<T> read)
+    /// <param name="scorer">What scores.</param>
+    /// <param name="classNames">The classes.</param>
+    /// <param name="items">The images.</param>
+    /// <param name="first">Number of the first in its stream, for errors.</param>
+    /// <param name="read">Decodes.</param>
+    /// <param name="cancellation">Looked at before each image: the work ends within one image's time.</param>
+    /// <exception cref="OperationCanceledException">Cancelled.</exception>
+    public static PieceResult Score<T>(IScorer scorer, ImmutableArray<string> classNames, IReadOnlyList<T> items, long first, PixelReader<T> read, CancellationToken cancellation)
     {
         int classes = classNames.Length, good = 0;
         byte[] pixels = ArrayPool<byte>.Shared.Rent(items.Count * CnnArchitecture.ImageBytes);
@@ -22,22 +32,21 @@ internal static class PieceScorer
         ExceptionDispatchInfo? error = null;
         try
         {
-            for (; good < items.Count; good++)
+            try
             {
-                var item = items[good] ?? throw new ArgumentException($"Item {first + good} is null.", nameof(items));
-                read(item, first + good, pixels.AsSpan(good * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+                for (; good < items.Count; good++)
+                {
+                    cancellation.ThrowIfCancellationRequested();
+                    var item = items[good] ?? throw new ArgumentException($"Item {first + good} is null.", nameof(items));
+                    read(item, first + good, pixels.AsSpan(good * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+                }
             }
-        }
-#pragma warning disable CA1031 // whatever it is, it is thrown again where this image's prediction would have been
-        catch (Exception e)
-#pragma warning restore CA1031
-        {
-            error = ExceptionDispatchInfo.Capture(e);
-        }
+            catch (Exception e) when (!cancellation.IsCancellationRequested)
+            {
+                error = ExceptionDispatchInfo.Capture(e); // thrown again where this image's prediction would have been
+            }
 
-        try
-        {
-            scorer.RunPiece(pixels.AsSpan(0, good * CnnArchitecture.ImageBytes), probabilities.AsSpan(0, good * classes));
+            scorer.ScorePiece(pixels.AsSpan(0, good * CnnArchitecture.ImageBytes), probabilities.AsSpan(0, good * classes), cancellation);
             return new PieceResult(Prediction.Batch(classNames, probabilities.AsSpan(0, good * classes)), error);
         }
         finally

@@ -1,36 +1,41 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 
 namespace Cifar3;
-
-/// <summary>What became of one piece of a stream: the predictions up to the first bad image, and its error; null where all were good.</summary>
-internal readonly record struct PieceResult(Prediction[] Predictions, ExceptionDispatchInfo? Error);
 
 /// <summary>
 /// Scores a stream a piece at a time, several pieces at once, each decoded and scored on one core; gives the predictions in order, a bounded
 /// number of pieces ahead of the reader.
 /// </summary>
-/// <param name="score">Decodes and scores a piece; takes the items and the number of the first.</param>
+/// <remarks>
+/// A reader who leaves (break, an exception, cancellation) leaves nothing behind: before the enumerator's dispose returns, every piece that was begun has
+/// ended, which takes at most one image's time, so that the reader may free the images. Of the source only this is left to itself: an asynchronous one
+/// that does not end its wait within <see cref="Patience"/> of its token's cancellation; its enumerator is disposed when it does.
+/// </remarks>
+/// <param name="score">Decodes and scores a piece; takes the items, the number of the first, and what ends the work early.</param>
 /// <param name="pieceSize">Items of a piece.</param>
 /// <param name="ahead">Pieces that are under way or wait for the reader, at least 1.</param>
 /// <param name="progress">Receives the number of predictions so far; null for none.</param>
 /// <param name="cancellation">Ends the stream early.</param>
-internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResult> score, int pieceSize, int ahead, IProgress<long>? progress, CancellationToken cancellation)
+internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, CancellationToken, PieceResult> score, int pieceSize, int ahead, IProgress<long>? progress, CancellationToken cancellation)
 {
+    /// <summary>How long a leaving reader waits for a source that was told to stop.</summary>
+    private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
+
     private long begun, done;
     private int running;
 
     /// <summary>The predictions of a stream, which is read no further than needed.</summary>
     public IEnumerable<Prediction> Run(IEnumerable<T> source)
     {
+        using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var pieces = new Queue<Task<PieceResult>>();
         try
         {
             foreach (var items in source.Chunk(pieceSize))
             {
                 cancellation.ThrowIfCancellationRequested();
-                pieces.Enqueue(Begin(items));
+                pieces.Enqueue(Begin(items, stop.Token));
                 if (pieces.Count == ahead)
                 {
                     foreach (var prediction in Oldest())
@@ -50,14 +55,29 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResu
         }
         finally
         {
-            // No work goes on behind the back of a reader who has stopped.
-            ((Task)Task.WhenAll(pieces)).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing).GetAwaiter().GetResult();
+            stop.Cancel();
+            foreach (var piece in pieces)
+            {
+                UninterruptedWait.ForEnd(piece);
+            }
         }
 
         IEnumerable<Prediction> Oldest()
         {
             cancellation.ThrowIfCancellationRequested();
-            return Give(pieces.Dequeue().GetAwaiter().GetResult());
+            PieceResult result;
+            try
+            {
+                result = pieces.Peek().GetAwaiter().GetResult(); // it stays in the queue should this wait be interrupted
+            }
+            catch (OperationCanceledException)
+            {
+                cancellation.ThrowIfCancellationRequested();
+                throw;
+            }
+
+            pieces.Dequeue();
+            return Give(result);
         }
     }
 
@@ -65,13 +85,13 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResu
     public async IAsyncEnumerable<Prediction> RunAsync(IAsyncEnumerable<T> source, [EnumeratorCancellation] CancellationToken enumeration = default)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, enumeration);
-        var pieces = Channel.CreateBounded<Task<PieceResult>>(ahead);
-        var reading = ReadAsync(source, pieces.Writer, stop.Token);
+        var pieces = Channel.CreateBounded<Task<PieceResult>>(new BoundedChannelOptions(ahead) { SingleReader = true, SingleWriter = true });
+        var reading = Task.Run(() => ReadAsync(source, pieces.Writer, stop.Token), CancellationToken.None);
         try
         {
-            await foreach (var piece in pieces.Reader.ReadAllAsync(stop.Token).ConfigureAwait(false))
+            while (await NextAsync(pieces.Reader, stop.Token, enumeration).ConfigureAwait(false) is { } result)
             {
-                foreach (var prediction in Give(await piece.WaitAsync(stop.Token).ConfigureAwait(false)))
+                foreach (var prediction in Give(result))
                 {
                     yield return prediction;
                 }
@@ -80,11 +100,26 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResu
         finally
         {
             await stop.CancelAsync().ConfigureAwait(false);
-            await reading.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            await reading.WaitAsync(2 * Patience, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             while (pieces.Reader.TryRead(out var piece))
             {
                 await ((Task)piece).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
             }
+        }
+    }
+
+    /// <summary>The result of the oldest piece; null at the end. Returns only when the piece that it took has ended.</summary>
+    private async Task<PieceResult?> NextAsync(ChannelReader<Task<PieceResult>> pieces, CancellationToken stop, CancellationToken enumeration)
+    {
+        try
+        {
+            return await pieces.WaitToReadAsync(stop).ConfigureAwait(false) && pieces.TryRead(out var piece) ? await piece.ConfigureAwait(false) : null;
+        }
+        catch (OperationCanceledException) when (stop.IsCancellationRequested)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            enumeration.ThrowIfCancellationRequested();
+            throw;
         }
     }
 
@@ -93,41 +128,19 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResu
         Exception? failure = null;
         try
         {
-            var items = source.GetAsyncEnumerator(stop);
-            await using (items.ConfigureAwait(false))
+            var piece = new List<T>(pieceSize);
+            try
             {
-                var piece = new List<T>(pieceSize);
-                for (bool more = true; more;)
-                {
-                    var next = items.MoveNextAsync().AsTask();
-                    try
-                    {
-                        if (piece.Count == pieceSize || (piece.Count > 0 && Volatile.Read(ref running) == 0 && !next.IsCompleted))
-                        {
-                            await pieces.WriteAsync(Begin([.. piece]), stop).ConfigureAwait(false);
-                            piece.Clear();
-                        }
-                    }
-                    finally
-                    {
-                        // An enumerator must not be disposed while it looks for its next item.
-                        await ((Task)next).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
-                    }
-
-                    more = await next.ConfigureAwait(false);
-                    if (more)
-                    {
-                        piece.Add(items.Current);
-                    }
-                }
-
-                if (piece.Count > 0)
-                {
-                    await pieces.WriteAsync(Begin([.. piece]), stop).ConfigureAwait(false);
-                }
+                await ReadItemsAsync(source, piece, pieces, stop).ConfigureAwait(false);
             }
+            catch (Exception e) when (!stop.IsCancellationRequested)
+            {
+                failure = e; // thrown again where the source's next item would have been
+            }
+
+            await BeginAsync(piece, pieces, stop).ConfigureAwait(false);
         }
-#pragma warning disable CA1031 // whatever the source throws is thrown again where its item would have been
+#pragma warning disable CA1031 // the reader gets it
         catch (Exception e)
 #pragma warning restore CA1031
         {
@@ -137,7 +150,61 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResu
         pieces.Complete(failure);
     }
 
-    private Task<PieceResult> Begin(T[] items)
+    private async Task ReadItemsAsync(IAsyncEnumerable<T> source, List<T> piece, ChannelWriter<Task<PieceResult>> pieces, CancellationToken stop)
+    {
+        var items = source.GetAsyncEnumerator(stop);
+        var next = Task.FromResult(true);
+        try
+        {
+            while (true)
+            {
+                next = items.MoveNextAsync().AsTask();
+                if (piece.Count == pieceSize || (piece.Count > 0 && Volatile.Read(ref running) == 0 && !next.IsCompleted))
+                {
+                    await BeginAsync(piece, pieces, stop).ConfigureAwait(false);
+                }
+
+                if (!await next.WaitAsync(stop).ConfigureAwait(false))
+                {
+                    break;
+                }
+
+                piece.Add(items.Current);
+            }
+        }
+        finally
+        {
+            // An enumerator must not be disposed while it looks for its next item.
+            var ending = EndAsync(items, next);
+            if (stop.IsCancellationRequested)
+            {
+                await ending.WaitAsync(Patience, CancellationToken.None).ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+            }
+            else
+            {
+                await ending.ConfigureAwait(false);
+            }
+        }
+    }
+
+    private static async Task EndAsync(IAsyncEnumerator<T> items, Task next)
+    {
+        await next.ConfigureAwait(ConfigureAwaitOptions.SuppressThrowing);
+        await items.DisposeAsync().ConfigureAwait(false);
+    }
+
+    /// <summary>Waits for room first: a piece that is begun is handed over, whatever happens, since nobody else writes.</summary>
+    private async Task BeginAsync(List<T> piece, ChannelWriter<Task<PieceResult>> pieces, CancellationToken stop)
+    {
+        if (piece.Count > 0 && await pieces.WaitToWriteAsync(stop).ConfigureAwait(false))
+        {
+            stop.ThrowIfCancellationRequested();
+            pieces.TryWrite(Begin([.. piece], stop));
+            piece.Clear();
+        }
+    }
+
+    private Task<PieceResult> Begin(T[] items, CancellationToken stop)
     {
         long first = begun;
         begun += items.Length;
@@ -146,8 +213,7 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, PieceResu
         {
             try
             {
-                cancellation.ThrowIfCancellationRequested();
-                return score(items, first);
+                return score(items, first, stop);
             }
             finally
             {

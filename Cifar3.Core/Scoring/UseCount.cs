@@ -1,8 +1,9 @@
 namespace Cifar3;
 
 /// <summary>Lets calls that are running end well when their object is disposed: what they use is freed when the last of them ends.</summary>
+/// <param name="owner">What the error of a later call says is disposed: the public class that the caller knows.</param>
 /// <param name="free">Frees; called once.</param>
-internal sealed class UseCount(Action free)
+internal sealed class UseCount(Type owner, Action free)
 {
     private int users = 1; // the owner and the running calls; freed at 0
     private int disposed;
@@ -17,7 +18,7 @@ internal sealed class UseCount(Action free)
         int seen = Volatile.Read(ref users);
         while (true)
         {
-            ObjectDisposedException.ThrowIf(disposed != 0 || seen == 0, typeof(Cifar3Classifier));
+            ObjectDisposedException.ThrowIf(Volatile.Read(ref disposed) != 0 || seen == 0, owner);
             int found = Interlocked.CompareExchange(ref users, seen + 1, seen);
             if (found == seen)
             {

@@ -5,7 +5,7 @@ namespace Cifar3.Tests;
 /// <summary>The exported model in ONNX Runtime against real Keras, within the ceilings that the golden files' README sets.</summary>
 public sealed class GoldenOnnxTests
 {
-    private static readonly ClassifierOptions Cpu = new() { ExecutionProvider = ExecutionProvider.Cpu };
+    private static readonly ClassifierOptions Cpu = new() { Backend = ScoringBackend.OnnxRuntime };
 
     [Test]
     public void Score_TrainedModel_IsKerasPrediction()

@@ -245,8 +245,8 @@ public sealed class HostileImageTests
         Assert.That(() => small.Predict(png), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
         Assert.That(() => small.Predict(path), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
         Assert.That(() => small.Predict(new MemoryStream(png)), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
-        Assert.That(() => small.PredictBatch([path]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
-        Assert.That(() => small.PredictBatch([png]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
+        Assert.That(() => small.PredictMany([path]).ToList(), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
+        Assert.That(() => small.PredictMany([png]).ToList(), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected at most 9,999"));
         Assert.That(enough.Predict(png).Probabilities, Has.Length.EqualTo(3));
     }
 
@@ -256,7 +256,7 @@ public sealed class HostileImageTests
     public void Load_PixelLimitOutOfRange_Throws(int limit) =>
         Assert.That(() => Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 4, 8]), new ClassifierOptions { MaxImagePixels = limit }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("MaxImagePixels"));
 
-    private static byte[] Decode(byte[] encoded, int maxPixels = ImageDecoder.MaxPixels)
+    private static byte[] Decode(byte[] encoded, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
         var rgb = new byte[ImageBytes];
         ImageDecoder.Decode(encoded, rgb, "test", maxPixels);

@@ -19,7 +19,7 @@ public sealed class ImageFuzzTests
     private static void Run(int count, int seed)
     {
         var corpus = ImageCorpus.Files.OrderBy(file => file.Key, StringComparer.Ordinal).ToArray();
-        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 4, 8]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = 1, MaxImagePixels = MaxPixels });
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 4, 8]), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 1, MaxImagePixels = MaxPixels });
         classifier.Predict(corpus[0].Value);
         var counts = corpus.ToDictionary(file => file.Key, _ => (Predictions: 0, Refusals: 0));
         var slowest = TimeSpan.Zero;

@@ -42,7 +42,7 @@ public sealed class ModelFuzzTests
             byte[] damaged = random.Next(3) == 0 ? ByteMutation.Damage(original, original, random) : Rewritten(original, random);
             try
             {
-                using var classifier = Cifar3Classifier.Load(damaged, new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = 1, ClassNames = Names });
+                using var classifier = Cifar3Classifier.Load(damaged, new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 1, ClassNames = Names });
                 Assert.That(classifier.PredictPixelsBatch(pixels), Has.Count.EqualTo(2));
                 Interlocked.Increment(ref models);
             }

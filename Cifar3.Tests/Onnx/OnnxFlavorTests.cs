@@ -8,7 +8,7 @@ namespace Cifar3.Tests;
 /// <summary>The flavours made for scoring: valid ONNX, the same network, metadata kept, damage found.</summary>
 public sealed class OnnxFlavorTests
 {
-    private static readonly ClassifierOptions Cpu = new() { ExecutionProvider = ExecutionProvider.Cpu };
+    private static readonly ClassifierOptions Cpu = new() { Backend = ScoringBackend.OnnxRuntime };
     private static readonly ImageSet Images = Cifar3Data.Synthetic(trainCount: 60, testCount: 3, seed: 1).Train;
     private static readonly OnnxExportOptions Optimized = new() { Flavor = OnnxFlavor.Optimized };
     private static readonly OnnxExportOptions Int8 = new() { Flavor = OnnxFlavor.Int8, CalibrationImages = Images };

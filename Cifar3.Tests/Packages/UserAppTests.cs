@@ -18,7 +18,7 @@ public sealed class UserAppTests
 
         float[][] told = UserApp.Scores(output);
         using var classifier = Cifar3Classifier.Load(Path.Combine(app.Folder, "model.onnx"));
-        var here = classifier.PredictBatch([.. Directory.GetFiles(pictures).Order(StringComparer.Ordinal)]);
+        var here = classifier.PredictMany(Directory.GetFiles(pictures).Order(StringComparer.Ordinal)).ToList();
         Assert.That(told, Has.Length.EqualTo(PictureCount));
         AssertEqual(told, [.. here.Select(prediction => prediction.Probabilities.ToArray())], "the same model, the same scores as here");
         Assert.That(output, Does.Match("(?m)^shipped (aeroplane|car|bird)\r?$"));

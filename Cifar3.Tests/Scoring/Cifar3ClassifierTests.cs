@@ -2,7 +2,7 @@ namespace Cifar3.Tests;
 
 public sealed class Cifar3ClassifierTests
 {
-    private static readonly ClassifierOptions Cpu = new() { ExecutionProvider = ExecutionProvider.Cpu, Threads = 1 };
+    private static readonly ClassifierOptions Cpu = new() { Backend = ScoringBackend.OnnxRuntime, Threads = 1 };
 
     [TestCase(3, new[] { 32, 64, 128 })]
     [TestCase(2, new[] { 3, 5, 4 })]
@@ -81,7 +81,7 @@ public sealed class Cifar3ClassifierTests
     {
         const int Images = 80, Rounds = 5;
         byte[] pixels = EngineTestData.RandomImages(Images, seed: 1);
-        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [8, 8, 8]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = 2 });
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [8, 8, 8]), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 2 });
         var serialBatch = classifier.PredictPixelsBatch(pixels);
         Prediction[] serial = [.. Enumerable.Range(0, Images).Select(Single)];
 
@@ -163,22 +163,16 @@ public sealed class Cifar3ClassifierTests
     }
 
     [Test]
-    public void Load_CpuPackage_AutoTakesTheCpuAndCudaNamesThePackage()
+    public void Load_CpuPackage_SaysWhatItIsAndCudaNamesThePackage()
     {
-        if (OnnxRuntimeLibrary.Load().Providers.Contains("CUDAExecutionProvider"))
-        {
-            Assert.Ignore("This run's ONNX Runtime offers CUDA.");
-        }
-
+        ScoringBackendTests.SkipWhereCudaIsOffered();
         var model = TestModels.Random(2, [1, 1, 1]);
-        using var auto = Cifar3Classifier.FromModel(model);
+        using var runtime = Cifar3Classifier.FromModel(model, Cpu);
 
-        Assert.That(auto.ExecutionProvider, Is.EqualTo(ExecutionProvider.Cpu));
-        Assert.That(auto.FallbackReason, Is.Null);
-        Assert.That(auto.Device, Does.Match(@"^ONNX Runtime \d+\.\d+\.\d+, CPU$"));
+        Assert.That(runtime.Device, Does.Match(@"^ONNX Runtime \d+\.\d+\.\d+, CPU$"));
         Assert.That(
-            () => Cifar3Classifier.FromModel(model, new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cuda }),
-            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Microsoft.ML.OnnxRuntime.Gpu instead of Microsoft.ML.OnnxRuntime"));
+            () => Cifar3Classifier.FromModel(model, new ClassifierOptions { Backend = ScoringBackend.Cuda }),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cifar3.Gpu instead of Cifar3, or Microsoft.ML.OnnxRuntime.Gpu instead of Microsoft.ML.OnnxRuntime"));
     }
 
     [Test]
@@ -188,7 +182,7 @@ public sealed class Cifar3ClassifierTests
 
         Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Threads = -1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Threads"));
         Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { DeviceId = -1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("DeviceId"));
-        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { ExecutionProvider = (ExecutionProvider)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Auto, Cpu or Cuda"));
+        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Backend = (ScoringBackend)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Auto, Managed, OnnxRuntime or Cuda"));
     }
 
     [Test]
@@ -207,7 +201,7 @@ public sealed class Cifar3ClassifierTests
     {
         byte[] pixels = EngineTestData.RandomImages(count, seed: 1);
         var probabilities = new float[2 * count];
-        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = threads });
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = threads });
         Score(100);
 
         // The thread pool, which helps with batches, now and then allocates a few bytes of its own: not in every round.

@@ -6,7 +6,7 @@ namespace Cifar3.Tests;
 /// <summary>The same image as file, stream, bytes, MLImage and pixels; alone and in batches.</summary>
 public sealed class ClassifierSourcesTests
 {
-    private readonly Cifar3Classifier classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu });
+    private readonly Cifar3Classifier classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime });
 
     [OneTimeTearDown]
     public void Dispose() => classifier.Dispose();
@@ -34,7 +34,7 @@ public sealed class ClassifierSourcesTests
 
     /// <summary>More images than are decoded ahead.</summary>
     [Test]
-    public void PredictBatch_AnySource_GivesWhatPixelsGive()
+    public void PredictMany_AnySource_GivesWhatPixelsGive()
     {
         const int Count = 259;
         byte[] pixels = EngineTestData.RandomImages(Count, seed: 1);
@@ -49,22 +49,21 @@ public sealed class ClassifierSourcesTests
         MLImage[] images = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(image => MLImagePixels.Create(image))];
         var expected = classifier.PredictPixelsBatch(pixels);
 
-        Assert.That(classifier.PredictBatch(paths), Is.EqualTo(expected));
-        Assert.That(classifier.PredictBatch(pngs), Is.EqualTo(expected));
-        Assert.That(classifier.PredictBatch(images), Is.EqualTo(expected));
-        Assert.That(classifier.PredictBatch(Array.Empty<string>()), Is.Empty);
+        Assert.That(classifier.PredictMany(paths), Is.EqualTo(expected));
+        Assert.That(classifier.PredictMany(pngs), Is.EqualTo(expected));
+        Assert.That(classifier.PredictMany(images), Is.EqualTo(expected));
         Array.ForEach(images, image => image.Dispose());
     }
 
     [Test]
-    public void PredictBatch_BadImages_NamesTheFirst()
+    public void PredictMany_BadImages_NamesTheFirst()
     {
         byte[] png = Png(EngineTestData.RandomImages(1, seed: 1));
 
-        var error = Assert.Throws<Cifar3ImageException>(() => classifier.PredictBatch([png, png[..40], [1, 2, 3]]));
+        var error = Assert.Throws<Cifar3ImageException>(() => classifier.PredictMany([png, png[..40], [1, 2, 3]]).ToList());
 
         Assert.That(error!.Message, Does.Contain("image 1"));
-        Assert.That(() => classifier.PredictBatch([png, null!]), Throws.ArgumentException.With.Message.Contains("Item 1 is null"));
+        Assert.That(() => classifier.PredictMany([png, null!]).ToList(), Throws.ArgumentException.With.Message.Contains("Item 1 is null"));
     }
 
     [Test]

@@ -23,7 +23,7 @@ internal sealed class ManagedScorerTests
             foreach (int count in new[] { 1, 2, 7, 8, 9, 32, 33, 75, 0 })
             {
                 float[] found = new float[count * classes];
-                scorer.Predict(images.AsSpan(0, count * CnnArchitecture.ImageBytes), found);
+                scorer.Score(images.AsSpan(0, count * CnnArchitecture.ImageBytes), found);
                 Assert.That(found, Is.EqualTo(expected.Take(count * classes)), $"{count} images");
             }
 
@@ -36,11 +36,11 @@ internal sealed class ManagedScorerTests
     {
         var test = Cifar3Data.Load(TestFiles.RealImages()).Test;
         float[] expected = new float[test.Count * 3], found = new float[test.Count * 3];
-        using var classifier = Cifar3Classifier.LoadDefault(new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu });
+        using var classifier = Cifar3Classifier.LoadDefault(new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime });
         classifier.Score(test.Pixels, expected);
         using var scorer = new ManagedScorer(CnnModel.LoadOnnx(ShippedModel.Read()), threads: 2);
 
-        scorer.Predict(test.Pixels, found);
+        scorer.Score(test.Pixels, found);
 
         double worst = found.Zip(expected, (a, b) => Math.Abs((double)a - b)).Max();
         TestContext.Out.WriteLine($"{test.Count} images: probabilities differ by up to {worst:e1}");
@@ -61,7 +61,7 @@ internal sealed class ManagedScorerTests
         float[] Predict(byte[] pixels)
         {
             float[] p = new float[pixels.Length / CnnArchitecture.ImageBytes * 5];
-            scorer.Predict(pixels, p);
+            scorer.Score(pixels, p);
             return p;
         }
     }
@@ -72,7 +72,7 @@ internal sealed class ManagedScorerTests
         using var scorer = new ManagedScorer(Small, threads: 2);
         byte[] images = EngineTestData.RandomImages(70, seed: 1);
         float[] p = new float[70 * 5];
-        Action[] calls = [() => scorer.Predict(images, p), () => scorer.Predict(images.AsSpan(0, CnnArchitecture.ImageBytes), p.AsSpan(0, 5))];
+        Action[] calls = [() => scorer.Score(images, p), () => scorer.Score(images.AsSpan(0, CnnArchitecture.ImageBytes), p.AsSpan(0, 5))];
         for (int i = 0; i < 20; i++)
         {
             Array.ForEach(calls, call => call());
@@ -93,8 +93,8 @@ internal sealed class ManagedScorerTests
     {
         using var scorer = new ManagedScorer(Small, threads: 1);
 
-        Assert.That(() => scorer.Predict(new byte[3071], new float[5]), Throws.ArgumentException.With.Message.Contains("3,071 bytes"));
-        Assert.That(() => scorer.PredictPiece(new byte[3072], new float[6]), Throws.ArgumentException.With.Message.Contains("need 5 probabilities"));
+        Assert.That(() => scorer.Score(new byte[3071], new float[5]), Throws.ArgumentException.With.Message.Contains("3,071 bytes"));
+        Assert.That(() => scorer.ScorePiece(new byte[3072], new float[6]), Throws.ArgumentException.With.Message.Contains("need 5 probabilities"));
         Assert.That(() => new ManagedScorer(Small, threads: -1), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
@@ -107,6 +107,6 @@ internal sealed class ManagedScorerTests
         scorer.Dispose();
         scorer.Dispose();
 
-        Assert.That(() => scorer.Predict(new byte[3072], new float[5]), Throws.InstanceOf<ObjectDisposedException>());
+        Assert.That(() => scorer.Score(new byte[3072], new float[5]), Throws.InstanceOf<ObjectDisposedException>());
     }
 }

@@ -9,7 +9,7 @@ public sealed class PredictManyTests
 {
     private const int Count = 150;
 
-    private readonly Cifar3Classifier classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = 2 });
+    private readonly Cifar3Classifier classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 8, 8]), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 2 });
     private readonly byte[] pixels = EngineTestData.RandomImages(Count, seed: 1);
     private byte[][] pngs = [];
     private IReadOnlyList<Prediction> expected = [];
@@ -217,7 +217,7 @@ public sealed class PredictManyTests
     [Test]
     public void PredictMany_Disposed_Throws()
     {
-        var other = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = 1 });
+        var other = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 1 });
         Assert.That(other.PredictMany(pngs).Count(), Is.EqualTo(Count), "one thread");
         other.Dispose();
 

@@ -7,15 +7,13 @@ namespace Cifar3;
 /// <remarks>Thread-safe.</remarks>
 public sealed class Cifar3ScoringEstimator : IEstimator<Cifar3Transformer>
 {
-    private readonly CnnModel model;
+    private readonly ScoringModel model;
     private readonly ScoreColumns columns;
     private readonly ClassifierOptions? options;
 
-    internal Cifar3ScoringEstimator(CnnModel model, ScoreColumns columns, ClassifierOptions? options)
+    internal Cifar3ScoringEstimator(ScoringModel model, ScoreColumns columns, ClassifierOptions? options)
     {
-        ArgumentNullException.ThrowIfNull(model);
         columns.Validate();
-        options?.Validate();
         (this.model, this.columns, this.options) = (model, columns, options);
     }
 
@@ -27,7 +25,7 @@ public sealed class Cifar3ScoringEstimator : IEstimator<Cifar3Transformer>
     {
         ArgumentNullException.ThrowIfNull(input);
         var (feature, _) = SchemaMismatch.FindImages(input.Schema, columns.Feature);
-        return new Cifar3Transformer(model, columns, LabelKeys.FromNames(model.ClassNames), feature.Type, options);
+        return new Cifar3Transformer(model, columns, LabelKeys.FromNames(model.Metadata.ClassNames), feature.Type, options);
     }
 
     /// <summary>The columns that the transformer will give.</summary>

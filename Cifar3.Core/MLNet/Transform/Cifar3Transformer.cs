@@ -24,28 +24,37 @@ namespace Cifar3;
 /// <para>
 /// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, so that a program without this library loads and scores it with the packages
 /// Microsoft.ML.ImageAnalytics and Microsoft.ML.OnnxTransformer. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
-/// Cifar3.Core. Pictures other than 32×32 in a column of unknown size are resized there by ML.NET, which takes the nearest pixel, and score differently.
+/// Cifar3.Core, and files of the flavours for ONNX Runtime (<see cref="OnnxFlavor.Optimized"/>, <see cref="OnnxFlavor.Int8"/>) or of other tools are not
+/// written: save a chain made of the model itself. Pictures other than 32×32 in a column of unknown size are resized there by ML.NET, which takes the nearest pixel, and score differently.
 /// </para>
-/// <para>Thread-safe. On the CPU it computes with this library's own kernels, whose probabilities are ONNX Runtime's but for
-/// float32 rounding (1e-5); on an NVIDIA GPU with ONNX Runtime. Disposing it frees their memory; it may still be used afterwards, which prepares the model again.</para>
+/// <para>Thread-safe. What scores is <see cref="ClassifierOptions.Backend"/>'s choice, as for <see cref="Cifar3Classifier"/>. Disposing it frees memory and
+/// threads; it may still be used afterwards, which prepares the model again.</para>
 /// </remarks>
 public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnModel>, IDisposable
 {
-    private readonly ClassifierOptions? options;
+    private readonly ScoringModel model;
+    private readonly ClassifierOptions options;
     private readonly Lock gate = new();
-    private TransformScorer? scorer;
+    private IScorer? scorer;
+
+    internal Cifar3Transformer(ScoringModel model, ScoreColumns columns, LabelKeys keys, DataViewType featureType, ClassifierOptions? options)
+    {
+        (Columns, Keys, FeatureColumnType) = (columns, keys, featureType);
+        this.model = model;
+        this.options = ClassifierOptions.Checked(options);
+    }
 
     internal Cifar3Transformer(CnnModel model, ScoreColumns columns, LabelKeys keys, DataViewType featureType, ClassifierOptions? options)
+        : this(ScoringModel.Of(model), columns, keys, featureType, options)
     {
-        (Model, Columns, Keys, FeatureColumnType) = (model, columns, keys, featureType);
-        this.options = options;
     }
 
     /// <summary>The network.</summary>
-    public CnnModel Model { get; }
+    /// <exception cref="InvalidOperationException">The transformer scores a file whose layers are no longer those of a <see cref="CnnModel"/>: folded, 8-bit or another tool's.</exception>
+    public CnnModel Model => model.Network ?? throw new InvalidOperationException($"'{model.Name}' is no model in full but a graph for ONNX Runtime (OnnxFlavor.Optimized, Int8, or another tool's). Apply the file that SaveOnnx wrote without options.");
 
     /// <summary>The classes' names: the slot names of the scores.</summary>
-    public ImmutableArray<string> ClassNames => Model.ClassNames;
+    public ImmutableArray<string> ClassNames => model.Metadata.ClassNames;
 
     /// <summary>The column that has the images.</summary>
     public string FeatureColumnName => Columns.Feature;
@@ -98,7 +107,7 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
     /// <summary>Frees native memory and threads. A later use prepares the model again, so an engine that is disposed takes nothing from another.</summary>
     public void Dispose()
     {
-        TransformScorer? old;
+        IScorer? old;
         lock (gate)
         {
             (old, scorer) = (scorer, null);
@@ -110,7 +119,12 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
     /// <inheritdoc/>
     void ICanSaveModel.Save(ModelSaveContext ctx)
     {
-        using var chain = StockChain.Create(Model, Columns, Keys, FeatureColumnType);
+        if (model.Network is not { } network)
+        {
+            throw new Cifar3Exception($"Cannot save the chain: '{model.Name}' is a graph for ONNX Runtime (OnnxFlavor.Optimized, Int8, or another tool's), and ML.NET's own transformers are written for the layers of Keras. Apply the file that SaveOnnx wrote without options, and save that chain.");
+        }
+
+        using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType);
         ((ICanSaveModel)chain).Save(ctx);
     }
 
@@ -134,7 +148,10 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
         }
     }
 
-    private TransformScorer Scorer()
+    /// <summary>The most pixels of an encoded picture.</summary>
+    internal int MaxImagePixels => options.MaxImagePixels;
+
+    private IScorer Scorer()
     {
         if (Volatile.Read(ref scorer) is { } found)
         {
@@ -143,7 +160,7 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
 
         lock (gate)
         {
-            return scorer ??= new TransformScorer(Model, options);
+            return scorer ??= ScorerFactory.Create(model, options, typeof(Cifar3Transformer)).Scorer;
         }
     }
 }

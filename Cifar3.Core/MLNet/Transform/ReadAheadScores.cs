@@ -37,7 +37,7 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
         (this.mapper, this.transformer, this.ahead, this.rows) = (mapper, transformer, ahead, rows);
         images = new ImageColumnReader(ahead, mapper.Feature, mapper.Images);
         (aheadId, rowId) = (ahead.GetIdGetter(), rows.GetIdGetter());
-        classes = transformer.Model.ClassNames.Length;
+        classes = transformer.ClassNames.Length;
     }
 
     /// <inheritdoc/>
@@ -88,19 +88,24 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
 
         if (Array.Exists(pending, image => image is not null))
         {
-            Parallel.For(0, read, i =>
-            {
-                if (errors[i] is null && pending[i] is { } image)
-                {
-                    errors[i] = Try(() => image.Decode(Pixels(i)), first + i);
-                }
-
-                pending[i] = null;
-            });
+            // Whoever interrupts this thread must not let it go on while others still write the pixels.
+            var decoding = Task.Run(() => Parallel.For(0, read, Decode));
+            UninterruptedWait.ForEnd(decoding);
+            decoding.GetAwaiter().GetResult();
         }
 
         transformer.Score(pixels.AsSpan(0, read * CnnArchitecture.ImageBytes), scores.AsSpan(0, read * classes));
         count = read;
+    }
+
+    private void Decode(int i)
+    {
+        if (errors[i] is null && pending[i] is { } image)
+        {
+            errors[i] = Try(() => image.Decode(Pixels(i), transformer.MaxImagePixels), first + i);
+        }
+
+        pending[i] = null;
     }
 
     private void Grow()

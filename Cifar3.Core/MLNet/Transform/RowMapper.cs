@@ -14,7 +14,7 @@ internal sealed class RowMapper : IRowToRowMapper
         this.transformer = transformer;
         (Feature, Images) = SchemaMismatch.FindImages(inputSchema, transformer.FeatureColumnName);
         InputSchema = inputSchema;
-        OutputSchema = transformer.Columns.AddTo(inputSchema, transformer.Model.ClassNames, transformer.Keys);
+        OutputSchema = transformer.Columns.AddTo(inputSchema, transformer.ClassNames, transformer.Keys);
     }
 
     /// <inheritdoc/>

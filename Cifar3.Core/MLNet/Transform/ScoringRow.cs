@@ -24,7 +24,7 @@ internal sealed class ScoringRow : DataViewRow, IRowScores
         {
             images = new ImageColumnReader(input, mapper.Feature, mapper.Images);
             pixels = new byte[CnnArchitecture.ImageBytes];
-            scores = new float[transformer.Model.ClassNames.Length];
+            scores = new float[transformer.ClassNames.Length];
         }
     }
 
@@ -41,7 +41,7 @@ internal sealed class ScoringRow : DataViewRow, IRowScores
             if (scored != Position)
             {
                 scored = long.MinValue; // an image that cannot be read must not leave the row before
-                images!.Take(Position, pixels)?.Decode(pixels);
+                images!.Take(Position, pixels)?.Decode(pixels, transformer.MaxImagePixels);
                 transformer.Score(pixels, scores);
                 scored = Position;
             }

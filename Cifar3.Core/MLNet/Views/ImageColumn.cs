@@ -57,16 +57,17 @@ internal readonly record struct PendingImage(string? Path, byte[]? Encoded, stri
 {
     /// <summary>Reads and decodes it.</summary>
     /// <param name="rgb">Receives [32, 32, 3].</param>
-    /// <exception cref="Cifar3ImageException">It is missing, damaged or no image.</exception>
-    public void Decode(Span<byte> rgb)
+    /// <param name="maxPixels">The most pixels it may have.</param>
+    /// <exception cref="Cifar3ImageException">It is missing, damaged, too large or no image.</exception>
+    public void Decode(Span<byte> rgb, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
         if (Encoded is null)
         {
-            ImageDecoder.DecodeFile(Path!, rgb);
+            ImageDecoder.DecodeFile(Path!, rgb, maxPixels);
         }
         else
         {
-            ImageDecoder.Decode(Encoded, rgb, Name);
+            ImageDecoder.Decode(Encoded, rgb, Name, maxPixels);
         }
     }
 }

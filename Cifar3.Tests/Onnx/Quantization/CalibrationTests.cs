@@ -104,9 +104,9 @@ public sealed class CalibrationTests
     {
         byte[] onnx = Google.Protobuf.MessageExtensions.ToByteArray(OnnxExporter.Wrap(OptimizedGraph.Create(network)));
         var signature = new OnnxSignature(ScoringGraph.InputName, OnnxGraph.OutputName, 3) { TakesBytes = true };
-        using var session = OnnxSession.Create(onnx, "network", signature, new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu });
+        using var scorer = OnnxRuntimeScorer.OnCpu(ScoringModel.OfGraph(onnx, "network", new ModelMetadata { ClassNames = ["a", "b", "c"] }, signature), new ClassifierOptions(), typeof(CalibrationTests));
         var probabilities = new float[images.Count * 3];
-        session.Run(images.Pixels, probabilities);
+        scorer.Score(images.Pixels, probabilities);
         return probabilities;
     }
 

@@ -28,17 +28,12 @@ internal sealed class JpegFiles : IDisposable
     public IReadOnlyList<string> Paths { get; }
 
     /// <summary>Files a second, from paths to labels.</summary>
-    public double Rate(Cifar3Classifier classifier) => Rate(() => classifier.PredictBatch(Paths));
-
-    /// <summary>The same as a stream.</summary>
-    public double StreamRate(Cifar3Classifier classifier) => Rate(() => classifier.PredictMany(Paths.AsEnumerable()));
-
-    public void Dispose() => Directory.Delete(folder, recursive: true);
-
-    private static double Rate(Func<IEnumerable<Prediction>> predict)
+    public double Rate(Cifar3Classifier classifier)
     {
         long start = Stopwatch.GetTimestamp();
-        int count = predict().Count(prediction => prediction.Label.Length > 0);
+        int count = classifier.PredictMany(Paths).Count(prediction => prediction.Label.Length > 0);
         return count / Stopwatch.GetElapsedTime(start).TotalSeconds;
     }
+
+    public void Dispose() => Directory.Delete(folder, recursive: true);
 }

@@ -11,15 +11,15 @@ internal sealed class ScoreModels : IDisposable
 
     private ScoreModels(ImageData data, int threads)
     {
-        options = new ClassifierOptions { ExecutionProvider = ExecutionProvider.Cpu, Threads = threads };
+        options = new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = threads };
         Model = CnnModel.LoadOnnx(Path.Combine(AppContext.BaseDirectory, "cifar3.onnx"));
         Model.SaveOnnx(KerasPath);
         Model.SaveOnnx(Int8Path, new OnnxExportOptions { Flavor = OnnxFlavor.Int8, CalibrationImages = data.Train });
         Keras = Cifar3Classifier.Load(KerasPath, options);
         Optimized = Load(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized });
         Int8 = Cifar3Classifier.Load(Int8Path, options);
-        Int8Together = Cifar3Classifier.Load(Int8Path, options with { MaxQueueDelay = TimeSpan.Zero });
         Managed = Cifar3Classifier.FromModel(Model, options with { Backend = ScoringBackend.Managed });
+        Default = Cifar3Classifier.FromModel(Model, new ClassifierOptions { Threads = threads });
         Raw = (new RawScorer(KerasPath, threads), new RawScorer(Int8Path, threads));
         probabilities = new float[data.Test.Count * Model.Architecture.Classes];
     }
@@ -34,9 +34,10 @@ internal sealed class ScoreModels : IDisposable
 
     public Cifar3Classifier Int8 { get; }
 
-    public Cifar3Classifier Int8Together { get; }
-
     public Cifar3Classifier Managed { get; }
+
+    /// <summary>With no option but the number of threads.</summary>
+    public Cifar3Classifier Default { get; }
 
     public (RawScorer Fp32, RawScorer Int8) Raw { get; }
 
@@ -57,7 +58,7 @@ internal sealed class ScoreModels : IDisposable
 
     public void Dispose()
     {
-        foreach (var disposable in new IDisposable[] { Keras, Optimized, Int8, Int8Together, Managed, Raw.Fp32, Raw.Int8 })
+        foreach (var disposable in new IDisposable[] { Keras, Optimized, Int8, Managed, Default, Raw.Fp32, Raw.Int8 })
         {
             disposable.Dispose();
         }

@@ -42,8 +42,7 @@ internal static class ScoreSubject
             new(ScoreFigures.Managed, () => models.Rate(models.Managed, data.Test)),
             new(ScoreFigures.Stock, stock.Rate),
             new(ScoreFigures.Files, () => files.Rate(models.Int8)),
-            new(ScoreFigures.FilesStream, () => files.StreamRate(models.Int8)),
-            new(ScoreFigures.FilesFp32, () => files.Rate(models.Keras)),
+            new(ScoreFigures.FilesDefault, () => files.Rate(models.Default)),
             new(ScoreFigures.P50, () => latency.Measure(models.Int8).P50),
             new(ScoreFigures.P99, () => latency.Last.P99),
             new(ScoreFigures.Fp32P50, () => latency.Measure(models.Keras).P50),
@@ -51,7 +50,6 @@ internal static class ScoreSubject
             new(ScoreFigures.ManagedP50, () => latency.Measure(models.Managed).P50),
             new(ScoreFigures.ManagedP99, () => latency.Last.P99),
             new(ScoreFigures.Callers, () => Callers.Rate(models.Int8, data.Test)),
-            new(ScoreFigures.CallersTogether, () => Callers.Rate(models.Int8Together, data.Test)),
         };
         contenders.ForEach(contender => contender.Measure()); // warms up
         var measured = AlternatingRounds.Run(rounds, contenders);

@@ -10,7 +10,7 @@ namespace Cifar3;
 internal sealed unsafe class ParallelRun(ConcurrentBag<ParallelRun> home) : IThreadPoolWorkItem, IDisposable
 {
     private readonly ManualResetEventSlim done = new();
-    private OnnxRunner runner = null!;
+    private OnnxSession runner = null!;
     private byte* pixels;
     private float* probabilities;
     private int count, piece, next, left, references;
@@ -22,7 +22,7 @@ internal sealed unsafe class ParallelRun(ConcurrentBag<ParallelRun> home) : IThr
     /// <param name="threads">Threads to use, the caller's included.</param>
     /// <param name="pixels">[N, 32, 32, 3].</param>
     /// <param name="probabilities">Receives [N, classes].</param>
-    public static void Score(ConcurrentBag<ParallelRun> home, OnnxRunner runner, int threads, ReadOnlySpan<byte> pixels, Span<float> probabilities)
+    public static void Score(ConcurrentBag<ParallelRun> home, OnnxSession runner, int threads, ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
         if (!home.TryTake(out var run))
         {
@@ -34,7 +34,7 @@ internal sealed unsafe class ParallelRun(ConcurrentBag<ParallelRun> home) : IThr
         {
             run.Begin(runner, threads, from, to, pixels.Length / CnnArchitecture.ImageBytes);
             run.TakePieces();
-            run.done.Wait();
+            UninterruptedWait.For(run, static run => run.done.Wait()); // helpers write into the caller's memory
         }
 
         var failure = run.failure;
@@ -51,7 +51,7 @@ internal sealed unsafe class ParallelRun(ConcurrentBag<ParallelRun> home) : IThr
 
     public void Dispose() => done.Dispose();
 
-    private void Begin(OnnxRunner session, int threads, byte* from, float* to, int images)
+    private void Begin(OnnxSession session, int threads, byte* from, float* to, int images)
     {
         // Pieces of equal size, as many for each thread, so that all end at the same time.
         int pieces = (images + session.Capacity - 1) / session.Capacity;

@@ -6,7 +6,7 @@ namespace Cifar3;
 /// Input and output of runs of up to <see cref="Capacity"/> images, in memory that ONNX Runtime reads and writes in place.
 /// Tensors are bound once for each number of images and kept: a further run of a known size allocates nothing. Not thread-safe.
 /// </summary>
-internal sealed class ScoringBuffer : IDisposable
+internal sealed class OnnxBuffer : IDisposable
 {
     private readonly InferenceSession session;
     private readonly OnnxSignature signature;
@@ -15,7 +15,7 @@ internal sealed class ScoringBuffer : IDisposable
     private readonly Binding?[] bindings;
 
     /// <summary>Allocates a buffer.</summary>
-    public ScoringBuffer(InferenceSession session, OnnxSignature signature, int capacity)
+    public OnnxBuffer(InferenceSession session, OnnxSignature signature, int capacity)
     {
         (this.session, this.signature) = (session, signature);
         bindings = new Binding?[capacity + 1];

@@ -1,10 +1,12 @@
+using System.Diagnostics;
+
 namespace Cifar3.Tests;
 
-/// <summary>The library's own kernels behind the classifier: ONNX Runtime's probabilities, without ONNX Runtime.</summary>
-public sealed class ManagedBackendTests
+/// <summary>The one choice of what scores: what each back end takes, what Auto takes, and that both give the same probabilities.</summary>
+public sealed class ScoringBackendTests
 {
     private static readonly ClassifierOptions Managed = new() { Backend = ScoringBackend.Managed, Threads = 2 };
-    private static readonly ClassifierOptions OnnxRuntime = new() { ExecutionProvider = ExecutionProvider.Cpu, Threads = 2 };
+    private static readonly ClassifierOptions OnnxRuntime = new() { Backend = ScoringBackend.OnnxRuntime, Threads = 2 };
 
     [TestCase(3, new[] { 32, 64, 128 })]
     [TestCase(2, new[] { 3, 5, 4 })]
@@ -24,7 +26,8 @@ public sealed class ManagedBackendTests
         TestContext.Out.WriteLine($"probabilities differ by up to {worst:e1}");
         Assert.That(worst, Is.LessThan(1e-5));
         Assert.That(managed.Device, Does.StartWith($"Managed {ModelMetadata.CurrentVersion}, CPU").And.EndsWith("2 threads"));
-        Assert.That(managed.ExecutionProvider, Is.EqualTo(ExecutionProvider.Cpu));
+        Assert.That(managed.Backend, Is.EqualTo(ScoringBackend.Managed));
+        Assert.That(runtime.Backend, Is.EqualTo(ScoringBackend.OnnxRuntime));
         Assert.That(managed.FallbackReason, Is.Null);
     }
 
@@ -45,6 +48,64 @@ public sealed class ManagedBackendTests
         Assert.That(managed.Evaluate(test).Accuracy, Is.EqualTo(runtime.Evaluate(test).Accuracy));
     }
 
+    [Test]
+    public void Load_Auto_TakesManagedForThisNetworkAndOnnxRuntimeForGraphs()
+    {
+        SkipWhereCudaIsOffered();
+        var model = TestModels.Random(filters: [4, 4, 4]);
+        var foreign = Onnx.ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
+        foreign.MetadataProps.Clear();
+        byte[] foreignBytes = Google.Protobuf.MessageExtensions.ToByteArray(foreign);
+
+        Assert.Multiple(() =>
+        {
+            AssertTaken(Cifar3Classifier.FromModel(model), ScoringBackend.Managed);
+            AssertTaken(Cifar3Classifier.Load(model.ToOnnxBytes()), ScoringBackend.Managed);
+            AssertTaken(Cifar3Classifier.LoadDefault(), ScoringBackend.Managed);
+            AssertTaken(Cifar3Classifier.Load(model.ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized })), ScoringBackend.OnnxRuntime);
+            AssertTaken(Cifar3Classifier.Load(foreignBytes, new ClassifierOptions { ClassNames = ["a", "b", "c"] }), ScoringBackend.OnnxRuntime);
+        });
+
+        static void AssertTaken(Cifar3Classifier classifier, ScoringBackend expected)
+        {
+            using (classifier)
+            {
+                Assert.That(classifier.Backend, Is.EqualTo(expected));
+                Assert.That(classifier.FallbackReason, Is.Null);
+            }
+        }
+    }
+
+    /// <summary>The machine offers no CUDA, whatever the program brings: Auto goes on and says why.</summary>
+    [Test]
+    public void Create_CudaOfferedButAbsent_AutoGoesOnTheCpuAndLogsTheReasonOnce()
+    {
+        SkipWhereCudaIsOffered();
+        var model = ScoringModel.Of(TestModels.Random(filters: [1, 1, 1]));
+        using var log = new StringWriter();
+        using var listener = new TextWriterTraceListener(log);
+        Trace.Listeners.Add(listener);
+        try
+        {
+            for (int i = 0; i < 3; i++)
+            {
+                var (scorer, reason) = ScorerFactory.Create(model, new ClassifierOptions(), typeof(Cifar3Classifier), cudaIsOffered: true);
+                using (scorer)
+                {
+                    scorer.Score(new byte[3072], new float[3]);
+                    Assert.That(scorer.Backend, Is.EqualTo(ScoringBackend.Managed));
+                    Assert.That(reason, Does.StartWith("Cannot use CUDA"));
+                }
+            }
+        }
+        finally
+        {
+            Trace.Listeners.Remove(listener);
+        }
+
+        Assert.That(log.ToString().Split("scores on the CPU"), Has.Length.EqualTo(2), log.ToString());
+    }
+
     /// <summary>In a process of its own, where no other test has loaded anything; the same with ONNX Runtime shows that the list would tell.</summary>
     [Test]
     public void Load_Managed_LoadsNoNativeLibraryOfOnnxRuntime()
@@ -52,23 +113,24 @@ public sealed class ManagedBackendTests
         string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
         TestModels.Random(filters: [4, 4, 8]).SaveOnnx(path);
 
-        string[] managed = ChildProgram.Run(path, "Managed"), runtime = ChildProgram.Run(path, "OnnxRuntime");
+        string[] managed = ChildProgram.Run(path, "Managed"), auto = ChildProgram.Run(path, "Auto"), runtime = ChildProgram.Run(path, "OnnxRuntime");
 
         Assert.That(managed[0], Does.Match(@"^(aeroplane|car|bird) [01]\.\d{3}$").And.EqualTo(runtime[0]));
         Assert.That(runtime, Has.Some.Matches<string>(IsNative), "the list tells of ONNX Runtime where it is loaded");
         Assert.That(managed, Has.None.Matches<string>(IsNative));
+        Assert.That(auto, Has.None.Matches<string>(IsNative));
 
         static bool IsNative(string module) => module is "onnxruntime.dll" || module.StartsWith("libonnxruntime", StringComparison.Ordinal);
     }
 
     [Test]
-    public void PredictBatch_Pictures_AreThoseOfPixels()
+    public void PredictMany_Pictures_AreThoseOfPixels()
     {
         byte[] pixels = EngineTestData.RandomImages(40, seed: 1);
         byte[][] pngs = [.. pixels.Chunk(CnnArchitecture.ImageBytes).Select(image => TestImages.Encode(image, 32, 32, SkiaSharp.SKEncodedImageFormat.Png))];
         using var classifier = Cifar3Classifier.FromModel(TestModels.Random(filters: [4, 4, 8]), Managed with { ClassNames = ["a", "b", "c"] });
 
-        var batch = classifier.PredictBatch(pngs);
+        var batch = classifier.PredictMany(pngs).ToList();
 
         Assert.That(batch, Is.EqualTo(classifier.PredictPixelsBatch(pixels)), "bit for bit, however they are grouped");
         Assert.That(batch[0].ClassNames, Is.EqualTo(new[] { "a", "b", "c" }));
@@ -113,12 +175,19 @@ public sealed class ManagedBackendTests
 
         Assert.Multiple(() =>
         {
-            Assert.That(() => Cifar3Classifier.Load(model.ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }), Managed), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("ScoringBackend.OnnxRuntime"));
+            Assert.That(() => Cifar3Classifier.Load(model.ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }), Managed), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("ScoringBackend.Auto or OnnxRuntime"));
             Assert.That(() => Cifar3Classifier.Load(Google.Protobuf.MessageExtensions.ToByteArray(foreign), Managed with { ClassNames = ["a", "b", "c"] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("another tool's"));
             Assert.That(() => Cifar3Classifier.Load([1, 2, 3], Managed), Throws.TypeOf<Cifar3ModelException>());
-            Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { ExecutionProvider = ExecutionProvider.Cuda }), Throws.ArgumentException.With.Message.Contains("ScoringBackend.OnnxRuntime for CUDA"));
-            Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { Backend = (ScoringBackend)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("OnnxRuntime or Managed"));
+            Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { Backend = (ScoringBackend)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Auto, Managed, OnnxRuntime or Cuda"));
             Assert.That(() => Cifar3Classifier.FromModel(model, Managed with { ClassNames = ["a"] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("3 classes"));
         });
+    }
+
+    internal static void SkipWhereCudaIsOffered()
+    {
+        if (CudaLibrary.IsOffered())
+        {
+            Assert.Ignore("This run's ONNX Runtime offers CUDA.");
+        }
     }
 }

@@ -1,0 +1,94 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+
+namespace Cifar3;
+
+/// <summary>What was chosen, and why not CUDA where Auto tried it; null where it did not come to that.</summary>
+internal sealed record ChosenScorer(IScorer Scorer, string? FallbackReason);
+
+/// <summary>The one place that decides what scores: the classifier, its streams and ML.NET's transformer all come here.</summary>
+internal static class ScorerFactory
+{
+    private static readonly ConcurrentDictionary<string, bool> Logged = new();
+
+    /// <summary>Creates what the options ask for.</summary>
+    /// <param name="model">What is scored.</param>
+    /// <param name="options">Checked options.</param>
+    /// <param name="owner">The public class that scores: what errors after a dispose call it.</param>
+    /// <returns>A scorer, the caller's to dispose. A model of another tool has computed one image.</returns>
+    /// <exception cref="Cifar3ModelException">The back end cannot run the model.</exception>
+    /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
+    public static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner)
+    {
+        var chosen = Create(model, options, owner, CudaLibrary.IsOffered());
+        if (model.IsForeign)
+        {
+            try
+            {
+                TryOneImage(model, chosen.Scorer);
+            }
+            catch
+            {
+                chosen.Scorer.Dispose();
+                throw;
+            }
+        }
+
+        return chosen;
+    }
+
+    /// <summary>The same where it is known whether the program brings ONNX Runtime with CUDA.</summary>
+    internal static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner, bool cudaIsOffered)
+    {
+        switch (options.Backend)
+        {
+            case ScoringBackend.Managed:
+                return new(Managed(model, options, owner), null);
+            case ScoringBackend.OnnxRuntime:
+                return new(OnnxRuntimeScorer.OnCpu(model, options, owner), null);
+            case ScoringBackend.Cuda:
+                return new(OnnxRuntimeScorer.OnCuda(model, options, owner), null);
+        }
+
+        string? reason = null;
+        if (cudaIsOffered)
+        {
+            try
+            {
+                return new(OnnxRuntimeScorer.OnCuda(model, options, owner), null);
+            }
+            catch (Cifar3Exception e) when (e is not Cifar3ModelException)
+            {
+                reason = e.Message;
+                if (Logged.TryAdd(reason, true))
+                {
+                    Trace.TraceWarning($"Cifar3 scores on the CPU. {reason}");
+                }
+            }
+        }
+
+        return new(model.Network is null ? OnnxRuntimeScorer.OnCpu(model, options, owner) : Managed(model, options, owner), reason);
+    }
+
+    private static ManagedScorer Managed(ScoringModel model, ClassifierOptions options, Type owner)
+    {
+        const string Remedy = "Choose ScoringBackend.Auto or OnnxRuntime, or save the model with SaveOnnx without options";
+        return model.Network is { } network ? new ManagedScorer(network, options.Threads, owner)
+            : throw OnnxFile.Unreadable(model.Name, model.IsForeign
+                ? "the managed back end expects a model that this library saved, found another tool's"
+                : "the managed back end expects a model with Keras' layers one by one, found one of a flavour for ONNX Runtime (OnnxFlavor.Optimized or Int8)", Remedy);
+    }
+
+    /// <summary>One grey image through a model of another tool, so that one which cannot compute is refused now.</summary>
+    private static void TryOneImage(ScoringModel model, IScorer scorer)
+    {
+        var pixels = new byte[CnnArchitecture.ImageBytes];
+        Array.Fill(pixels, (byte)128);
+        var probabilities = new float[model.Signature.Classes];
+        scorer.Score(pixels, probabilities);
+        if (!Array.TrueForAll(probabilities, float.IsFinite))
+        {
+            throw OnnxFile.Unreadable(model.Name, $"expected probabilities of a grey image, found {string.Join(", ", probabilities.Take(10))}", "Its weights are damaged or too large; take a fresh copy");
+        }
+    }
+}

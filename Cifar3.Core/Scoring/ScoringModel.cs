@@ -1,0 +1,73 @@
+namespace Cifar3;
+
+/// <summary>
+/// What is scored: this library's network in full, of which every back end can make what it needs, or a graph that only ONNX Runtime runs (folded or
+/// 8-bit flavours, other tools' files).
+/// </summary>
+internal sealed class ScoringModel
+{
+    private readonly Func<byte[]> onnx;
+
+    private ScoringModel(string name, ModelMetadata metadata, OnnxSignature signature, CnnModel? network, bool isForeign, Func<byte[]> onnx)
+    {
+        (Name, Metadata, Signature, Network, IsForeign) = (name, metadata, signature, network, isForeign);
+        this.onnx = onnx;
+    }
+
+    /// <summary>What errors call it: its path, or words.</summary>
+    public string Name { get; }
+
+    /// <summary>Class names, training.</summary>
+    public ModelMetadata Metadata { get; }
+
+    /// <summary>Input and output of the graph.</summary>
+    public OnnxSignature Signature { get; }
+
+    /// <summary>The network; null where there is only a graph.</summary>
+    public CnnModel? Network { get; }
+
+    /// <summary>Whether another tool wrote it.</summary>
+    public bool IsForeign { get; }
+
+    /// <summary>A network in memory.</summary>
+    public static ScoringModel Of(CnnModel model) =>
+        new(OnnxReader.InMemory, model.Metadata, OnnxSignature.Own(model.Architecture.Classes), model, isForeign: false, model.ToOnnxBytes);
+
+    /// <summary>A graph that only ONNX Runtime runs.</summary>
+    public static ScoringModel OfGraph(byte[] onnx, string name, ModelMetadata metadata, OnnxSignature signature, bool isForeign = false) =>
+        new(name, metadata, signature, null, isForeign, () => onnx);
+
+    /// <summary>A file's content of whatever kind.</summary>
+    /// <param name="bytes">The file.</param>
+    /// <param name="name">What errors call it.</param>
+    /// <param name="classNames">Names given by the caller; null = those that the file tells.</param>
+    /// <param name="sidecar">Names found beside the file, for another tool's; null = none.</param>
+    /// <exception cref="Cifar3ModelException">The bytes are damaged, name no classes, or hold a graph that scores no 32×32 colour images.</exception>
+    public static ScoringModel Open(byte[] bytes, string name, IReadOnlyList<string>? classNames, IReadOnlyList<string>? sidecar)
+    {
+        if (ScoringFile.IsOne(bytes, name))
+        {
+            var (metadata, signature) = ScoringFile.Inspect(bytes, name);
+            return OfGraph(bytes, name, metadata, signature).Renamed(classNames);
+        }
+
+        if ((classNames ?? sidecar) is { } names && !OnnxReader.IsOwn(bytes, name))
+        {
+            var (metadata, signature) = ForeignOnnx.Inspect(bytes, name, names);
+            return OfGraph(bytes, name, metadata, signature, isForeign: true);
+        }
+
+        var model = OnnxReader.Read(bytes, name);
+        return new ScoringModel(name, model.Metadata, OnnxSignature.Own(model.Architecture.Classes), model, isForeign: false, () => bytes).Renamed(classNames);
+    }
+
+    /// <summary>The same model with other names for its classes; null = its own.</summary>
+    /// <exception cref="Cifar3ModelException">There is not one name for each class.</exception>
+    public ScoringModel Renamed(IReadOnlyList<string>? names) =>
+        names is null ? this
+        : names.Count == Metadata.ClassNames.Length ? new ScoringModel(Name, Metadata with { ClassNames = [.. names] }, Signature, Network, IsForeign, onnx)
+        : throw OnnxFile.Unreadable(Name, $"it tells {Metadata.ClassNames.Length} classes apart but {names.Count} class names were given: {string.Join(", ", names)}", "Give one name for each class");
+
+    /// <summary>The graph as a file's bytes.</summary>
+    public byte[] ToOnnx() => onnx();
+}
