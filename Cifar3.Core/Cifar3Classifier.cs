@@ -57,7 +57,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) =>
-        Create(OnnxFile.Read(path), path, options, ClassNamesFile.Read(path));
+        Create(OnnxFile.Open(path), options, ClassNamesFile.Read(path));
 
     /// <summary>Loads a model from the bytes of its file.</summary>
     /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes()"/> gives them.</param>
@@ -67,7 +67,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     public static Cifar3Classifier Load(byte[] onnx, ClassifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(onnx);
-        return Create(onnx, OnnxReader.InMemory, options, sidecar: null);
+        return Create(OnnxFile.Open(onnx, OnnxFile.InMemory), options, sidecar: null);
     }
 
     /// <summary>Loads the model that travels in this library: aeroplane, car or bird, trained on CIFAR-10's images of those classes.</summary>
@@ -121,7 +121,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     public Prediction Predict(ReadOnlySpan<byte> encoded)
     {
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
-        ImageDecoder.Decode(encoded, pixels, OnnxReader.InMemory, maxPixels);
+        ImageDecoder.Decode(encoded, pixels, OnnxFile.InMemory, maxPixels);
         return PredictPixels(pixels);
     }
 
@@ -207,9 +207,9 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <summary>Frees memory and threads; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();
 
-    private static Cifar3Classifier Create(byte[] onnx, string name, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
+    private static Cifar3Classifier Create(OnnxFile file, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {
         options = ClassifierOptions.Checked(options);
-        return new Cifar3Classifier(ScoringModel.Open(onnx, name, options.ClassNames, sidecar), options);
+        return new Cifar3Classifier(ScoringModel.Open(file, options.ClassNames, sidecar), options);
     }
 }

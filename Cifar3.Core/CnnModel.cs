@@ -1,6 +1,4 @@
-using System.Buffers.Binary;
 using System.Collections.Immutable;
-using System.Runtime.InteropServices;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -114,22 +112,10 @@ public sealed partial class CnnModel
         foreach (var weight in Weights)
         {
             hash.AppendData(Encoding.UTF8.GetBytes($"{weight.Name}({string.Join(",", weight.Shape)})\n"));
-            hash.AppendData(LittleEndianBytes(weight.Values));
+            hash.AppendData(TensorData.Bytes(weight.Values));
         }
 
         return Convert.ToHexStringLower(hash.GetHashAndReset());
-    }
-
-    private static ReadOnlySpan<byte> LittleEndianBytes(ReadOnlySpan<float> values)
-    {
-        if (BitConverter.IsLittleEndian)
-        {
-            return MemoryMarshal.AsBytes(values);
-        }
-
-        var swapped = new int[values.Length];
-        BinaryPrimitives.ReverseEndianness(MemoryMarshal.Cast<float, int>(values), swapped);
-        return MemoryMarshal.AsBytes<int>(swapped);
     }
 
     /// <summary>Puts the weights into Keras' order and checks names, shapes and values against the layer list.</summary>

@@ -48,7 +48,7 @@ public sealed partial class CnnModel
     /// <param name="path">The file.</param>
     /// <returns>The model.</returns>
     /// <exception cref="Cifar3ModelException">The file is missing, damaged, changed, too large (256 MiB), or not written by this library: names file, expected, found and remedy.</exception>
-    public static CnnModel LoadOnnx(string path) => OnnxReader.Read(OnnxFile.Read(path), path);
+    public static CnnModel LoadOnnx(string path) => OnnxFile.Open(path).ReadModel();
 
     /// <summary>Reads a model from the bytes of an ONNX file that this library wrote.</summary>
     /// <param name="onnx">The whole file's bytes.</param>
@@ -57,6 +57,6 @@ public sealed partial class CnnModel
     public static CnnModel LoadOnnx(byte[] onnx)
     {
         ArgumentNullException.ThrowIfNull(onnx);
-        return OnnxReader.Read(onnx, OnnxReader.InMemory);
+        return OnnxFile.Open(onnx, OnnxFile.InMemory).ReadModel();
     }
 }

@@ -1,22 +1,80 @@
+using System.Globalization;
 using Google.Protobuf;
 using Onnx;
 
 namespace Cifar3;
 
-/// <summary>Bytes of an ONNX file, checked for size and parsed; what is inside is the reader's business.</summary>
-internal static class OnnxFile
+/// <summary>Who wrote an ONNX file, and which graph is in it.</summary>
+internal enum OnnxKind
 {
-    /// <summary>The largest file that is read: 256 MiB; the largest network that the library makes has 190 MB.</summary>
+    /// <summary>This library: Keras' layers one by one, read back bit for bit.</summary>
+    Keras,
+
+    /// <summary>This library: the float32 graph made for scoring.</summary>
+    Optimized,
+
+    /// <summary>This library: the graph of 8 bits.</summary>
+    EightBit,
+
+    /// <summary>Another tool.</summary>
+    Foreign,
+}
+
+/// <summary>An ONNX file, read and parsed once; everything else takes it in this form.</summary>
+internal sealed class OnnxFile
+{
+    /// <summary>The largest file that is read, and the most bytes of its weights: 256 MiB; the largest network that the library makes has 190 MB.</summary>
     public const int MaxBytes = 256 << 20;
 
-    /// <summary>Reads a whole file after checking its size.</summary>
-    /// <exception cref="Cifar3ModelException">The file is missing, cannot be read, or is too large.</exception>
-    public static byte[] Read(string path)
+    /// <summary>What errors call a model that has no file.</summary>
+    public const string InMemory = "bytes in memory";
+
+    /// <summary>What to do about a file of this library that is not as it was written.</summary>
+    public const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again";
+
+    private static readonly MessageParser<ModelProto> Parser = ModelProto.Parser.WithDiscardUnknownFields(true);
+
+    private OnnxFile(string name, ModelProto model)
+    {
+        (Name, Model) = (name, model);
+        try
+        {
+            Properties = OnnxMetadata.ToDictionary(model.MetadataProps);
+            Kind = Properties.GetValueOrDefault(OnnxMetadata.Keys.Format) switch
+            {
+                null => OnnxKind.Foreign,
+                OnnxMetadata.ScoringFormat => OnnxMetadata.IsEightBit(Properties) ? OnnxKind.EightBit : OnnxKind.Optimized,
+                OnnxMetadata.Format or OnnxMetadata.FirstFormat => OnnxKind.Keras,
+                var format => throw new FormatException($"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found '{Shown.Text(format)}': a newer version of the library wrote it. Update the library"),
+            };
+        }
+        catch (FormatException e)
+        {
+            throw Unreadable(name, e.Message, Damaged, e);
+        }
+    }
+
+    /// <summary>What errors call it: the path, or <see cref="InMemory"/>.</summary>
+    public string Name { get; }
+
+    /// <summary>Who wrote it, and which graph it has.</summary>
+    public OnnxKind Kind { get; }
+
+    /// <summary>Its content; there is a graph.</summary>
+    public ModelProto Model { get; }
+
+    /// <summary>Its metadata by key.</summary>
+    public IReadOnlyDictionary<string, string> Properties { get; }
+
+    /// <summary>Reads a file.</summary>
+    /// <exception cref="Cifar3ModelException">The file is missing, cannot be read, is too large or no ONNX model: says what it is.</exception>
+    public static OnnxFile Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
         try
         {
-            return BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, $"more than {MaxBytes:N0}");
+            byte[] bytes = BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, string.Create(CultureInfo.InvariantCulture, $"more than {MaxBytes:N0}"));
+            return Open(bytes, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -24,43 +82,57 @@ internal static class OnnxFile
         }
     }
 
-    /// <summary>Parses a model; <paramref name="name"/> is what errors call it.</summary>
-    /// <exception cref="Cifar3ModelException">The bytes are no ONNX model; one that is returned has a graph.</exception>
-    public static ModelProto Parse(byte[] bytes, string name)
+    /// <summary>Parses the bytes of a file; <paramref name="name"/> is what errors call it.</summary>
+    /// <exception cref="Cifar3ModelException">The bytes are no ONNX model: says what they are.</exception>
+    public static OnnxFile Open(byte[] bytes, string name)
     {
         if (bytes.Length is 0 or > MaxBytes)
         {
-            throw WrongSize(name, $"{bytes.Length:N0}");
+            throw WrongSize(name, string.Create(CultureInfo.InvariantCulture, $"{bytes.Length:N0}"));
         }
 
-        if (!OnnxStructure.IsModest(bytes, ModelProto.Descriptor))
-        {
-            throw Unreadable(name, "expected some hundred nodes and weights, found millions of entries", "Choose an .onnx file, or take a fresh copy of this one");
-        }
-
-        InvalidProtocolBufferException? cause = null;
+        Exception? cause = null;
         try
         {
+            ProtobufLimits.Check(bytes, ModelProto.Descriptor);
+
             // Bytes of many other kinds parse as unknown fields: only a graph makes a model.
-            var model = ModelProto.Parser.ParseFrom(bytes);
+            var model = Parser.ParseFrom(bytes);
             if (model.Graph is not null)
             {
-                return model;
+                return new OnnxFile(name, model);
             }
         }
-        catch (InvalidProtocolBufferException e)
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
         {
             cause = e;
         }
+        catch (FormatException e)
+        {
+            throw Unreadable(name, e.Message, "Choose an .onnx file, or take a fresh copy of this one", e);
+        }
 
         string start = Convert.ToHexString(bytes.AsSpan(0, Math.Min(8, bytes.Length)));
-        throw Unreadable(name, $"expected an ONNX model, found {bytes.Length:N0} bytes starting with {start} that are none or only part of one", "Choose an .onnx file, or take a fresh copy of this one", cause);
+        throw Unreadable(name, string.Create(CultureInfo.InvariantCulture, $"expected an ONNX model, found {bytes.Length:N0} bytes starting with {start} that are none or only part of one"), "Choose an .onnx file, or take a fresh copy of this one", cause);
     }
+
+    /// <summary>The network, weights bit for bit; of kind <see cref="OnnxKind.Keras"/> alone.</summary>
+    /// <exception cref="Cifar3ModelException">The file is of another kind, damaged, or was changed.</exception>
+    public CnnModel ReadModel() => OnnxReader.Read(this);
+
+    /// <summary>How a graph for scoring or of another tool takes images and gives classes. Checks that a runtime may have it.</summary>
+    /// <param name="classNames">The names of the classes, for a file of another tool; null = the caller knows none.</param>
+    /// <exception cref="Cifar3ModelException">The file is damaged or was changed, names no classes, or its graph is none that classifies 32×32 colour images.</exception>
+    public (ModelMetadata Metadata, OnnxSignature Signature) Inspect(IReadOnlyList<string>? classNames) =>
+        Kind == OnnxKind.Foreign ? ForeignOnnx.Inspect(this, classNames) : ScoringFile.Inspect(this);
+
+    /// <summary>What a runtime gets: what was parsed and checked, written again, so that another parser reads nothing else in it.</summary>
+    public byte[] ToBytes() => Model.ToByteArray();
 
     /// <summary>The error of every unreadable model: which, why, what to do.</summary>
     public static Cifar3ModelException Unreadable(string name, string problem, string remedy, Exception? cause = null) =>
-        new($"Cannot read model '{name}': {problem}. {remedy}.", cause);
+        new($"Cannot read model '{Shown.Path(name)}': {problem}. {remedy}.", cause);
 
     private static Cifar3ModelException WrongSize(string name, string found) =>
-        Unreadable(name, $"expected 1 to {MaxBytes:N0} bytes, found {found}", "Choose the .onnx file that the training wrote");
+        Unreadable(name, string.Create(CultureInfo.InvariantCulture, $"expected 1 to {MaxBytes:N0} bytes, found {found}"), "Choose the .onnx file that the training wrote");
 }

@@ -13,8 +13,17 @@ namespace Cifar3;
 /// </summary>
 internal static class OnnxMetadata
 {
-    /// <summary>The value of <see cref="Keys.Format"/>: which kind of file this is, and its version.</summary>
-    public const string Format = "cifar3-cnn 1";
+    /// <summary>The value of <see cref="Keys.Format"/> for Keras' layers one by one: which kind of file this is, and its version.</summary>
+    public const string Format = "cifar3-cnn 2";
+
+    /// <summary>The same of files whose dense kernel is [features, classes], which OpenCV could not read: library 0.1 until November 2026.</summary>
+    public const string FirstFormat = "cifar3-cnn 1";
+
+    /// <summary>The same of the flavours made for scoring: optimized, int8.</summary>
+    public const string ScoringFormat = "cifar3-scoring 1";
+
+    // Bounds of what a file may tell, far above what a model says: names of 100 classes, the log of 100,000 epochs.
+    private const int MaxTextLength = 100_000, MaxNameLength = 1_000, MaxHistoryLength = 32 << 20, MaxEpochs = 100_000;
 
     /// <summary>The keys, in the order in which they are written.</summary>
     public static class Keys
@@ -22,7 +31,8 @@ internal static class OnnxMetadata
         public const string Format = "format", ClassNames = "class_names", Recipe = "recipe", TrainedOn = "trained_on", Seed = "seed",
             ValAccuracy = "val_accuracy", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
             BatchNormalizationMomentum = "batch_normalization_momentum", BatchNormalizationEpsilon = "batch_normalization_epsilon",
-            LibraryVersion = "library_version", WeightHash = "weight_sha256";
+            LibraryVersion = "library_version", WeightHash = "weight_sha256",
+            Flavor = "flavor", Calibration = "calibration", GraphHash = "graph_sha256";
     }
 
     public static void Write(CnnModel model, string format, RepeatedField<StringStringEntryProto> props)
@@ -52,6 +62,25 @@ internal static class OnnxMetadata
         }
     }
 
+    /// <summary>The pairs that only a file of a flavour for scoring has.</summary>
+    public static void WriteScoring(CnnModel model, OnnxExportOptions options, string graphHash, RepeatedField<StringStringEntryProto> props)
+    {
+        Write(model, ScoringFormat, props);
+        Add(Keys.Flavor, options.Flavor.ToString().ToLowerInvariant());
+        if (options.Flavor == OnnxFlavor.Int8)
+        {
+            string method = options.CalibrationMethod == CalibrationMethod.Percentile ? FormattableString.Invariant($"percentile {options.CalibrationPercentile}") : options.CalibrationMethod.ToString().ToLowerInvariant();
+            Add(Keys.Calibration, FormattableString.Invariant($"{method} over {Math.Min(options.CalibrationCount, options.CalibrationImages!.Count)} images"));
+        }
+
+        Add(Keys.GraphHash, graphHash);
+
+        void Add(string key, string value) => props.Add(new StringStringEntryProto { Key = key, Value = value });
+    }
+
+    /// <summary>Whether a file for scoring is of 8 bits.</summary>
+    public static bool IsEightBit(IReadOnlyDictionary<string, string> props) => props.GetValueOrDefault(Keys.Flavor) == "int8";
+
     /// <summary>The pairs by key.</summary>
     /// <exception cref="FormatException">A key is given twice.</exception>
     public static Dictionary<string, string> ToDictionary(RepeatedField<StringStringEntryProto> props)
@@ -61,7 +90,7 @@ internal static class OnnxMetadata
         {
             if (!dictionary.TryAdd(entry.Key, entry.Value))
             {
-                throw new FormatException($"metadata '{(entry.Key.Length <= 200 ? entry.Key : entry.Key[..200] + "…")}' is given twice");
+                throw new FormatException($"metadata '{Shown.Text(entry.Key)}' is given twice");
             }
         }
 
@@ -73,16 +102,16 @@ internal static class OnnxMetadata
     public static (CnnArchitecture Architecture, ModelMetadata Metadata, string WeightHash) Read(IReadOnlyDictionary<string, string> props)
     {
         string[] names = Json(Keys.ClassNames, OnnxJson.Readable.StringArray);
-        if (Array.IndexOf(names, null) >= 0)
+        if (names.Any(name => name is null or { Length: > MaxNameLength }))
         {
-            throw Malformed(Keys.ClassNames, "a JSON array of strings");
+            throw Malformed(Keys.ClassNames, FormattableString.Invariant($"a JSON array of strings, each of at most {MaxNameLength:N0} characters"));
         }
 
         var metadata = new ModelMetadata
         {
             ClassNames = [.. names],
-            Recipe = props.GetValueOrDefault(Keys.Recipe),
-            TrainedOn = props.GetValueOrDefault(Keys.TrainedOn),
+            Recipe = props.ContainsKey(Keys.Recipe) ? Text(Keys.Recipe) : null,
+            TrainedOn = props.ContainsKey(Keys.TrainedOn) ? Text(Keys.TrainedOn) : null,
             Seed = Integer(Keys.Seed, int.MinValue),
             ValAccuracy = props.ContainsKey(Keys.ValAccuracy) ? Number(Keys.ValAccuracy) : null,
             Epoch = Integer(Keys.Epoch, 0),
@@ -91,10 +120,19 @@ internal static class OnnxMetadata
         };
         int[] filters = Json(Keys.Filters, OnnxJson.Readable.Int32Array);
         double[] rates = Json(Keys.DropoutRates, OnnxJson.Readable.DoubleArray);
+        if (filters.Length != CnnArchitecture.Blocks || rates.Length != CnnArchitecture.Blocks || names.Length > CnnArchitecture.MaxClasses)
+        {
+            throw new FormatException(FormattableString.Invariant($"the network it describes is out of range: expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes, {CnnArchitecture.Blocks} filter counts and {CnnArchitecture.Blocks} dropout rates, found {names.Length:N0}, {filters.Length:N0} and {rates.Length:N0}"));
+        }
 
         // Files of earlier versions name neither: theirs are Keras' defaults.
         double[]? momentum = props.ContainsKey(Keys.BatchNormalizationMomentum) ? Json(Keys.BatchNormalizationMomentum, OnnxJson.Readable.DoubleArray) : null;
         double[]? epsilon = props.ContainsKey(Keys.BatchNormalizationEpsilon) ? Json(Keys.BatchNormalizationEpsilon, OnnxJson.Readable.DoubleArray) : null;
+        if (momentum is { Length: not CnnArchitecture.Blocks } || epsilon is { Length: not CnnArchitecture.Blocks })
+        {
+            throw new FormatException(FormattableString.Invariant($"the network it describes is out of range: expected {CnnArchitecture.Blocks} momenta and epsilons of batch normalization, found {momentum?.Length:N0} and {epsilon?.Length:N0}"));
+        }
+
         try
         {
             return (new CnnArchitecture(names.Length, filters, rates, momentum, epsilon), metadata, Text(Keys.WeightHash));
@@ -104,7 +142,10 @@ internal static class OnnxMetadata
             throw new FormatException($"the network it describes is out of range: {e.Message}", e);
         }
 
-        string Text(string key) => props.TryGetValue(key, out string? value) ? value : throw new FormatException($"metadata '{key}' is missing");
+        string Text(string key, int most = MaxTextLength) =>
+            !props.TryGetValue(key, out string? value) ? throw new FormatException($"metadata '{key}' is missing")
+            : value.Length <= most ? value
+            : throw new FormatException(FormattableString.Invariant($"metadata '{key}' is too long: expected at most {most:N0} characters, found {value.Length:N0}"));
 
         int Integer(string key, int minimum) =>
             int.TryParse(Text(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum ? value : throw Malformed(key, "a whole number");
@@ -115,7 +156,7 @@ internal static class OnnxMetadata
         EpochLog[] History()
         {
             var history = Json(Keys.History, OnnxJson.Readable.EpochLogArray);
-            return Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, "a JSON array of epochs");
+            return history.Length <= MaxEpochs && Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, FormattableString.Invariant($"a JSON array of at most {MaxEpochs:N0} epochs"));
         }
 
         T Json<T>(string key, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
@@ -123,7 +164,7 @@ internal static class OnnxMetadata
         {
             try
             {
-                return JsonSerializer.Deserialize(Text(key), type) ?? throw Malformed(key, "a JSON array");
+                return JsonSerializer.Deserialize(Text(key, key == Keys.History ? MaxHistoryLength : MaxTextLength), type) ?? throw Malformed(key, "a JSON array");
             }
             catch (JsonException e)
             {
@@ -133,8 +174,7 @@ internal static class OnnxMetadata
 
         FormatException Malformed(string key, string expected, Exception? inner = null)
         {
-            string found = props.GetValueOrDefault(key) ?? "nothing";
-            return new FormatException($"metadata '{key}' is malformed: expected {expected}, found '{(found.Length <= 60 ? found : found[..60] + "…")}'", inner);
+            return new FormatException($"metadata '{key}' is malformed: expected {expected}, found '{Shown.Text(props.GetValueOrDefault(key) ?? "nothing", 60)}'", inner);
         }
     }
 }

@@ -1,4 +1,3 @@
-using System.Buffers.Binary;
 using Google.Protobuf.Collections;
 using Onnx;
 
@@ -10,64 +9,40 @@ namespace Cifar3;
 /// </summary>
 internal static class OnnxReader
 {
-    /// <summary>What errors call a model that has no file.</summary>
-    public const string InMemory = "bytes in memory";
-
-    /// <summary>What to do about a file that is not as it was written.</summary>
-    public const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again";
-
-    /// <summary>Reads a model; <paramref name="name"/> is what errors call it.</summary>
-    /// <exception cref="Cifar3ModelException">The bytes are no ONNX model, damaged, or hold another network.</exception>
-    public static CnnModel Read(byte[] bytes, string name)
+    /// <summary>Reads the network of a file.</summary>
+    /// <exception cref="Cifar3ModelException">The file is of another kind, damaged, or was changed.</exception>
+    public static CnnModel Read(OnnxFile file)
     {
-        var proto = OnnxFile.Parse(bytes, name);
-        Dictionary<string, string> props;
-        try
+        switch (file.Kind)
         {
-            props = OnnxMetadata.ToDictionary(proto.MetadataProps);
-        }
-        catch (FormatException e)
-        {
-            throw OnnxFile.Unreadable(name, e.Message, Damaged, e);
-        }
-
-        string? format = props.GetValueOrDefault(OnnxMetadata.Keys.Format);
-        if (format == ScoringFile.Format)
-        {
-            throw OnnxFile.Unreadable(name, "expected a model with Keras' layers one by one, found one of a flavour for scoring (OnnxFlavor.Optimized or Int8), whose weights are folded", "Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options");
-        }
-
-        if (format != OnnxMetadata.Format)
-        {
-            string found = format is null ? $"a model made by '{Shorten($"{proto.ProducerName} {proto.ProducerVersion}")}' without it" : $"'{Shorten(format)}'";
-            throw OnnxFile.Unreadable(name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found {found}", "Choose a model that this library saved, update the library if a newer version wrote it, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)");
+            case OnnxKind.Optimized or OnnxKind.EightBit:
+                throw OnnxFile.Unreadable(file.Name, "expected a model with Keras' layers one by one, found one of a flavour for scoring (OnnxFlavor.Optimized or Int8), whose weights are folded", "Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options");
+            case OnnxKind.Foreign:
+                throw OnnxFile.Unreadable(file.Name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found a model made by '{Shown.Text($"{file.Model.ProducerName} {file.Model.ProducerVersion}")}' without it", "Choose a model that this library saved, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)");
         }
 
         try
         {
-            var (architecture, metadata, hash) = OnnxMetadata.Read(props);
+            bool first = file.Properties[OnnxMetadata.Keys.Format] == OnnxMetadata.FirstFormat;
+            var (architecture, metadata, hash) = OnnxMetadata.Read(file.Properties);
             var layers = architecture.CreateLayers();
-            CheckGraph(proto, OnnxGraph.Create(architecture, layers));
-            var model = CnnModel.FromWeights(architecture, ReadWeights(proto.Graph, layers), metadata);
+            CheckGraph(file.Model, KerasGraph.Create(architecture, layers, denseInKerasLayout: first));
+            var model = CnnModel.FromWeights(architecture, ReadWeights(file.Model.Graph, layers, first), metadata);
             string foundHash = model.WeightHash();
-            return foundHash == hash ? model : throw new FormatException($"expected weights of SHA-256 {Shorten(hash)}, found {foundHash}: their values changed after the file was written");
+            return foundHash == hash ? model : throw new FormatException($"expected weights of SHA-256 {Shown.Text(hash)}, found {foundHash}: their values changed after the file was written");
         }
         catch (Exception e) when (e is FormatException or Cifar3ModelException)
         {
-            throw OnnxFile.Unreadable(name, e.Message.TrimEnd('.'), Damaged, e);
+            throw OnnxFile.Unreadable(file.Name, e.Message.TrimEnd('.'), OnnxFile.Damaged, e);
         }
     }
-
-    /// <summary>Whether a file says that this library wrote it.</summary>
-    /// <exception cref="Cifar3ModelException">The bytes are no ONNX model.</exception>
-    public static bool IsOwn(byte[] bytes, string name) => OnnxFile.Parse(bytes, name).MetadataProps.Any(entry => entry.Key == OnnxMetadata.Keys.Format);
 
     /// <summary>Compares what computes: operator set, functions, nodes, input and output. Documentation may differ.</summary>
     private static void CheckGraph(ModelProto model, GraphProto expected)
     {
-        if (model.OpsetImport is not [{ Domain: "", Version: OnnxGraph.OpsetVersion }] || model.Functions.Count != 0)
+        if (model.OpsetImport is not [{ Domain: "", Version: OnnxGraphBuilder.OpsetVersion }] || model.Functions.Count != 0)
         {
-            throw new FormatException($"expected operator set {OnnxGraph.OpsetVersion} and no functions, found operator sets ({Shorten(string.Join(", ", model.OpsetImport.Take(4).Select(o => $"{o.Domain} {o.Version}")))}) and {model.Functions.Count} functions");
+            throw new FormatException($"expected operator set {OnnxGraphBuilder.OpsetVersion} and no functions, found operator sets ({Shown.Text(string.Join(", ", model.OpsetImport.Take(4).Select(o => $"{o.Domain} {o.Version}")))}) and {model.Functions.Count} functions");
         }
 
         var graph = model.Graph;
@@ -97,7 +72,7 @@ internal static class OnnxReader
         }
     }
 
-    private static List<WeightTensor> ReadWeights(GraphProto graph, IReadOnlyList<CnnLayer> layers)
+    private static List<WeightTensor> ReadWeights(GraphProto graph, IReadOnlyList<CnnLayer> layers, bool denseInKerasLayout)
     {
         var specs = layers.SelectMany(layer => layer.Weights.Select(spec => (Name: $"{layer.Name}/{spec.Name}", Spec: spec))).ToDictionary(weight => weight.Name, weight => weight.Spec);
         var weights = new List<WeightTensor>();
@@ -105,51 +80,43 @@ internal static class OnnxReader
         {
             if (!specs.Remove(tensor.Name, out var spec))
             {
-                throw new FormatException($"weight '{Shorten(tensor.Name)}' is given twice or does not belong to this network");
+                throw new FormatException($"weight '{Shown.Text(tensor.Name)}' is given twice or does not belong to this network");
             }
 
-            weights.Add(ReadWeight(tensor, spec));
+            weights.Add(ReadWeight(tensor, spec, denseInKerasLayout && spec.Shape.Length == 2));
         }
 
         return weights;
     }
 
-    private static WeightTensor ReadWeight(TensorProto tensor, WeightSpec spec)
+    private static WeightTensor ReadWeight(TensorProto tensor, WeightSpec spec, bool inKerasLayout)
     {
-        int[] shape = spec.Shape is [int h, int w, int i, int o] ? [o, i, h, w] : [.. spec.Shape];
+        int[] keras = [.. spec.Shape], shape = inKerasLayout ? keras : TensorData.OnnxShape(keras);
         if (!tensor.Dims.SequenceEqual(shape.Select(size => (long)size)))
         {
-            throw new FormatException($"weight '{tensor.Name}' has another shape: expected [{string.Join(", ", shape)}], found [{string.Join(", ", tensor.Dims.Take(8))}]");
+            throw new FormatException($"weight '{tensor.Name}' has another shape: expected [{string.Join(", ", shape)}], found {GraphCheck.Print(tensor.Dims)}");
         }
 
         int size = spec.Count * sizeof(float);
         if (tensor.DataType != (int)TensorProto.Types.DataType.Float || tensor.RawData.Length != size || tensor.ExternalData.Count != 0)
         {
-            throw new FormatException($"weight '{tensor.Name}' is stored in another way: expected {size:N0} bytes of float32 in the file, found {tensor.RawData.Length:N0} bytes of data type {tensor.DataType}{(tensor.ExternalData.Count > 0 ? ", the values in another file" : "")}");
+            throw new FormatException(FormattableString.Invariant($"weight '{tensor.Name}' is stored in another way: expected {size:N0} bytes of float32 in the file, found {tensor.RawData.Length:N0} bytes of data type {tensor.DataType}{(tensor.ExternalData.Count > 0 ? ", the values in another file" : "")}"));
         }
 
-        var values = new float[spec.Count];
-        for (int n = 0; n < values.Length; n++)
-        {
-            values[n] = BinaryPrimitives.ReadSingleLittleEndian(tensor.RawData.Span[(n * sizeof(float))..]);
-        }
-
-        return new WeightTensor(tensor.Name, spec.Shape, spec.Shape.Length == 4 ? OnnxKernelLayout.ToKeras(values, spec.Shape[2], spec.Shape[3]) : values);
+        float[] values = TensorData.Floats(tensor);
+        return new WeightTensor(tensor.Name, spec.Shape, inKerasLayout ? values : TensorData.ToKeras(values, keras));
     }
 
     private static string Print(NodeProto node)
     {
-        var attributes = node.Attribute.Take(8).Select(a => $"{a.Name}={(a.Ints.Count > 0 ? string.Join(" ", a.Ints.Take(8)) : a.HasF ? $"{a.F}" : $"{a.I}")}");
-        return $"'{Shorten($"{node.Name}: {node.OpType}({string.Join(", ", node.Input.Take(8))}) {string.Join(", ", attributes)} -> {string.Join(", ", node.Output.Take(8))}")}'";
+        var attributes = node.Attribute.Take(8).Select(a => $"{a.Name}={(a.Ints.Count > 0 ? string.Join(" ", a.Ints.Take(8)) : a.HasF ? $"{a.F.ToString(System.Globalization.CultureInfo.InvariantCulture)}" : $"{a.I}")}");
+        return $"'{Shown.Text($"{node.Name}: {node.OpType}({string.Join(", ", node.Input.Take(8))}) {string.Join(", ", attributes)} -> {string.Join(", ", node.Output.Take(8))}")}'";
     }
 
     private static string Print(ValueInfoProto value)
     {
         var tensor = value.Type?.TensorType;
         var dims = tensor?.Shape?.Dim.Take(8).Select(d => d.HasDimValue ? $"{d.DimValue}" : d.DimParam);
-        return $"'{Shorten($"{value.Name}: type {tensor?.ElemType} [{string.Join(", ", dims ?? [])}]")}'";
+        return $"'{Shown.Text($"{value.Name}: type {tensor?.ElemType} [{string.Join(", ", dims ?? [])}]")}'";
     }
-
-    /// <summary>Text from a file, cut to what an error can show.</summary>
-    private static string Shorten(string text) => text.Length <= 200 ? text : text[..200] + "…";
 }

@@ -24,7 +24,7 @@ internal sealed record OnnxSignature(string InputName, string OutputName, int Cl
         : [CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels];
 
     /// <summary>What this library writes.</summary>
-    public static OnnxSignature Own(int classes) => new(OnnxGraph.InputName, OnnxGraph.OutputName, classes);
+    public static OnnxSignature Own(int classes) => new(KerasGraph.InputName, OnnxGraphBuilder.OutputName, classes);
 
     /// <summary>Pixels [N, 32, 32, 3] into the input's layout, divided by 255.</summary>
     public void Scale(ReadOnlySpan<byte> pixels, Span<float> scaled)

@@ -48,7 +48,7 @@ public static class TritonRepository
     /// <summary>The configuration as protobuf text of <c>inference.ModelConfig</c>; dimensions are without N, which dynamic batching adds.</summary>
     private static string Config(string name, int classes, OnnxFlavor flavor, int maxBatchSize)
     {
-        var (input, type) = flavor == OnnxFlavor.Keras ? (OnnxGraph.InputName, "TYPE_FP32") : (ScoringGraph.InputName, "TYPE_UINT8");
+        var (input, type) = flavor == OnnxFlavor.Keras ? (KerasGraph.InputName, "TYPE_FP32") : (OptimizedGraph.InputName, "TYPE_UINT8");
         return string.Create(CultureInfo.InvariantCulture, $$"""
             name: "{{name}}"
             platform: "onnxruntime_onnx"
@@ -62,7 +62,7 @@ public static class TritonRepository
             ]
             output [
               {
-                name: "{{OnnxGraph.OutputName}}"
+                name: "{{OnnxGraphBuilder.OutputName}}"
                 data_type: TYPE_FP32
                 dims: [ {{classes}} ]
                 label_filename: "labels.txt"

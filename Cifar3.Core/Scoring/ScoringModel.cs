@@ -30,35 +30,28 @@ internal sealed class ScoringModel
     public bool IsForeign { get; }
 
     /// <summary>A network in memory.</summary>
-    public static ScoringModel Of(CnnModel model) =>
-        new(OnnxReader.InMemory, model.Metadata, OnnxSignature.Own(model.Architecture.Classes), model, isForeign: false, model.ToOnnxBytes);
+    public static ScoringModel Of(CnnModel model, string name = OnnxFile.InMemory) =>
+        new(name, model.Metadata, OnnxSignature.Own(model.Architecture.Classes), model, isForeign: false, model.ToOnnxBytes);
 
     /// <summary>A graph that only ONNX Runtime runs.</summary>
     public static ScoringModel OfGraph(byte[] onnx, string name, ModelMetadata metadata, OnnxSignature signature, bool isForeign = false) =>
         new(name, metadata, signature, null, isForeign, () => onnx);
 
-    /// <summary>A file's content of whatever kind.</summary>
-    /// <param name="bytes">The file.</param>
-    /// <param name="name">What errors call it.</param>
+    /// <summary>A file of whatever kind.</summary>
+    /// <param name="file">The file.</param>
     /// <param name="classNames">Names given by the caller; null = those that the file tells.</param>
     /// <param name="sidecar">Names found beside the file, for another tool's; null = none.</param>
-    /// <exception cref="Cifar3ModelException">The bytes are damaged, name no classes, or hold a graph that scores no 32×32 colour images.</exception>
-    public static ScoringModel Open(byte[] bytes, string name, IReadOnlyList<string>? classNames, IReadOnlyList<string>? sidecar)
+    /// <exception cref="Cifar3ModelException">The file is damaged, names no classes, or holds a graph that scores no 32×32 colour images.</exception>
+    public static ScoringModel Open(OnnxFile file, IReadOnlyList<string>? classNames, IReadOnlyList<string>? sidecar)
     {
-        if (ScoringFile.IsOne(bytes, name))
+        if (file.Kind == OnnxKind.Keras)
         {
-            var (metadata, signature) = ScoringFile.Inspect(bytes, name);
-            return OfGraph(bytes, name, metadata, signature).Renamed(classNames);
+            return Of(file.ReadModel(), file.Name).Renamed(classNames);
         }
 
-        if ((classNames ?? sidecar) is { } names && !OnnxReader.IsOwn(bytes, name))
-        {
-            var (metadata, signature) = ForeignOnnx.Inspect(bytes, name, names);
-            return OfGraph(bytes, name, metadata, signature, isForeign: true);
-        }
-
-        var model = OnnxReader.Read(bytes, name);
-        return new ScoringModel(name, model.Metadata, OnnxSignature.Own(model.Architecture.Classes), model, isForeign: false, () => bytes).Renamed(classNames);
+        var (metadata, signature) = file.Inspect(classNames ?? sidecar);
+        var model = OfGraph(file.ToBytes(), file.Name, metadata, signature, isForeign: file.Kind == OnnxKind.Foreign);
+        return model.IsForeign ? model : model.Renamed(classNames);
     }
 
     /// <summary>The same model with other names for its classes; null = its own.</summary>

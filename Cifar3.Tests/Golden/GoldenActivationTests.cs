@@ -61,12 +61,12 @@ public sealed class GoldenActivationTests
         var pixels = golden.TestImages().Images.Take(Images * CnnArchitecture.ImageBytes).Select(value => value / 255f).ToArray();
         using var session = new InferenceSession(Google.Protobuf.MessageExtensions.ToByteArray(proto));
 
-        using var results = session.Run([NamedOnnxValue.CreateFromTensor(OnnxGraph.InputName, new DenseTensor<float>(pixels, [Images, 32, 32, 3]))]);
+        using var results = session.Run([NamedOnnxValue.CreateFromTensor(KerasGraph.InputName, new DenseTensor<float>(pixels, [Images, 32, 32, 3]))]);
 
         var found = model.Layers.Where(layer => layer is not DropoutLayer).ToDictionary(layer => layer.Name, layer => ChannelsLast(results.Single(result => result.Name == OutputOf(layer)).AsTensor<float>()));
         AssertLayers(golden, "trained/activations_test_first_4", model, found, Ceiling);
 
-        static string OutputOf(CnnLayer layer) => layer switch { Conv2DLayer => $"{layer.Name}/relu/output", DenseLayer => OnnxGraph.OutputName, _ => $"{layer.Name}/output" };
+        static string OutputOf(CnnLayer layer) => layer switch { Conv2DLayer => $"{layer.Name}/relu/output", DenseLayer => OnnxGraphBuilder.OutputName, _ => $"{layer.Name}/output" };
     }
 
     private static ITrainingEngine Create(string name, CnnModel model) =>

@@ -124,7 +124,7 @@ public sealed class OnnxReaderTests
         Change("WeightTwice", m => m.Graph.Initializer.Add(m.Graph.Initializer[0]), "given twice"),
         Change("WeightChanged", m => m.Graph.Initializer[1].RawData = ByteString.CopyFrom(0, 0, 128, 63), "SHA-256"),
         Change("WeightNaN", m => m.Graph.Initializer[1].RawData = ByteString.CopyFrom(0, 0, 192, 127), "not finite"),
-        Change("NewerFormat", m => Prop(m, "format").Value = "cifar3-cnn 2", "'cifar3-cnn 2'", "update the library"),
+        Change("NewerFormat", m => Prop(m, "format").Value = "cifar3-cnn 9", "'cifar3-cnn 9'", "Update the library"),
         Change("NamesMalformed", m => Prop(m, "class_names").Value = "[1,2", "'class_names' is malformed"),
         Change("NameNull", m => Prop(m, "class_names").Value = "[null,\"b\"]", "'class_names' is malformed"),
         Change("OneClass", m => Prop(m, "class_names").Value = "[\"a\"]", "2 to 100"),

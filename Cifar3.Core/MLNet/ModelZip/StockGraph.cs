@@ -1,5 +1,7 @@
 using Google.Protobuf;
 using Onnx;
+using static Cifar3.OnnxGraphBuilder;
+using DataType = Onnx.TensorProto.Types.DataType;
 
 namespace Cifar3;
 
@@ -11,12 +13,17 @@ namespace Cifar3;
 /// ML.NET 5 takes the names of a vector's slots from a node named <c>mlnet.COLUMN.SlotNames</c> that nothing depends on.
 /// Operators: <see href="https://onnx.ai/onnx/operators/"/>.
 /// </remarks>
-internal static class StockGraph
+internal sealed class StockGraph
 {
     /// <summary>Names of input and outputs: columns that the chain drops in the end.</summary>
     public const string Pixels = "Cifar3.Pixels", Scores = "Cifar3.Scores", Choice = "Cifar3.Choice";
 
     private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels;
+    private const string Prefix = "mlnet/", MLDomain = "ai.onnx.ml";
+
+    private readonly OnnxGraphBuilder graph;
+
+    private StockGraph(OnnxGraphBuilder graph) => this.graph = graph;
 
     /// <summary>Writes the model.</summary>
     /// <param name="model">The network.</param>
@@ -26,84 +33,92 @@ internal static class StockGraph
     /// <returns>An ONNX model of one input and two outputs, <see cref="Scores"/> [classes] and <see cref="Choice"/> [classes], 1 at the most probable class.</returns>
     public static byte[] Create(CnnModel model, ImageColumn images, int height, int width)
     {
-        var proto = ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
-        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = "ai.onnx.ml", Version = 2 });
-        var network = proto.Graph;
-        var graph = new StockGraphBuilder();
-        string pixels = images.Kind == ImageColumnKind.Image ? Picture(graph, height, width) : Vector(graph, images);
-        graph.Add("Div", OnnxGraph.InputName, pixels, graph.Constant("levels", 255f));
-        graph.Nodes.AddRange(network.Node);
-        graph.Add("Reshape", Scores, OnnxGraph.OutputName, graph.Constant("scores_shape", [(long)model.ClassNames.Length]));
-        string best = graph.Add("ArgMax", null, Scores, StockGraphBuilder.Int("axis", 0));
-        string isBest = graph.Add("Equal", null, best, graph.Constant("classes", [.. Enumerable.Range(0, model.ClassNames.Length).Select(i => (long)i)]));
-        graph.Add("Cast", Choice, isBest, StockGraphBuilder.Type("to", TensorProto.Types.DataType.Float));
-        graph.Nodes.Add(SlotNames(graph, model));
-
-        network.Node.Clear();
-        network.Node.AddRange(graph.Nodes);
-        network.Initializer.AddRange(graph.Constants);
-        network.ValueInfo.Clear();
-        network.Input.Clear();
-        network.Input.Add(images.Kind switch
+        int classes = model.ClassNames.Length;
+        var parts = new StockGraph(new OnnxGraphBuilder("cifar3_cnn_mlnet"));
+        var graph = parts.graph;
+        graph.Proto.Input.Add(images.Kind switch
         {
-            ImageColumnKind.Image => StockGraphBuilder.Value(Pixels, TensorProto.Types.DataType.Float, 1, height, width, 4),
-            ImageColumnKind.Singles => StockGraphBuilder.Value(Pixels, TensorProto.Types.DataType.Float, 1, CnnArchitecture.ImageBytes),
-            _ => StockGraphBuilder.Value(Pixels, TensorProto.Types.DataType.Uint8, 1, CnnArchitecture.ImageBytes),
+            ImageColumnKind.Image => Value(Pixels, DataType.Float, "", anyNumber: false, 1, height, width, 4),
+            ImageColumnKind.Singles => Value(Pixels, DataType.Float, "", anyNumber: false, 1, CnnArchitecture.ImageBytes),
+            _ => Value(Pixels, DataType.Uint8, "", anyNumber: false, 1, CnnArchitecture.ImageBytes),
         });
-        network.Output.Clear();
-        network.Output.Add(StockGraphBuilder.Value(Scores, TensorProto.Types.DataType.Float, model.ClassNames.Length));
-        network.Output.Add(StockGraphBuilder.Value(Choice, TensorProto.Types.DataType.Float, model.ClassNames.Length));
+        graph.Proto.Output.Add(Value(Scores, DataType.Float, "", anyNumber: false, classes));
+        graph.Proto.Output.Add(Value(Choice, DataType.Float, "", anyNumber: false, classes));
+
+        string pixels = images.Kind == ImageColumnKind.Image ? parts.Picture(height, width) : parts.Vector(images);
+        graph.StartFrom(parts.Add("Div", [pixels, parts.Scalar("levels", 255f)]));
+        KerasGraph.AddLayers(graph, model.Layers);
+        parts.Add("Reshape", [OnnxGraphBuilder.OutputName, parts.Integers("scores_shape", classes)], output: Scores);
+        string best = parts.Add("ArgMax", [Scores], [Int("axis", 0)]);
+        string isBest = parts.Add("Equal", [best, parts.Integers("classes", [.. Enumerable.Range(0, classes).Select(i => (long)i)])]);
+        parts.Add("Cast", [isBest], [Int("to", (long)DataType.Float)], Choice);
+        parts.AddSlotNames(model);
+
+        graph.Proto.Initializer.AddRange(model.Weights.Select(KerasGraph.Initializer));
+        graph.Proto.ValueInfo.Clear(); // of any number of images; here it is one
+        var proto = OnnxExporter.Wrap(graph.Proto);
+        proto.OpsetImport.Add(new OperatorSetIdProto { Domain = MLDomain, Version = 2 });
         return proto.ToByteArray();
     }
 
     /// <summary>A column of pixels: to float, and channels last.</summary>
-    private static string Vector(StockGraphBuilder graph, ImageColumn images)
+    private string Vector(ImageColumn images)
     {
-        string pixels = images.Kind == ImageColumnKind.Singles ? Pixels : graph.Add("Cast", null, Pixels, StockGraphBuilder.Type("to", TensorProto.Types.DataType.Float));
+        string pixels = images.Kind == ImageColumnKind.Singles ? Pixels : Add("Cast", [Pixels], [Int("to", (long)DataType.Float)]);
         return images.ChannelsFirst
-            ? graph.Add("Transpose", null, graph.Add("Reshape", null, pixels, graph.Constant("planes", [1, Channels, Size, Size])), StockGraphBuilder.Ints("perm", 0, 2, 3, 1))
-            : graph.Add("Reshape", null, pixels, graph.Constant("picture", [1, Size, Size, Channels]));
+            ? Add("Transpose", [Add("Reshape", [pixels, Integers("planes", 1, Channels, Size, Size)])], [Ints("perm", 0, 2, 3, 1)])
+            : Add("Reshape", [pixels, Integers("picture", 1, Size, Size, Channels)]);
     }
 
     /// <summary>A picture [1, height, width, 4], alpha first, as <see cref="MLImagePixels"/> reads it: premultiplied colours on white, then resized.</summary>
-    private static string Picture(StockGraphBuilder graph, int height, int width)
+    private string Picture(int height, int width)
     {
-        string alpha = graph.Add("Slice", null, Pixels, graph.Constant("alpha_from", [0L]), graph.Constant("alpha_to", [1L]), graph.Constant("channel_axis", [3L]));
-        string colours = graph.Add("Slice", null, Pixels, graph.Constant("colours_from", [1L]), graph.Constant("colours_to", [4L]), graph.Constant("channel_axis_2", [3L]));
-        string most = graph.Add("ReduceMax", null, alpha, StockGraphBuilder.Ints("axes", 1, 2, 3));
-        string unused = graph.Add("Equal", null, most, graph.Constant("nothing", 0f)); // an alpha of 0 everywhere is a fourth byte that nobody set
-        string white = graph.Add("Where", null, unused, graph.Constant("no_white", 0f), graph.Add("Sub", null, graph.Constant("opaque", 255f), alpha));
-        string blended = graph.Add("Min", null, graph.Add("Add", null, colours, white), graph.Constant("brightest", 255f));
-        return (height, width) == (Size, Size) ? blended : Resized(graph, blended, height, width);
+        string alpha = Add("Slice", [Pixels, Integers("alpha_from", 0), Integers("alpha_to", 1), Integers("channel_axis", 3)]);
+        string colours = Add("Slice", [Pixels, Integers("colours_from", 1), Integers("colours_to", 4), Integers("channel_axis_2", 3)]);
+        string most = Add("ReduceMax", [alpha], [Ints("axes", 1, 2, 3)]);
+        string unused = Add("Equal", [most, Scalar("nothing", 0f)]); // an alpha of 0 everywhere is a fourth byte that nobody set
+        string white = Add("Where", [unused, Scalar("no_white", 0f), Add("Sub", [Scalar("opaque", 255f), alpha])]);
+        string blended = Add("Min", [Add("Add", [colours, white]), Scalar("brightest", 255f)]);
+        return (height, width) == (Size, Size) ? blended : Resized(blended, height, width);
     }
 
     /// <summary>What <see cref="ImageResizer"/> computes in integers, in doubles, which hold these integers exactly.</summary>
-    private static string Resized(StockGraphBuilder graph, string picture, int height, int width)
+    private string Resized(string picture, int height, int width)
     {
-        string exact = graph.Add("Cast", null, picture, StockGraphBuilder.Type("to", TensorProto.Types.DataType.Double));
-        string rows = graph.Add("Transpose", null, exact, StockGraphBuilder.Ints("perm", 0, 1, 3, 2)); // [1, height, 3, width]
+        string exact = Add("Cast", [picture], [Int("to", (long)DataType.Double)]);
+        string rows = Add("Transpose", [exact], [Ints("perm", 0, 1, 3, 2)]); // [1, height, 3, width]
         string narrow = Pass(rows, "width", width); // [1, height, 3, 32]
-        string columns = graph.Add("Transpose", null, narrow, StockGraphBuilder.Ints("perm", 0, 3, 2, 1)); // [1, 32, 3, height]
+        string columns = Add("Transpose", [narrow], [Ints("perm", 0, 3, 2, 1)]); // [1, 32, 3, height]
         string small = Pass(columns, "height", height); // [1, 32 (x), 3, 32 (y)]
-        return graph.Add("Cast", null, graph.Add("Transpose", null, small, StockGraphBuilder.Ints("perm", 0, 3, 1, 2)), StockGraphBuilder.Type("to", TensorProto.Types.DataType.Float));
+        return Add("Cast", [Add("Transpose", [small], [Ints("perm", 0, 3, 1, 2)])], [Int("to", (long)DataType.Float)]);
 
         string Pass(string input, string axis, int length)
         {
-            string sum = graph.Add("Add", null, graph.Add("MatMul", null, input, graph.Constant($"{axis}_weights", ImageResizer.Matrix(length), length, Size)), graph.Constant($"{axis}_half", [(double)ImageResizer.Half]));
-            string level = graph.Add("Floor", null, graph.Add("Div", null, sum, graph.Constant($"{axis}_one", [(double)(1 << ImageResizer.Bits)])));
-            return graph.Add("Clip", null, level, graph.Constant($"{axis}_darkest", [0.0], []), graph.Constant($"{axis}_brightest", [255.0], []));
+            string sum = Add("Add", [Add("MatMul", [input, Doubles($"{axis}_weights", ImageResizer.Matrix(length), length, Size)]), Doubles($"{axis}_half", [ImageResizer.Half], 1)]);
+            string level = Add("Floor", [Add("Div", [sum, Doubles($"{axis}_one", [1 << ImageResizer.Bits], 1)])]);
+            return Add("Clip", [level, Doubles($"{axis}_darkest", [0]), Doubles($"{axis}_brightest", [255])]);
         }
     }
 
-    private static NodeProto SlotNames(StockGraphBuilder graph, CnnModel model)
+    private void AddSlotNames(CnnModel model)
     {
-        var node = new NodeProto { Name = $"mlnet.{Scores}.{AnnotationNames.SlotNames}", OpType = "LabelEncoder", Domain = "ai.onnx.ml" };
-        node.Input.Add(graph.Text($"mlnet.{Scores}.unusedInput", ""));
-        node.Output.Add($"mlnet.{Scores}.unusedOutput");
-        var keys = new AttributeProto { Name = "keys_strings", Type = AttributeProto.Types.AttributeType.Strings };
-        keys.Strings.AddRange(model.ClassNames.Select(ByteString.CopyFromUtf8));
-        node.Attribute.Add(keys);
-        node.Attribute.Add(StockGraphBuilder.Ints("values_int64s", [.. Enumerable.Range(0, model.ClassNames.Length).Select(i => (long)i)]));
-        return node;
+        string unused = graph.Constant(new TensorProto { Name = $"{Prefix}mlnet.{Scores}.unusedInput", DataType = (int)DataType.String, Dims = { 1 }, StringData = { ByteString.Empty } });
+        var node = graph.AddNode(
+            $"mlnet.{Scores}.{AnnotationNames.SlotNames}", "LabelEncoder", $"mlnet.{Scores}.unusedOutput", [unused], Strings("keys_strings", model.ClassNames), Ints("values_int64s", [.. Enumerable.Range(0, model.ClassNames.Length).Select(i => (long)i)]));
+        node.Domain = MLDomain;
     }
+
+    /// <summary>Adds a node with one output, named after its number.</summary>
+    private string Add(string op, string[] inputs, AttributeProto[]? attributes = null, string? output = null)
+    {
+        string name = $"{Prefix}{graph.Proto.Node.Count}";
+        graph.AddNode(name, op, output ??= $"{name}_{op}", inputs, attributes ?? []);
+        return output;
+    }
+
+    private string Scalar(string name, float value) => graph.Constant(Prefix + name, [value]);
+
+    private string Integers(string name, params ReadOnlySpan<long> values) => graph.Constant(TensorData.Create(Prefix + name, DataType.Int64, values, values.Length));
+
+    private string Doubles(string name, ReadOnlySpan<double> values, params ReadOnlySpan<int> dims) => graph.Constant(TensorData.Create(Prefix + name, DataType.Double, values, dims));
 }

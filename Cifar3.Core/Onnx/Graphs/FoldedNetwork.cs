@@ -37,7 +37,7 @@ internal sealed class FoldedNetwork
     /// <summary>The last layer.</summary>
     public DenseLayer Dense { get; }
 
-    /// <summary>[features in NHWC order, classes].</summary>
+    /// <summary>[classes, features in NHWC order], as the graph has it.</summary>
     public float[] DenseKernel { get; }
 
     /// <summary>[classes].</summary>
@@ -66,7 +66,7 @@ internal sealed class FoldedNetwork
         }
 
         var dense = model.Layers.OfType<DenseLayer>().Single();
-        return new FoldedNetwork(convolutions, dense, model[$"{dense.Name}/kernel"].ToArray(), model[$"{dense.Name}/bias"].ToArray());
+        return new FoldedNetwork(convolutions, dense, OnnxWeights(model, $"{dense.Name}/kernel"), model[$"{dense.Name}/bias"].ToArray());
     }
 
     /// <summary>The largest weight, without sign, that takes each channel of a convolution's output.</summary>
@@ -78,7 +78,7 @@ internal sealed class FoldedNetwork
         var weights = next?.Kernel ?? DenseKernel;
         for (int i = 0; i < weights.Length; i++)
         {
-            ref float most = ref largest[next is null ? i / Dense.Units % channels : i / Taps % channels];
+            ref float most = ref largest[next is null ? i % channels : i / Taps % channels];
             most = Math.Max(most, Math.Abs(weights[i]));
         }
 
@@ -101,7 +101,7 @@ internal sealed class FoldedNetwork
         }
 
         float[] last = factors[^1];
-        return new FoldedNetwork(convolutions, Dense, [.. DenseKernel.Select((weight, at) => weight * last[at / Dense.Units % last.Length])], DenseBias);
+        return new FoldedNetwork(convolutions, Dense, [.. DenseKernel.Select((weight, at) => weight * last[at % last.Length])], DenseBias);
     }
 
     private static (double[] Scale, double[] Shift) Affine(BatchNormalizationLayer layer, CnnModel model)
@@ -119,10 +119,12 @@ internal sealed class FoldedNetwork
         return (scale, shift);
     }
 
+    private static float[] OnnxWeights(CnnModel model, string name) => TensorData.ToOnnx(model[name].Values, model[name].Shape.AsSpan());
+
     private static FoldedConvolution Fold(Conv2DLayer conv, CnnModel model, (double[] Scale, double[] Shift)? before)
     {
         int inputs = conv.InputShape[2], outputs = conv.Filters;
-        float[] kernel = OnnxKernelLayout.ToOnnx(model[$"{conv.Name}/kernel"].Values, inputs, outputs), bias = model[$"{conv.Name}/bias"].ToArray();
+        float[] kernel = OnnxWeights(model, $"{conv.Name}/kernel"), bias = model[$"{conv.Name}/bias"].ToArray();
         if (before is var (scale, shift))
         {
             if (conv.Padding != ConvPadding.Valid)

@@ -17,9 +17,9 @@ internal static class OnnxExporter
     {
         var graph = options.Flavor switch
         {
-            OnnxFlavor.Keras => KerasGraph(model),
+            OnnxFlavor.Keras => KerasGraph.Create(model),
             OnnxFlavor.Optimized => OptimizedGraph.Create(FoldedNetwork.Create(model)),
-            _ => Int8Graph(FoldedNetwork.Create(model), options),
+            _ => Quantize(FoldedNetwork.Create(model), options),
         };
         graph.DocString = $"CNN of {model.Architecture}; {model.Weights.Sum(w => w.Count):N0} parameters.";
         var proto = Wrap(graph);
@@ -30,7 +30,7 @@ internal static class OnnxExporter
         }
         else
         {
-            ScoringFile.WriteMetadata(model, options, graph, proto.MetadataProps);
+            OnnxMetadata.WriteScoring(model, options, ScoringFile.Hash(graph), proto.MetadataProps);
         }
 
         return proto.ToByteArray();
@@ -40,37 +40,18 @@ internal static class OnnxExporter
     public static ModelProto Wrap(GraphProto graph) => new()
     {
         IrVersion = IrVersion,
-        OpsetImport = { new OperatorSetIdProto { Domain = "", Version = OnnxGraph.OpsetVersion } },
+        OpsetImport = { new OperatorSetIdProto { Domain = "", Version = OnnxGraphBuilder.OpsetVersion } },
         ProducerName = "Cifar3",
         ProducerVersion = ModelMetadata.CurrentVersion,
         ModelVersion = 1,
         Graph = graph,
     };
 
-    private static GraphProto KerasGraph(CnnModel model)
-    {
-        var graph = OnnxGraph.Create(model.Architecture, model.Layers);
-        graph.Initializer.AddRange(model.Weights.Select(Initializer));
-        return graph;
-    }
-
-    private static GraphProto Int8Graph(FoldedNetwork network, OnnxExportOptions options)
+    private static GraphProto Quantize(FoldedNetwork network, OnnxExportOptions options)
     {
         network = ChannelEqualizer.Apply(network, Calibrator.ChannelMaxima(network, options));
         var histograms = Calibrator.Histograms(network, options);
-        return QuantizedGraph.Create(network, [.. histograms.Select(h => ActivationRange.Choose(h, options.CalibrationMethod, options.CalibrationPercentile))], options);
-    }
-
-    private static TensorProto Initializer(WeightTensor weight)
-    {
-        if (weight.Shape is not [int height, int width, int inputs, int outputs])
-        {
-            return OnnxParts.Constant(weight.Name, weight.Values, weight.Shape.AsSpan());
-        }
-
-        var tensor = OnnxParts.Constant(weight.Name, OnnxKernelLayout.ToOnnx(weight.Values, inputs, outputs), outputs, inputs, height, width);
-        tensor.DocString = $"Keras' [{string.Join(", ", weight.Shape)}] (height, width, in, out) as ONNX has it: [out, in, height, width].";
-        return tensor;
+        return Int8Graph.Create(network, [.. histograms.Select(h => ActivationRange.Choose(h, options.CalibrationMethod, options.CalibrationPercentile))], options);
     }
 
     private static string Describe(CnnModel model, GraphProto graph)
@@ -79,9 +60,9 @@ internal static class OnnxExporter
         var lines = new List<string>
         {
             $"Image classifier for {string.Join(", ", metadata.ClassNames)}.",
-            graph.Input[0].Name == OnnxGraph.InputName
-                ? $"{OnnxGraph.InputName}: float [N, 32, 32, 3], red, green, blue, uint8 / 255. {OnnxGraph.OutputName}: float [N, {model.Architecture.Classes}]."
-                : $"{ScoringGraph.InputName}: uint8 [N, 32, 32, 3], red, green, blue. {OnnxGraph.OutputName}: float [N, {model.Architecture.Classes}].",
+            graph.Input[0].Name == KerasGraph.InputName
+                ? $"{KerasGraph.InputName}: float [N, 32, 32, 3], red, green, blue, uint8 / 255. {OnnxGraphBuilder.OutputName}: float [N, {model.Architecture.Classes}]."
+                : $"{OptimizedGraph.InputName}: uint8 [N, 32, 32, 3], red, green, blue. {OnnxGraphBuilder.OutputName}: float [N, {model.Architecture.Classes}].",
         };
         if (metadata.TrainedOn is not null)
         {

@@ -57,7 +57,7 @@ internal static class Calibrator
                 int n = Math.Min(Batch, count - done);
                 byte[] pixels = images.Pixels.Slice(done * CnnArchitecture.ImageBytes, n * CnnArchitecture.ImageBytes).ToArray();
                 using var input = OrtValue.CreateTensorValueFromMemory(pixels, [n, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels]);
-                using var outputs = session.Run(runOptions, [ScoringGraph.InputName], [input], names);
+                using var outputs = session.Run(runOptions, [OptimizedGraph.InputName], [input], names);
                 for (int i = 0; i < names.Count; i++)
                 {
                     take(i, outputs[i].GetTensorDataAsSpan<float>());

@@ -12,9 +12,14 @@ internal static class ForeignOnnx
 
     /// <summary>Reads input, output and producer.</summary>
     /// <exception cref="Cifar3ModelException">The graph is none that classifies 32×32 colour images into as many classes as there are names.</exception>
-    public static (ModelMetadata Metadata, OnnxSignature Signature) Inspect(byte[] bytes, string name, IReadOnlyList<string> classNames)
+    public static (ModelMetadata Metadata, OnnxSignature Signature) Inspect(OnnxFile file, IReadOnlyList<string>? classNames)
     {
-        var model = OnnxFile.Parse(bytes, name);
+        var model = file.Model;
+        if (classNames is null)
+        {
+            throw OnnxFile.Unreadable(file.Name, $"expected the names of its classes, found a model made by '{Shown.Text($"{model.ProducerName} {model.ProducerVersion}")}', which has none", "Name them in ClassifierOptions.ClassNames, or in a text file beside it, model.classes.txt for model.onnx, one name a line");
+        }
+
         try
         {
             var graph = model.Graph;
@@ -24,19 +29,19 @@ internal static class ForeignOnnx
             var (batch, channelsFirst) = Layout(input);
             var signature = new OnnxSignature(input.Name, output.Name, Classes(output, classNames)) { ChannelsFirst = channelsFirst, OneImageOnly = batch == 1, IsLogits = IsLogits(graph, output.Name) };
             GraphCheck.Check(model, signature);
-            string producer = Shorten($"{model.ProducerName} {model.ProducerVersion}".Trim());
+            string producer = Shown.Text($"{model.ProducerName} {model.ProducerVersion}".Trim());
             return (new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" }, signature);
         }
         catch (FormatException e)
         {
-            throw OnnxFile.Unreadable(name, e.Message, Remedy, e);
+            throw OnnxFile.Unreadable(file.Name, e.Message, Remedy, e);
         }
     }
 
     private static ValueInfoProto Single(IEnumerable<ValueInfoProto> values, string what)
     {
         var list = values.ToList();
-        return list.Count == 1 ? list[0] : throw new FormatException($"expected one {what}, found {list.Count} ({Shorten(string.Join(", ", list.Select(v => v.Name)))})");
+        return list.Count == 1 ? list[0] : throw new FormatException($"expected one {what}, found {list.Count} ({Shown.Text(string.Join(", ", list.Select(v => v.Name)))})");
     }
 
     /// <summary>The number of images (0 = any) and whether channels come before height and width.</summary>
@@ -61,7 +66,7 @@ internal static class ForeignOnnx
             throw new FormatException($"expected a float32 output [N, classes] of {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes, found {Print(output)}");
         }
 
-        return shape[1] == classNames.Count ? classNames.Count : throw new FormatException($"expected one name for each of its {shape[1]} classes, found {classNames.Count} names ({Shorten(string.Join(", ", classNames))})");
+        return shape[1] == classNames.Count ? classNames.Count : throw new FormatException($"expected one name for each of its {shape[1]} classes, found {classNames.Count} names ({Shown.Text(string.Join(", ", classNames))})");
     }
 
     /// <summary>Walks back from the output: a softmax gives probabilities, a dense layer without one gives logits.</summary>
@@ -70,7 +75,7 @@ internal static class ForeignOnnx
         string current = output;
         for (int i = 0; i <= graph.Node.Count; i++)
         {
-            var node = graph.Node.FirstOrDefault(n => n.Output.Contains(current)) ?? throw new FormatException($"expected a node that computes the output '{Shorten(output)}', found none");
+            var node = graph.Node.FirstOrDefault(n => n.Output.Contains(current)) ?? throw new FormatException($"expected a node that computes the output '{Shown.Text(output)}', found none");
             switch (node.OpType)
             {
                 case "Identity":
@@ -81,7 +86,7 @@ internal static class ForeignOnnx
                 case "Add" or "MatMul" or "Gemm":
                     return true;
                 default:
-                    throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found {Shorten(node.OpType)}");
+                    throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found {Shown.Text(node.OpType)}");
             }
         }
 
@@ -93,7 +98,5 @@ internal static class ForeignOnnx
     /// <summary>Sizes; 0 where any size goes.</summary>
     private static long[] Shape(ValueInfoProto value) => [.. (value.Type?.TensorType?.Shape?.Dim ?? []).Select(dim => dim.HasDimValue ? dim.DimValue : 0)];
 
-    private static string Print(ValueInfoProto value) => $"'{Shorten(value.Name)}' of type {value.Type?.TensorType?.ElemType} [{string.Join(", ", Shape(value).Take(8).Select(size => size == 0 ? "any" : $"{size}"))}]";
-
-    private static string Shorten(string text) => text.Length <= 200 ? text : text[..200] + "…";
+    private static string Print(ValueInfoProto value) => $"'{Shown.Text(value.Name)}' of type {value.Type?.TensorType?.ElemType} [{string.Join(", ", Shape(value).Take(8).Select(size => size == 0 ? "any" : $"{size}"))}]";
 }

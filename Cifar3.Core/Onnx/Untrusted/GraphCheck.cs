@@ -27,7 +27,7 @@ internal sealed class GraphCheck
             GraphTensor.Check(tensor);
             if (!constants.TryAdd(tensor.Name, tensor))
             {
-                throw new FormatException($"expected one weight '{Shorten(tensor.Name)}', found two");
+                throw new FormatException($"expected one weight '{Shown.Text(tensor.Name)}', found two");
             }
 
             shapes.Add(tensor.Name, [.. tensor.Dims]);
@@ -69,10 +69,10 @@ internal sealed class GraphCheck
         var node = new GraphNode(proto);
         if (proto.Domain is not ("" or "ai.onnx") || proto.Output.Count != 1)
         {
-            throw node.Wrong("an operator of ONNX itself with one output", $"one of domain '{Shorten(proto.Domain)}' with {proto.Output.Count}");
+            throw node.Wrong("an operator of ONNX itself with one output", $"one of domain '{Shown.Text(proto.Domain)}' with {proto.Output.Count}");
         }
 
-        var inputs = proto.Input.Select(name => shapes.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shorten(name)}'")).ToList();
+        var inputs = proto.Input.Select(name => shapes.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shown.Text(name)}'")).ToList();
         long[] shape = GraphShapes.Of(node, inputs, index => constants.GetValueOrDefault(proto.Input[index]));
         node.CheckAllRead();
         if (shape.Length is 0 or > MaxRank || shape.Any(size => size < 1) || shape.Aggregate(1.0, (product, size) => product * size) > images * MaxElements)
@@ -82,7 +82,7 @@ internal sealed class GraphCheck
 
         if (proto.Output[0].Length == 0 || !shapes.TryAdd(proto.Output[0], shape))
         {
-            throw node.Wrong("an output that no other node has", $"'{Shorten(proto.Output[0])}'");
+            throw node.Wrong("an output that no other node has", $"'{Shown.Text(proto.Output[0])}'");
         }
 
         if (proto.OpType == "DequantizeLinear" && proto.Input.All(constants.ContainsKey))
@@ -90,9 +90,6 @@ internal sealed class GraphCheck
             constants[proto.Output[0]] = FloatWeight; // weights of 8 bits
         }
     }
-
-    /// <summary>Text from a file, cut to what an error can show.</summary>
-    public static string Shorten(string text) => text.Length <= 200 ? text : text[..200] + "…";
 
     /// <summary>A shape in brackets.</summary>
     public static string Print(IEnumerable<long> shape) => $"[{string.Join(", ", shape.Take(8))}]";

@@ -15,7 +15,7 @@ internal sealed class GraphNode
         {
             if (!unread.Add(attribute.Name) || attribute.RefAttrName.Length > 0)
             {
-                throw Wrong("each setting once", $"'{GraphCheck.Shorten(attribute.Name)}'");
+                throw Wrong("each setting once", $"'{Shown.Text(attribute.Name)}'");
             }
         }
     }
@@ -25,7 +25,7 @@ internal sealed class GraphNode
 
     /// <summary>The error of this node.</summary>
     public FormatException Wrong(string expected, string found) =>
-        new($"node '{GraphCheck.Shorten(proto.Name.Length > 0 ? proto.Name : proto.Output.FirstOrDefault() ?? "")}' ({GraphCheck.Shorten(proto.OpType)}): expected {expected}, found {found}");
+        new($"node '{Shown.Text(proto.Name.Length > 0 ? proto.Name : proto.Output.FirstOrDefault() ?? "")}' ({Shown.Text(proto.OpType)}): expected {expected}, found {found}");
 
     /// <summary>A whole number.</summary>
     public long Integer(string name, long missing, long least, long most)
@@ -59,7 +59,7 @@ internal sealed class GraphNode
     {
         if (Find(name, AttributeProto.Types.AttributeType.String) is { } attribute && attribute.S.ToStringUtf8() != expected)
         {
-            throw Wrong($"{name} {expected}", GraphCheck.Shorten(attribute.S.ToStringUtf8()));
+            throw Wrong($"{name} {expected}", Shown.Text(attribute.S.ToStringUtf8()));
         }
     }
 
@@ -68,7 +68,7 @@ internal sealed class GraphNode
     {
         if (unread.FirstOrDefault() is { } name)
         {
-            throw Wrong("settings of this operator", $"'{GraphCheck.Shorten(name)}'");
+            throw Wrong("settings of this operator", $"'{Shown.Text(name)}'");
         }
     }
 

@@ -63,7 +63,7 @@ internal static class GraphShapes
             case "Reshape":
                 return Reshaped();
             default:
-                throw node.Wrong("an operator of a convolutional network", GraphCheck.Shorten(node.Operator));
+                throw node.Wrong("an operator of a convolutional network", Shown.Text(node.Operator));
         }
 
         long[] Convolution()

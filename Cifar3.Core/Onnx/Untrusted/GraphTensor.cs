@@ -13,7 +13,7 @@ internal static class GraphTensor
     /// <exception cref="FormatException">It is none that can be computed with.</exception>
     public static void Check(TensorProto tensor)
     {
-        string name = GraphCheck.Shorten(tensor.Name);
+        string name = Shown.Text(tensor.Name);
         if (tensor.DataLocation != TensorProto.Types.DataLocation.Default || tensor.ExternalData.Count > 0)
         {
             throw new FormatException($"expected all weights in the file, found '{name}' in another file");

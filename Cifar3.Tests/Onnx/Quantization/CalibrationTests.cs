@@ -103,7 +103,7 @@ public sealed class CalibrationTests
     private static float[] Probabilities(FoldedNetwork network, ImageSet images)
     {
         byte[] onnx = Google.Protobuf.MessageExtensions.ToByteArray(OnnxExporter.Wrap(OptimizedGraph.Create(network)));
-        var signature = new OnnxSignature(ScoringGraph.InputName, OnnxGraph.OutputName, 3) { TakesBytes = true };
+        var signature = new OnnxSignature(OptimizedGraph.InputName, OnnxGraphBuilder.OutputName, 3) { TakesBytes = true };
         using var scorer = OnnxRuntimeScorer.OnCpu(ScoringModel.OfGraph(onnx, "network", new ModelMetadata { ClassNames = ["a", "b", "c"] }, signature), new ClassifierOptions(), typeof(CalibrationTests));
         var probabilities = new float[images.Count * 3];
         scorer.Score(images.Pixels, probabilities);

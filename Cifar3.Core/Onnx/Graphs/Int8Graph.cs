@@ -1,5 +1,5 @@
 using Onnx;
-using static Cifar3.OnnxParts;
+using static Cifar3.OnnxGraphBuilder;
 using DataType = Onnx.TensorProto.Types.DataType;
 
 namespace Cifar3;
@@ -15,15 +15,15 @@ namespace Cifar3;
 /// <see href="https://onnx.ai/onnx/operators/onnx__QuantizeLinear.html"/>, <see href="https://onnx.ai/onnx/operators/onnx__DequantizeLinear.html"/>,
 /// <see href="https://onnxruntime.ai/docs/performance/model-optimizations/quantization.html"/>.
 /// </remarks>
-internal sealed class QuantizedGraph
+internal sealed class Int8Graph
 {
     private const int Steps = 255;
 
-    private readonly ScoringGraph graph;
+    private readonly OnnxGraphBuilder graph;
     private float scale; // of the current tensor's bytes
     private string[] parameters = []; // names of scale and zero point
 
-    private QuantizedGraph(int classes) => graph = new ScoringGraph("cifar3_cnn_int8", classes);
+    private Int8Graph(FoldedNetwork network) => graph = OptimizedGraph.Start("cifar3_cnn_int8", network);
 
     /// <summary>The whole graph, weights included.</summary>
     /// <param name="network">The folded network.</param>
@@ -31,13 +31,13 @@ internal sealed class QuantizedGraph
     /// <param name="options">Which layers stay in float32.</param>
     public static GraphProto Create(FoldedNetwork network, IReadOnlyList<float> ranges, OnnxExportOptions options)
     {
-        var quantized = new QuantizedGraph(network.Dense.Units);
+        var quantized = new Int8Graph(network);
         for (int i = 0; i < network.Convolutions.Count; i++)
         {
             var conv = network.Convolutions[i];
             if (i == 0 && !options.QuantizeFirstLayer)
             {
-                quantized.graph.AddFirstFloatConvolution(conv);
+                OptimizedGraph.AddFirstConvolution(quantized.graph, conv);
             }
             else
             {
@@ -55,67 +55,68 @@ internal sealed class QuantizedGraph
     {
         if (first)
         {
-            SetScale(ScoringGraph.InputName, 1f / Steps);
+            SetScale(OptimizedGraph.InputName, 1f / Steps);
         }
 
         Dequantize(conv.Name);
         int each = conv.Kernel.Length / conv.Outputs;
         var (values, scales) = QuantizedTensor.Weights(conv.Kernel, conv.Outputs, i => i / each);
         string kernel = Weights($"{conv.Name}/kernel", values, scales, axis: 0, conv.Outputs, conv.Inputs, Conv2DLayer.KernelSize, Conv2DLayer.KernelSize);
-        graph.AddConvolution(conv, kernel, Bias($"{conv.Name}/bias", conv.Bias, scales), conv.Border == 0 ? "Keras Conv2D of 8 bits with the batch normalization before it folded in." : "Keras Conv2D of 8 bits.");
+        graph.Convolution(conv.Name, conv.Outputs, conv.OutputSize, conv.Border, kernel, Bias($"{conv.Name}/bias", conv.Bias, scales), conv.Border == 0 ? "Keras Conv2D of 8 bits with the batch normalization before it folded in." : "Keras Conv2D of 8 bits.");
     }
 
     private void AddDense(FoldedNetwork network, bool quantize)
     {
         var dense = network.Dense;
-        graph.AddFlatten(network.Convolutions[^1], DataType.Uint8);
+        graph.Flatten("flatten", DataType.Uint8);
         Dequantize(dense.Name);
         if (!quantize)
         {
-            graph.AddFloatDense(network, "Keras Dense in float32.");
+            OptimizedGraph.AddDense(graph, network, "Keras Dense in float32.");
             return;
         }
 
-        var (values, scales) = QuantizedTensor.Weights(network.DenseKernel, dense.Units, i => i % dense.Units);
-        string kernel = Weights($"{dense.Name}/kernel", values, scales, axis: 1, dense.InputShape[0], dense.Units);
-        graph.AddDense(dense, kernel, Bias($"{dense.Name}/bias", network.DenseBias, scales), "Keras Dense of 8 bits.");
+        var (values, scales) = QuantizedTensor.Weights(network.DenseKernel, dense.Units, i => i / dense.InputShape[0]);
+        string kernel = Weights($"{dense.Name}/kernel", values, scales, axis: 0, dense.Units, dense.InputShape[0]);
+        graph.Dense(dense.Name, dense.Units, kernel, Bias($"{dense.Name}/bias", network.DenseBias, scales), "Keras Dense of 8 bits.");
     }
 
     private void SetScale(string name, float value)
     {
         scale = value;
-        parameters = [graph.Constant(Constant($"{name}/scale", [value])), graph.Constant(Constant($"{name}/zero_point", DataType.Uint8, [0]))];
+        parameters = [graph.Constant($"{name}/scale", [value]), graph.Constant(TensorData.Create<byte>($"{name}/zero_point", DataType.Uint8, [0]))];
     }
 
     private void Quantize(FoldedConvolution conv, float range)
     {
         SetScale($"{conv.Name}/relu", range / Steps);
-        graph.Add($"{conv.Name}/quantize", "QuantizeLinear", "To bytes; larger values are clipped to 255.", DataType.Uint8, graph.CurrentShape, parameters);
-        graph.AddPooling(conv, DataType.Uint8);
+        graph.Then($"{conv.Name}/quantize", "QuantizeLinear", "To bytes; larger values are clipped to 255.", DataType.Uint8, graph.Shape, parameters);
+        if (conv.Pooling is not null)
+        {
+            graph.MaxPooling(conv.Pooling, DataType.Uint8);
+        }
     }
 
     private void Dequantize(string consumer) =>
-        graph.Add($"{consumer}/dequantize", "DequantizeLinear", "From bytes; a runtime fuses this with the layer after it.", DataType.Float, graph.CurrentShape, parameters);
+        graph.Then($"{consumer}/dequantize", "DequantizeLinear", "From bytes; a runtime fuses this with the layer after it.", DataType.Float, graph.Shape, parameters);
 
     private string Weights(string name, byte[] values, float[] scales, int axis, params ReadOnlySpan<int> dims)
     {
-        graph.Constant(Constant($"{name}/scale", scales, scales.Length));
-        graph.Constant(Constant($"{name}/zero_point", DataType.Int8, new byte[scales.Length], scales.Length));
-        return DequantizedConstant(graph.Constant(Constant($"{name}/int8", DataType.Int8, values, dims)), name, axis, $"{name}/scale", $"{name}/zero_point");
+        graph.Constant($"{name}/scale", scales, scales.Length);
+        graph.Constant(TensorData.Create<byte>($"{name}/zero_point", DataType.Int8, new byte[scales.Length], scales.Length));
+        return DequantizedConstant(graph.Constant(TensorData.Create<byte>($"{name}/int8", DataType.Int8, values, dims)), name, axis, $"{name}/scale", $"{name}/zero_point");
     }
 
     private string Bias(string name, float[] bias, float[] weightScales)
     {
         var (values, scales) = QuantizedTensor.Bias(bias, scale, weightScales);
-        graph.Constant(Constant($"{name}/scale", scales, scales.Length));
-        return DequantizedConstant(graph.Constant(Constant($"{name}/int32", values, values.Length)), name, axis: 0, $"{name}/scale");
+        graph.Constant($"{name}/scale", scales, scales.Length);
+        return DequantizedConstant(graph.Constant(TensorData.Create<int>($"{name}/int32", DataType.Int32, values, values.Length)), name, axis: 0, $"{name}/scale");
     }
 
     private string DequantizedConstant(string constant, string name, int axis, params string[] constants)
     {
-        var node = new NodeProto { Name = $"{name}/dequantize", OpType = "DequantizeLinear", DocString = "From 8 or 32 bits, one scale a channel.", Input = { constant }, Output = { name }, Attribute = { Int("axis", axis) } };
-        node.Input.AddRange(constants);
-        graph.Proto.Node.Add(node);
+        graph.AddNode($"{name}/dequantize", "DequantizeLinear", name, [constant, .. constants], Int("axis", axis)).DocString = "From 8 or 32 bits, one scale a channel.";
         return name;
     }
 }
