@@ -8,47 +8,46 @@ internal sealed unsafe class ForwardBlock<V>
     where V : struct, ISimd<V>
 {
     private readonly Conv2DLayer conv;
+    private readonly string[] names;
     private readonly WinogradKernel<V>? same; // not in block 0: too few channels for Winograd's transforms to pay
     private readonly WinogradKernel<V> valid;
-    private readonly float* packed, bias;
+    private readonly float* kernel, bias, packed, gamma, beta, movingMean, movingVariance, scale, shift;
+    private readonly double epsilon;
     private readonly int pooled, channels, inputs;
 
-    /// <summary>Creates the block and prepares its weights.</summary>
+    /// <summary>Creates the block; <see cref="Prepare"/> takes the weights.</summary>
     /// <param name="arena">Owner of the memory.</param>
     /// <param name="layers">The block's five layers.</param>
     /// <param name="index">0, 1 or 2.</param>
     /// <param name="layout">Where the weights lie.</param>
     /// <param name="values">The weights.</param>
-    /// <param name="scratch"><see cref="WinogradMap.ScratchFloats"/>.</param>
-    public ForwardBlock(Arena arena, ReadOnlySpan<CnnLayer> layers, int index, ParameterLayout layout, float* values, float* scratch)
+    public ForwardBlock(Arena arena, ReadOnlySpan<CnnLayer> layers, int index, ParameterLayout layout, float* values)
     {
-        (conv, var normalization, var conv2) = ((Conv2DLayer)layers[0], (BatchNormalizationLayer)layers[1], (Conv2DLayer)layers[2]);
-        string norm = normalization.Name;
+        (conv, var norm, var conv2) = ((Conv2DLayer)layers[0], layers[1].Name, (Conv2DLayer)layers[2]);
+        epsilon = ((BatchNormalizationLayer)layers[1]).Epsilon;
+        names = [conv.Name, norm, layers[3].Name, layers[4].Name];
         (pooled, channels) = (layers[4].OutputShape[0], Padding.Up(conv.Filters));
         var tensor = layout[$"{conv.Name}/kernel"];
+        kernel = Value(tensor.Name);
         bias = Value($"{conv.Name}/bias");
         inputs = tensor.PaddedRows;
         if (index == 0)
         {
             packed = arena.Floats($"{conv.Name} packed", tensor.Size);
-            DirectGemm.Pack(Value(tensor.Name), 9 * inputs, channels, DirectGemm.PanelWidth<V>(), packed);
         }
         else
         {
-            same = WinogradKernel<V>.Create(arena, conv, tensor, Value(tensor.Name), bias, WinogradPlan.Same<V>(index), conv.OutputShape[0], normalized: false);
-            same.Transform(0, channels, null, null, scratch);
+            same = WinogradKernel<V>.Create(arena, conv, tensor, kernel, bias, WinogradPlan.Same<V>(index), conv.OutputShape[0], normalized: false);
         }
 
-        float* scale = arena.Floats($"{norm} scale", channels), shift = arena.Floats($"{norm} shift", channels);
-        for (int i = 0; i < channels; i++)
-        {
-            (_, scale[i], shift[i]) = BatchNormFold.Fold(
-                Value($"{norm}/gamma")[i], Value($"{norm}/beta")[i], Value($"{norm}/moving_mean")[i], Value($"{norm}/moving_variance")[i], normalization.Epsilon);
-        }
-
+        gamma = Value($"{norm}/gamma");
+        beta = Value($"{norm}/beta");
+        movingMean = Value($"{norm}/moving_mean");
+        movingVariance = Value($"{norm}/moving_variance");
+        scale = arena.Floats($"{norm} scale", channels);
+        shift = arena.Floats($"{norm} shift", channels);
         tensor = layout[$"{conv2.Name}/kernel"];
         valid = WinogradKernel<V>.Create(arena, conv2, tensor, Value(tensor.Name), Value($"{conv2.Name}/bias"), WinogradPlan.Valid<V>(index), 2 * pooled, normalized: true);
-        valid.Transform(0, channels, scale, shift, scratch);
 
         float* Value(string name) => values + layout[name].Offset;
     }
@@ -58,6 +57,27 @@ internal sealed unsafe class ForwardBlock<V>
 
     /// <summary>Floats of M that a thread needs for a block of tiles.</summary>
     public long OutputFloats => Math.Max(same?.Shape.OutputFloats ?? 0, valid.Shape.OutputFloats);
+
+    /// <summary>Takes over the weights as they are now.</summary>
+    /// <param name="scratch"><see cref="WinogradMap.ScratchFloats"/>.</param>
+    public void Prepare(float* scratch)
+    {
+        if (same != null)
+        {
+            same.Transform(0, channels, null, null, scratch);
+        }
+        else
+        {
+            DirectGemm.Pack(kernel, 9 * inputs, channels, DirectGemm.PanelWidth<V>(), packed);
+        }
+
+        for (int i = 0; i < channels; i++)
+        {
+            (_, scale[i], shift[i]) = BatchNormFold.Fold(gamma[i], beta[i], movingMean[i], movingVariance[i], epsilon);
+        }
+
+        valid.Transform(0, channels, scale, shift, scratch);
+    }
 
     /// <summary>A plane for x, with the border that the convolution reads.</summary>
     public Plane CreateInput(Arena arena, int images)
@@ -89,5 +109,18 @@ internal sealed unsafe class ForwardBlock<V>
         }
 
         valid.Forward(in y, new ReluPoolSink(p, valid.Bias, pooled, pooled, null, 1, null), 0, images, in work);
+    }
+
+    /// <summary>What the last <see cref="Run"/> left of one image, by layer name; the second convolution's output was pooled as it was computed.</summary>
+    public IEnumerable<(string Layer, float[] Values)> Activations(Plane y, Plane p)
+    {
+        float[] normalized = y.Read(1, y.Height, conv.Filters);
+        for (int n = 0; n < normalized.Length; n++)
+        {
+            normalized[n] = normalized[n] * scale[n % conv.Filters] + shift[n % conv.Filters];
+        }
+
+        float[] after = p.Read(1, pooled, conv.Filters);
+        return [(names[0], y.Read(1, y.Height, conv.Filters)), (names[1], normalized), (names[2], after), (names[3], after)];
     }
 }

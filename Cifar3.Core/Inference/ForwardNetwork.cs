@@ -1,6 +1,9 @@
 namespace Cifar3;
 
-/// <summary>A model's forward pass in inference mode, for one thread and a few images at a time. Holds the prepared weights; threads share it.</summary>
+/// <summary>
+/// The forward pass in inference mode, for one thread and a few images at a time: the only one. The scorer runs it with a model's weights, the
+/// training engine with its own. Holds the prepared weights; threads share it.
+/// </summary>
 internal abstract unsafe class ForwardNetwork
 {
     /// <summary>Most images of one <see cref="Run"/>: the last convolutions read all their weights once for these.</summary>
@@ -9,19 +12,55 @@ internal abstract unsafe class ForwardNetwork
     /// <summary>What the vectors are called.</summary>
     public abstract string SimdName { get; }
 
+    /// <summary>Takes over the weights as they are now; no thread may run meanwhile.</summary>
+    public abstract void Prepare();
+
     /// <summary>Memory for one thread.</summary>
     public abstract ForwardBuffers CreateBuffers();
 
-    /// <summary>Probabilities [images, classes] of pixels [images, 32, 32, 3], at most <see cref="MaxImages"/>.</summary>
-    public abstract void Run(byte* pixels, int images, float* probabilities, ForwardBuffers buffers);
+    /// <summary>Probabilities of images, at most <see cref="MaxImages"/>; with labels their cross-entropies too.</summary>
+    /// <param name="pixels">[images, 32, 32, 3].</param>
+    /// <param name="labels">[images]; null for none.</param>
+    /// <param name="images">Number of images.</param>
+    /// <param name="probabilities">Receives [images, classes].</param>
+    /// <param name="losses">Receives [images], where there are labels.</param>
+    /// <param name="buffers">The calling thread's.</param>
+    public abstract void Run(byte* pixels, int* labels, int images, float* probabilities, double* losses, ForwardBuffers buffers);
 
-    /// <summary>Creates the network for a vector width; the arena keeps its weights.</summary>
-    public static ForwardNetwork Create(SimdLevel level, Arena arena, CnnModel model) => level switch
+    /// <summary>What the layers computed for the one image of the last <see cref="Run"/>, by layer name; without the layers that are computed as part of others.</summary>
+    public abstract IEnumerable<(string Layer, float[] Values)> Activations(ForwardBuffers buffers);
+
+    /// <summary>How threads share images: in pieces of equal size, as many for each thread, so that all end at the same time.</summary>
+    /// <returns>Images of a piece; the last may be smaller.</returns>
+    public static int PieceSize(int images, int threads)
     {
-        SimdLevel.V512 => new ForwardNetwork<V512>(arena, model),
-        SimdLevel.V256 => new ForwardNetwork<V256>(arena, model),
-        _ => new ForwardNetwork<V128>(arena, model),
+        int pieces = (images + MaxImages - 1) / MaxImages;
+        pieces = Math.Min((pieces + threads - 1) / threads * threads, images);
+        return (images + pieces - 1) / pieces;
+    }
+
+    /// <summary>The network for a vector width, over weights that the caller keeps and may change; <see cref="Prepare"/> takes them.</summary>
+    public static ForwardNetwork Create(SimdLevel level, Arena arena, CnnModel model, ParameterLayout layout, float* values) => level switch
+    {
+        SimdLevel.V512 => new ForwardNetwork<V512>(arena, model, layout, values),
+        SimdLevel.V256 => new ForwardNetwork<V256>(arena, model, layout, values),
+        _ => new ForwardNetwork<V128>(arena, model, layout, values),
     };
+
+    /// <summary>The network for a vector width with a model's weights, ready to run; the arena keeps them.</summary>
+    public static ForwardNetwork Load(SimdLevel level, Arena arena, CnnModel model)
+    {
+        var layout = new ParameterLayout(model);
+        float* values = arena.Floats("parameters", layout.Size);
+        foreach (var tensor in layout.Tensors)
+        {
+            tensor.Write(model[tensor.Name].Values, values);
+        }
+
+        var network = Create(level, arena, model, layout, values);
+        network.Prepare();
+        return network;
+    }
 }
 
 /// <summary>One thread's activations and scratch memory (about 5 MB with the default filters).</summary>
@@ -57,29 +96,33 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
 
     private readonly ForwardBlock<V>[] blocks;
     private readonly int classes, paddedClasses, features, side, lastChannels;
-    private readonly float* dense, denseBias;
+    private readonly float* kernel, bias, packed, scratch;
 
-    public ForwardNetwork(Arena arena, CnnModel model)
+    public ForwardNetwork(Arena arena, CnnModel model, ParameterLayout layout, float* values)
     {
-        var layout = new ParameterLayout(model);
-        float* values = arena.Floats("parameters", layout.Size), scratch = arena.Floats("tile", WinogradMap.ScratchFloats);
-        foreach (var tensor in layout.Tensors)
-        {
-            tensor.Write(model[tensor.Name].Values, values);
-        }
-
         CnnLayer[] layers = [.. model.Layers];
-        blocks = [.. Enumerable.Range(0, CnnArchitecture.Blocks).Select(index => new ForwardBlock<V>(arena, layers.AsSpan(5 * index, 5), index, layout, values, scratch))];
+        blocks = [.. Enumerable.Range(0, CnnArchitecture.Blocks).Select(index => new ForwardBlock<V>(arena, layers.AsSpan(5 * index, 5), index, layout, values))];
 
-        var kernel = layout["dense/kernel"];
-        (classes, paddedClasses, lastChannels, features) = (kernel.Columns, kernel.PaddedColumns, kernel.PaddedRows, kernel.Groups * kernel.PaddedRows);
-        side = (int)Math.Sqrt(kernel.Groups);
-        dense = arena.Floats("dense packed", kernel.Size);
-        denseBias = values + layout["dense/bias"].Offset;
-        DirectGemm.Pack(values + kernel.Offset, features, paddedClasses, DirectGemm.PanelWidth<V>(), dense);
+        var tensor = layout["dense/kernel"];
+        (classes, paddedClasses, lastChannels, features) = (tensor.Columns, tensor.PaddedColumns, tensor.PaddedRows, tensor.Groups * tensor.PaddedRows);
+        side = (int)Math.Sqrt(tensor.Groups);
+        kernel = values + tensor.Offset;
+        bias = values + layout["dense/bias"].Offset;
+        packed = arena.Floats("dense packed", tensor.Size);
+        scratch = arena.Floats("tile", WinogradMap.ScratchFloats);
     }
 
     public override string SimdName => V.Name;
+
+    public override void Prepare()
+    {
+        foreach (var block in blocks)
+        {
+            block.Prepare(scratch);
+        }
+
+        DirectGemm.Pack(kernel, features, paddedClasses, DirectGemm.PanelWidth<V>(), packed);
+    }
 
     public override ForwardBuffers CreateBuffers()
     {
@@ -92,7 +135,7 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         return new ForwardBuffers(arena, x, y, work, arena.Floats("logits", MaxImages * paddedClasses));
     }
 
-    public override void Run(byte* pixels, int images, float* probabilities, ForwardBuffers buffers)
+    public override void Run(byte* pixels, int* labels, int images, float* probabilities, double* losses, ForwardBuffers buffers)
     {
         Plane[] x = buffers.X, y = buffers.Y;
         ref readonly var work = ref buffers.Work;
@@ -109,10 +152,18 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         }
 
         blocks[2].Run(x[2], y[2], x[3], images, in work);
-        Dense.Forward<V>(x[3].At(0), x[3].ImageStride, images, features, paddedClasses, dense, denseBias, buffers.Logits);
+        Dense.Forward<V>(x[3].At(0), x[3].ImageStride, images, features, paddedClasses, packed, bias, buffers.Logits);
         for (int image = 0; image < images; image++)
         {
-            Softmax.Run(buffers.Logits + image * paddedClasses, classes, probabilities + (long)image * classes);
+            float* logits = buffers.Logits + image * paddedClasses;
+            double logSum = Softmax.Forward(logits, classes, probabilities + (long)image * classes);
+            if (labels != null)
+            {
+                losses[image] = logSum - logits[labels[image]];
+            }
         }
     }
+
+    public override IEnumerable<(string Layer, float[] Values)> Activations(ForwardBuffers buffers) =>
+        [.. blocks.SelectMany((block, i) => block.Activations(buffers.Y[i], buffers.X[i + 1]))];
 }

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Cifar3.Training;
+namespace Cifar3;
 
 // Sums over all pixels of one image, a channel each, accumulated (+=) in double:
 //   Run              sums[c] += Σ over i, j of x[i, j, c]

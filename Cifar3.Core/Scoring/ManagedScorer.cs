@@ -44,7 +44,7 @@ internal sealed unsafe class ManagedScorer : IScorer
         }
 
         pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
-        network = ForwardNetwork.Create(simd, arena, model);
+        network = ForwardNetwork.Load(simd, arena, model);
         classes = model.Architecture.Classes;
         scorePiece = (piece, _) => ScorePiece(piece);
         uses = new UseCount(owner ?? typeof(ManagedScorer), Free);
@@ -140,14 +140,11 @@ internal sealed unsafe class ManagedScorer : IScorer
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Pieces of equal size, as many for each thread, so that all end at the same time.</summary>
     private void Share(byte* from, float* to, int images)
     {
-        int pieces = (images + PieceSize - 1) / PieceSize;
-        pieces = Math.Min((pieces + pool.Threads - 1) / pool.Threads * pool.Threads, images);
         pixels = from;
         probabilities = to;
-        (count, pieceSize) = (images, (images + pieces - 1) / pieces);
+        (count, pieceSize) = (images, ForwardNetwork.PieceSize(images, pool.Threads));
         pool.Run((images + pieceSize - 1) / pieceSize, scorePiece);
     }
 
@@ -162,7 +159,7 @@ internal sealed unsafe class ManagedScorer : IScorer
         var buffers = Rent();
         for (int first = 0; first < images; first += PieceSize)
         {
-            network.Run(from + (long)first * CnnArchitecture.ImageBytes, Math.Min(PieceSize, images - first), to + (long)first * classes, buffers);
+            network.Run(from + (long)first * CnnArchitecture.ImageBytes, null, Math.Min(PieceSize, images - first), to + (long)first * classes, null, buffers);
         }
 
         Return(buffers);

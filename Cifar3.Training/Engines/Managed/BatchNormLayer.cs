@@ -11,7 +11,7 @@ internal sealed unsafe class BatchNormLayer
     private readonly float* gamma, beta, movingMean, movingVariance;
     private readonly double* mean, deviation;
     private readonly float* scale, shift;
-    private readonly GradientSums sums; // Σ y, Σ y² of each shard
+    private readonly ShardSums sums; // Σ y, Σ y² of each shard
 
     public BatchNormLayer(LayerContext context, BatchNormalizationLayer layer)
     {
@@ -32,7 +32,7 @@ internal sealed unsafe class BatchNormLayer
         shift = arena.Floats($"{name} shift", channels);
         Slope = arena.Floats($"{name} slope", channels);
         Offset = arena.Floats($"{name} offset", channels);
-        sums = new GradientSums(arena, $"{name} sums", 2 * channels, null);
+        sums = new ShardSums(arena, $"{name} sums", 2 * channels);
     }
 
     /// <summary>μ, σ, s, t of the last <see cref="UseBatchStatistics"/> or <see cref="UseMovingStatistics"/>.</summary>
@@ -57,7 +57,7 @@ internal sealed unsafe class BatchNormLayer
     public float* Offset { get; }
 
     /// <summary>Where a shard sums Σ y and Σ y², set to zero.</summary>
-    public double* StartSums(int shard) => sums.Of(shard, start: true);
+    public double* StartSums(int shard) => sums.Start(shard);
 
     /// <summary>Batch statistics over all shards' images: normalization with them, and moving statistics (biased variance).</summary>
     /// <param name="shards">Number of shards summed.</param>
@@ -77,7 +77,7 @@ internal sealed unsafe class BatchNormLayer
         }
     }
 
-    /// <summary>Normalization with the moving statistics, for inference.</summary>
+    /// <summary>Normalization with the moving statistics, where the layer is frozen.</summary>
     public void UseMovingStatistics()
     {
         for (int i = 0; i < channels; i++)

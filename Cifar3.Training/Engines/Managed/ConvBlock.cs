@@ -54,9 +54,8 @@ internal sealed unsafe class ConvBlock<V>
     /// <summary>Takes over changed weights, but for what normalization changes.</summary>
     public void Prepare() => same.Prepare();
 
-    /// <summary>x → y, and in training the sums for the batch's statistics.</summary>
-    public void ForwardToNorm(in ImageRange range, bool training) =>
-        same.Forward(Input, y, training ? norm.StartSums(range.Shard) : null, range);
+    /// <summary>x → y, and the sums for the batch's statistics.</summary>
+    public void ForwardToNorm(in ImageRange range) => same.Forward(Input, y, norm.StartSums(range.Shard), range);
 
     /// <summary>Between the halves: the statistics to normalize with, and the weights that they scale.</summary>
     /// <param name="images">Number of images.</param>
@@ -76,18 +75,9 @@ internal sealed unsafe class ConvBlock<V>
         valid.Prepare(training);
     }
 
-    /// <summary>The same for inference, where they do not depend on the images.</summary>
-    public void UseMovingStatistics()
-    {
-        norm.UseMovingStatistics();
-        valid.Prepare(training: false);
-    }
-
-    /// <summary>y → p with the dropout of that step.</summary>
-    public void ForwardFromNorm(in Plane p, in ImageRange range, long step) => valid.Forward(y, pool.Train(p, valid.Bias, step, range), range);
-
-    /// <summary>y → p without dropout.</summary>
-    public void InferFromNorm(in Plane p, in ImageRange range) => valid.Forward(y, pool.Infer(p, valid.Bias), range);
+    /// <summary>y → p with the dropout of a step; null for none.</summary>
+    public void ForwardFromNorm(in Plane p, in ImageRange range, long? step) =>
+        valid.Forward(y, step is { } drawn ? pool.Train(p, valid.Bias, drawn, range) : pool.WithoutDropout(p, valid.Bias), range);
 
     /// <summary>What the last forward pass left; the second convolution's output was pooled as it was computed and never existed alone.</summary>
     /// <param name="p">The plane that received p. It is the pooling layer's output too where nothing was dropped.</param>

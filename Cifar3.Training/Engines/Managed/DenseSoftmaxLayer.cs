@@ -8,9 +8,9 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     private const string Kernel = "dense/kernel", Bias = "dense/bias";
 
     private readonly int features, classes, paddedClasses;
-    private readonly float* kernel, bias, forward, backward, zeros, logits, gradients;
+    private readonly float* kernel, bias, biasGradient, forward, backward, zeros, logits, gradients;
     private readonly ShardGradients<V> kernelGradients;
-    private readonly GradientSums biasSums;
+    private readonly ShardSums biasSums;
 
     public DenseSoftmaxLayer(LayerContext context)
     {
@@ -31,7 +31,8 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         Probabilities = arena.Floats("probabilities", (long)images * classes);
         Losses = arena.Doubles("losses", images);
         kernelGradients = new ShardGradients<V>(arena, "dense gradients of shards", tensor.Size, parameters.Gradient(Kernel));
-        biasSums = new GradientSums(arena, "dense bias sums", paddedClasses, parameters.Gradient(Bias));
+        biasSums = new ShardSums(arena, "dense bias sums", paddedClasses);
+        biasGradient = parameters.Gradient(Bias);
     }
 
     /// <summary>x: the last block writes it.</summary>
@@ -49,18 +50,13 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     /// <summary>Takes over changed weights.</summary>
     public void Prepare()
     {
-        int panel = DirectGemm.PanelWidth<V>();
-        DirectGemm.Pack(kernel, features, paddedClasses, panel, forward);
-        float* packed = backward;
-        for (int feature = 0; feature < features; feature += panel)
-        {
-            packed = DirectGemm.PackTransposed(kernel + (long)feature * paddedClasses, Math.Min(panel, features - feature), paddedClasses, paddedClasses, packed);
-        }
+        DirectGemm.Pack(kernel, features, paddedClasses, DirectGemm.PanelWidth<V>(), forward);
+        Dense.PackTransposed<V>(kernel, features, paddedClasses, backward);
     }
 
-    /// <summary>Probabilities of a shard's images, and with labels the losses and the logits' gradients of the batch's mean loss.</summary>
+    /// <summary>Probabilities of a shard's images, their losses, and the logits' gradients of the batch's mean loss.</summary>
     /// <param name="range">The images.</param>
-    /// <param name="labels">Labels of the batch; null for none.</param>
+    /// <param name="labels">Labels of the batch.</param>
     /// <param name="targets">Targets of the batch [batch, classes]; null = the labels.</param>
     /// <param name="batch">Images of the batch.</param>
     public void Forward(in ImageRange range, int* labels, float* targets, int batch)
@@ -69,16 +65,16 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         for (int image = range.First; image < range.End; image++)
         {
             float* logit = logits + (long)image * paddedClasses;
-            double logSum = Softmax.Run(logit, classes, Probabilities + (long)image * classes);
+            double logSum = Softmax.Forward(logit, classes, Probabilities + (long)image * classes);
             float* gradient = gradients + (long)image * paddedClasses;
             if (targets != null)
             {
-                Losses[image] = SoftmaxCrossEntropy.WithTargets(logit, logSum, classes, targets + (long)image * classes, batch, gradient);
+                Losses[image] = Softmax.Backward(logit, logSum, classes, targets + (long)image * classes, batch, gradient);
             }
-            else if (labels != null)
+            else
             {
                 Losses[image] = logSum - logit[labels[image]];
-                SoftmaxCrossEntropy.Gradient(logit, logSum, classes, labels[image], batch, gradient);
+                Softmax.Backward(logit, logSum, classes, labels[image], batch, gradient);
             }
         }
     }
@@ -88,49 +84,10 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     {
         int images = range.End - range.First;
         float* dy = gradients + (long)range.First * paddedClasses;
-        for (int column = 0; column < features; column += DirectGemm.PanelWidth<V>())
-        {
-            int columns = Math.Min(DirectGemm.PanelWidth<V>(), features - column);
-            DirectGemm.Run<V>(images, columns, new GemmTask
-            {
-                A = dy,
-                ARow = paddedClasses,
-                AInner = 1,
-                B = backward + (long)column * paddedClasses,
-                BInner = columns,
-                C = InputGradient.At(range.First) + column,
-                CRow = InputGradient.ImageStride,
-                Init = zeros,
-                InitRow = 0,
-                Outer = 1,
-                Mid = 1,
-                Inner = paddedClasses,
-                Floor = float.NegativeInfinity,
-            });
-        }
+        Dense.BackwardInput<V>(dy, images, features, paddedClasses, backward, InputGradient.At(range.First), InputGradient.ImageStride, zeros);
+        Dense.BackwardWeights<V>(Input.At(range.First), Input.ImageStride, images, features, paddedClasses, dy, kernelGradients.Of(range.Shard), zeros);
 
-        float* dw = kernelGradients.Of(range.Shard);
-        for (int column = 0; column < paddedClasses; column += DirectGemm.PanelWidth<V>())
-        {
-            DirectGemm.Run<V>(features, Math.Min(DirectGemm.PanelWidth<V>(), paddedClasses - column), new GemmTask
-            {
-                A = Input.At(range.First),
-                ARow = 1,
-                AInner = Input.ImageStride,
-                B = dy + column,
-                BInner = paddedClasses,
-                C = dw + column,
-                CRow = paddedClasses,
-                Init = zeros,
-                InitRow = 0,
-                Outer = 1,
-                Mid = 1,
-                Inner = images,
-                Floor = float.NegativeInfinity,
-            });
-        }
-
-        double* sums = biasSums.Of(range.Shard, start: true);
+        double* sums = biasSums.Start(range.Shard);
         for (int image = 0; image < images; image++)
         {
             for (int c = 0; c < paddedClasses; c += V.Width)
@@ -144,6 +101,6 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
     public void FinishGradients(int images)
     {
         kernelGradients.Finish(Shards.Count(images));
-        biasSums.Finish(Shards.Count(images));
+        biasSums.WriteTo(biasGradient, Shards.Count(images));
     }
 }

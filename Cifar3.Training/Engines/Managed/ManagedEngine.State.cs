@@ -43,7 +43,7 @@ public sealed unsafe partial class ManagedEngine
         Write(m, parameters.AdamM);
         Write(v, parameters.AdamV);
         step = state.Step;
-        network.ParametersChanged();
+        inference.ParametersChanged();
 
         static void Write(List<(ParameterTensor Place, WeightTensor Source)> pairs, float* memory)
         {

@@ -16,11 +16,16 @@ namespace Cifar3.Training;
 /// </code></example>
 public sealed unsafe partial class ManagedEngine : ITrainingEngine
 {
+    private const int EvaluatedImages = 1024; // at once: many pieces for each thread
+
     private readonly Arena arena = new();
     private readonly WorkerPool pool;
     private readonly ParameterTable parameters;
     private readonly Network network;
-    private readonly int classes, maxBatch, capacity;
+    private readonly EngineInference inference;
+    private readonly int classes, maxBatch;
+    private readonly float* probabilities; // of EvaluatedImages
+    private readonly double* losses;
     private long step;
     private bool disposed;
 
@@ -38,9 +43,12 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     {
         EngineChecks.Options(options, model);
         pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
-        (classes, maxBatch, capacity) = (model.Architecture.Classes, options.MaxBatchSize, Math.Max(options.MaxBatchSize, Shards.Max));
+        (classes, maxBatch) = (model.Architecture.Classes, options.MaxBatchSize);
         parameters = new ParameterTable(arena, model, options.FrozenLayers);
-        network = Network.Create(simd, arena, parameters, model, options, capacity, pool);
+        network = Network.Create(simd, arena, parameters, model, options, Math.Max(maxBatch, Shards.Max), pool);
+        inference = new EngineInference(simd, arena, model, parameters, pool);
+        probabilities = arena.Floats("evaluated probabilities", (long)EvaluatedImages * classes);
+        losses = arena.Doubles("evaluated losses", EvaluatedImages);
         ImportState(EngineState.Initial(model));
     }
 
@@ -57,13 +65,22 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     public bool IsDeterministic => true;
 
     /// <summary>Buffers that a kernel wrote beyond; always none.</summary>
-    internal IReadOnlyList<string> FindOverruns() => arena.FindOverruns();
+    internal IReadOnlyList<string> FindOverruns() => [.. arena.FindOverruns(), .. inference.FindOverruns()];
 
-    /// <summary>What the layers computed for the first images of the last call's last batch; layers that are computed as part of others are missing.</summary>
+    /// <summary>What the layers computed for the first images of the last training step; layers that are computed as part of others are missing.</summary>
     internal IReadOnlyDictionary<string, float[]> Activations(int images)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         return network.Activations(images).Append(("dense", new ReadOnlySpan<float>(network.Probabilities, images * classes).ToArray())).ToDictionary();
+    }
+
+    /// <summary>What the layers compute for images in inference mode; layers that are computed as part of others are missing.</summary>
+    internal IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images)
+    {
+        ObjectDisposedException.ThrowIf(disposed, this);
+        var found = inference.Activations(images);
+        GC.KeepAlive(this);
+        return found;
     }
 
     /// <summary>Each block's pooling routes of the last training step's first images, <see cref="PoolDropout.Routes"/>.</summary>
@@ -86,7 +103,8 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
         }
 
         this.step = step;
-        return Measure(labels, default);
+        inference.ParametersChanged();
+        return Measure(labels, network.Probabilities, network.Losses, default);
     }
 
     /// <inheritdoc/>
@@ -99,6 +117,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
             network.UpdateStatistics(pixels, count, momentum);
         }
 
+        inference.ParametersChanged();
         GC.KeepAlive(this);
     }
 
@@ -108,16 +127,16 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
         ObjectDisposedException.ThrowIf(disposed, this);
         EngineChecks.Labelled(images, labels, classes);
         BatchResult total = default;
-        for (int first = 0; first < labels.Length; first += capacity)
+        for (int first = 0; first < labels.Length; first += EvaluatedImages)
         {
-            var part = labels.Slice(first, Math.Min(capacity, labels.Length - first));
+            var part = labels.Slice(first, Math.Min(EvaluatedImages, labels.Length - first));
             fixed (byte* pixels = images.Slice(first * CnnArchitecture.ImageBytes, part.Length * CnnArchitecture.ImageBytes))
-            fixed (int* targets = part)
+            fixed (int* classNumbers = part)
             {
-                network.Infer(pixels, targets, part.Length);
+                inference.Run(pixels, classNumbers, part.Length, probabilities, losses);
             }
 
-            total = Measure(part, total);
+            total = Measure(part, probabilities, losses, total);
         }
 
         return total;
@@ -128,15 +147,10 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         int count = EngineChecks.Predict(images, probabilities, classes);
-        for (int first = 0; first < count; first += capacity)
+        fixed (byte* pixels = images)
+        fixed (float* to = probabilities)
         {
-            int part = Math.Min(capacity, count - first);
-            fixed (byte* pixels = images.Slice(first * CnnArchitecture.ImageBytes, part * CnnArchitecture.ImageBytes))
-            {
-                network.Infer(pixels, null, part);
-            }
-
-            new ReadOnlySpan<float>(network.Probabilities, part * classes).CopyTo(probabilities[(first * classes)..]);
+            inference.Run(pixels, null, count, to, null);
         }
 
         GC.KeepAlive(this); // the memory behind the pointers goes with the engine
@@ -147,18 +161,19 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     {
         disposed = true;
         pool.Dispose();
+        inference.Dispose();
         arena.Dispose();
         GC.SuppressFinalize(this);
     }
 
-    /// <summary>Adds the last batch image by image: the same bits however the images were cut into batches.</summary>
-    private BatchResult Measure(ReadOnlySpan<int> labels, BatchResult before)
+    /// <summary>Adds results image by image: the same bits however the images were cut into batches.</summary>
+    private BatchResult Measure(ReadOnlySpan<int> labels, float* probabilities, double* losses, BatchResult before)
     {
         var (lossSum, correct, count) = before;
         for (int image = 0; image < labels.Length; image++)
         {
-            lossSum += network.Losses[image];
-            correct += Softmax.ArgMax(network.Probabilities + (long)image * classes, classes) == labels[image] ? 1 : 0;
+            lossSum += losses[image];
+            correct += Softmax.ArgMax(probabilities + (long)image * classes, classes) == labels[image] ? 1 : 0;
         }
 
         GC.KeepAlive(this);

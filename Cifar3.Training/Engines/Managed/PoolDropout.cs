@@ -27,8 +27,8 @@ internal sealed unsafe class PoolDropout
         }
     }
 
-    /// <summary>Inference: convolution → p without dropout.</summary>
-    public ReluPoolSink Infer(in Plane p, float* bias) => new(p, bias, size, size, null, 1, null);
+    /// <summary>Convolution → p without dropout.</summary>
+    public ReluPoolSink WithoutDropout(in Plane p, float* bias) => new(p, bias, size, size, null, 1, null);
 
     /// <summary>Training: convolution → p, with the masks of that step for a shard's images.</summary>
     public ReluPoolSink Train(in Plane p, float* bias, long step, in ImageRange range)

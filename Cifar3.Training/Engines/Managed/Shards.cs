@@ -14,3 +14,71 @@ internal static class Shards
     /// <summary>First image of a shard; that of shard Count is the number of images.</summary>
     public static int First(int shard, int images) => (int)((long)images * shard / Count(images));
 }
+
+/// <summary>The piece of a batch that one thread works on: images First to End − 1, which are shard Shard, with Worker's scratch memory.</summary>
+internal readonly record struct ImageRange(int First, int End, int Shard, int Worker);
+
+/// <summary>The gradient of a kernel: a copy for each shard, added up in shard order.</summary>
+internal sealed unsafe class ShardGradients<V>(Arena arena, string name, long count, float* gradient)
+    where V : struct, ISimd<V>
+{
+    private readonly float* shardGradients = arena.Floats(name, Shards.Max * count); // count is a multiple of 16
+
+    /// <summary>A shard's gradient.</summary>
+    public float* Of(int shard) => shardGradients + shard * count;
+
+    /// <summary>Writes the whole batch's gradient.</summary>
+    public void Finish(int shards)
+    {
+        for (long i = 0; i < count; i += V.Width)
+        {
+            V total = V.Load(shardGradients + i);
+            for (int shard = 1; shard < shards; shard++)
+            {
+                total += V.Load(Of(shard) + i);
+            }
+
+            V.Store(gradient + i, total);
+        }
+    }
+}
+
+/// <summary>Numbers that each shard sums in double, added up in shard order: statistics, and the gradients of vectors.</summary>
+internal sealed unsafe class ShardSums(Arena arena, string name, int count)
+{
+    private readonly double* sums = arena.Doubles(name, (long)Shards.Max * count);
+
+    /// <summary>A shard's sums, set to zero.</summary>
+    public double* Start(int shard)
+    {
+        double* own = sums + (long)shard * count;
+        new Span<double>(own, count).Clear();
+        return own;
+    }
+
+    /// <summary>Element i summed over the shards.</summary>
+    public double Total(int shards, int i)
+    {
+        double total = 0;
+        for (int shard = 0; shard < shards; shard++)
+        {
+            total += sums[(long)shard * count + i];
+        }
+
+        return total;
+    }
+
+    /// <summary>The whole batch's sums as a float gradient (=), and as they are to totals if not null.</summary>
+    public void WriteTo(float* gradient, int shards, double* totals = null)
+    {
+        for (int i = 0; i < count; i++)
+        {
+            double total = Total(shards, i);
+            gradient[i] = (float)total;
+            if (totals != null)
+            {
+                totals[i] = total;
+            }
+        }
+    }
+}

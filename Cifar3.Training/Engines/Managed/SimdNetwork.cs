@@ -1,9 +1,52 @@
 namespace Cifar3.Training;
 
+/// <summary>The training network on one batch, whatever the vector width it was compiled for.</summary>
+internal abstract unsafe class Network
+{
+    /// <summary>What the vectors are called.</summary>
+    public abstract string SimdName { get; }
+
+    /// <summary>Probabilities [images, classes] of the last training step.</summary>
+    public abstract float* Probabilities { get; }
+
+    /// <summary>Cross-entropies of the last training step.</summary>
+    public abstract double* Losses { get; }
+
+    /// <summary>One training step.</summary>
+    /// <param name="images">Pixels.</param>
+    /// <param name="labels">Labels.</param>
+    /// <param name="targets">Targets [count, classes]; null = the labels.</param>
+    /// <param name="count">Number of images.</param>
+    /// <param name="learningRate">Adam's learning rate.</param>
+    /// <param name="step">Number of the step.</param>
+    public abstract void Train(byte* images, int* labels, float* targets, int count, float learningRate, long step);
+
+    /// <summary>The batch's statistics into the moving ones: a forward pass in training mode without dropout.</summary>
+    public abstract void UpdateStatistics(byte* images, int count, double momentum);
+
+    /// <summary>What the layers computed for the first images of the last batch, by layer name; without the layers that are computed as part of others.</summary>
+    public abstract IEnumerable<(string Layer, float[] Values)> Activations(int images);
+
+    /// <summary>Each block's pooling routes of the last training step's first images, <see cref="PoolDropout.Routes"/>.</summary>
+    public abstract IReadOnlyList<byte[]> Routes(int images);
+
+    /// <summary>Creates the network for a vector width.</summary>
+    public static Network Create(SimdLevel level, Arena arena, ParameterTable parameters, CnnModel model, EngineOptions options, int images, WorkerPool pool) => level switch
+    {
+        SimdLevel.V512 => new SimdNetwork<V512>(arena, parameters, model, options, images, pool),
+        SimdLevel.V256 => new SimdNetwork<V256>(arena, parameters, model, options, images, pool),
+        _ => new SimdNetwork<V128>(arena, parameters, model, options, images, pool),
+    };
+}
+
 /// <summary>
-/// The training step as the list of layers that it is. Each pass runs over the batch's shards in parallel; batch normalization's sums
-/// separate the passes.
+/// The training step as the list of passes that it is. Each pass runs over the batch's shards in parallel; what ends it needs the sums of all
+/// shards: batch normalization's statistics and gradients are why there is more than one.
 /// </summary>
+/// <remarks>
+/// With three blocks: Forward(0), Forward(1), Forward(2), Turn, Backward(2), Backward(1), Backward(0). Forward(i) is the second half of block
+/// i − 1 and the first of block i, up to its normalization; Backward(i) the same way back.
+/// </remarks>
 internal sealed unsafe class SimdNetwork<V> : Network
     where V : struct, ISimd<V>
 {
@@ -12,18 +55,19 @@ internal sealed unsafe class SimdNetwork<V> : Network
     private readonly ParameterTable parameters;
     private readonly float weightDecay;
     private readonly WorkerPool pool;
-    private readonly ConvBlock<V> block0, block1, block2;
+    private readonly ConvBlock<V>[] blocks;
     private readonly DenseSoftmaxLayer<V> dense;
-    private readonly Action<int, int> forward0, forward1, forward2, turn, backward2, backward1, backward0, adam, infer, statistics1, statistics2;
+    private readonly Pass[] training, statistics;
+    private readonly Action<int, int> adam;
 
     // The batch being computed.
     private byte* images;
     private int* labels;
-    private int count;
-    private long step;
     private float* targets;
+    private int count;
+    private long? dropoutStep; // the step whose dropout masks apply; none while statistics are taken
+    private double? momentum;  // of the moving statistics; null = each layer's
     private float stepSize, keep;
-    private bool inferenceReady;
 
     public SimdNetwork(Arena arena, ParameterTable parameters, CnnModel model, EngineOptions options, int images, WorkerPool pool)
     {
@@ -31,28 +75,43 @@ internal sealed unsafe class SimdNetwork<V> : Network
         CnnLayer[] layers = [.. model.Layers];
         var work = new WorkBuffers(arena, pool.Threads);
         var context = new LayerContext(arena, parameters, pool, work, images, options);
-        block0 = Block(0);
-        block1 = Block(1);
-        block2 = Block(2);
+        blocks = [.. Enumerable.Range(0, CnnArchitecture.Blocks).Select(index => new ConvBlock<V>(context, layers.AsSpan(5 * index, 5), index))];
         dense = new DenseSoftmaxLayer<V>(context);
         work.Allocate();
 
-        // A pass over one shard; delegates made once, so that a step allocates nothing. Every other pass takes the shards backwards: it
-        // begins with what the pass before wrote last, which is still in the cache. Sums do not depend on it: they are added in shard order.
-        forward0 = (shard, worker) => Forward0(Range(shard, worker));
-        forward1 = (shard, worker) => Forward1(Range(LastShard - shard, worker));
-        forward2 = (shard, worker) => Forward2(Range(shard, worker));
-        turn = (shard, worker) => Turn(Range(LastShard - shard, worker));
-        backward2 = (shard, worker) => Backward2(Range(shard, worker));
-        backward1 = (shard, worker) => Backward1(Range(LastShard - shard, worker));
-        backward0 = (shard, worker) => Backward0(Range(shard, worker));
-        statistics1 = (shard, worker) => Statistics1(Range(LastShard - shard, worker));
-        statistics2 = (shard, worker) => Statistics2(Range(shard, worker));
+        int last = blocks.Length - 1;
+        var forward = Enumerable.Range(0, blocks.Length);
+        statistics = Passes(forward.Select(i => (Over(range => Forward(i, range)), FinishNorm(i, training: false))));
+        training = Passes(
+        [
+            .. forward.Select(i => (Over(range => Forward(i, range)), FinishNorm(i, training: true))),
+            (Over(Turn), FinishTurn),
+            .. forward.Reverse().Select(i => (Over(range => Backward(i, range)), FinishGradients(i))),
+        ]);
         adam = (piece, _) => UpdateWeights(piece);
-        infer = (shard, worker) => InferShard(Range(shard, worker));
 
-        ConvBlock<V> Block(int index) => new(context, layers.AsSpan(5 * index, 5), index);
+        static Action<ImageRange> Over(Action<ImageRange> action) => action;
+
+        Action FinishNorm(int i, bool training) => () => blocks[i].FinishNorm(count, momentum, training);
+
+        void FinishTurn()
+        {
+            dense.FinishGradients(count);
+            blocks[last].FinishNormGradients(count);
+        }
+
+        Action FinishGradients(int i) => () =>
+        {
+            blocks[i].FinishGradients(count);
+            if (i > 0)
+            {
+                blocks[i - 1].FinishNormGradients(count);
+            }
+        };
     }
+
+    /// <summary>What runs over the shards in parallel, and once all have ended. Delegates are made once, so that a step allocates nothing.</summary>
+    private readonly record struct Pass(Action<int, int> Run, Action Finish);
 
     public override string SimdName => V.Name;
 
@@ -60,7 +119,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
 
     public override double* Losses => dense.Losses;
 
-    public override void ParametersChanged() => inferenceReady = false;
+    private int LastShard => Shards.Count(count) - 1;
 
     public override void Train(byte* images, int* labels, float* targets, int count, float learningRate, long step)
     {
@@ -68,28 +127,9 @@ internal sealed unsafe class SimdNetwork<V> : Network
         this.labels = labels;
         this.targets = targets;
         this.count = count;
-        (this.step, stepSize, keep, inferenceReady) = (step, AdamOptimizer.StepSize(learningRate, step), 1 - learningRate * weightDecay, false);
-        int shards = Shards.Count(count);
-        PrepareWeights();
-
-        pool.Run(shards, forward0);
-        block0.FinishNorm(count, null, training: true);
-        pool.Run(shards, forward1);
-        block1.FinishNorm(count, null, training: true);
-        pool.Run(shards, forward2);
-        block2.FinishNorm(count, null, training: true);
-        pool.Run(shards, turn);
-        dense.FinishGradients(count);
-        block2.FinishNormGradients(count);
-        pool.Run(shards, backward2);
-        block2.FinishGradients(count);
-        block1.FinishNormGradients(count);
-        pool.Run(shards, backward1);
-        block1.FinishGradients(count);
-        block0.FinishNormGradients(count);
-        pool.Run(shards, backward0);
-        block0.FinishGradients(count);
-
+        (dropoutStep, momentum) = (step, null);
+        (stepSize, keep) = (AdamOptimizer.StepSize(learningRate, step), 1 - learningRate * weightDecay);
+        Run(training);
         pool.Run(AdamPieces, adam);
     }
 
@@ -97,124 +137,80 @@ internal sealed unsafe class SimdNetwork<V> : Network
     {
         this.images = images;
         this.count = count;
-        inferenceReady = false;
-        int shards = Shards.Count(count);
-        PrepareWeights();
-        pool.Run(shards, forward0);
-        block0.FinishNorm(count, momentum, training: false);
-        pool.Run(shards, statistics1);
-        block1.FinishNorm(count, momentum, training: false);
-        pool.Run(shards, statistics2);
-        block2.FinishNorm(count, momentum, training: false);
-    }
-
-    public override void Infer(byte* images, int* labels, int count)
-    {
-        this.images = images;
-        this.labels = labels;
-        targets = null;
-        this.count = count;
-        if (!inferenceReady)
-        {
-            PrepareWeights();
-            block0.UseMovingStatistics();
-            block1.UseMovingStatistics();
-            block2.UseMovingStatistics();
-            inferenceReady = true;
-        }
-
-        pool.Run(Shards.Count(count), infer);
+        (dropoutStep, this.momentum) = (null, momentum);
+        Run(statistics);
     }
 
     public override IEnumerable<(string Layer, float[] Values)> Activations(int images) =>
-    [
-        .. block0.Activations(block1.Input, images),
-        .. block1.Activations(block2.Input, images),
-        .. block2.Activations(dense.Input, images),
-    ];
+        [.. blocks.SelectMany((block, i) => block.Activations(Input(i + 1), images))];
 
-    public override IReadOnlyList<byte[]> Routes(int images) => [block0.Routes(images), block1.Routes(images), block2.Routes(images)];
+    public override IReadOnlyList<byte[]> Routes(int images) => [.. blocks.Select(block => block.Routes(images))];
 
-    private int LastShard => Shards.Count(count) - 1;
-
-    private void PrepareWeights()
+    private void Run(Pass[] passes)
     {
-        block0.Prepare();
-        block1.Prepare();
-        block2.Prepare();
+        foreach (var block in blocks)
+        {
+            block.Prepare();
+        }
+
         dense.Prepare();
+        foreach (var pass in passes)
+        {
+            pool.Run(Shards.Count(count), pass.Run);
+            pass.Finish();
+        }
     }
 
-    private void Forward0(in ImageRange range)
+    /// <summary>
+    /// Every other pass takes the shards backwards: it begins with what the pass before wrote last, which is still in the cache. Sums do not
+    /// depend on it: they are added in shard order.
+    /// </summary>
+    private Pass[] Passes(IEnumerable<(Action<ImageRange> Over, Action Finish)> steps) =>
+        [.. steps.Select((step, i) => new Pass((shard, worker) => step.Over(Range(i % 2 == 0 ? shard : LastShard - shard, worker)), step.Finish))];
+
+    /// <summary>Where block i reads, or, behind the last, the dense layer.</summary>
+    private Plane Input(int i) => i < blocks.Length ? blocks[i].Input : dense.Input;
+
+    private void Forward(int i, in ImageRange range)
     {
-        ReadPixels(range);
-        block0.ForwardToNorm(range, training: true);
+        if (i == 0)
+        {
+            ReadPixels(range);
+        }
+        else
+        {
+            blocks[i - 1].ForwardFromNorm(Input(i), range, dropoutStep);
+        }
+
+        if (i < blocks.Length)
+        {
+            blocks[i].ForwardToNorm(range);
+        }
     }
 
-    private void Forward1(in ImageRange range)
+    private void Backward(int i, in ImageRange range)
     {
-        block0.ForwardFromNorm(block1.Input, range, step);
-        block1.ForwardToNorm(range, training: true);
-    }
-
-    private void Forward2(in ImageRange range)
-    {
-        block1.ForwardFromNorm(block2.Input, range, step);
-        block2.ForwardToNorm(range, training: true);
-    }
-
-    private void Statistics1(in ImageRange range)
-    {
-        block0.InferFromNorm(block1.Input, range);
-        block1.ForwardToNorm(range, training: true);
-    }
-
-    private void Statistics2(in ImageRange range)
-    {
-        block1.InferFromNorm(block2.Input, range);
-        block2.ForwardToNorm(range, training: true);
+        blocks[i].BackwardFromNorm(range);
+        if (i > 0)
+        {
+            blocks[i - 1].BackwardToNorm(blocks[i].InputGradient!.Value, range);
+        }
     }
 
     /// <summary>The last part of the forward pass and the first of the backward pass.</summary>
-    private void Turn(in ImageRange range)
+    private void Turn(ImageRange range)
     {
-        block2.ForwardFromNorm(dense.Input, range, step);
+        Forward(blocks.Length, range);
         dense.Forward(range, labels, targets, count);
         dense.Backward(range);
-        block2.BackwardToNorm(dense.InputGradient, range);
-    }
-
-    private void Backward2(in ImageRange range)
-    {
-        block2.BackwardFromNorm(range);
-        block1.BackwardToNorm(block2.InputGradient!.Value, range);
-    }
-
-    private void Backward1(in ImageRange range)
-    {
-        block1.BackwardFromNorm(range);
-        block0.BackwardToNorm(block1.InputGradient!.Value, range);
-    }
-
-    private void Backward0(in ImageRange range) => block0.BackwardFromNorm(range);
-
-    private void InferShard(in ImageRange range)
-    {
-        ReadPixels(range);
-        block0.ForwardToNorm(range, training: false);
-        block0.InferFromNorm(block1.Input, range);
-        block1.ForwardToNorm(range, training: false);
-        block1.InferFromNorm(block2.Input, range);
-        block2.ForwardToNorm(range, training: false);
-        block2.InferFromNorm(dense.Input, range);
-        dense.Forward(range, labels, targets, count);
+        blocks[^1].BackwardToNorm(dense.InputGradient, range);
     }
 
     private void ReadPixels(in ImageRange range)
     {
         for (int image = range.First; image < range.End; image++)
         {
-            PixelsToFloat.Run<V>(images + (long)image * CnnArchitecture.ImageBytes, block0.Input, image);
+            PixelsToFloat.Run<V>(images + (long)image * CnnArchitecture.ImageBytes, blocks[0].Input, image);
         }
     }
 

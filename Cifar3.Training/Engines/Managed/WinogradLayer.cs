@@ -14,7 +14,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     private readonly WinogradShape shape;
     private readonly float* kernel, ut, du, gradient, biasGradient;
     private readonly double* biasTotals;
-    private readonly GradientSums biasSums;
+    private readonly ShardSums biasSums;
     private readonly WinogradWork kept; // V and dM of all blocks, where they are kept
     private readonly int blocks;        // of a shard, where they are kept; else 0
     private readonly Action<int, int> transform, finishPoint, finishChannels;
@@ -41,7 +41,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         gradient = parameters.Gradient(tensor.Name);
         biasGradient = parameters.Gradient($"{name}/bias");
         biasTotals = arena.Doubles($"{name} bias totals", shape.Outputs);
-        biasSums = new GradientSums(arena, $"{name} bias sums", shape.Outputs, biasGradient);
+        biasSums = new ShardSums(arena, $"{name} bias sums", shape.Outputs);
         ut = arena.Floats($"{name} U transposed", shape.WeightFloats);
         if (shape.TilesPerImage == 1)
         {
@@ -69,7 +69,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     /// <inheritdoc/>
     public override void Prepare() => Prepare(training: true);
 
-    /// <summary>Takes over changed weights and statistics; inference needs no transposed weights.</summary>
+    /// <summary>Takes over changed weights and statistics; where no backward pass will come the transposed weights are not needed.</summary>
     public void Prepare(bool training)
     {
         this.training = training;
@@ -84,7 +84,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     public void Backward<TSource>(in Plane x, in TSource source, in Plane dx, in ImageRange range)
         where TSource : struct, IWinogradSource
     {
-        double* sums = biasSums.Of(range.Shard, start: true);
+        double* sums = biasSums.Start(range.Shard);
         ref readonly WinogradWork own = ref work.Of(range.Worker);
         if (blocks > 0)
         {
@@ -97,17 +97,8 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     }
 
     /// <inheritdoc/>
-    public override void Forward(in Plane x, in Plane y, double* sums, in ImageRange range)
-    {
-        if (sums != null)
-        {
-            Forward(in x, new ReluStatisticsSink(y, Bias, sums), in range);
-        }
-        else
-        {
-            Forward(in x, new PlainSink(y, Bias, 0), in range);
-        }
-    }
+    public override void Forward(in Plane x, in Plane y, double* sums, in ImageRange range) =>
+        Forward(in x, new ReluStatisticsSink(y, Bias, sums), in range);
 
     /// <inheritdoc/>
     public override void Backward(in Plane x, in Plane y, in Plane dz, BatchNormLayer norm, in Plane? dx, in ImageRange range) =>
@@ -117,7 +108,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     public override void FinishGradients(int images)
     {
         this.images = images;
-        biasSums.Finish(Shards.Count(images), biasTotals);
+        biasSums.WriteTo(biasGradient, Shards.Count(images), biasTotals);
         if (blocks > 0)
         {
             pool.Run(shape.Points, finishPoint);

@@ -2,15 +2,15 @@ using Cifar3.Training;
 
 namespace Cifar3.Tests;
 
-internal sealed unsafe class SoftmaxCrossEntropyTests
+internal sealed unsafe class SoftmaxTests
 {
     [Test]
     public void Softmax_ExtremeLogits_StaysFinite()
     {
         float* x = stackalloc float[] { 1000, 0, -1000 }, p = stackalloc float[3], dx = stackalloc float[3];
 
-        double logSum = Softmax.Run(x, 3, p);
-        SoftmaxCrossEntropy.Gradient(x, logSum, 3, label: 2, batch: 4, dx);
+        double logSum = Softmax.Forward(x, 3, p);
+        Softmax.Backward(x, logSum, 3, label: 2, batch: 4, dx);
 
         Assert.That((p[0], p[1], p[2]), Is.EqualTo((1f, 0f, 0f)));
         Assert.That(logSum - x[2], Is.EqualTo(2000));
@@ -21,17 +21,17 @@ internal sealed unsafe class SoftmaxCrossEntropyTests
     public void Gradient_RandomLogits_IsTheLosssSlope()
     {
         float* x = stackalloc float[] { 0.5f, -1.25f, 2, 0 }, p = stackalloc float[4], dx = stackalloc float[4];
-        double logSum = Softmax.Run(x, 4, p);
-        SoftmaxCrossEntropy.Gradient(x, logSum, 4, label: 1, batch: 2, dx);
+        double logSum = Softmax.Forward(x, 4, p);
+        Softmax.Backward(x, logSum, 4, label: 1, batch: 2, dx);
 
         const float h = 1f / 1024;
         for (int c = 0; c < 4; c++)
         {
             float old = x[c];
             x[c] = old + h;
-            double up = Softmax.Run(x, 4, p) - x[1];
+            double up = Softmax.Forward(x, 4, p) - x[1];
             x[c] = old - h;
-            double down = Softmax.Run(x, 4, p) - x[1];
+            double down = Softmax.Forward(x, 4, p) - x[1];
             x[c] = old;
             Assert.That(dx[c], Is.EqualTo((up - down) / (2 * h) / 2).Within(1e-6));
         }

@@ -1,6 +1,6 @@
 using System.Runtime.CompilerServices;
 
-namespace Cifar3.Training;
+namespace Cifar3;
 
 // m += (g − m)·(1 − β₁);  v += (g² − v)·(1 − β₂);  w = w·keep − α·m / (√v + ε)
 // with α and the numbers of AdamOptimizer, and keep = 1 − lr·λ for AdamW's decay (1 without: w·1 is w).
