@@ -2,7 +2,7 @@
 using System.CommandLine;
 using Cifar3.Tool;
 
-return new RootCommand("Trains a CNN on folders of pictures and uses it: evaluate, predict, export to ONNX, convert from and to Keras, report.")
+return new RootCommand("Trains a CNN on folders of pictures and uses it: evaluate, predict, export to ONNX, convert from and to Keras, report, serve.")
 {
     TrainCommand.Create(),
     EvaluateCommand.Create(),
@@ -11,5 +11,6 @@ return new RootCommand("Trains a CNN on folders of pictures and uses it: evaluat
     ConvertCommand.Create(),
     InspectCommand.Create(),
     ReportCommand.Create(),
+    ServeCommand.Create(),
     DoctorCommand.Create(),
 }.Parse(args).Invoke();

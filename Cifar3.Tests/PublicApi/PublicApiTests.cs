@@ -10,9 +10,10 @@ public sealed class PublicApiTests
 {
     [TestCase("Cifar3.Core")]
     [TestCase("Cifar3.Training")]
+    [TestCase("Cifar3.AspNetCore")]
     public void PublicApi_OfLibrary_IsTheApprovedOne(string library)
     {
-        var assembly = library == "Cifar3.Core" ? typeof(CnnModel).Assembly : typeof(Cifar3Trainer).Assembly;
+        var assembly = library switch { "Cifar3.Core" => typeof(CnnModel).Assembly, "Cifar3.Training" => typeof(Cifar3Trainer).Assembly, _ => typeof(AspNetCore.Cifar3ClassifierPool).Assembly };
         string file = Path.Combine(SourceFolder(), $"{library}.approved.txt");
         string actual = Describe(assembly);
         if (Environment.GetEnvironmentVariable("CIFAR3_UPDATE") == "1")

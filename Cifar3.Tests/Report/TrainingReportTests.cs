@@ -128,6 +128,56 @@ public sealed class TrainingReportTests
         Assert.That(session.OutputMetadata.Single().Key, Is.EqualTo("probabilities"));
     }
 
+    /// <summary>Names and types of the fields that are written, as Triton's <c>inference.ModelConfig</c> declares them; protoc reads the text by them.</summary>
+    private const string ConfigSchema = """
+        syntax = "proto3";
+        package inference;
+        enum DataType { TYPE_INVALID = 0; TYPE_UINT8 = 2; TYPE_FP32 = 11; }
+        message ModelInput { string name = 1; DataType data_type = 2; repeated int64 dims = 4; }
+        message ModelOutput { string name = 1; DataType data_type = 2; repeated int64 dims = 3; string label_filename = 4; }
+        message ModelDynamicBatching { repeated int32 preferred_batch_size = 1; uint64 max_queue_delay_microseconds = 2; }
+        message ModelConfig {
+          string name = 1;
+          string platform = 2;
+          int32 max_batch_size = 4;
+          repeated ModelInput input = 5;
+          repeated ModelOutput output = 6;
+          oneof scheduling_choice { ModelDynamicBatching dynamic_batching = 11; }
+        }
+        """;
+
+    [Test]
+    public void Triton_Config_IsReadByProtoc([Values(OnnxFlavor.Keras, OnnxFlavor.Optimized)] OnnxFlavor flavor)
+    {
+        string cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } named ? named : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
+        string tools = Path.Combine(cache, "grpc.tools");
+        string? protoc = !OperatingSystem.IsLinux() || !Directory.Exists(tools) ? null : Directory.EnumerateFiles(tools, "protoc", SearchOption.AllDirectories).FirstOrDefault(file => file.Contains("linux_x64", StringComparison.Ordinal));
+        if (protoc is null)
+        {
+            Assert.Ignore("protoc of the package Grpc.Tools for Linux is not in NuGet's cache.");
+        }
+
+        string folder = TestFiles.NewFolder(), target = TritonRepository.Save(folder, CnnModel.Create(["a", "b"], seed: 1, filters: [4, 4, 8]), new OnnxExportOptions { Flavor = flavor });
+        File.WriteAllText(Path.Combine(folder, "config.proto"), ConfigSchema);
+
+        var (exitCode, encoded) = Encode(File.ReadAllText(Path.Combine(target, "config.pbtxt")));
+
+        Assert.That(exitCode, Is.Zero, encoded);
+        Assert.That(encoded, Does.Contain("onnxruntime_onnx").And.Contain("labels.txt").And.Contain(flavor == OnnxFlavor.Keras ? "input" : "pixels"));
+        Assert.That(Encode("no_such_field: 1").ExitCode, Is.Not.Zero, "it does look");
+
+        (int ExitCode, string Output) Encode(string text)
+        {
+            var start = new System.Diagnostics.ProcessStartInfo(protoc, ["--encode=inference.ModelConfig", "config.proto"]) { WorkingDirectory = folder, RedirectStandardInput = true, RedirectStandardOutput = true, RedirectStandardError = true };
+            using var process = System.Diagnostics.Process.Start(start)!;
+            process.StandardInput.Write(text);
+            process.StandardInput.Close();
+            string output = process.StandardOutput.ReadToEnd() + process.StandardError.ReadToEnd();
+            process.WaitForExit();
+            return (process.ExitCode, output);
+        }
+    }
+
     [TestCase("")]
     [TestCase("../up")]
     [TestCase(".hidden")]

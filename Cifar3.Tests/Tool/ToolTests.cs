@@ -116,6 +116,7 @@ public sealed class ToolTests
     [TestCase("convert")]
     [TestCase("inspect")]
     [TestCase("report")]
+    [TestCase("serve")]
     [TestCase("doctor")]
     public void Help_OfEachCommand_ShowsAnExample(string command) =>
         Assert.That(Must(command, "--help"), Does.Contain("Example:").And.Contain($"cifar3 {command}"));

@@ -8,5 +8,6 @@ return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machi
     TensorFlowSubject.Create(),
     PipelineSubject.Create(),
     ScoreSubject.Create(),
+    ServeSubject.Create(),
     WorkerCommand.Create(),
 }.Parse(args).Invoke();

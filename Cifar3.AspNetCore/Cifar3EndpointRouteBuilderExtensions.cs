@@ -1,0 +1,62 @@
+using Cifar3.AspNetCore;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Routing;
+
+namespace Microsoft.AspNetCore.Builder;
+
+/// <summary>Maps the service's addresses.</summary>
+public static class Cifar3EndpointRouteBuilderExtensions
+{
+    /// <summary>
+    /// Maps the page (<c>/</c>), uploads of pictures (<c>POST /predict</c>, <c>/predict/{model}</c>), <c>/models</c>, and the Open Inference
+    /// Protocol v2 (<c>/v2/health/live</c>, <c>/v2/health/ready</c>, <c>/v2/models/{model}</c>, …<c>/ready</c>, …<c>/infer</c>).
+    /// </summary>
+    /// <remarks>
+    /// A refused request gets a 4xx with one line: problem details from <c>/predict</c>, the protocol's <c>error</c> from <c>/v2</c>. Over the
+    /// limits of <see cref="Cifar3ModelOptions"/> the answer is 413, without a free place 503 with Retry-After.
+    /// </remarks>
+    /// <param name="endpoints">The application.</param>
+    /// <param name="page">Whether the page is mapped too. Default: true.</param>
+    /// <returns>The group, for authorization, rate limits, host filters.</returns>
+    public static RouteGroupBuilder MapCifar3(this IEndpointRouteBuilder endpoints, bool page = true)
+    {
+        ArgumentNullException.ThrowIfNull(endpoints);
+        var group = endpoints.MapGroup("").WithTags("Cifar3");
+        if (page)
+        {
+            foreach (string path in PageFiles.Paths)
+            {
+                group.MapGet(path, PageFiles.Get).ExcludeFromDescription();
+            }
+        }
+
+        group.MapGet("/models", PictureEndpoints.Models).WithName("ListModels").WithSummary("Names, versions and classes of the models.").Produces<ModelAnswer[]>();
+        Described(group.MapPost("/predict", (Delegate)((HttpContext http) => PictureEndpoints.PredictAsync(http, null))), "Predict");
+        Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), "PredictWithModel");
+
+        var v2 = group.MapGroup("/v2");
+        v2.MapGet("", InferenceEndpoints.Server).WithName("ServerMetadata");
+        v2.MapGet("/health/live", InferenceEndpoints.Live).WithName("ServerLive");
+        v2.MapGet("/health/ready", InferenceEndpoints.Ready).WithName("ServerReady");
+        foreach (string version in new[] { "", "/versions/{version}" })
+        {
+            string suffix = version.Length > 0 ? "Version" : "";
+            v2.MapGet($"/models/{{model}}{version}", InferenceEndpoints.Model).WithName($"ModelMetadata{suffix}");
+            v2.MapGet($"/models/{{model}}{version}/ready", InferenceEndpoints.ModelReady).WithName($"ModelReady{suffix}");
+            v2.MapPost($"/models/{{model}}{version}/infer", InferenceEndpoints.InferAsync).WithName($"ModelInfer{suffix}").WithSummary("Scores [N, 32, 32, 3] pixels; JSON, or JSON followed by binary tensors.");
+        }
+
+        return group;
+    }
+
+    private static void Described(RouteHandlerBuilder predict, string name) => predict
+        .WithName(name)
+        .WithSummary("Says what a picture shows: one as the body, or several as the files of a form.")
+        .DisableAntiforgery()
+        .Accepts<byte[]>("application/octet-stream", "image/*", "multipart/form-data", "*/*") // the last, so that other types get their one line too
+        .Produces<PredictionAnswer>()
+        .ProducesProblem(StatusCodes.Status400BadRequest)
+        .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
+        .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)
+        .ProducesProblem(StatusCodes.Status503ServiceUnavailable);
+}

@@ -1,0 +1,164 @@
+using System.Net.Mime;
+using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.WebUtilities;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Net.Http.Headers;
+
+namespace Cifar3.AspNetCore;
+
+/// <summary>Pictures as people have them: <c>POST /predict</c> and <c>/predict/{model}</c>, one as the request's body or several in a form; <c>GET /models</c>.</summary>
+internal static class PictureEndpoints
+{
+    private const int MaxBoundaryLength = 100;
+
+    /// <summary>A form with files gives a list, a body a single answer.</summary>
+    public static Task PredictAsync(HttpContext http, string? model) => RequestGate.RunAsync(http, model, "predict", RefuseAsync, served =>
+    {
+        string? contentType = http.Request.ContentType;
+        return MediaTypeHeaderValue.TryParse(contentType, out var type) && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) ? FormAsync(http, served, type)
+            : contentType is null || type is not null && (type.Type.Equals("image", StringComparison.OrdinalIgnoreCase) || type.MediaType.Equals(MediaTypeNames.Application.Octet, StringComparison.OrdinalIgnoreCase)) ? RawAsync(http, served)
+            : throw new RefusalException(StatusCodes.Status415UnsupportedMediaType, "unknown_format", $"The request's content type is none that holds pictures: '{(contentType.Length <= 100 ? contentType : contentType[..100])}'. Send image/*, application/octet-stream or multipart/form-data.");
+    });
+
+    /// <summary>Names, versions and classes of all models.</summary>
+    public static IResult Models(Cifar3ClassifierPool pool) => Results.Json(
+        pool.Names.Select(name =>
+        {
+            using var rented = pool.Rent(name);
+            return new ModelAnswer(name, rented.Version, rented.Classifier.Device, [.. rented.Classifier.ClassNames], rented.Classifier.Metadata.TrainedOn, rented.Classifier.Metadata.ValAccuracy);
+        }).ToArray(),
+        PictureJson.Default.ModelAnswerArray);
+
+    /// <summary>A refusal as problem details (RFC 9457).</summary>
+    public static Task RefuseAsync(HttpContext http, int status, string reason) => Results.Problem(reason, statusCode: status).ExecuteAsync(http);
+
+    private static async Task<(int, string)> RawAsync(HttpContext http, ServedModel served)
+    {
+        using var body = await RequestGate.ReadAsync(http, served.Options.MaxImageBytes).ConfigureAwait(false);
+        PredictionAnswer answer;
+        string version;
+        using (await served.ComputeAsync(http.RequestAborted).ConfigureAwait(false))
+        {
+            using var rented = served.Rent();
+            version = rented.Version;
+            answer = PredictionAnswer.Of(null, rented.Classifier.Predict(body.Span), served.Name, version);
+        }
+
+        await Results.Json(answer, PictureJson.Default.PredictionAnswer).ExecuteAsync(http).ConfigureAwait(false);
+        return (1, version);
+    }
+
+    /// <summary>All files of the form are read, then scored by one version of the model. One that cannot be read is told in its place.</summary>
+    private static async Task<(int, string)> FormAsync(HttpContext http, ServedModel served, MediaTypeHeaderValue type)
+    {
+        string boundary = HeaderUtilities.RemoveQuotes(type.Boundary).Value ?? "";
+        if (boundary.Length is 0 or > MaxBoundaryLength)
+        {
+            throw RefusalException.Bad($"The form has no boundary of 1 to {MaxBoundaryLength} characters in its content type.");
+        }
+
+        if (http.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = served.Options.MaxRequestBytes;
+        }
+
+        var files = new List<(string Name, Body Content)>();
+        try
+        {
+            await ReadFormAsync(http, served.Options, boundary, files).ConfigureAwait(false);
+            var answers = new PredictionAnswer[files.Count];
+            string version;
+            using (await served.ComputeAsync(http.RequestAborted).ConfigureAwait(false))
+            {
+                using var rented = served.Rent();
+                version = rented.Version;
+                for (int i = 0; i < answers.Length; i++)
+                {
+                    http.RequestAborted.ThrowIfCancellationRequested();
+                    answers[i] = Answer(files[i].Name, files[i].Content, rented, served.Name, alone: answers.Length == 1);
+                }
+            }
+
+            await Results.Json(answers, PictureJson.Default.PredictionAnswerArray).ExecuteAsync(http).ConfigureAwait(false);
+            return (answers.Count(answer => answer.Error is null), version);
+        }
+        finally
+        {
+            files.ForEach(file => file.Content.Dispose());
+        }
+    }
+
+    private static async Task ReadFormAsync(HttpContext http, Cifar3ModelOptions options, string boundary, List<(string Name, Body Content)> files)
+    {
+        var reader = new MultipartReader(boundary, http.Request.Body);
+        int left = options.MaxRequestBytes;
+        while (await reader.ReadNextSectionAsync(http.RequestAborted).ConfigureAwait(false) is { } section)
+        {
+            if (section.GetContentDispositionHeader() is not { } disposition || !disposition.IsFileDisposition())
+            {
+                continue;
+            }
+
+            if (files.Count == options.MaxBatch)
+            {
+                throw new RefusalException(StatusCodes.Status413PayloadTooLarge, "too_large", $"The form has more than {options.MaxBatch} files. Send it in parts.");
+            }
+
+            string name = HeaderUtilities.RemoveQuotes(disposition.FileNameStar.HasValue ? disposition.FileNameStar : disposition.FileName).Value ?? "";
+            name = name.Length <= 200 ? name : name[..200];
+            var content = await RequestGate.ReadAsync(section.Body, declared: null, Math.Min(options.MaxImageBytes, left), "A file of the form", http.RequestAborted).ConfigureAwait(false);
+            files.Add((name, content));
+            left -= content.Length;
+        }
+
+        if (files.Count == 0)
+        {
+            throw RefusalException.Bad("The form holds no file. Send at least one picture as a file of the form.");
+        }
+    }
+
+    private static PredictionAnswer Answer(string name, Body content, RentedClassifier rented, string model, bool alone)
+    {
+        try
+        {
+            return PredictionAnswer.Of(name, rented.Classifier.Predict(content.Span), model, rented.Version);
+        }
+        catch (Cifar3ImageException e) when (!alone)
+        {
+            return new PredictionAnswer(name, null, null, null, RequestGate.OneLine(e.Message), model, rented.Version);
+        }
+    }
+}
+
+/// <summary>What the service says of one picture.</summary>
+/// <param name="File">The file's name in the form; null for a body.</param>
+/// <param name="Label">The most probable class; null where the picture cannot be read.</param>
+/// <param name="Confidence">Its probability, 0 to 1.</param>
+/// <param name="Probabilities">The probability of every class, in the model's order.</param>
+/// <param name="Error">Why the picture cannot be read; null where it can.</param>
+/// <param name="Model">The model's name.</param>
+/// <param name="Version">The model's version.</param>
+internal sealed record PredictionAnswer(string? File, string? Label, float? Confidence, ClassAnswer[]? Probabilities, string? Error, string Model, string Version)
+{
+    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => new(
+        file,
+        prediction.Label,
+        prediction.Confidence,
+        [.. prediction.Probabilities.Select((probability, i) => new ClassAnswer(prediction.ClassNames[i], probability))],
+        null,
+        model,
+        version);
+}
+
+/// <summary>One class and its probability.</summary>
+internal sealed record ClassAnswer(string Name, float Probability);
+
+/// <summary>What the service says of a model.</summary>
+internal sealed record ModelAnswer(string Name, string Version, string Device, string[] Classes, string? TrainedOn, double? ValAccuracy);
+
+[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSerializable(typeof(PredictionAnswer))]
+[JsonSerializable(typeof(PredictionAnswer[]))]
+[JsonSerializable(typeof(ModelAnswer[]))]
+internal sealed partial class PictureJson : JsonSerializerContext;

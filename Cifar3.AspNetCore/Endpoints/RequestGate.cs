@@ -1,0 +1,173 @@
+using System.Buffers;
+using System.Diagnostics;
+using System.Globalization;
+using System.Text.Json;
+using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Http.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Cifar3.AspNetCore;
+
+/// <summary>What every request that scores goes through: admission, limits, one line for each refusal, metrics and a trace.</summary>
+internal static class RequestGate
+{
+    private const int MaxReasonLength = 600;
+
+    /// <summary>Does one request's work and answers what can be wrong with it.</summary>
+    /// <param name="http">The request.</param>
+    /// <param name="name">The model's name; null = the first.</param>
+    /// <param name="endpoint">What the metrics call it.</param>
+    /// <param name="refuse">Writes a refusal in the endpoint's own form.</param>
+    /// <param name="work">Reads, scores, answers; gives the number of images and the model's version.</param>
+    public static async Task RunAsync(HttpContext http, string? name, string endpoint, Func<HttpContext, int, string, Task> refuse, Func<ServedModel, Task<(int Images, string Version)>> work)
+    {
+        var services = http.RequestServices;
+        var metrics = services.GetRequiredService<Cifar3Metrics>();
+        var logger = services.GetRequiredService<ILogger<Cifar3ClassifierPool>>();
+        ServedModel model;
+        try
+        {
+            model = services.GetRequiredService<Cifar3ClassifierPool>().Find(name);
+        }
+        catch (KeyNotFoundException e)
+        {
+            await refuse(http, StatusCodes.Status404NotFound, e.Message).ConfigureAwait(false);
+            return;
+        }
+
+        if (!model.TryEnter())
+        {
+            metrics.Refused(model.Name, "busy");
+            http.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(model.Options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            await refuse(http, StatusCodes.Status503ServiceUnavailable, "The service is busy: its queue is full. Try again later.").ConfigureAwait(false);
+            return;
+        }
+
+        using var activity = Cifar3Metrics.Source.StartActivity("cifar3.predict", ActivityKind.Internal);
+        activity?.SetTag("cifar3.model", model.Name).SetTag("cifar3.endpoint", endpoint);
+        long start = Stopwatch.GetTimestamp();
+        try
+        {
+            var (images, version) = await work(model).ConfigureAwait(false);
+            var time = Stopwatch.GetElapsedTime(start);
+            activity?.SetTag("cifar3.images", images).SetTag("cifar3.version", version);
+            metrics.Predicted(model.Name, version, endpoint, images, time);
+            Log.Scored(logger, model.Name, images, time.TotalMilliseconds);
+        }
+        catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
+        {
+            metrics.Refused(model.Name, "aborted");
+        }
+        catch (Exception e) when (Refusal(e) is { } refusal && !http.Response.HasStarted)
+        {
+            activity?.SetStatus(ActivityStatusCode.Error, refusal.Kind);
+            metrics.Refused(model.Name, refusal.Kind);
+            string reason = OneLine(e.Message);
+            Log.Refused(logger, model.Name, refusal.Status, reason);
+            await refuse(http, refusal.Status, reason).ConfigureAwait(false);
+        }
+        finally
+        {
+            model.Leave();
+        }
+    }
+
+    /// <summary>Reads a request's body, at most so many bytes.</summary>
+    public static async Task<Body> ReadAsync(HttpContext http, int limit)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = limit;
+        }
+
+        return await ReadAsync(http.Request.Body, http.Request.ContentLength, limit, "The request", http.RequestAborted).ConfigureAwait(false);
+    }
+
+    /// <summary>Reads a stream to its end, at most so many bytes, into rented memory.</summary>
+    public static async Task<Body> ReadAsync(Stream stream, long? declared, int limit, string what, CancellationToken cancellationToken)
+    {
+        if (declared > limit)
+        {
+            throw TooLarge(what, limit);
+        }
+
+        byte[] bytes = ArrayPool<byte>.Shared.Rent((int)(declared ?? Math.Min(limit, 32 << 10)) + 1); // one more, so that the end is seen
+        int length = 0;
+        try
+        {
+            while (true)
+            {
+                int read = await stream.ReadAsync(bytes.AsMemory(length), cancellationToken).ConfigureAwait(false);
+                if (read == 0)
+                {
+                    return new Body(bytes, length);
+                }
+
+                length += read;
+                if (length > limit)
+                {
+                    throw TooLarge(what, limit);
+                }
+
+                if (length == bytes.Length)
+                {
+                    byte[] larger = ArrayPool<byte>.Shared.Rent((int)Math.Min(2L * length, limit + 1L));
+                    bytes.AsSpan(0, length).CopyTo(larger);
+                    ArrayPool<byte>.Shared.Return(bytes);
+                    bytes = larger;
+                }
+            }
+        }
+        catch
+        {
+            ArrayPool<byte>.Shared.Return(bytes);
+            throw;
+        }
+    }
+
+    private static RefusalException TooLarge(string what, int limit) =>
+        new(StatusCodes.Status413PayloadTooLarge, "too_large", string.Create(CultureInfo.InvariantCulture, $"{what} has too many bytes. Expected at most {limit:N0}. Send smaller or fewer pictures; the network sees 32x32 pixels."));
+
+    /// <summary>Status and kind of what a client did wrong; null where the fault is not the client's.</summary>
+    public static (int Status, string Kind)? Refusal(Exception e) => e switch
+    {
+        RefusalException refusal => (refusal.Status, refusal.Kind),
+        Cifar3ImageException { Problem: ImageProblem.UnknownFormat } => (StatusCodes.Status415UnsupportedMediaType, "unknown_format"),
+        Cifar3ImageException { Problem: ImageProblem.TooLarge } => (StatusCodes.Status413PayloadTooLarge, "too_large"),
+        Cifar3ImageException => (StatusCodes.Status400BadRequest, "damaged"),
+        BadHttpRequestException bad => (bad.StatusCode, "bad_request"),
+        JsonException => (StatusCodes.Status400BadRequest, "bad_json"),
+        InvalidDataException or EndOfStreamException => (StatusCodes.Status400BadRequest, "bad_form"),
+        IOException => (StatusCodes.Status400BadRequest, "bad_body"),
+        _ => null,
+    };
+
+    public static string OneLine(string message)
+    {
+        string line = message.ReplaceLineEndings(" ");
+        return line.Length <= MaxReasonLength ? line : line[..MaxReasonLength] + "…";
+    }
+}
+
+/// <summary>A request that is answered with a 4xx and one line.</summary>
+internal sealed class RefusalException(int status, string kind, string message) : Exception(message)
+{
+    public int Status => status;
+
+    public string Kind => kind;
+
+    public static RefusalException Bad(string message) => new(StatusCodes.Status400BadRequest, "bad_request", message);
+}
+
+/// <summary>Bytes in rented memory.</summary>
+internal readonly struct Body(byte[] bytes, int length) : IDisposable
+{
+    public ReadOnlyMemory<byte> Memory => bytes.AsMemory(0, length);
+
+    public ReadOnlySpan<byte> Span => bytes.AsSpan(0, length);
+
+    public int Length => length;
+
+    public void Dispose() => ArrayPool<byte>.Shared.Return(bytes);
+}

@@ -1,0 +1,103 @@
+using Microsoft.Playwright;
+
+namespace Cifar3.Tests;
+
+/// <summary>The page at <c>/</c> in a real Chromium: pictures dropped, pasted and chosen, bad ones refused, theme, keyboard, no other host.</summary>
+[Category(TestCategories.Browser)] // needs Chromium
+public sealed class PageTests
+{
+    private static readonly string[] Places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
+
+    /// <summary>Names, types and contents of files as a drop or a paste of the page's own window: <c>{ event, target, files }</c>.</summary>
+    private const string Give = """
+        ({ kind, files }) => {
+          const transfer = new DataTransfer();
+          for (const { name, type, base64 } of files) {
+            const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
+            transfer.items.add(new File([bytes], name, { type }));
+          }
+          const event = kind === "paste" ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true })
+            : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
+          document.getElementById("drop").dispatchEvent(event);
+        }
+        """;
+
+    [Test]
+    public async Task Page_DropPasteBadAndHuge_TellsEachAndSwitchesTheme()
+    {
+        string chromium = Places.FirstOrDefault(File.Exists) ?? "";
+        if (chromium.Length == 0)
+        {
+            Assert.Ignore($"There is no Chromium here: none of {string.Join(", ", Places)}. On Debian: apt-get install chromium.");
+        }
+
+        await using var service = await ServiceApp.StartAsync();
+        using var playwright = await Playwright.CreateAsync();
+        string[] flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = flags, Headless = true });
+        var page = await browser.NewPageAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1100, Height = 900 }, ColorScheme = ColorScheme.Light });
+        var foreign = new List<string>();
+        var errors = new List<string>();
+        page.Request += (_, request) =>
+        {
+            if (!request.Url.StartsWith(service.Address.ToString(), StringComparison.Ordinal) && !request.Url.StartsWith("blob:", StringComparison.Ordinal) && !request.Url.StartsWith("data:", StringComparison.Ordinal))
+            {
+                foreign.Add(request.Url);
+            }
+        };
+        page.PageError += (_, error) => errors.Add(error);
+        await page.GotoAsync(service.Address.ToString());
+        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+
+        // Three dropped pictures: each gets its label.
+        using var classifier = Cifar3Classifier.LoadDefault();
+        var drawn = Cifar3Data.Synthetic(trainCount: 3, testCount: 3, seed: 6).Test;
+        var pictures = Enumerable.Range(0, 3).Select(i => TestImages.Encode(drawn.Image(i).ToArray(), 32, 32, SkiaSharp.SKEncodedImageFormat.Png)).ToList();
+        await GiveAsync(page, "drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture))]);
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 3");
+        var labels = (await page.Locator(".card .label").AllTextContentsAsync()).Order();
+        Assert.That(labels, Is.EqualTo(pictures.Select(picture => classifier.Predict(picture).Label).Order()));
+        Assert.That(await page.Locator(".card progress").CountAsync(), Is.EqualTo(9), "a bar a class");
+
+        // The theme is switched by keyboard.
+        Assert.That(await page.EvaluateAsync<string>("() => document.documentElement.dataset.theme"), Is.EqualTo("light"));
+        await page.Locator("#theme").FocusAsync();
+        await page.Keyboard.PressAsync("Enter");
+        Assert.That(await page.EvaluateAsync<string>("() => document.documentElement.dataset.theme"), Is.EqualTo("dark"));
+        Assert.That(await page.Locator("#theme").GetAttributeAsync("aria-pressed"), Is.EqualTo("true"));
+
+        // One pasted; a broken one; one of 50 megapixels.
+        await GiveAsync(page, "paste", [("pasted.jpg", ImageCorpus.Files["jpeg"])]);
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 4");
+        await GiveAsync(page, "drop", [("<img src=x onerror=alert(1)>.png", [1, 2, 3, 4]), ("huge.png", PngFile.Create(10_000, 5_000, 1, PngColour.Grey, (_, _, _) => 1))]);
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card.failed').length === 2");
+        string[] notes = [.. (await page.Locator(".card.failed .note").AllTextContentsAsync()).Order(StringComparer.Ordinal)];
+        Assert.That(notes, Has.Some.Contains("a file of unknown kind").And.Some.Contains("10,000x5,000 pixels"));
+        Assert.That(await page.Locator("#status").TextContentAsync(), Is.EqualTo("4 of 6 pictures told apart, 2 not readable."));
+
+        // A folder whose name is a class tells the truth beside the prediction.
+        await page.Locator("#clear").ClickAsync();
+        string folder = Path.Combine(TestFiles.NewFolder(), "bird");
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "one.png"), pictures[0]);
+        await page.Locator("#folder").SetInputFilesAsync(folder);
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 1");
+        Assert.That(await page.Locator("#truth").IsVisibleAsync());
+        Assert.That(await page.Locator("#matrix td").AllTextContentsAsync(), Has.Exactly(1).EqualTo("1").And.Exactly(8).EqualTo("0"));
+
+        if (Environment.GetEnvironmentVariable("CIFAR3_SCREENSHOTS") is { Length: > 0 } target)
+        {
+            await GiveAsync(page, "drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture)), ("broken.png", [1, 2, 3, 4])]);
+            await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 5");
+            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(target, "page-dark.png") });
+            await page.Locator("#theme").ClickAsync();
+            await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(target, "page-light.png") });
+        }
+
+        Assert.That(foreign, Is.Empty, "no other host is asked");
+        Assert.That(errors, Is.Empty);
+    }
+
+    private static Task GiveAsync(IPage page, string kind, IEnumerable<(string Name, byte[] Content)> files) =>
+        page.EvaluateAsync(Give, new { kind, files = files.Select(file => new { name = file.Name, type = "image/png", base64 = Convert.ToBase64String(file.Content) }).ToArray() });
+}

@@ -1,0 +1,343 @@
+using System.Diagnostics.Metrics;
+using System.Net;
+using System.Net.Http.Json;
+using System.Text;
+using System.Text.Json;
+using Cifar3.AspNetCore;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Cifar3.Tests;
+
+/// <summary>Uploads of pictures over HTTP: what they give, and that nothing a client sends is the server's fault.</summary>
+public sealed class PictureServiceTests
+{
+    private ServiceApp service = null!;
+
+    [OneTimeSetUp]
+    public async Task Start() => service = await ServiceApp.StartAsync(options => options.MaxImageBytes = 2 << 20);
+
+    [OneTimeTearDown]
+    public async Task Stop() => await service.DisposeAsync();
+
+    [TestCase("image/png")]
+    [TestCase("application/octet-stream")]
+    [TestCase(null)]
+    public async Task Predict_PictureAsBody_IsWhatTheClassifierSays(string? type)
+    {
+        byte[] png = ImageCorpus.Files["png rgb"];
+        using var classifier = Cifar3Classifier.LoadDefault();
+        var expected = classifier.Predict(png);
+
+        using var response = await service.Client.PostAsync("/predict", ServiceApp.Raw(png, type));
+        var json = await response.Content.ReadFromJsonAsync<JsonElement>();
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(json.GetProperty("label").GetString(), Is.EqualTo(expected.Label));
+        Assert.That(json.GetProperty("probabilities").EnumerateArray().Select(c => c.GetProperty("probability").GetSingle()), Is.EqualTo(expected.Probabilities).Within(1e-6));
+        Assert.That(json.GetProperty("version").GetString(), Is.EqualTo("shipped"));
+    }
+
+    [Test]
+    public async Task Predict_Form_AnswersEachFileInItsPlace()
+    {
+        using var form = new MultipartFormDataContent
+        {
+            { ServiceApp.Raw(ImageCorpus.Files["jpeg"]), "files", "a.jpg" },
+            { ServiceApp.Raw(Encoding.UTF8.GetBytes("no picture")), "files", "<b>.txt" },
+            { ServiceApp.Raw(ImageCorpus.Files["gif"]), "files", "c.gif" },
+            { new StringContent("no file"), "remark" },
+        };
+
+        using var response = await service.Client.PostAsync("/predict/cifar3", form);
+        var answers = (await response.Content.ReadFromJsonAsync<JsonElement>()).EnumerateArray().ToList();
+
+        Assert.That(answers.Select(a => a.GetProperty("file").GetString()), Is.EqualTo(new[] { "a.jpg", "<b>.txt", "c.gif" }));
+        Assert.That(answers.Select(a => a.TryGetProperty("label", out _)), Is.EqualTo(new[] { true, false, true }));
+        Assert.That(answers[1].GetProperty("error").GetString(), Does.Contain("a text file"));
+    }
+
+    /// <summary>The hostile pictures of the decoder's own tests, whole, cut off, and with bytes changed.</summary>
+    [Test]
+    public async Task Predict_HostilePictures_AreAnsweredOrRefusedWithOneLine()
+    {
+        var random = new Random(5);
+        foreach (var (name, file) in ImageCorpus.Files)
+        {
+            var variants = new List<byte[]> { file, file[..(file.Length / 2)], file[..Math.Min(12, file.Length)] };
+            for (int i = 0; i < 6; i++)
+            {
+                byte[] changed = [.. file];
+                for (int k = 0; k < 4; k++)
+                {
+                    changed[random.Next(changed.Length)] = (byte)random.Next(256);
+                }
+
+                variants.Add(changed);
+            }
+
+            foreach (byte[] variant in variants)
+            {
+                using var response = await service.Client.PostAsync("/predict", ServiceApp.Raw(variant));
+                await AssertAnsweredAsync(response, name);
+            }
+        }
+    }
+
+    private static IEnumerable<TestCaseData> Refused()
+    {
+        yield return new TestCaseData(Array.Empty<byte>(), "image/png", 415, "an empty file").SetArgDisplayNames("empty");
+        yield return new TestCaseData(Encoding.UTF8.GetBytes("hello"), "image/png", 415, "a text file").SetArgDisplayNames("text");
+        yield return new TestCaseData(Encoding.UTF8.GetBytes("%PDF-1.7 …"), "application/octet-stream", 415, "a PDF file").SetArgDisplayNames("pdf");
+        yield return new TestCaseData(ImageCorpus.Files["png rgb"], "application/json", 415, "content type").SetArgDisplayNames("json");
+        yield return new TestCaseData(ImageCorpus.Files["png rgb"][..60], "image/png", 400, "cut off|damaged|decoded").SetArgDisplayNames("cut off");
+        yield return new TestCaseData(new byte[(2 << 20) + 1], "image/png", 413, "too many bytes").SetArgDisplayNames("bytes");
+        yield return new TestCaseData(PngFile.Create(10_000, 5_000, 1, PngColour.Grey, (_, _, _) => 1), "image/png", 413, "10,000x5,000 pixels").SetArgDisplayNames("50 megapixels");
+        yield return new TestCaseData(Encoding.UTF8.GetBytes("--x"), "multipart/form-data", 400, "boundary").SetArgDisplayNames("no boundary");
+        yield return new TestCaseData(Encoding.UTF8.GetBytes("--x\r\nnonsense"), "multipart/form-data; boundary=x", 400, ".").SetArgDisplayNames("broken form");
+        yield return new TestCaseData(Encoding.UTF8.GetBytes("--x--\r\n"), "multipart/form-data; boundary=x", 400, "no file").SetArgDisplayNames("empty form");
+    }
+
+    [TestCaseSource(nameof(Refused))]
+    public async Task Predict_BadRequest_HasItsStatusAndOneLine(byte[] body, string type, int status, string reason)
+    {
+        using var content = new ByteArrayContent(body);
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+
+        using var response = await service.Client.PostAsync("/predict", content);
+
+        Assert.That((int)response.StatusCode, Is.EqualTo(status), await response.Content.ReadAsStringAsync());
+        Assert.That(response.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
+        string detail = (await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString()!;
+        Assert.That(detail, Does.Match(reason).And.Not.Contain("\n"));
+    }
+
+    [Test]
+    public async Task Predict_ChunkedBodyOverTheLimit_Is413()
+    {
+        using var request = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new MemoryStream(new byte[3 << 20])) };
+        request.Headers.TransferEncodingChunked = true;
+
+        try
+        {
+            using var response = await service.Client.SendAsync(request);
+            Assert.That((int)response.StatusCode, Is.EqualTo(413));
+        }
+        catch (HttpRequestException e) when (e.InnerException is IOException)
+        {
+            Assert.Pass("Refused before the body was sent whole, and the connection closed.");
+        }
+    }
+
+    [Test]
+    public async Task Predict_UnknownModel_Is404AndNamesThoseThatThereAre()
+    {
+        using var response = await service.Client.PostAsync("/predict/other", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("Models here: cifar3"));
+    }
+
+    [Test]
+    public async Task Page_AndOpenApiAndHealth_AreThere()
+    {
+        string page = await service.Client.GetStringAsync("/");
+        using var script = await service.Client.GetAsync("/cifar3.js");
+        var api = await service.Client.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
+
+        Assert.That(page, Does.Contain("What does the picture show?").And.Not.Contain("http"));
+        Assert.That(script.Content.Headers.ContentType!.MediaType, Is.EqualTo("text/javascript"));
+        Assert.That(script.Headers.GetValues("Content-Security-Policy").Single(), Does.StartWith("default-src 'none'"));
+        Assert.That(api.GetProperty("paths").EnumerateObject().Select(p => p.Name), Is.SupersetOf(new[] { "/predict", "/models", "/v2/models/{model}/infer" }));
+        Assert.That(await service.Client.GetStringAsync("/health"), Is.EqualTo("Healthy"));
+    }
+
+    [Test]
+    public async Task Predict_NoFreePlace_Is503WithRetryAfter()
+    {
+        await using var small = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxQueue, options.RetryAfter) = (1, 0, TimeSpan.FromSeconds(3)));
+        using var gate = new SemaphoreSlim(0);
+        using var slow = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new SlowStream(ImageCorpus.Files["jpeg"], gate)) };
+        slow.Headers.TransferEncodingChunked = true;
+        var first = small.Client.SendAsync(slow);
+        HttpResponseMessage second;
+        do
+        {
+            await Task.Delay(20);
+            second = await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
+        }
+        while (second.IsSuccessStatusCode); // until the first has arrived
+
+        Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That(second.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(3)));
+        gate.Release();
+        Assert.That((await first).StatusCode, Is.EqualTo(HttpStatusCode.OK), "the one that had the place is answered");
+        Assert.That((await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]))).StatusCode, Is.EqualTo(HttpStatusCode.OK), "the place is free again");
+    }
+
+    [Test]
+    public async Task Stop_DuringRequests_AnswersThoseThatWereAccepted()
+    {
+        await using var stopping = await ServiceApp.StartAsync();
+        using var gate = new SemaphoreSlim(0);
+        using var slow = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new SlowStream(ImageCorpus.Files["jpeg"], gate)) };
+        slow.Headers.TransferEncodingChunked = true;
+        var accepted = stopping.Client.SendAsync(slow);
+        await Task.Delay(200);
+
+        var stop = stopping.App.StopAsync();
+        await Task.Delay(100);
+        gate.Release();
+
+        Assert.That((await accepted).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        await stop;
+    }
+
+    [Test]
+    public async Task Metrics_OfRequests_AreCountedByModelAndKind()
+    {
+        await using var measured = await ServiceApp.StartAsync();
+        var seen = new List<(string Instrument, double Value, string Kind)>();
+        using var listener = new MeterListener { InstrumentPublished = (instrument, own) => { if (instrument.Meter.Name == Cifar3Metrics.Name && instrument.Meter.Scope == measured.App.Services.GetRequiredService<IMeterFactory>()) { own.EnableMeasurementEvents(instrument); } } };
+        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
+        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
+        listener.Start();
+
+        await measured.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
+        await measured.Client.PostAsync("/predict", ServiceApp.Raw([1, 2, 3]));
+        await measured.App.StopAsync(); // both are over
+
+        Assert.That(seen.Where(m => m.Instrument == "cifar3.predictions").Sum(m => m.Value), Is.EqualTo(1));
+        Assert.That(seen.Count(m => m.Instrument == "cifar3.request.duration"), Is.EqualTo(1));
+        Assert.That(seen.Where(m => m.Instrument == "cifar3.refusals").Select(m => m.Kind), Is.EqualTo(new[] { "unknown_format" }));
+        Assert.That(seen.Where(m => m.Instrument == "cifar3.requests.active").Sum(m => m.Value), Is.Zero);
+
+        void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
+        {
+            string kind = "";
+            foreach (var tag in tags)
+            {
+                kind = tag.Key == "cifar3.kind" ? (string)tag.Value! : kind;
+            }
+
+            lock (seen)
+            {
+                seen.Add((instrument.Name, value, kind));
+            }
+        }
+    }
+
+    [Test]
+    public void AddCifar3Classifier_Configuration_SetsTheOptions()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Cifar3:MaxBatch"] = "7",
+            ["Cifar3:Classifier:MaxImagePixels"] = "1234",
+            ["Cifar3:Classifier:Threads"] = "1",
+        }).Build();
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddCifar3Classifier(configuration.GetSection("Cifar3"), "mine");
+        services.AddCifar3Classifier(name: "shipped");
+        using var provider = services.BuildServiceProvider();
+        var options = provider.GetRequiredService<Microsoft.Extensions.Options.IOptionsMonitor<Cifar3ModelOptions>>().Get("mine");
+        var pool = provider.GetRequiredService<Cifar3ClassifierPool>();
+
+        Assert.That((options.MaxBatch, options.Classifier.MaxImagePixels, options.Classifier.Threads), Is.EqualTo((7, 1234, 1)));
+        Assert.That(pool.Names, Is.EqualTo(new[] { "mine", "shipped" }));
+        Assert.That(() => pool.Rent("mine"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("not loaded"));
+        pool.Load();
+        using var rented = pool.Rent("mine");
+        Assert.That(rented.Classifier.Predict(ImageCorpus.Files["wbmp"]).Label, Is.Not.Empty);
+        Assert.That(() => rented.Classifier.Predict(ImageCorpus.Files["png rgb"]), Throws.TypeOf<Cifar3ImageException>(), "41x35 pixels are more than 1,234");
+    }
+
+    [Test]
+    public void AddCifar3Classifier_BadValues_AreRefused()
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddCifar3Classifier(options => options.MaxBatch = 0);
+
+        Assert.That(() => services.AddCifar3Classifier(name: "../up"), Throws.ArgumentException.With.Message.Contains("letters, digits"));
+        Assert.That(() => services.AddCifar3Classifier(), Throws.ArgumentException.With.Message.Contains("already a model"));
+        using var provider = services.BuildServiceProvider();
+        Assert.That(provider.GetRequiredService<Cifar3ClassifierPool>, Throws.TypeOf<Cifar3Exception>().With.Message.Contains("MaxBatch"));
+        Assert.That(provider.GetRequiredService<HealthCheckService>(), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task Page_OfThePackage_RunsAsItStands()
+    {
+        string folder = TestFiles.NewFolder(), before = Directory.GetCurrentDirectory();
+        Directory.SetCurrentDirectory(folder);
+        try
+        {
+            ServiceApp.SaveModel("model.onnx", seed: 1);
+            await using var app = Readme(["--urls", "http://127.0.0.1:0"]);
+            await app.StartAsync();
+            Assert.That(app.Services.GetRequiredService<Cifar3ClassifierPool>().IsReady);
+        }
+        finally
+        {
+            Directory.SetCurrentDirectory(before);
+        }
+    }
+
+    private static WebApplication Readme(string[] args)
+    {
+        // Cifar3.AspNetCore/README.md
+        var builder = WebApplication.CreateBuilder(args);
+        builder.Services.AddCifar3Classifier(options => options.ModelPath = "model.onnx"); // or AddCifar3Classifier(configuration)
+        var app = builder.Build();
+        app.MapCifar3();
+        // end
+        return app;
+    }
+
+    private static async Task AssertAnsweredAsync(HttpResponseMessage response, string name)
+    {
+        string text = await response.Content.ReadAsStringAsync();
+        Assert.That((int)response.StatusCode, Is.AnyOf(200, 400, 413, 415), $"{name}: {text}");
+        if (!response.IsSuccessStatusCode)
+        {
+            Assert.That(JsonDocument.Parse(text).RootElement.GetProperty("detail").GetString(), Is.Not.Empty.And.Not.Contain("\n"), name);
+        }
+    }
+
+    /// <summary>Gives its first byte at once and the others when the gate opens.</summary>
+    private sealed class SlowStream(byte[] content, SemaphoreSlim gate) : MemoryStream(content)
+    {
+        private int reads;
+
+        public override async ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default)
+        {
+            if (++reads == 1)
+            {
+                return Read(buffer.Span[..1]);
+            }
+
+            if (reads == 2)
+            {
+                await gate.WaitAsync(cancellationToken);
+            }
+
+            return Read(buffer.Span);
+        }
+
+        public override Task CopyToAsync(Stream destination, int bufferSize, CancellationToken cancellationToken) => Copy(destination, cancellationToken);
+
+        private async Task Copy(Stream destination, CancellationToken cancellationToken)
+        {
+            byte[] buffer = new byte[4096];
+            for (int read; (read = await ReadAsync(buffer, cancellationToken)) > 0;)
+            {
+                await destination.WriteAsync(buffer.AsMemory(0, read), cancellationToken);
+                await destination.FlushAsync(cancellationToken);
+            }
+        }
+    }
+}

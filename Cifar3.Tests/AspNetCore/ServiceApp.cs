@@ -1,0 +1,66 @@
+using Cifar3.AspNetCore;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
+using Microsoft.AspNetCore.Hosting.Server;
+using Microsoft.AspNetCore.Hosting.Server.Features;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
+namespace Cifar3.Tests;
+
+/// <summary>The service as an application of its own on a free port of this machine, and a client of it.</summary>
+internal sealed class ServiceApp : IAsyncDisposable
+{
+    private ServiceApp(WebApplication app)
+    {
+        App = app;
+        Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
+        Client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(2) };
+    }
+
+    public WebApplication App { get; }
+
+    public Uri Address { get; }
+
+    public HttpClient Client { get; }
+
+    public Cifar3ClassifierPool Pool => App.Services.GetRequiredService<Cifar3ClassifierPool>();
+
+    public static async Task<ServiceApp> StartAsync(Action<Cifar3ModelOptions>? configure = null, Action<IServiceCollection>? services = null)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        builder.Services.AddOpenApi();
+        builder.Services.AddCifar3Classifier(configure);
+        services?.Invoke(builder.Services);
+        var app = builder.Build();
+        app.MapOpenApi();
+        app.MapHealthChecks("/health");
+        app.MapCifar3();
+        await app.StartAsync();
+        return new ServiceApp(app);
+    }
+
+    /// <summary>A small model with random weights as a file, and its classifier.</summary>
+    public static string SaveModel(string path, int seed)
+    {
+        string next = path + ".next";
+        TestModels.Random(filters: [4, 4, 8], seed: seed).SaveOnnx(next);
+        File.Move(next, path, overwrite: true);
+        return path;
+    }
+
+    public static ByteArrayContent Raw(byte[] content, string? type = "application/octet-stream")
+    {
+        var body = new ByteArrayContent(content);
+        body.Headers.ContentType = type is null ? null : new System.Net.Http.Headers.MediaTypeHeaderValue(type);
+        return body;
+    }
+
+    public async ValueTask DisposeAsync()
+    {
+        Client.Dispose();
+        await App.DisposeAsync();
+    }
+}
