@@ -26,7 +26,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
         {
             foreach (string path in PageFiles.Paths)
             {
-                group.MapGet(path, PageFiles.Get).ExcludeFromDescription();
+                group.MapGet(path, (HttpContext http) => PageFiles.Get(http, path)).ExcludeFromDescription();
             }
         }
 

@@ -14,9 +14,9 @@ internal static class PageFiles
 
     public static IEnumerable<string> Paths => Files.Keys;
 
-    public static IResult Get(HttpContext http)
+    public static IResult Get(HttpContext http, string path)
     {
-        var (content, type) = Files[http.GetEndpoint() is Microsoft.AspNetCore.Routing.RouteEndpoint { RoutePattern.RawText: { Length: > 1 } path } ? path : "/"];
+        var (content, type) = Files[path];
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         http.Response.Headers.XContentTypeOptions = "nosniff";
         http.Response.Headers["Referrer-Policy"] = "no-referrer";
