@@ -89,6 +89,14 @@ public sealed partial class Cifar3Classifier : IDisposable
         return new Cifar3Classifier(ScoringModel.Of(model).Renamed(options.ClassNames), options);
     }
 
+    /// <summary>
+    /// What this machine and program have for scoring: instruction set, ONNX Runtime, the CUDA and cuDNN that it wants and those that are found, the driver, and
+    /// what <see cref="ScoringBackend.Auto"/> takes. For questions of the kind "why is my GPU not used?".
+    /// </summary>
+    /// <remarks>Loads ONNX Runtime's native library, where there is one, and for a moment the CUDA libraries. Nothing that is missing is an error.</remarks>
+    /// <returns>A table of lines; print it.</returns>
+    public static Diagnosis Diagnose() => MachineDiagnosis.Make();
+
     /// <summary>Classifies a picture file.</summary>
     /// <param name="path">JPEG, PNG, WEBP, BMP or GIF (first frame), of any size; it is resized to 32×32.</param>
     /// <returns>Label, confidence, probabilities.</returns>
@@ -96,6 +104,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public Prediction Predict(string path)
     {
+        ArgumentNullException.ThrowIfNull(path);
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
         ImageDecoder.DecodeFile(path, pixels, maxPixels);
         return PredictPixels(pixels);
@@ -108,6 +117,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public Prediction Predict(Stream stream)
     {
+        ArgumentNullException.ThrowIfNull(stream);
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
         ImageDecoder.DecodeStream(stream, pixels, "stream", maxPixels);
         return PredictPixels(pixels);
@@ -132,6 +142,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public Prediction Predict(MLImage image)
     {
+        ArgumentNullException.ThrowIfNull(image);
         Span<byte> pixels = stackalloc byte[CnnArchitecture.ImageBytes];
         MLImagePixels.Read(image, pixels, "MLImage");
         return PredictPixels(pixels);
@@ -203,6 +214,10 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="Cifar3DataException">The set is empty or has other classes than the model.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public ClassificationReport Evaluate(ImageSet images) => ClassificationReport.Create(images, PredictBatch(images));
+
+    /// <summary>Classes and what scores, such as <c>aeroplane, car, bird on Managed 0.1.0, CPU, AVX2, 2 threads</c>.</summary>
+    /// <returns>One line.</returns>
+    public override string ToString() => $"{string.Join(", ", ClassNames.Take(10))}{(ClassNames.Length > 10 ? ", …" : "")} on {Device}";
 
     /// <summary>Frees memory and threads; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();

@@ -10,12 +10,14 @@ internal static class OnnxRuntimeLibrary
 {
     public const string CpuPackage = "Microsoft.ML.OnnxRuntime", GpuPackage = "Microsoft.ML.OnnxRuntime.Gpu";
 
+    /// <summary>The version that this library is built for.</summary>
+    public static string Expected { get; } = typeof(OrtEnv).Assembly.GetName().Version?.ToString(3) ?? "unknown";
+
     /// <summary>Loads the library if need be.</summary>
     /// <returns>Its version, such as <c>1.31.1</c>, and the execution providers that it was built with, such as <c>CPUExecutionProvider</c>.</returns>
     /// <exception cref="Cifar3Exception">The library is missing, or is not the version that this library was built for.</exception>
     public static (string Version, IReadOnlyList<string> Providers) Load()
     {
-        string managed = typeof(OrtEnv).Assembly.GetName().Version?.ToString(3) ?? "unknown";
         try
         {
             var environment = OrtEnv.Instance();
@@ -30,8 +32,8 @@ internal static class OnnxRuntimeLibrary
             }
 
             throw new Cifar3Exception(cause is DllNotFoundException
-                ? $"Cannot score: ONNX Runtime's native library is missing. Expected 'onnxruntime' {managed} beside the program. Add the package {CpuPackage} {managed} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {Lines(cause.Message)}"
-                : $"Cannot score: ONNX Runtime's native library is not the one that belongs to this program. Expected version {managed}. Found a file that does not fit: {Lines(cause.Message)}. Give the program the package {CpuPackage} {managed} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path.", e);
+                ? $"Cannot score: ONNX Runtime's native library is missing. Expected 'onnxruntime' {Expected} beside the program. Add the package {CpuPackage} {Expected} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {Lines(cause.Message)}"
+                : $"Cannot score: ONNX Runtime's native library is not the one that belongs to this program. Expected version {Expected}. Found a file that does not fit: {Lines(cause.Message)}. Give the program the package {CpuPackage} {Expected} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path{(OperatingSystem.IsWindows() ? "; Windows has an old onnxruntime.dll in System32, which is found where the program has none beside it" : "")}.", e);
         }
     }
 

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using Microsoft.ML.Data;
 
 namespace Cifar3;
@@ -63,15 +64,15 @@ public sealed partial class Cifar3Classifier
 
     private static void ReadImage(MLImage image, long index, Span<byte> pixels) => MLImagePixels.Read(image, pixels, $"image {index}");
 
-    private IEnumerable<Prediction> Stream<T>(IEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken)
+    private IEnumerable<Prediction> Stream<T>(IEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(source))] string name = "")
     {
-        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(source, name);
         return CreateStream(read, progress, cancellationToken).Run(source);
     }
 
-    private IAsyncEnumerable<Prediction> Stream<T>(IAsyncEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken)
+    private IAsyncEnumerable<Prediction> Stream<T>(IAsyncEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(source))] string name = "")
     {
-        ArgumentNullException.ThrowIfNull(source);
+        ArgumentNullException.ThrowIfNull(source, name);
         return CreateStream(read, progress, cancellationToken).RunAsync(source, CancellationToken.None);
     }
 

@@ -62,6 +62,9 @@ internal sealed unsafe class ManagedScorer : IScorer
     /// <inheritdoc/>
     public int Threads => pool.Threads;
 
+    /// <summary>The vectors that it computes with, such as <c>AVX2</c>.</summary>
+    public string SimdName => network.SimdName;
+
     /// <summary>Version, processor, vectors and threads in words.</summary>
     public string Device => string.Create(CultureInfo.InvariantCulture, $"Managed {ModelMetadata.CurrentVersion}, CPU, {network.SimdName}, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}");
 

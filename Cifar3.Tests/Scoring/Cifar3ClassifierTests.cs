@@ -119,6 +119,24 @@ public sealed class Cifar3ClassifierTests
     }
 
     [Test]
+    public void Predict_Null_NamesTheParameter()
+    {
+        using var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Cpu);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => classifier.Predict((string)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("path"));
+            Assert.That(() => classifier.Predict((Stream)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("stream"));
+            Assert.That(() => classifier.Predict((Microsoft.ML.Data.MLImage)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("image"));
+            Assert.That(() => classifier.PredictBatch(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("images"));
+            Assert.That(() => classifier.PredictMany((IEnumerable<string>)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("paths"));
+            Assert.That(() => classifier.PredictMany((IAsyncEnumerable<byte[]>)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("encoded"));
+            Assert.That(() => Cifar3Classifier.Load((string)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("path"));
+            Assert.That(() => Cifar3Classifier.Load((byte[])null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("onnx"));
+        });
+    }
+
+    [Test]
     public void Predict_Disposed_Throws()
     {
         var classifier = Cifar3Classifier.FromModel(TestModels.Random(2, [1, 1, 1]), Cpu);

@@ -54,7 +54,8 @@ internal static partial class CudaLibrary
     {
         var (cuda, cudnn) = Wanted(version);
         string wanted = $"ONNX Runtime {version} wants CUDA {cuda} and cuDNN {cudnn}";
-        string install = $"Install them (developer.nvidia.com/cuda-downloads and /cudnn; or pip's nvidia-cublas, nvidia-cuda-runtime, nvidia-cufft, nvidia-cudnn-cu{cuda}) and put their folders on {(OperatingSystem.IsWindows() ? "PATH" : "LD_LIBRARY_PATH")}";
+        string pip = cuda >= 13 ? "" : $"-cu{cuda}"; // pip's names lost their number with CUDA 13
+        string install = $"Install them (developer.nvidia.com/cuda-downloads and /cudnn; or pip's nvidia-cublas{pip}, nvidia-cuda-runtime{pip}, nvidia-cufft{pip}, nvidia-cudnn-cu{cuda}) and put their folders on {(OperatingSystem.IsWindows() ? "PATH" : "LD_LIBRARY_PATH")}";
         if (MissingLibrary().Match(message) is { Success: true } missing)
         {
             string file = missing.Groups["file"].Value;
