@@ -10,35 +10,54 @@ namespace Cifar3;
 /// <param name="pixels">Receives the pixels.</param>
 internal delegate void PixelReader<in T>(T item, long index, Span<byte> pixels);
 
-/// <summary>What became of one piece of a stream: the predictions up to the first bad image, and its error; null where all were good.</summary>
-internal readonly record struct PieceResult(Prediction[] Predictions, ExceptionDispatchInfo? Error);
+/// <summary>An image that was left out.</summary>
+/// <param name="Before">How many predictions of its piece come before it.</param>
+/// <param name="Index">Its number in the stream, from 0.</param>
+/// <param name="Error">What is wrong with it.</param>
+internal readonly record struct SkippedImage(int Before, long Index, Cifar3ImageException Error);
+
+/// <summary>What became of one piece of a stream.</summary>
+/// <param name="Predictions">Of the good images, in order, up to the one that ends the stream.</param>
+/// <param name="Skipped">The bad images that were left out, in order.</param>
+/// <param name="Error">What ends the stream after these predictions; null where nothing does.</param>
+internal readonly record struct PieceResult(Prediction[] Predictions, IReadOnlyList<SkippedImage> Skipped, ExceptionDispatchInfo? Error);
 
 /// <summary>Decodes and scores the images of a piece, one after the other, on the calling thread.</summary>
 internal static class PieceScorer
 {
-    /// <summary>Scores the images up to the first that cannot be read.</summary>
+    /// <summary>Scores the images; up to the first that cannot be read, or without those.</summary>
     /// <param name="scorer">What scores.</param>
     /// <param name="classNames">The classes.</param>
     /// <param name="items">The images.</param>
     /// <param name="first">Number of the first in its stream, for errors.</param>
     /// <param name="read">Decodes.</param>
+    /// <param name="skipsBad">Whether an image that cannot be read is left out rather than the end of the stream.</param>
     /// <param name="cancellation">Looked at before each image: the work ends within one image's time.</param>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static PieceResult Score<T>(IScorer scorer, ImmutableArray<string> classNames, IReadOnlyList<T> items, long first, PixelReader<T> read, CancellationToken cancellation)
+    public static PieceResult Score<T>(IScorer scorer, ImmutableArray<string> classNames, IReadOnlyList<T> items, long first, PixelReader<T> read, bool skipsBad, CancellationToken cancellation)
     {
         int classes = classNames.Length, good = 0;
         byte[] pixels = ArrayPool<byte>.Shared.Rent(items.Count * CnnArchitecture.ImageBytes);
         float[] probabilities = ArrayPool<float>.Shared.Rent(items.Count * classes);
         ExceptionDispatchInfo? error = null;
+        List<SkippedImage> skipped = [];
         try
         {
             try
             {
-                for (; good < items.Count; good++)
+                for (int i = 0; i < items.Count; i++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    var item = items[good] ?? throw new ArgumentException($"Item {first + good} is null.", nameof(items));
-                    read(item, first + good, pixels.AsSpan(good * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+                    var item = items[i] ?? throw new ArgumentException($"Item {first + i} is null.", nameof(items));
+                    try
+                    {
+                        read(item, first + i, pixels.AsSpan(good * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
+                        good++;
+                    }
+                    catch (Cifar3ImageException e) when (skipsBad)
+                    {
+                        skipped.Add(new SkippedImage(good, first + i, e));
+                    }
                 }
             }
             catch (Exception e) when (!cancellation.IsCancellationRequested)
@@ -47,7 +66,7 @@ internal static class PieceScorer
             }
 
             scorer.ScorePiece(pixels.AsSpan(0, good * CnnArchitecture.ImageBytes), probabilities.AsSpan(0, good * classes), cancellation);
-            return new PieceResult(Prediction.Batch(classNames, probabilities.AsSpan(0, good * classes)), error);
+            return new PieceResult(Prediction.Batch(classNames, probabilities.AsSpan(0, good * classes)), skipped, error);
         }
         finally
         {

@@ -16,8 +16,9 @@ namespace Cifar3;
 /// <param name="pieceSize">Items of a piece.</param>
 /// <param name="ahead">Pieces that are under way or wait for the reader, at least 1.</param>
 /// <param name="progress">Receives the number of predictions so far; null for none.</param>
+/// <param name="onBadImage">Receives each image that was left out, on the reader's thread, in order; null where none is.</param>
 /// <param name="cancellation">Ends the stream early.</param>
-internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, CancellationToken, PieceResult> score, int pieceSize, int ahead, IProgress<long>? progress, CancellationToken cancellation)
+internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, CancellationToken, PieceResult> score, int pieceSize, int ahead, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellation)
 {
     /// <summary>How long a leaving reader waits for a source that was told to stop.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
@@ -224,9 +225,17 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
 
     private IEnumerable<Prediction> Give(PieceResult result)
     {
-        foreach (var prediction in result.Predictions)
+        for (int i = 0, next = 0; i <= result.Predictions.Length; i++)
         {
-            yield return prediction;
+            for (; next < result.Skipped.Count && result.Skipped[next].Before == i; next++)
+            {
+                onBadImage?.Invoke(result.Skipped[next].Index, result.Skipped[next].Error);
+            }
+
+            if (i < result.Predictions.Length)
+            {
+                yield return result.Predictions[i];
+            }
         }
 
         result.Error?.Throw();

@@ -31,6 +31,7 @@ public sealed class ScoringPageTests
         using var classifier = Cifar3Classifier.FromModel(Model);
 
         Assert.That(Files(classifier, folder, default), Is.EqualTo(5));
+        Assert.That(Skipping(classifier, folder), Is.EqualTo(5));
         Assert.That(await Frames(classifier, Camera()), Is.EqualTo(3));
 
         static async IAsyncEnumerable<byte[]> Camera()
@@ -79,6 +80,9 @@ public sealed class ScoringPageTests
         }
     }
 
+    [Test]
+    public void Page_Table_Works() => Assert.That(Table().Works, Is.True);
+
     private static Prediction Flavors(CnnModel model, ImageData data, string folder)
     {
         // docs/scoring.md
@@ -97,12 +101,25 @@ public sealed class ScoringPageTests
         var labels = new List<string>();
         // docs/scoring.md
         var progress = new Progress<long>(done => Console.Error.WriteLine($"{done:N0} pictures"));
-        foreach (var prediction in classifier.PredictMany(Directory.EnumerateFiles(folder), progress, cancellation))
+        foreach (var prediction in classifier.PredictMany(Directory.EnumerateFiles(folder), progress, cancellationToken: cancellation))
         {
             labels.Add(prediction.Label);   // in the order of the files, while the next ones are being decoded and scored
         }
         // end
         return labels.Count;
+    }
+
+    private static int Skipping(Cifar3Classifier classifier, string folder)
+    {
+        var labels = new List<string>();
+        // docs/scoring.md
+        var bad = new List<string>();
+        foreach (var prediction in classifier.PredictMany(Directory.EnumerateFiles(folder), onBadImage: (index, error) => bad.Add(error.Message)))
+        {
+            labels.Add(prediction.Label);
+        }
+        // end
+        return labels.Count - bad.Count;
     }
 
     private static async Task<int> Frames(Cifar3Classifier classifier, IAsyncEnumerable<byte[]> frames)
@@ -139,6 +156,14 @@ public sealed class ScoringPageTests
         Console.WriteLine(classifier.Device);   // ONNX Runtime 1.31.1, CPU
         // end
         return classifier.PredictPixels(pixels);
+    }
+
+    private static Diagnosis Table()
+    {
+        // docs/scoring.md
+        Console.Write(Cifar3Classifier.Diagnose());
+        // end
+        return Cifar3Classifier.Diagnose();
     }
 
     private static string Cuda(string path)

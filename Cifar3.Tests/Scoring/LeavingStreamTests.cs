@@ -59,7 +59,7 @@ public sealed class LeavingStreamTests
         {
             Volatile.Write(ref left, false);
             using var cancel = new CancellationTokenSource();
-            var stream = new PredictionStream<int>(Score, pieceSize: 4, ahead: 4, null, cancel.Token);
+            var stream = new PredictionStream<int>(Score, pieceSize: 4, ahead: 4, null, null, cancel.Token);
             try
             {
                 await foreach (var _ in stream.RunAsync(Numbers(round)))
@@ -99,7 +99,7 @@ public sealed class LeavingStreamTests
                 Interlocked.Decrement(ref reading);
             }
 
-            return new PieceResult([.. items.Select(_ => new Prediction(["a"], [1]))], null);
+            return new PieceResult([.. items.Select(_ => new Prediction(["a"], [1]))], [], null);
         }
 
         static async IAsyncEnumerable<int> Numbers(int round)
@@ -176,7 +176,7 @@ public sealed class LeavingStreamTests
     {
         using var cancel = new CancellationTokenSource();
         int read = 0;
-        var stream = new PredictionStream<int>((items, first, stop) => PieceScorer.Score(new Constant(), ["a", "b"], items, first, Read, stop), pieceSize: 32, ahead: 1, null, cancel.Token);
+        var stream = new PredictionStream<int>((items, first, stop) => PieceScorer.Score(new Constant(), ["a", "b"], items, first, Read, skipsBad: false, stop), pieceSize: 32, ahead: 1, null, null, cancel.Token);
 
         var error = Assert.Catch<OperationCanceledException>(() => stream.Run(Enumerable.Range(0, 320)).Count());
 

@@ -101,6 +101,45 @@ public sealed class PredictManyTests
         Assert.That(() => classifier.PredictMany((IEnumerable<string>)null!), Throws.ArgumentNullException);
     }
 
+    /// <summary>Bad pictures are left out and told in order, each before the prediction that follows it.</summary>
+    [Test]
+    public async Task PredictMany_BadPicturesAllowed_AreLeftOutAndTold()
+    {
+        byte[][] broken = [.. pngs];
+        int[] bad = [0, 1, 70, 96, Count - 1];
+        Array.ForEach(bad, i => broken[i] = [1, 2, 3]);
+        var expectedRest = expected.Where((_, i) => !bad.Contains(i)).Select(prediction => prediction.LabelIndex).ToList();
+        var told = new List<(long Index, int Given)>();
+        var found = new List<Prediction>();
+
+        foreach (var prediction in classifier.PredictMany(broken, onBadImage: Tell))
+        {
+            found.Add(prediction);
+        }
+
+        AssertLeftOut();
+        (found, told) = ([], []);
+        await foreach (var prediction in classifier.PredictMany(Slowly(broken), onBadImage: Tell))
+        {
+            found.Add(prediction);
+        }
+
+        AssertLeftOut();
+        Assert.That(() => classifier.PredictMany([pngs[0], null!], onBadImage: Tell).Count(), Throws.ArgumentException, "a null is the caller's mistake, not a bad picture");
+
+        void Tell(long index, Cifar3ImageException error)
+        {
+            Assert.That(error.Message, Does.Contain($"image {index}"));
+            told.Add((index, found.Count));
+        }
+
+        void AssertLeftOut()
+        {
+            Assert.That(found.Select(prediction => prediction.LabelIndex), Is.EqualTo(expectedRest));
+            Assert.That(told, Is.EqualTo(bad.Select((i, before) => ((long)i, i - before))));
+        }
+    }
+
     [Test]
     public async Task PredictMany_Cancelled_Stops()
     {

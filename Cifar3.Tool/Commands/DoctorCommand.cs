@@ -1,5 +1,4 @@
 using System.CommandLine;
-using System.Runtime.InteropServices;
 using Cifar3.Training;
 
 namespace Cifar3.Tool;
@@ -15,35 +14,29 @@ internal static class DoctorCommand
 
     private static int Run()
     {
-        Console.WriteLine($"Cifar3:      {ModelMetadata.CurrentVersion}");
-        Console.WriteLine($"Machine:     {RuntimeInformation.OSDescription}, {RuntimeInformation.ProcessArchitecture}, {Environment.ProcessorCount} processors");
-        Console.WriteLine($".NET:        {RuntimeInformation.FrameworkDescription}");
-        bool works = Show("Training", () =>
-        {
-            using var engine = TrainingEngines.Create(TrainingEngine.Managed, CnnModel.Create(Cifar3Data.DefaultClasses), new EngineOptions { MaxBatchSize = 1 });
-            return $"{engine.Name} ({engine.Device})";
-        });
-        works &= Show("Scoring", () =>
-        {
-            using var classifier = Cifar3Classifier.LoadDefault();
-            return classifier.FallbackReason is { } reason ? $"{classifier.Device}; no GPU: {reason}" : classifier.Device;
-        });
-        Show("TensorFlow", () => TensorFlowEngine.GetInfo().ToString());
-        Show("Data", () => Cifar3Data.TryLoad(null, new DataOptions { AllowDownload = false }, out var data, out string? reason) ? data.ToString() : $"CIFAR-10 is not on this machine: {reason}");
-        return works ? 0 : ConsoleProgram.Failed;
+        bool trains = false;
+        var diagnosis = Cifar3Classifier.Diagnose()
+            .With("trains by default with", "", Find(() =>
+            {
+                using var engine = TrainingEngines.Create(TrainingEngine.Managed, CnnModel.Create(Cifar3Data.DefaultClasses), new EngineOptions { MaxBatchSize = 1 });
+                trains = true;
+                return $"{engine.Name} ({engine.Device})";
+            }))
+            .With("TensorFlow", "", Find(() => TensorFlowEngine.GetInfo().ToString()))
+            .With("data", "", Find(() => Cifar3Data.TryLoad(null, new DataOptions { AllowDownload = false }, out var data, out string? reason) ? data.ToString() : $"CIFAR-10 is not on this machine: {reason}"));
+        Console.Write(diagnosis);
+        return diagnosis.Works && trains ? 0 : ConsoleProgram.Failed;
     }
 
-    private static bool Show(string name, Func<string> find)
+    private static string Find(Func<string> find)
     {
         try
         {
-            Console.WriteLine($"{name + ":",-12} {find().ReplaceLineEndings(" ")}");
-            return true;
+            return find().ReplaceLineEndings(" ");
         }
         catch (Cifar3Exception e)
         {
-            Console.WriteLine($"{name + ":",-12} not here. {e.Message.ReplaceLineEndings(" ")}");
-            return false;
+            return $"not here. {e.Message.ReplaceLineEndings(" ")}";
         }
     }
 }
