@@ -74,6 +74,40 @@ public sealed class PlotTests
     }
 
     [Test]
+    public void TrainingCurves_OfResultAndOfSavedModel_AreThoseOfTheHistory()
+    {
+        EpochLog[] epochs = [.. Enumerable.Range(1, 6).Select(e => new EpochLog(e, 1.0 / e, 1 - 0.5 / e, 1.2 / e, 1 - 0.7 / e, 1e-3, 1))];
+        var history = new History([.. epochs]);
+        var model = CnnModel.Create(["a", "b"], filters: [4, 4, 8]);
+        var best = model.With(model.Metadata with { Epoch = 4, History = [.. epochs[..4]] });
+        var result = new TrainingResult(model, best, history, null, "Managed");
+        using var stream = new MemoryStream();
+
+        TrainingCurves.Save(stream, history, "any", chosenEpoch: 4);
+
+        Assert.That(stream.ToArray(), Is.EqualTo(TrainingCurves.ToPng(result, "any")), "the best model's epoch is the chosen one");
+        Assert.That(TrainingCurves.ToPng(best), Is.EqualTo(TrainingCurves.ToPng(new History([.. epochs[..4]]))));
+        Assert.That(() => TrainingCurves.ToPng(model), Throws.ArgumentException);
+        using var marked = Read(file => TrainingCurves.Save(file, result));
+        using var unmarked = Read(file => TrainingCurves.Save(file, history));
+        Assert.That(Near(marked, new SKColor(0x1a, 0x7f, 0x37)), Is.GreaterThan(200));
+        Assert.That(Near(unmarked, new SKColor(0x1a, 0x7f, 0x37)), Is.Zero);
+    }
+
+    /// <summary>The legend stands above the plot: within the plot's frame the curves' colours are the curves' alone.</summary>
+    [Test]
+    public void TrainingCurves_Legend_IsOutsideThePlot()
+    {
+        var high = new History([.. Enumerable.Range(1, 8).Select(e => new EpochLog(e, 1, 0.995, 1, 0.99, 1e-3, 1))]); // where a legend at the top would be
+
+        using var picture = Read(file => TrainingCurves.Save(file, high));
+
+        int top = Enumerable.Range(48, 300).First(y => picture.GetPixel(300, y).Red < 0x60 && picture.GetPixel(500, y).Red < 0x60 && picture.GetPixel(120, y).Red < 0x60); // the frame's line
+        Assert.That(top, Is.GreaterThan(60));
+        Assert.That(Ink(picture, 60, 48, 500, top - 50), Is.GreaterThan(100), "the legend's words above it");
+    }
+
+    [Test]
     public void TrainingCurves_OneEpoch_IsDrawn()
     {
         using var picture = Read(file => TrainingCurves.Save(file, new History([new EpochLog(1, 1, .5, 1, .5, 1e-3, 1)])));

@@ -22,10 +22,10 @@ internal sealed class PlotCanvas(Picture picture) : RenderContextBase
     public override void PopClip() => canvas.Restore();
 
     public override void DrawLine(IList<ScreenPoint> points, OxyColor stroke, double thickness, EdgeRenderingMode edgeRenderingMode, double[]? dashArray, LineJoin lineJoin) =>
-        Draw(points, closed: false, OxyColors.Undefined, stroke, thickness);
+        Draw(points, closed: false, OxyColors.Undefined, stroke, thickness, dashArray);
 
     public override void DrawPolygon(IList<ScreenPoint> points, OxyColor fill, OxyColor stroke, double thickness, EdgeRenderingMode edgeRenderingMode, double[]? dashArray, LineJoin lineJoin) =>
-        Draw(points, closed: true, fill, stroke, thickness);
+        Draw(points, closed: true, fill, stroke, thickness, dashArray: null);
 
     /// <summary>Draws text of one line around a point of the box that it fills.</summary>
     public override void DrawText(ScreenPoint p, string text, OxyColor fill, string? fontFamily, double fontSize, double fontWeight, double rotate, HorizontalAlignment halign, VerticalAlignment valign, OxySize? maxSize)
@@ -57,7 +57,7 @@ internal sealed class PlotCanvas(Picture picture) : RenderContextBase
         return new OxySize(PlotFont.Width(font, text), font.Metrics.Descent - font.Metrics.Ascent);
     }
 
-    private void Draw(IList<ScreenPoint> points, bool closed, OxyColor fill, OxyColor stroke, double thickness)
+    private void Draw(IList<ScreenPoint> points, bool closed, OxyColor fill, OxyColor stroke, double thickness, double[]? dashArray)
     {
         if (points.Count < 2)
         {
@@ -78,6 +78,8 @@ internal sealed class PlotCanvas(Picture picture) : RenderContextBase
 
         if (stroke.IsVisible() && thickness > 0)
         {
+            using var dashes = dashArray is { Length: > 0 } ? SKPathEffect.CreateDash([.. dashArray.Select(length => (float)(length * thickness))], 0) : null;
+            paint.PathEffect = dashes;
             paint.IsStroke = true;
             paint.Color = Colour(stroke);
             canvas.DrawPath(path, paint);

@@ -107,7 +107,7 @@ public static class TrainingCurves
         plot.Legends.Add(new Legend { LegendPlacement = LegendPlacement.Outside, LegendPosition = LegendPosition.TopCenter, LegendOrientation = LegendOrientation.Horizontal, LegendFontSize = 15, LegendMargin = 4, LegendSymbolLength = 24 });
         if (chosenEpoch is >= 1 && chosenEpoch <= history.Epochs.Length)
         {
-            var chosen = new LineSeries { Title = $"chosen: epoch {chosenEpoch}", Color = ChosenColour, StrokeThickness = 1.5, LineStyle = LineStyle.Dash };
+            var chosen = new LineSeries { Title = $"chosen: epoch {chosenEpoch}", Color = ChosenColour, StrokeThickness = 2, LineStyle = LineStyle.Dash };
             chosen.Points.AddRange([new DataPoint(chosenEpoch.Value, bottom), new DataPoint(chosenEpoch.Value, top)]);
             plot.Series.Add(chosen);
         }
