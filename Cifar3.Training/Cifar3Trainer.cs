@@ -15,22 +15,13 @@ namespace Cifar3.Training;
 /// </code></example>
 public sealed class Cifar3Trainer
 {
-    private readonly Func<CnnModel, EngineOptions, ITrainingEngine> createEngine;
-
     /// <summary>Creates a trainer.</summary>
-    /// <param name="options">The settings; null = the seed recipe without callbacks. Default: null.</param>
+    /// <param name="options">The settings; null = all defaults, without callbacks. Default: null.</param>
     /// <exception cref="ArgumentException">A setting is outside its range.</exception>
     public Cifar3Trainer(TrainerOptions? options = null)
-        : this(options ??= new TrainerOptions(), (model, engineOptions) => TrainingEngines.Create(options.Engine, model, engineOptions))
     {
-    }
-
-    /// <summary>Creates a trainer with an engine of the caller's.</summary>
-    internal Cifar3Trainer(TrainerOptions options, Func<CnnModel, EngineOptions, ITrainingEngine> createEngine)
-    {
-        options.Validate();
-        Options = options;
-        this.createEngine = createEngine;
+        Options = options ?? new TrainerOptions();
+        Options.Validate();
     }
 
     /// <summary>The settings.</summary>
@@ -50,8 +41,18 @@ public sealed class Cifar3Trainer
     {
         Check(train, validation);
         cancellationToken.ThrowIfCancellationRequested();
-        var model = Options.CreateInitialModel(train);
-        using var engine = createEngine(model, new EngineOptions { Seed = Options.Seed, Threads = Options.Threads, MaxBatchSize = Options.BatchSize, TensorFlow = Options.TensorFlow });
+        var plan = TrainingPlan.Create(Options, train.Count);
+        var model = Options.CreateInitialModel(train, plan);
+        var engineOptions = new EngineOptions
+        {
+            Seed = Options.SeedOrZero,
+            Threads = Options.Threads,
+            MaxBatchSize = plan.EngineBatch,
+            WeightDecay = plan.WeightDecay,
+            FrozenLayers = Options.FrozenLayers,
+            TensorFlow = Options.TensorFlow,
+        };
+        using var engine = Options.EngineFactory is { } create ? create(model, engineOptions) : TrainingEngines.Create(Options.Engine, model, engineOptions);
         return new TrainingRun(Options, model, engine, train, validation).Run(cancellationToken);
     }
 

@@ -1,22 +1,28 @@
+using System.Globalization;
+
 namespace Cifar3.Training;
 
 /// <summary>What a training ends with.</summary>
 /// <remarks>Immutable and safe to share between threads.</remarks>
 public sealed class TrainingResult
 {
-    internal TrainingResult(CnnModel model, CnnModel bestModel, History history, string? stopReason, string engine)
+    internal TrainingResult(CnnModel model, CnnModel bestModel, History history, string? stopReason, string engine, string? warning = null)
     {
         Model = model;
         BestModel = bestModel;
         History = history;
         StopReason = stopReason;
         Engine = engine;
+        Warning = warning;
     }
 
     /// <summary>The model after the last epoch, or the one that a callback restored (see <see cref="EarlyStopping"/>).</summary>
     public CnnModel Model { get; }
 
-    /// <summary>The model of the epoch with the highest validation accuracy, the earliest of equals; without validation images the same as <see cref="Model"/>.</summary>
+    /// <summary>
+    /// The model of the epoch with the highest validation accuracy, of equals that with the lowest validation loss; without validation images the same as
+    /// <see cref="Model"/>.
+    /// </summary>
     public CnnModel BestModel { get; }
 
     /// <summary>Loss and accuracy of every epoch.</summary>
@@ -28,6 +34,22 @@ public sealed class TrainingResult
     /// <summary>Why the training ended before its last epoch, in words; null where it did not.</summary>
     public string? StopReason { get; }
 
+    /// <summary>Why the model should not be trusted, with the likely cause and what to do: it is no better than chance. Null where nothing speaks against it.</summary>
+    public string? Warning { get; }
+
+    /// <summary>The recipe and every value that was settled, in words, such as <c>keras: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5</c>.</summary>
+    public string Recipe => Model.Metadata.Recipe ?? "not known";
+
     /// <summary>What computed, such as <c>Managed 0.1.0 (CPU, AVX-512, 2 threads)</c>.</summary>
     public string Engine { get; }
+
+    /// <summary>What happened, in a line: epochs, the best one, why it stopped, and the warning if there is one.</summary>
+    /// <returns>Such as <c>10 epochs, the best is 9: val_accuracy 0.8993, val_loss 0.2601</c>.</returns>
+    public override string ToString()
+    {
+        string best = BestModel.Metadata.Epoch is { } epoch and > 0 && History.Epochs[epoch - 1] is { ValAccuracy: { } accuracy, ValLoss: { } loss }
+            ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
+            : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
+        return $"{History.Epochs.Length} epochs{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
+    }
 }

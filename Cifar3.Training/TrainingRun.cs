@@ -11,13 +11,16 @@ internal sealed class TrainingRun
     private readonly ImageSet train;
     private readonly ImageSet? validation;
     private readonly TrainingContext context;
-    private readonly byte[] batchImages;
-    private readonly int[] batchLabels;
+    private readonly TrainingPlan plan;
+    private readonly BatchSource batches;
     private readonly string? checkpointPath;
     private readonly IReadOnlyList<(string Name, string Value)> identity = [];
     private readonly TrainingCheckpoint? interrupted;
+    private AveragedWeights? averaged;
     private long step;
     private CnnModel? best;
+    private int[]? statisticsOrder;
+    private byte[]? statisticsImages;
 
     public TrainingRun(TrainerOptions options, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation)
     {
@@ -26,9 +29,9 @@ internal sealed class TrainingRun
         this.train = train;
         this.validation = validation;
         context = new TrainingContext(options, model, engine, train, validation);
-        int batch = Math.Min(options.BatchSize, train.Count);
-        batchImages = new byte[batch * CnnArchitecture.ImageBytes];
-        batchLabels = new int[batch];
+        plan = context.Plan;
+        batches = new BatchSource(train, plan, options.SeedOrZero, options.ClassWeights);
+        averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
         if (options.WorkspacePath is null)
         {
             return;
@@ -36,7 +39,7 @@ internal sealed class TrainingRun
 
         checkpointPath = Path.Combine(options.WorkspacePath, TrainingCheckpoint.FileName);
         OutputFolder.Prepare(options.WorkspacePath);
-        identity = TrainingIdentity.Describe(options, model, train, validation);
+        identity = TrainingIdentity.Describe(options, plan, model, train, validation);
         interrupted = options.Resume ? TrainingCheckpoint.Load(checkpointPath, identity, model) : null;
     }
 
@@ -45,11 +48,12 @@ internal sealed class TrainingRun
         try
         {
             Begin();
-            for (int epoch = context.History.Epochs.Length + 1; epoch <= options.Epoch && context.StopReason is null; epoch++)
+            for (int epoch = context.History.Epochs.Length + 1; epoch <= plan.Epochs && context.StopReason is null; epoch++)
             {
                 RunEpoch(epoch, cancellationToken);
             }
 
+            context.Warning = TrainingWarning.Of(context, train, validation);
             ForEach(callback => callback.OnTrainEnd(context));
         }
         catch (Exception reason)
@@ -59,7 +63,7 @@ internal sealed class TrainingRun
         }
 
         var last = context.Model;
-        return new TrainingResult(last, best ?? last, context.History, context.StopReason, context.Engine);
+        return new TrainingResult(last, best ?? last, context.History, context.StopReason, context.Engine, context.Warning);
     }
 
     /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>
@@ -78,7 +82,18 @@ internal sealed class TrainingRun
             context.History = new History(interrupted.History);
             context.LearningRate = interrupted.LearningRate;
             context.StopReason = interrupted.StopReason;
-            best = interrupted.Best is { } found ? context.ModelAfter(found.Epoch, found.Weights) : null;
+            context.ResumedAfterEpoch = context.History.Epochs.Length;
+            if (interrupted.Best is { } found)
+            {
+                best = context.ModelAfter(found.Epoch, found.Weights);
+                context.BestEpoch = context.History.Epochs[found.Epoch - 1];
+            }
+
+            if (plan.EmaMomentum is { } momentum && interrupted.Averaged is { } average)
+            {
+                averaged = new AveragedWeights(momentum, average.Weights, average.Steps);
+                UseModelOfTheEpoch(context.ResumedAfterEpoch)();
+            }
         }
 
         ForEach(callback => callback.OnTrainBegin(context));
@@ -90,62 +105,115 @@ internal sealed class TrainingRun
         var clock = Stopwatch.StartNew();
         ForEach(callback => callback.OnEpochBegin(context, epoch));
         var trained = TrainEpoch(epoch, cancellationToken);
-        var validated = Validate(cancellationToken);
-        var log = new EpochLog(
-            epoch,
-            trained.LossSum / trained.Count,
-            (double)trained.Correct / trained.Count,
-            validated?.LossSum / validated?.Count,
-            (double?)validated?.Correct / validated?.Count,
-            context.LearningRate,
-            clock.Elapsed.TotalSeconds);
+        var log = new EpochLog(epoch, trained.LossSum / trained.Count, (double)trained.Correct / trained.Count, null, null, context.LearningRate, 0);
+        if (validation is not null)
+        {
+            ForEach(callback => callback.OnTestBegin(context));
+        }
+
+        var useTrainedWeights = UseModelOfTheEpoch(epoch);
+        if (Validate(cancellationToken) is { } validated)
+        {
+            log = log with { ValLoss = validated.LossSum / validated.Count, ValAccuracy = (double)validated.Correct / validated.Count };
+        }
+
+        log = log with { Seconds = clock.Elapsed.TotalSeconds };
         context.History = new History(context.History.Epochs.Add(log));
-        if (log.ValAccuracy > (best?.Metadata.ValAccuracy ?? double.NegativeInfinity))
+        useTrainedWeights();
+        if (IsBest(log))
         {
             best = context.Model;
+            context.BestEpoch = log;
         }
 
         ForEach(callback => callback.OnEpochEnd(context, log));
         if (checkpointPath is not null)
         {
-            TrainingCheckpoint.Save(checkpointPath, identity, context, engine.ExportState(), best);
+            TrainingCheckpoint.Save(checkpointPath, identity, context, engine.ExportState(), best, averaged);
+        }
+    }
+
+    /// <summary>Whether no epoch before was better: the highest validation accuracy, of equals that with the lowest loss.</summary>
+    private bool IsBest(EpochLog log) =>
+        log.ValAccuracy is { } accuracy && (context.BestEpoch is not { } before || accuracy > before.ValAccuracy || (accuracy == before.ValAccuracy && log.ValLoss < before.ValLoss));
+
+    /// <summary>
+    /// Makes the engine's weights the epoch's model: the averaged ones, where weights are averaged, with batch statistics computed anew where the plan
+    /// says so. Gives what leads back to the weights to train on and makes the model the context's.
+    /// </summary>
+    private Action UseModelOfTheEpoch(int epoch)
+    {
+        if (averaged is null)
+        {
+            RecomputeStatistics();
+            return () => { };
+        }
+
+        var trained = engine.ExportState();
+        engine.ImportState(trained with { Weights = averaged.ToTensors() });
+        RecomputeStatistics();
+        var weights = engine.ExportState().Weights;
+        return () =>
+        {
+            engine.ImportState(trained);
+            context.ModelIs(weights, epoch);
+        };
+    }
+
+    /// <summary>
+    /// Batch statistics that belong to the weights: their exact means over batches of training images, the same ones each time, drawn by the seed
+    /// (<see href="https://arxiv.org/abs/1803.05407"/>, section 3.1). Averaged weights always get their own.
+    /// </summary>
+    private void RecomputeStatistics()
+    {
+        if (!plan.RecomputeStatistics)
+        {
+            return;
+        }
+
+        context.WeightsChanged();
+        var (images, batch) = plan.Statistics;
+        statisticsOrder ??= new PhiloxRandom(options.SeedOrZero, RandomStreams.Statistics).Permutation(train.Count)[..images];
+        statisticsImages ??= new byte[batch * CnnArchitecture.ImageBytes];
+        for (int k = 0; k < images / batch; k++)
+        {
+            for (int i = 0; i < batch; i++)
+            {
+                train.Image(statisticsOrder[k * batch + i]).CopyTo(statisticsImages.AsSpan(i * CnnArchitecture.ImageBytes));
+            }
+
+            engine.UpdateStatistics(statisticsImages, (double)k / (k + 1));
         }
     }
 
     /// <summary>Every training image once, in an order that only (seed, epoch) decide.</summary>
     private BatchResult TrainEpoch(int epoch, CancellationToken cancellationToken)
     {
-        int[] order = new PhiloxRandom(options.Seed, RandomStreams.Shuffle + (uint)epoch).Permutation(train.Count);
         var sum = default(BatchResult);
-        for (int batch = 1; batch <= context.StepsPerEpoch; batch++)
+        int number = 0;
+        foreach (var batch in batches.Epoch(epoch, cancellationToken))
         {
-            cancellationToken.ThrowIfCancellationRequested();
-            int number = batch;
-            ForEach(callback => callback.OnTrainBatchBegin(context, number));
-            int first = (batch - 1) * options.BatchSize, count = Math.Min(options.BatchSize, train.Count - first);
-            Gather(order.AsSpan(first, count));
-            sum += engine.TrainStep(batchImages.AsSpan(0, count * CnnArchitecture.ImageBytes), batchLabels.AsSpan(0, count), context.LearningRate, ++step);
+            number++;
+            if (plan.Schedule is { } schedule)
+            {
+                context.LearningRate = schedule.RateOf(new TrainState(epoch - 1, number - 1, plan.StepsPerEpoch, plan.BatchSize) { Epochs = plan.Epochs, LearningRate = plan.LearningRate });
+            }
+
+            int current = number;
+            ForEach(callback => callback.OnTrainBatchBegin(context, current));
+            sum += engine.TrainStep(batch.Images.Span, batch.Labels.Span, batch.Targets.Span, context.LearningRate, ++step);
+            averaged?.Add(engine);
             context.WeightsChanged();
             if (!double.IsFinite(sum.LossSum))
             {
-                throw new Cifar3Exception(string.Create(CultureInfo.InvariantCulture, $"Training diverged: the loss is {sum.LossSum} in epoch {epoch}, step {batch} of {context.StepsPerEpoch}, with LearningRate={context.LearningRate}. Expected a finite loss. Files of earlier epochs are kept; train again with a lower learning rate (0.001 is usual)."));
+                throw new Cifar3Exception(string.Create(CultureInfo.InvariantCulture, $"Training diverged: the loss is {sum.LossSum} in epoch {epoch}, step {number} of {context.StepsPerEpoch}, with LearningRate={context.LearningRate}. Expected a finite loss. Files of earlier epochs are kept; train again with a lower learning rate (0.001 is usual)."));
             }
 
-            var log = new BatchLog(batch, sum.LossSum / sum.Count, (double)sum.Correct / sum.Count, sum.Count);
+            var log = new BatchLog(number, sum.LossSum / sum.Count, (double)sum.Correct / sum.Count, sum.Count);
             ForEach(callback => callback.OnTrainBatchEnd(context, log));
         }
 
         return sum;
-    }
-
-    /// <summary>Copies the images of one batch next to each other.</summary>
-    private void Gather(ReadOnlySpan<int> indices)
-    {
-        for (int i = 0; i < indices.Length; i++)
-        {
-            train.Image(indices[i]).CopyTo(batchImages.AsSpan(i * CnnArchitecture.ImageBytes));
-            batchLabels[i] = train.Labels[indices[i]];
-        }
     }
 
     /// <summary>Loss and accuracy on the validation images, in batches so that cancelling does not have to wait; null without any.</summary>
@@ -157,10 +225,10 @@ internal sealed class TrainingRun
         }
 
         var sum = default(BatchResult);
-        for (int first = 0; first < validation.Count; first += options.BatchSize)
+        for (int first = 0; first < validation.Count; first += plan.BatchSize)
         {
             cancellationToken.ThrowIfCancellationRequested();
-            int count = Math.Min(options.BatchSize, validation.Count - first);
+            int count = Math.Min(plan.BatchSize, validation.Count - first);
             sum += engine.Evaluate(validation.Pixels.Slice(first * CnnArchitecture.ImageBytes, count * CnnArchitecture.ImageBytes), validation.Labels.Slice(first, count));
         }
 

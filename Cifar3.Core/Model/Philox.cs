@@ -90,4 +90,6 @@ internal static class RandomStreams
     public const uint Synthetic = 0x4000_0000;       // + index of the image
     public const uint Split = 0x5000_0000;
     public const uint Examples = 0x6000_0000;
+    public const uint Statistics = 0x8000_0000;
+    public const uint Augmentation = 0x9000_0000;
 }

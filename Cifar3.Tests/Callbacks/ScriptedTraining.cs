@@ -9,7 +9,7 @@ internal static class ScriptedTraining
     public static TrainingContext Context(int epochs = 100, bool validation = true, int images = 100)
     {
         var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
-        var options = new TrainerOptions { Epoch = epochs, BatchSize = 32 };
+        var options = new TrainerOptions { Recipe = Recipe.Keras, Epoch = epochs, BatchSize = 32, RecomputeStatistics = true }; // no lag to wait for
         var set = ColourImages.Create(images);
         return new TrainingContext(options, model, new FakeEngine(model, new EngineOptions()), set, validation ? set : null);
     }

@@ -78,7 +78,7 @@ public sealed partial class ReadMeTests
             Seed = 1,                                                // same seed, same model, bit for bit
             Callbacks = [new ProgressBar(), new EarlyStopping("val_accuracy", patience: 3)],
         });
-        var result = trainer.Fit(data.Train, data.Test);             // Adam, batch 128, 10 epochs: Keras' semantics
+        var result = trainer.Fit(data.Train, data.Test);             // Recipe.Auto: batch and epochs follow from the images
         result.BestModel.SaveOnnx("cifar3.onnx");                    // any ONNX runtime scores it
 
         using var classifier = Cifar3Classifier.Load("cifar3.onnx"); // CUDA when present, CPU otherwise

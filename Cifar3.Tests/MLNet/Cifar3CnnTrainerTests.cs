@@ -8,16 +8,16 @@ namespace Cifar3.Tests;
 public sealed class Cifar3CnnTrainerTests
 {
     private static readonly ImageSet Images = ColourImages.Create(100);
-    private static readonly Cifar3CnnTrainer.Options Quick = new() { FeatureColumnName = "Pixels", Epoch = 3, BatchSize = 32, Filters = FakeEngine.Filters };
+    private static readonly Cifar3CnnTrainer.Options Quick = new() { Recipe = Recipe.Keras, FeatureColumnName = "Pixels", Epoch = 3, BatchSize = 32, Filters = FakeEngine.Filters };
 
     [Test]
-    public void Options_Defaults_AreTheSeedRecipe()
+    public void Options_Defaults_AreMLNetsNamesAndTheAutoRecipe()
     {
         var options = new Cifar3CnnTrainer.Options();
 
         Assert.That((options.FeatureColumnName, options.LabelColumnName, options.ScoreColumnName, options.PredictedLabelColumnName), Is.EqualTo(("Features", "Label", "Score", "PredictedLabel")));
-        Assert.That((options.Epoch, options.BatchSize, options.LearningRate, options.ValidationSetFraction), Is.EqualTo((10, 128, 1e-3f, 0.1f)));
-        Assert.That(options.EarlyStoppingCriteria, Is.EqualTo(new Cifar3CnnTrainer.EarlyStopping(0, 3, Cifar3CnnTrainer.EarlyStoppingMetric.Accuracy)));
+        Assert.That((options.Recipe, options.Epoch, options.BatchSize, options.LearningRate, options.ValidationSetFraction), Is.EqualTo((Recipe.Auto, (int?)null, (int?)null, (float?)null, 0.1f)));
+        Assert.That(options.EarlyStoppingCriteria, Is.EqualTo(new Cifar3CnnTrainer.EarlyStoppingCriterion(0, 3, Cifar3CnnTrainer.EarlyStoppingMetric.Accuracy)));
         Assert.That(options.LearningRateScheduler, Is.Null);
     }
 
@@ -40,7 +40,7 @@ public sealed class Cifar3CnnTrainerTests
 
         using var transformer = context.MulticlassClassification.Trainers.Cifar3Cnn(options).Fit(images.ToDataView());
 
-        var expected = new Cifar3Trainer(new TrainerOptions { Epoch = 1, BatchSize = 8, Filters = [2, 2, 2], Seed = 3 }).Fit(images);
+        var expected = new Cifar3Trainer(new TrainerOptions { Recipe = Recipe.Keras, Epoch = 1, BatchSize = 8, Filters = [2, 2, 2], Seed = 3 }).Fit(images);
         Assert.That(transformer.Model.WeightHash(), Is.EqualTo(expected.Model.WeightHash()));
         MLNetData.AssertEqual(MLNetData.Scores(transformer.Transform(images.ToDataView())), MLNetData.Expected(expected.Model, images));
     }
@@ -79,7 +79,7 @@ public sealed class Cifar3CnnTrainerTests
         var model = Trainer(new MLContext(), Quick with { LearningRate = 0.5f, LearningRateScheduler = scheduler, ValidationSetFraction = null, EarlyStoppingCriteria = null }).Fit(Images.ToDataView()).Model;
 
         Assert.That(scheduler.States, Has.Count.EqualTo(3 * 4)); // 100 images in batches of 32
-        Assert.That(scheduler.States[5], Is.EqualTo(new TrainState(1, 1, 4, 32)));
+        Assert.That(scheduler.States[5], Is.EqualTo(new TrainState(1, 1, 4, 32) { Epochs = 3, LearningRate = 0.5f }));
         Assert.That(model.Metadata.History.Select(log => (float)log.LearningRate), Is.EqualTo(new[] { 0.004f, 0.008f, 0.012f }));
     }
 
@@ -138,7 +138,7 @@ public sealed class Cifar3CnnTrainerTests
     [Test]
     public void Fit_EarlyStoppingUsedTwice_CountsAnewEachTime([Values] bool validated)
     {
-        var criterion = new Cifar3CnnTrainer.EarlyStopping(minDelta: 0.5f, patience: 2);
+        var criterion = new Cifar3CnnTrainer.EarlyStoppingCriterion(minDelta: 0.5f, patience: 2);
         var trainer = Trainer(new MLContext(), Quick with { Epoch = 20, EarlyStoppingCriteria = criterion, ValidationSetFraction = validated ? 0.2f : null, Callbacks = [] });
         var epochs = new List<int>();
         var counting = Quick with { Epoch = 20, EarlyStoppingCriteria = criterion, ValidationSetFraction = validated ? 0.2f : null, MetricsCallback = m => epochs.Add(m.Train.Epoch) };
@@ -199,7 +199,7 @@ public sealed class Cifar3CnnTrainerTests
         Trainer(context, Quick).Fit(Images.ToDataView());
 
         string[] own = [.. messages.Where(m => m.StartsWith("Cifar3Cnn", StringComparison.Ordinal))];
-        Assert.That(own, Has.Some.Contains("Training on 90 images, validating on 10, with Fake 1.0 (CPU, test); seed: Adam 0.001, batch 32, 3 epochs"));
+        Assert.That(own, Has.Some.Contains("Training on 90 images, validating on 10, with Fake 1.0 (CPU, test); keras: Adam 0.001, batch 32, 3 epochs"));
         Assert.That(own, Has.Exactly(3).Contains("validation accuracy 0."));
         Assert.That(own, Has.Some.Contains("Epoch 3/3: loss "));
     }

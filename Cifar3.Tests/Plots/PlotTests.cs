@@ -63,7 +63,7 @@ public sealed class PlotTests
         var history = new History([.. Enumerable.Range(1, 10).Select(e => new EpochLog(e, 1.0 / e, 1 - 0.5 / e, 1.2 / e, 1 - 0.7 / e, 1e-3, 1))]);
         var alone = new History([.. history.Epochs.Select(e => e with { ValLoss = null, ValAccuracy = null })]);
 
-        using var both = Read(file => TrainingCurves.Save(file, history, "seed recipe"));
+        using var both = Read(file => TrainingCurves.Save(file, history, "keras recipe"));
         using var one = Read(file => TrainingCurves.Save(file, alone));
 
         Assert.That((both.Width, both.Height), Is.EqualTo((1200, 480)));

@@ -34,7 +34,7 @@ public sealed partial class DocumentedDefaultsTests
         {
             foreach (var property in type.GetProperties().Where(property => property.CanWrite && !property.IsDefined(typeof(RequiredMemberAttribute))))
             {
-                string documentation = Inner(Documentation[$"P:{TypeName(type)}.{property.Name}"].Element("summary"));
+                string documentation = Inner(Documentation[$"P:{TypeName(property.DeclaringType!)}.{property.Name}"].Element("summary"));
                 Check($"{type.Name}.{property.Name}", documentation, property.GetValue(options), property.PropertyType);
             }
         });

@@ -7,23 +7,38 @@ public sealed class Cifar3TrainerTests
     private static readonly ImageSet Train = ColourImages.Create(100), Validation = ColourImages.Create(50, seed: 1);
 
     [Test]
-    public void Options_Defaults_AreTheSeedRecipe()
+    public void Plan_OfTheKerasRecipe_IsTheNotebooks()
     {
-        var options = new TrainerOptions();
+        var plan = TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras }, 15_000);
 
-        Assert.That((options.Epoch, options.BatchSize, options.LearningRate, options.Seed), Is.EqualTo((10, 128, 1e-3f, 0)));
-        Assert.That(options.DropoutRates, Is.EqualTo(new[] { 0.5, 0.5, 0.5 }));
-        Assert.That(Recipe.Seed.ToString(), Is.EqualTo("seed: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5"));
+        Assert.That((plan.Epochs, plan.BatchSize, plan.StepsPerEpoch, plan.LearningRate, plan.RecomputeStatistics), Is.EqualTo((10, 128, 118, 1e-3f, false)));
+        Assert.That(plan.DropoutRates, Is.EqualTo(new[] { 0.5, 0.5, 0.5 }));
+        Assert.That(plan.Schedule, Is.Null);
+        Assert.That(Recipe.Keras.ToString(), Is.EqualTo("keras: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5"));
+    }
+
+    [TestCase(100, 16, 150)]
+    [TestCase(300, 16, 150)]
+    [TestCase(1600, 32, 150)]
+    [TestCase(2700, 64, 88)]
+    [TestCase(13_500, 128, 17)]
+    [TestCase(50_000, 128, 10)]
+    public void Plan_OfTheAutoRecipe_FollowsTheNumberOfImages(int images, int batch, int epochs)
+    {
+        var plan = TrainingPlan.Create(new TrainerOptions(), images);
+
+        Assert.That((plan.BatchSize, plan.Epochs), Is.EqualTo((batch, epochs)));
+        Assert.That(plan.Epochs * plan.StepsPerEpoch, Is.GreaterThan(1000), "steps teach");
     }
 
     [Test]
     public void Options_OwnValueAndRecipe_OwnValueWins()
     {
-        var slow = Recipe.Seed with { Name = "slow", Epoch = 50, LearningRate = 1e-4f };
+        var slow = Recipe.Keras with { Name = "slow", Epoch = 50, LearningRate = 1e-4f };
 
-        var options = new TrainerOptions { Epoch = 3, Recipe = slow };
+        var plan = TrainingPlan.Create(new TrainerOptions { Epoch = 3, Recipe = slow }, 1000);
 
-        Assert.That((options.Epoch, options.LearningRate, options.BatchSize), Is.EqualTo((3, 1e-4f, 128)));
+        Assert.That((plan.Epochs, plan.LearningRate, plan.BatchSize), Is.EqualTo((3, 1e-4f, 128)));
     }
 
     [Test]
@@ -70,7 +85,7 @@ public sealed class Cifar3TrainerTests
         var engine = new OrderEngine(orders);
         var images = new ImageSet([.. Enumerable.Range(0, 50 * 3072).Select(i => (byte)(i / 3072))], new int[50], ["a", "b"]);
 
-        new Cifar3Trainer(new TrainerOptions { Epoch = 3, BatchSize = 16, Filters = FakeEngine.Filters }, (model, options) => engine.Start(model, options)).Fit(images);
+        FakeTrainer.Create(new TrainerOptions { Epoch = 3, BatchSize = 16 }, engine.Start).Fit(images);
 
         Assert.That(orders, Has.Count.EqualTo(3));
         Assert.That(orders, Is.All.EquivalentTo(Enumerable.Range(0, 50)));
@@ -138,7 +153,7 @@ public sealed class Cifar3TrainerTests
         var images = ColourImages.Create(64);
         var twoEpochs = new StateAtEnd();
         var first = new StateAtEnd();
-        var options = new TrainerOptions { Epoch = 1, BatchSize = 64, Filters = [4, 4, 4], DropoutRates = [0, 0, 0], Threads = 2 };
+        var options = new TrainerOptions { Recipe = Recipe.Keras, Epoch = 1, BatchSize = 64, Filters = [4, 4, 4], DropoutRates = [0, 0, 0], Threads = 2 };
         new Cifar3Trainer(options with { Epoch = 2, Callbacks = [twoEpochs] }).Fit(images);
 
         var start = new Cifar3Trainer(options with { Callbacks = [first] }).Fit(images).Model;
@@ -216,7 +231,7 @@ public sealed class Cifar3TrainerTests
     public void Fit_EndedOrFailed_DisposesTheEngine()
     {
         FakeEngine? engine = null;
-        var trainer = new Cifar3Trainer(new TrainerOptions { Epoch = 1, Filters = FakeEngine.Filters, Seed = 3, Threads = 2 }, (model, options) => engine = new FakeEngine(model, options));
+        var trainer = FakeTrainer.Create(new TrainerOptions { Epoch = 1, BatchSize = 128, Seed = 3, Threads = 2 }, (model, options) => engine = new FakeEngine(model, options));
 
         trainer.Fit(Train);
 

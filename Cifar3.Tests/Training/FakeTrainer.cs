@@ -5,11 +5,16 @@ namespace Cifar3.Tests;
 /// <summary>Trainers with a fast engine, and callbacks that watch them.</summary>
 internal static class FakeTrainer
 {
-    /// <summary>A trainer on <see cref="FakeEngine"/>, with its filters and batches of 32 unless the options say otherwise.</summary>
+    /// <summary>A trainer on <see cref="FakeEngine"/>, with its filters, batches of 32 and the notebook's recipe unless the options say otherwise.</summary>
     public static Cifar3Trainer Create(TrainerOptions options, Func<CnnModel, EngineOptions, ITrainingEngine>? createEngine = null) =>
-        new(
-            options with { Filters = options.Filters ?? FakeEngine.Filters, BatchSize = options.BatchSize == 128 ? 32 : options.BatchSize },
-            createEngine ?? ((model, engineOptions) => new FakeEngine(model, engineOptions)));
+        new(options with
+        {
+            Filters = options.Filters ?? FakeEngine.Filters,
+            BatchSize = options.BatchSize ?? 32,
+            Recipe = options.Recipe == Recipe.Auto ? Recipe.Keras : options.Recipe,
+            RecomputeStatistics = options.RecomputeStatistics ?? true, // no lag that early stopping waits for
+            EngineFactory = createEngine ?? ((model, engineOptions) => new FakeEngine(model, engineOptions)),
+        });
 
     public static void CancelAfterBatch(this CancellationTokenSource source, int batch, int last)
     {

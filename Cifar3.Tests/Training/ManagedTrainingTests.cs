@@ -47,5 +47,5 @@ public sealed class ManagedTrainingTests
         Assert.That((double)right / Validation.Count, Is.EqualTo(result.BestModel.Metadata.ValAccuracy));
     }
 
-    private static TrainerOptions Options() => new() { Epoch = 3, BatchSize = 32, Filters = [8, 8, 8], Seed = 2, Engine = TrainingEngine.Managed };
+    private static TrainerOptions Options() => new() { Recipe = Recipe.Keras, Epoch = 3, BatchSize = 32, Filters = [8, 8, 8], Seed = 2, Engine = TrainingEngine.Managed };
 }

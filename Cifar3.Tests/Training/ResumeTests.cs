@@ -130,7 +130,7 @@ public sealed class ResumeTests
             Refused(options with { LearningRate = 0.01f }, Train, Validation, "LearningRate: expected 0.05, found 0.01");
             Refused(options with { Filters = [2, 2, 2] }, Train, Validation, "Filters: expected 1/1/1, found 2/2/2");
             Refused(options with { DropoutRates = [.5, .5, .25] }, Train, Validation, "DropoutRates: expected 0.5/0.5/0.5, found 0.5/0.5/0.25");
-            Refused(options with { Recipe = Recipe.Seed with { Name = "mine" } }, Train, Validation, "Recipe: expected seed, found mine");
+            Refused(options with { Recipe = Recipe.Keras with { Name = "mine" } }, Train, Validation, "Recipe: expected keras, found mine");
             Refused(options with { InitialModel = CnnModel.Create(Train.ClassNames, seed: 77, FakeEngine.Filters) }, Train, Validation, "initial weights: expected");
             Refused(options, ColourImages.Create(100, seed: 8), Validation, "training images: expected 100 with SHA-256");
             Refused(options, Train, Train, "validation images: expected 50 with SHA-256");

@@ -13,6 +13,7 @@ internal static class TrainCommand
         var folder = new Argument<string?>("folder") { Description = "Pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Default: CIFAR-10, found as CIFAR3_DATA, in caches, or downloaded.", Arity = ArgumentArity.ZeroOrOne };
         var output = new Option<string>("--out", "-o") { Description = "Folder for the model, the report and the checkpoint.", DefaultValueFactory = _ => "cifar3-run" };
         var epochs = new Option<int?>("--epochs") { Description = "Number of passes over the training pictures. Default: the recipe's." };
+        var recipeName = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of pictures), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
         var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model." };
         var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy. Default: never." };
@@ -28,7 +29,6 @@ internal static class TrainCommand
                 var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, cancel);
                 string run = arguments.GetValue(output)!;
                 string best = Path.Combine(run, RunFolder.ModelFile);
-                var recipe = RecipeFor(data);
                 var checkpoint = new ModelCheckpoint(best);
                 List<Callback> callbacks = [new ProgressBar(), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
                 if (arguments.GetValue(patience) is { } epochsWithout)
@@ -38,8 +38,8 @@ internal static class TrainCommand
 
                 var options = new TrainerOptions
                 {
-                    Recipe = recipe,
-                    Epoch = arguments.GetValue(epochs) ?? recipe.Epoch,
+                    Recipe = Recipe.Named(arguments.GetValue(recipeName)!),
+                    Epoch = arguments.GetValue(epochs),
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
                     InitialModel = Initial(arguments.GetValue(initial), data),
@@ -49,7 +49,6 @@ internal static class TrainCommand
                     Callbacks = callbacks,
                 };
                 Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
-                Console.WriteLine($"Recipe: {options}");
                 TrainingResult result;
                 try
                 {
@@ -69,22 +68,10 @@ internal static class TrainCommand
                 Console.WriteLine($"Report: {report}");
                 return 0;
             },
-            folder, output, epochs, seed, engine, patience, fraction, initial, resume);
+            folder, output, epochs, recipeName, seed, engine, patience, fraction, initial, resume);
     }
 
     private static CnnModel? Initial(string? path, ImageData data) => path is null ? null
         : Shared.IsKeras(path) ? CnnModel.LoadKeras(path, data.ClassNames)
         : CnnModel.LoadOnnx(path);
-
-    /// <summary>The published recipe; for few pictures with smaller batches, so that an epoch still has enough steps for batch normalization.</summary>
-    private static Recipe RecipeFor(ImageData data)
-    {
-        int batch = Recipe.Seed.BatchSize;
-        while (batch > 8 && data.Train.Count / batch < 117)
-        {
-            batch /= 2;
-        }
-
-        return Recipe.Seed with { BatchSize = batch };
-    }
 }

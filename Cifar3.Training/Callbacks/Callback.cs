@@ -4,7 +4,7 @@ namespace Cifar3.Training;
 /// Something that is told of a training's moments and may look, write, or stop it: Keras' <c>Callback</c>. Override what you need.
 /// </summary>
 /// <remarks>
-/// Callbacks are called one after the other in the order of <see cref="TrainerOptions.Callbacks"/>, on the thread that called Fit.
+/// Callbacks are called one after the other in the order of <see cref="TrainingSettings.Callbacks"/>, on the thread that called Fit.
 /// An exception in one ends the training. Reset what you keep in <see cref="OnTrainBegin"/>, so that one instance serves several trainings.
 /// <see href="https://keras.io/api/callbacks/base_callback/"/>
 /// </remarks>
@@ -40,6 +40,12 @@ public abstract class Callback
     /// <param name="context">The training.</param>
     /// <param name="log">What the epoch measured.</param>
     public virtual void OnEpochEnd(TrainingContext context, EpochLog log)
+    {
+    }
+
+    /// <summary>The validation after an epoch begins, its training steps done.</summary>
+    /// <param name="context">The training.</param>
+    public virtual void OnTestBegin(TrainingContext context)
     {
     }
 

@@ -5,6 +5,8 @@ namespace Cifar3.Training;
 /// <summary>Stops a training when a metric no longer improves: Keras' <c>EarlyStopping</c>.</summary>
 /// <remarks>
 /// State is reset when a training begins, so an instance may serve several trainings, one at a time, and is kept in checkpoints.
+/// Waiting begins where the metric tells something: not while moving statistics still lag behind the weights (with <see cref="Recipe.Keras"/>
+/// the first 459 steps), and not before the end of a schedule that gains most in its last epochs (<see cref="OneCycle"/>, <see cref="CosineDecay"/>).
 /// Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c>, patience 0.
 /// <see href="https://keras.io/api/callbacks/early_stopping/"/>
 /// </remarks>
@@ -65,7 +67,7 @@ public sealed class EarlyStopping : Callback
         }
 
         double value = monitor.Value(log);
-        wait++;
+        wait = log.Epoch < context.Plan.FirstTellingEpoch ? 0 : wait + 1;
         if (monitor.IsImprovement(value, best))
         {
             best = value;

@@ -68,7 +68,7 @@ public sealed class ProgressBar : Callback
         double step = SecondsPerStep(log.Batch);
         string metrics = ProgressLine.Metrics(("accuracy", log.Accuracy), ("loss", log.Loss));
         var remaining = TimeSpan.FromSeconds(step * (context.StepsPerEpoch - log.Batch));
-        double rate = Math.Min(context.Options.BatchSize, context.TrainImages) / Math.Max(step, 1e-9);
+        double rate = Math.Min(context.BatchSize, context.TrainImages) / Math.Max(step, 1e-9);
         EraseLine();
         console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1));
         lineOpen = true;

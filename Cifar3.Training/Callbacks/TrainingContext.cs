@@ -12,22 +12,29 @@ public sealed class TrainingContext
     internal TrainingContext(TrainerOptions options, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation)
     {
         Options = options;
+        Plan = TrainingPlan.Create(options, train.Count);
         this.initial = initial;
         this.engine = engine;
         TrainImages = train.Count;
         ValidationImages = validation?.Count ?? 0;
         trainedOn = options.TrainedOn ?? $"{train.Count:N0} images: {string.Join(", ", train.ClassNames)}";
-        LearningRate = options.LearningRate;
+        LearningRate = Plan.LearningRate;
     }
 
     /// <summary>The settings of the training.</summary>
     public TrainerOptions Options { get; }
 
     /// <summary>Number of epochs planned.</summary>
-    public int Epochs => Options.Epoch;
+    public int Epochs => Plan.Epochs;
+
+    /// <summary>Images in a training step.</summary>
+    public int BatchSize => Plan.BatchSize;
 
     /// <summary>Training steps in an epoch.</summary>
-    public int StepsPerEpoch => (TrainImages + Options.BatchSize - 1) / Options.BatchSize;
+    public int StepsPerEpoch => Plan.StepsPerEpoch;
+
+    /// <summary>The recipe and every value that was settled, in words: what the model's metadata tell.</summary>
+    public string Recipe => Plan.ToString();
 
     /// <summary>Number of training images.</summary>
     public int TrainImages { get; }
@@ -47,17 +54,29 @@ public sealed class TrainingContext
     /// <summary>Names of the metrics that this training measures: the values that a callback may monitor.</summary>
     public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: ValidationImages > 0);
 
-    /// <summary>Adam's learning rate from the next step on, above 0.</summary>
+    /// <summary>Adam's learning rate from the next step on, above 0. A schedule sets it before every step.</summary>
     public float LearningRate { get; set; }
 
     /// <summary>Why a callback asked to stop, in words; null where none did.</summary>
     public string? StopReason { get; internal set; }
 
+    /// <summary>The epoch of the best model so far, by validation accuracy and then loss; null without validation.</summary>
+    public EpochLog? BestEpoch { get; internal set; }
+
+    /// <summary>Why the result should not be trusted, in words, once the training has ended; null where nothing speaks against it.</summary>
+    public string? Warning { get; internal set; }
+
+    /// <summary>Number of the epoch after which an interrupted training went on; 0 where it began.</summary>
+    public int ResumedAfterEpoch { get; internal set; }
+
     /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
     public CnnModel Model => current ??= initial.With(engine.ExportState().Weights, MetadataAfter(History.Epochs.Length));
 
-    /// <summary>Weights, Adam's moments and step as they are now.</summary>
-    internal EngineState ExportState() => engine.ExportState();
+    /// <summary>Everything settled.</summary>
+    internal TrainingPlan Plan { get; }
+
+    /// <summary>Weights (after an epoch the averaged ones, where weights are averaged), Adam's moments and step as they are now.</summary>
+    internal EngineState ExportState() => current is null ? engine.ExportState() : engine.ExportState() with { Weights = current.Weights };
 
     /// <summary>Ends the training after the epoch that is running: Keras' <c>model.stop_training = True</c>.</summary>
     /// <param name="reason">Why, in words.</param>
@@ -72,13 +91,16 @@ public sealed class TrainingContext
         current = model;
     }
 
+    /// <summary>Says that the model is now one of these weights: those validated, which may be averaged ones.</summary>
+    internal void ModelIs(IReadOnlyList<WeightTensor> weights, int epochs) => current = initial.With(weights, MetadataAfter(epochs));
+
     /// <summary>To be called after every training step: <see cref="Model"/> is then out of date.</summary>
     internal void WeightsChanged() => current = null;
 
     /// <summary>What is known of the weights after a number of epochs.</summary>
     internal ModelMetadata MetadataAfter(int epochs) => initial.Metadata with
     {
-        Recipe = Options.ToString(),
+        Recipe = Plan.ToString(),
         TrainedOn = trainedOn,
         Epoch = epochs,
         ValAccuracy = epochs == 0 ? null : History.Epochs[epochs - 1].ValAccuracy,

@@ -20,9 +20,9 @@ internal static class CheckpointHistory
     /// <exception cref="InvalidDataException">There are too many epochs, or a share is not within 0 and 1.</exception>
     public static ImmutableArray<EpochLog> Read(IReadOnlyList<EpochData> epochs)
     {
-        if (epochs.Count is < 1 or > TrainerOptions.MaxEpoch)
+        if (epochs.Count is < 1 or > TrainingSettings.MaxEpoch)
         {
-            throw new InvalidDataException($"expected 1 to {TrainerOptions.MaxEpoch:N0} epochs, found {epochs.Count:N0}");
+            throw new InvalidDataException($"expected 1 to {TrainingSettings.MaxEpoch:N0} epochs, found {epochs.Count:N0}");
         }
 
         return [.. epochs.Select((e, i) => Read(e, i + 1))];

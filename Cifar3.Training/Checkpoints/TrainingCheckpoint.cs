@@ -10,7 +10,7 @@ internal sealed class TrainingCheckpoint
 {
     public const string FileName = "training.checkpoint";
 
-    /// <summary>Room for the history and for callbacks' models beside the weights, two moments and the best model.</summary>
+    /// <summary>Room for the history and for callbacks' models beside the weights, two moments, the best model and the averaged weights.</summary>
     private const int SpareBytes = 64 << 20, SpareModels = 28;
 
     private readonly string path;
@@ -33,9 +33,12 @@ internal sealed class TrainingCheckpoint
     /// <summary>Epoch and weights of the best model so far; null without validation.</summary>
     public (int Epoch, IReadOnlyList<WeightTensor> Weights)? Best { get; private init; }
 
+    /// <summary>The averaged weights and the number of steps in them; null where weights are not averaged.</summary>
+    public (long Steps, IReadOnlyList<WeightTensor> Weights)? Averaged { get; private init; }
+
     /// <summary>Writes the state after an epoch.</summary>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingContext context, EngineState state, CnnModel? best)
+    public static void Save(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingContext context, EngineState state, CnnModel? best, AveragedWeights? averaged)
     {
         var data = new CheckpointData
         {
@@ -44,6 +47,12 @@ internal sealed class TrainingCheckpoint
             Step = state.Step,
             Best = best is null ? null : CheckpointTensors.Write(best),
         };
+        if (averaged is not null)
+        {
+            data.Averaged = new AveragedData { Steps = averaged.Steps };
+            data.Averaged.Weights.AddRange(averaged.ToTensors().Select(CheckpointTensors.Write));
+        }
+
         if (context.StopReason is not null)
         {
             data.StopReason = context.StopReason;
@@ -66,7 +75,7 @@ internal sealed class TrainingCheckpoint
     public static TrainingCheckpoint? Load(string path, IReadOnlyList<(string Name, string Value)> identity, CnnModel model)
     {
         long modelBytes = 4L * model.Weights.Sum(w => w.Count);
-        if (CheckpointFile.Read(path, (SpareModels + 4) * modelBytes + SpareBytes) is not { } data)
+        if (CheckpointFile.Read(path, (SpareModels + 5) * modelBytes + SpareBytes) is not { } data)
         {
             return null;
         }
@@ -91,6 +100,7 @@ internal sealed class TrainingCheckpoint
                 History = history,
                 State = state,
                 Best = data.Best is null ? null : CheckpointTensors.Read(data.Best, model, history.Length),
+                Averaged = data.Averaged is null ? null : (Math.Max(data.Averaged.Steps, 0), CheckpointTensors.Read(data.Averaged.Weights, model.Weights)),
             };
         }
         catch (InvalidDataException e)

@@ -12,17 +12,25 @@ namespace Cifar3.Training;
 internal static class TrainingIdentity
 {
     /// <summary>Names and values in words, in the order in which differences are reported.</summary>
-    public static IReadOnlyList<(string Name, string Value)> Describe(TrainerOptions options, CnnModel initial, ImageSet train, ImageSet? validation) =>
+    public static IReadOnlyList<(string Name, string Value)> Describe(TrainerOptions options, TrainingPlan plan, CnnModel initial, ImageSet train, ImageSet? validation) =>
     [
         ("class names", string.Join(", ", train.ClassNames)),
         ("Filters", string.Join("/", initial.Architecture.Filters)),
         ("DropoutRates", Joined(initial.Architecture.DropoutRates)),
         ("BatchNormalization momentum", Joined(initial.Architecture.BatchNormalizationMomentum)),
         ("BatchNormalization epsilon", Joined(initial.Architecture.BatchNormalizationEpsilon)),
-        ("Recipe", options.Recipe.Name),
-        ("Seed", options.Seed.ToString(CultureInfo.InvariantCulture)),
-        ("BatchSize", options.BatchSize.ToString(CultureInfo.InvariantCulture)),
-        ("LearningRate", options.LearningRate.ToString("R", CultureInfo.InvariantCulture)),
+        ("Recipe", plan.Recipe),
+        ("Seed", options.SeedOrZero.ToString(CultureInfo.InvariantCulture)),
+        ("BatchSize", plan.BatchSize.ToString(CultureInfo.InvariantCulture)),
+        ("LearningRate", plan.LearningRate.ToString("R", CultureInfo.InvariantCulture)),
+        ("LearningRateScheduler", plan.Schedule is { } schedule ? $"{schedule}{(schedule.EndsLow ? $" over {plan.Epochs} epochs" : "")}" : "none"),
+        ("WeightDecay", plan.WeightDecay.ToString("R", CultureInfo.InvariantCulture)),
+        ("LabelSmoothing", plan.LabelSmoothing.ToString("R", CultureInfo.InvariantCulture)),
+        ("Augmentations", plan.Augmentations.Length == 0 ? "none" : string.Join(", ", plan.Augmentations)),
+        ("EmaMomentum", plan.EmaMomentum?.ToString("R", CultureInfo.InvariantCulture) ?? "none"),
+        ("RecomputeStatistics", plan.RecomputeStatistics ? "true" : "false"),
+        ("ClassWeights", options.ClassWeights?.ToString() ?? "none"),
+        ("FrozenLayers", options.FrozenLayers.Count == 0 ? "none" : string.Join(", ", options.FrozenLayers)),
         ("initial weights", initial.WeightHash()[..16]),
         .. options.InitialState is { } state ? [("initial optimizer", Fingerprint(state))] : Array.Empty<(string, string)>(),
         ("training images", Fingerprint(train)),

@@ -9,7 +9,7 @@ internal sealed class ChannelLog(IChannel channel) : Callback
     /// <inheritdoc/>
     public override void OnTrainBegin(TrainingContext context)
     {
-        Info(string.Create(CultureInfo.InvariantCulture, $"Training on {context.TrainImages:N0} images, validating on {context.ValidationImages:N0}, with {context.Engine}; {context.Options}."));
+        Info(string.Create(CultureInfo.InvariantCulture, $"Training on {context.TrainImages:N0} images, validating on {context.ValidationImages:N0}, with {context.Engine}; {context.Recipe}."));
         if (!context.IsDeterministic)
         {
             channel.Warning(MessageSensitivity.None, $"{context.Engine} does not give the same bits in every run: another run with the same seed will differ slightly.");
@@ -25,7 +25,14 @@ internal sealed class ChannelLog(IChannel channel) : Callback
     }
 
     /// <inheritdoc/>
-    public override void OnTrainEnd(TrainingContext context) => Info(context.StopReason is { } reason ? $"Training stopped: {reason}." : "Training ended after its last epoch.");
+    public override void OnTrainEnd(TrainingContext context)
+    {
+        Info(context.StopReason is { } reason ? $"Training stopped: {reason}." : "Training ended after its last epoch.");
+        if (context.Warning is { } warning)
+        {
+            channel.Warning(MessageSensitivity.None, warning);
+        }
+    }
 
     /// <inheritdoc/>
     public override void OnTrainInterrupted(TrainingContext context, Exception reason) => channel.Warning(MessageSensitivity.None, $"Training ended early after {context.History.Epochs.Length} epochs: {reason.Message}");

@@ -80,8 +80,9 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
         var host = environment.Register(LoadName);
         using var channel = host.Start("Training");
         using var cancellation = new HostCancellation(host, Settings.CancellationToken);
-        var (train, validation) = ReadImages(input, cancellation.Token);
-        var trainer = createTrainer(Settings.ToTrainerOptions(Callbacks(channel, validation is not null)));
+        int? seed = Settings.Seed ?? ContextSeed.Of(environment);
+        var (train, validation) = ReadImages(input, seed ?? 0, cancellation.Token);
+        var trainer = createTrainer(Settings.ToTrainerOptions(Callbacks(channel, validation is not null), seed));
         var result = trainer.Fit(train, validation, cancellation.Token);
         return new Cifar3Transformer(result.BestModel, Settings.Columns, LabelKeys.FromColumn(label, train.ClassNames), feature.Type, Settings.Scoring);
     }
@@ -113,7 +114,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
     private ArgumentOutOfRangeException LabelMismatch(string found) =>
         SchemaMismatch.Type("label", Settings.LabelColumnName, "a key (Conversion.MapValueToKey makes one)", found);
 
-    private (ImageSet Train, ImageSet? Validation) ReadImages(IDataView input, CancellationToken cancellation)
+    private (ImageSet Train, ImageSet? Validation) ReadImages(IDataView input, int seed, CancellationToken cancellation)
     {
         var train = Read(input, null);
         if (Settings.ValidationSet is { } validationSet)
@@ -127,7 +128,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
             return (train, null);
         }
 
-        int[] order = new PhiloxRandom(Settings.Seed, RandomStreams.Split).Permutation(train.Count);
+        int[] order = new PhiloxRandom(seed, RandomStreams.Split).Permutation(train.Count);
         return (train.Select([.. order[count..].Order()]), train.Select([.. order[..count].Order()]));
 
         ImageSet Read(IDataView view, IReadOnlyList<string>? classNames) => ImageSet.FromDataView(view, Settings.FeatureColumnName, Settings.LabelColumnName, classNames, cancellation);
@@ -136,11 +137,6 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
     private List<Callback> Callbacks(IChannel channel, bool validated)
     {
         List<Callback> callbacks = [.. Settings.Callbacks, new ChannelLog(channel)];
-        if (Settings.LearningRateScheduler is { } scheduler)
-        {
-            callbacks.Insert(0, new ScheduledLearningRate(scheduler));
-        }
-
         if (Settings.EarlyStoppingCriteria is { } criterion)
         {
             callbacks.Add(criterion.ToCallback(validated));

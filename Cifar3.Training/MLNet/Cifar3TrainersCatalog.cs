@@ -7,7 +7,7 @@ namespace Microsoft.ML;
 /// <summary>Adds this library's trainer to <c>mlContext.MulticlassClassification.Trainers</c>.</summary>
 public static class Cifar3TrainersCatalog
 {
-    /// <summary>Creates a trainer of the CNN with the seed recipe's settings.</summary>
+    /// <summary>Creates a trainer of the CNN with the settings of <see cref="Recipe.Auto"/>.</summary>
     /// <param name="catalog">The trainers' catalog.</param>
     /// <param name="labelColumnName">The column of labels: a key. Default: <c>Label</c>.</param>
     /// <param name="featureColumnName">The column of images, found by type: MLImage, encoded files, file paths, or pixels (see <see cref="Cifar3CnnTrainer"/>). Default: <c>Features</c>.</param>

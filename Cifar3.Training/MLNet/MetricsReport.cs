@@ -18,7 +18,7 @@ internal sealed class MetricsReport(Action<Cifar3CnnTrainer.ImageClassificationM
 
         void Report(Cifar3CnnTrainer.Dataset dataset, int images, double accuracy, double loss)
         {
-            int batches = (images + context.Options.BatchSize - 1) / context.Options.BatchSize;
+            int batches = (images + context.BatchSize - 1) / context.BatchSize;
             report(new(new(dataset, batches, log.Epoch, (float)accuracy, (float)loss, (float)log.LearningRate)));
         }
     }

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar3.Training;
 
 /// <summary>Multiplies the learning rate by a factor every few epochs: rate · factor^(steps / steps of a decay).</summary>
@@ -26,4 +28,7 @@ public sealed class ExponentialLRDecay(float learningRate = 0.001f, float numEpo
         double decays = state.Step / ((double)NumEpochsPerDecay * state.BatchesPerEpoch);
         return (float)(LearningRate * Math.Pow(DecayRate, Staircase ? Math.Floor(decays) : decays));
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"exponential decay from {LearningRate} ({NumEpochsPerDecay}, {DecayRate}, {Staircase})");
 }

@@ -9,13 +9,22 @@ namespace Cifar3.Training;
 /// <param name="BatchSize">Images in a batch, as set.</param>
 public readonly record struct TrainState(int CurrentEpoch, int CurrentBatchIndex, int BatchesPerEpoch, int BatchSize)
 {
+    /// <summary>Number of epochs planned.</summary>
+    public int Epochs { get; init; }
+
+    /// <summary>The training's learning rate, <see cref="TrainingSettings.LearningRate"/> or its recipe's.</summary>
+    public float LearningRate { get; init; }
+
     /// <summary>Number of training steps done before this one.</summary>
     public long Step => (long)CurrentEpoch * BatchesPerEpoch + CurrentBatchIndex;
+
+    /// <summary>How much of the planned training is done at the end of this step, 0 to 1: 1 in the last step; where no number of epochs is given, 0.</summary>
+    public double ShareDone => Epochs == 0 ? 0 : Math.Min(1, Step / Math.Max(1, (double)Epochs * BatchesPerEpoch - 1));
 }
 
 /// <summary>
-/// Sets the learning rate of every training step. Where <see cref="Cifar3CnnTrainer.Options.LearningRateScheduler"/> is set, it wins over
-/// <see cref="Cifar3CnnTrainer.Options.LearningRate"/>. Derive from it for a schedule of your own.
+/// Sets the learning rate of every training step: <see cref="OneCycle"/>, <see cref="CosineDecay"/>, ML.NET's <see cref="ExponentialLRDecay"/>,
+/// <see cref="PolynomialLRDecay"/> and <see cref="LsrDecay"/>, or one of your own. See also the callback <see cref="ReduceLROnPlateau"/>.
 /// </summary>
 /// <remarks>A scheduler should compute its rate from the state alone, so that a resumed training goes on with the same rates.</remarks>
 /// <example><code>
@@ -30,22 +39,21 @@ public abstract class LearningRateScheduler
     /// <param name="state">Where the training is.</param>
     /// <returns>Above 0 and finite.</returns>
     public abstract float GetLearningRate(TrainState state);
-}
 
-/// <summary>Asks a scheduler before every step.</summary>
-internal sealed class ScheduledLearningRate(LearningRateScheduler scheduler) : Callback
-{
-    private int epoch;
+    /// <summary>Whether the rate falls to nearly nothing at the planned end, where most is gained: no training is to be stopped before.</summary>
+    internal virtual bool EndsLow => false;
 
-    /// <inheritdoc/>
-    public override void OnEpochBegin(TrainingContext context, int epoch) => this.epoch = epoch;
+    /// <summary>The schedule and its settings in words; a resumed training is compared by it.</summary>
+    /// <returns>One line. Default: the name of the type.</returns>
+    public override string ToString() => GetType().Name;
 
-    /// <inheritdoc/>
-    public override void OnTrainBatchBegin(TrainingContext context, int batch)
+    /// <summary>The rate of a step, checked.</summary>
+    /// <exception cref="Cifar3Exception">It is not above 0.</exception>
+    internal float RateOf(TrainState state)
     {
-        float rate = scheduler.GetLearningRate(new TrainState(epoch - 1, batch - 1, context.StepsPerEpoch, context.Options.BatchSize));
-        context.LearningRate = rate > 0 && float.IsFinite(rate)
+        float rate = GetLearningRate(state);
+        return rate > 0 && float.IsFinite(rate)
             ? rate
-            : throw new Cifar3Exception(string.Create(CultureInfo.InvariantCulture, $"The learning rate scheduler {scheduler.GetType().Name} gave {rate} for epoch {epoch}, batch {batch}. Expected a number above 0. Check what it computes from the state."));
+            : throw new Cifar3Exception(string.Create(CultureInfo.InvariantCulture, $"The learning rate scheduler {GetType().Name} gave {rate} for epoch {state.CurrentEpoch + 1}, batch {state.CurrentBatchIndex + 1}. Expected a number above 0. Check what it computes from the state."));
     }
 }

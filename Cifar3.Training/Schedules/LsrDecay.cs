@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar3.Training;
 
 /// <summary>From an epoch on, the learning rate is multiplied by a factor.</summary>
@@ -50,4 +52,7 @@ public sealed class LsrDecay : LearningRateScheduler
 
     /// <inheritdoc/>
     public override float GetLearningRate(TrainState state) => BaseLearningRate * state.BatchSize / ReferenceBatch * Schedule.Last(item => item.Epoch <= state.CurrentEpoch).Multiplier;
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"linear scale rule from {BaseLearningRate} ({string.Join(", ", Schedule.Select(item => string.Create(CultureInfo.InvariantCulture, $"{item.Epoch}: {item.Multiplier}")))})");
 }

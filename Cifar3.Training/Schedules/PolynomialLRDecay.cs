@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar3.Training;
 
 /// <summary>Lowers the learning rate to an end within a number of epochs: (rate − end) · (1 − steps / steps of the decay)^power + end.</summary>
@@ -31,4 +33,7 @@ public sealed class PolynomialLRDecay(float learningRate = 0.001f, float numEpoc
         double share = Cycle ? done / Math.Max(1, Math.Ceiling(done)) : Math.Min(done, 1);
         return (float)((LearningRate - (double)EndLearningRate) * Math.Pow(1 - share, Power) + EndLearningRate);
     }
+
+    /// <inheritdoc/>
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"polynomial decay from {LearningRate} ({NumEpochsPerDecay}, {EndLearningRate}, {Power}, {Cycle})");
 }

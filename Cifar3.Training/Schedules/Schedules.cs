@@ -2,9 +2,12 @@ using System.Globalization;
 
 namespace Cifar3.Training;
 
-/// <summary>The check that all schedules share.</summary>
+/// <summary>What schedules share.</summary>
 internal static class Schedules
 {
+    /// <summary>Half a cosine from one number to another; share 0 to 1.</summary>
+    public static double Cosine(double from, double to, double share) => to + (from - to) * (1 + Math.Cos(Math.PI * Math.Clamp(share, 0, 1))) / 2;
+
     /// <summary>The number, if it is above 0 and finite.</summary>
     /// <exception cref="ArgumentOutOfRangeException">It is not.</exception>
     public static float Positive(float value, string name) => value > 0 && float.IsFinite(value)

@@ -6,38 +6,26 @@ namespace Quickstart;
 /// <summary>Real images where they can be had, else the synthetic set, said loudly; and the recipe that suits them.</summary>
 internal static class DataChoice
 {
-    /// <summary>
-    /// The fewest steps an epoch should have: those of CIFAR-10's 15,000 images in batches of 128. Batch normalization's moving
-    /// statistics need several hundred before validation means anything.
-    /// </summary>
-    private const int MinSteps = 117;
+    /// <summary>The training images of CIFAR-10's three classes, which the notebook's recipe is made for.</summary>
+    private const int NotebookImages = 15_000;
 
-    public static (ImageData Data, Recipe Recipe) Load(string? path, CancellationToken cancel)
+    public static ImageData Load(string? path, CancellationToken cancel)
     {
         using var progress = new LoadProgress();
         var options = new DataOptions { Progress = progress, CancellationToken = cancel };
         if (Cifar3Data.TryLoad(path, options, out var data, out string? reason))
         {
-            return (data, RecipeFor(data));
+            return data;
         }
 
         progress.Dispose();
         Report.Warning("NO REAL IMAGES: this run trains on the built-in SYNTHETIC set.", $"Its figures say nothing about photographs. {reason}");
-        data = Cifar3Data.Synthetic();
-        return (data, RecipeFor(data) with { Name = "synthetic" });
+        return Cifar3Data.Synthetic();
     }
 
-    /// <summary>The seed recipe; for a small set with smaller batches, down to 8 images, so that it still has enough steps.</summary>
-    private static Recipe RecipeFor(ImageData data)
-    {
-        int batch = Recipe.Seed.BatchSize;
-        while (batch > 8 && data.Train.Count / batch < MinSteps)
-        {
-            batch /= 2;
-        }
-
-        return Recipe.Seed with { BatchSize = batch };
-    }
+    /// <summary>The recipe asked for; else the notebook's for the notebook's images, and the one that fits any number for others.</summary>
+    public static Recipe RecipeFor(ImageData data, string? name) =>
+        name is not null ? Recipe.Named(name) : data.Train.Count == NotebookImages ? Recipe.Keras : Recipe.Auto;
 }
 
 /// <summary>A line that tells how far a download or the decoding is; only in a terminal.</summary>

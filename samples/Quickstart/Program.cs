@@ -6,14 +6,16 @@ using Quickstart;
 
 var dataOption = new Option<string?>("--data") { Description = "Images: CIFAR-10 archive or folder, or folders train/<class>/* and test/<class>/*. Default: CIFAR3_DATA, caches, download; without any of them the built-in synthetic set." };
 var epochsOption = new Option<int?>("--epochs") { Description = "Number of passes over the training images. Default: the recipe's." };
+var recipeOption = new Option<string?>("--recipe") { Description = "How to train: keras (the notebook's), auto (minutes, any number of images), fast, best. Default: keras for CIFAR-10's 15,000 images, else auto." };
 var outOption = new Option<string>("--out") { Description = "Folder for the results.", DefaultValueFactory = _ => "quickstart-results" };
 var seedOption = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model.", DefaultValueFactory = _ => 1 };
 var initOption = new Option<string?>("--init-from") { Description = "Model to go on from: .onnx of this library, or .keras or .h5 of Keras, whose outputs are in the order of the data's classes. Default: new weights." };
 var engineOption = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#, nothing to install), TensorFlow (its C library must be there, see docs/tensorflow.md), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
-var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, outOption, seedOption, initOption, engineOption };
+var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, recipeOption, outOption, seedOption, initOption, engineOption };
 command.SetAction(arguments => ConsoleProgram.Run(cancel => TellStory(
     arguments.GetValue(dataOption),
     arguments.GetValue(epochsOption),
+    arguments.GetValue(recipeOption),
     arguments.GetValue(outOption)!,
     arguments.GetValue(seedOption),
     arguments.GetValue(initOption),
@@ -21,10 +23,11 @@ command.SetAction(arguments => ConsoleProgram.Run(cancel => TellStory(
     cancel)));
 return command.Parse(args).Invoke();
 
-static void TellStory(string? path, int? epochs, string folder, int seed, string? initFrom, TrainingEngine engine, CancellationToken cancel)
+static void TellStory(string? path, int? epochs, string? recipeName, string folder, int seed, string? initFrom, TrainingEngine engine, CancellationToken cancel)
 {
     Report.Heading("1. Data");
-    var (data, recipe) = DataChoice.Load(path, cancel);
+    var data = DataChoice.Load(path, cancel);
+    var recipe = DataChoice.RecipeFor(data, recipeName);
     string label = data.IsSynthetic ? "synthetic images" : "test images"; // every figure of synthetic images says so
     Console.WriteLine($"Source:   {data.Source}");
     Console.WriteLine($"Training: {data.Train.Shape}   Test: {data.Test.Shape}   Classes: {string.Join(", ", data.ClassNames)}");
@@ -39,7 +42,7 @@ static void TellStory(string? path, int? epochs, string folder, int seed, string
     var options = new TrainerOptions
     {
         Recipe = recipe,
-        Epoch = epochs ?? recipe.Epoch,
+        Epoch = epochs,
         Seed = seed,
         InitialModel = start,
         InitialState = state,
@@ -47,7 +50,6 @@ static void TellStory(string? path, int? epochs, string folder, int seed, string
         TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
         Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
     };
-    Console.WriteLine($"Recipe:     {options}");
     Console.WriteLine($"Validation: on the {label} after every epoch");
     TrainingResult result;
     try
@@ -59,7 +61,7 @@ static void TellStory(string? path, int? epochs, string folder, int seed, string
         throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}");
     }
 
-    Console.WriteLine($"Trained by {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
+    Console.WriteLine($"Trained by {result.Engine}.");
     TrainingCurves.Save(Path.Combine(folder, "curves.png"), result.History, data.IsSynthetic ? "synthetic images" : "");
 
     Report.Heading("4. Export to ONNX, load, score");

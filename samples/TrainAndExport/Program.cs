@@ -7,14 +7,15 @@ using Cifar3.Training;
 using Microsoft.ML;
 
 var dataOption = new Option<string?>("--data") { Description = "CIFAR-10 archive or folder, or folders train/<class>/* and test/<class>/*. Default: the built-in synthetic set." };
-var epochsOption = new Option<int>("--epochs") { Description = "Number of passes over the training images.", DefaultValueFactory = _ => new Cifar3CnnTrainer.Options().Epoch };
+var epochsOption = new Option<int?>("--epochs") { Description = "Number of passes over the training images. Default: the recipe's." };
+var recipeOption = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of images), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
 var outOption = new Option<string>("--out") { Description = "Folder for model.onnx and model.zip.", DefaultValueFactory = _ => "." };
-var command = new RootCommand("Trains Cifar3's CNN as an ML.NET estimator; saves it as ONNX and as model.zip.") { dataOption, epochsOption, outOption };
+var command = new RootCommand("Trains Cifar3's CNN as an ML.NET estimator; saves it as ONNX and as model.zip.") { dataOption, epochsOption, recipeOption, outOption };
 command.SetAction(arguments =>
 {
     try
     {
-        Train(arguments.GetValue(dataOption), arguments.GetValue(epochsOption), arguments.GetValue(outOption)!);
+        Train(arguments.GetValue(dataOption), arguments.GetValue(epochsOption), Recipe.Named(arguments.GetValue(recipeOption)!), arguments.GetValue(outOption)!);
         return 0;
     }
     catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException)
@@ -25,7 +26,7 @@ command.SetAction(arguments =>
 });
 return command.Parse(args).Invoke();
 
-static void Train(string? path, int epochs, string folder)
+static void Train(string? path, int? epochs, Recipe recipe, string folder)
 {
     var data = path is null ? Cifar3Data.Synthetic() : Cifar3Data.Load(path);
     Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test images: {data.Source}");
@@ -38,8 +39,8 @@ static void Train(string? path, int epochs, string folder)
         LabelColumnName = "Label",
         PredictedLabelValueColumnName = "PredictedLabelValue",
         ValidationSet = test,
+        Recipe = recipe,
         Epoch = epochs,
-        Seed = 1,
         MetricsCallback = metrics => Console.WriteLine(metrics),
     });
     using var model = trainer.Fit(train);

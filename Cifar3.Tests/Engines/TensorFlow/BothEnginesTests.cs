@@ -66,7 +66,7 @@ public sealed class BothEnginesTests : TensorFlowTestBase
     {
         var other = first == TrainingEngine.Managed ? TrainingEngine.TensorFlow : TrainingEngine.Managed;
         ImageSet train = ColourImages.Create(96), validation = ColourImages.Create(30, seed: 1);
-        var options = new TrainerOptions { BatchSize = 32, Filters = [4, 6, 8], Seed = 2, Threads = 2, WorkspacePath = TestFiles.NewFolder() };
+        var options = new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 32, Filters = [4, 6, 8], Seed = 2, Threads = 2, WorkspacePath = TestFiles.NewFolder() };
 
         var begun = new Cifar3Trainer(options with { Engine = first, Epoch = 1 }).Fit(train, validation);
         var ended = new Cifar3Trainer(options with { Engine = other, Epoch = 2, Resume = true }).Fit(train, validation);

@@ -62,8 +62,8 @@ internal static class PipelineSubject
         var images = BenchmarkImages.Load().Train;
         var view = images.ToDataView();
         var trainers = new MLContext().MulticlassClassification.Trainers;
-        var options = new Cifar3CnnTrainer.Options { FeatureColumnName = ImageSet.PixelsColumn, Epoch = 1, Seed = 1, ValidationSetFraction = null };
-        var direct = new Cifar3Trainer(new TrainerOptions { Epoch = 1, Seed = 1 });
+        var options = new Cifar3CnnTrainer.Options { Recipe = Recipe.Keras, FeatureColumnName = ImageSet.PixelsColumn, Epoch = 1, Seed = 1, ValidationSetFraction = null };
+        var direct = new Cifar3Trainer(new TrainerOptions { Recipe = Recipe.Keras, Epoch = 1, Seed = 1 });
         string directHash = "", estimatorHash = "";
         direct.Fit(images.Take(512));
         trainers.Cifar3Cnn(options).Fit(images.Take(512).ToDataView());

@@ -3,7 +3,7 @@ using System.Text.Json;
 
 namespace Cifar3.Benchmarks;
 
-/// <summary>The whole seed recipe, 10 epochs with validation and the images in memory: of this engine in a process of its own, and of PyTorch.</summary>
+/// <summary>The notebook's whole recipe, 10 epochs with validation and the images in memory: of this engine in a process of its own, and of PyTorch.</summary>
 /// <param name="Seconds">Of this engine, its first compilation included.</param>
 /// <param name="PeakMemory">The most memory that its process held, in bytes.</param>
 /// <param name="PeerSeconds">Of PyTorch, channels last; null where it is missing or left out.</param>
@@ -40,5 +40,5 @@ internal sealed record StepRecipe(double Seconds, double PeakMemory, double? Pee
 
     private static string Line(PeerProcess peer, JsonElement answer, int epochs) => string.Create(
         CultureInfo.InvariantCulture,
-        $"Seed recipe, {epochs} epochs with validation: {SecondsOf(answer):0.0} s, training accuracy {answer.GetProperty("accuracy").GetDouble():0.000}, validation {answer.GetProperty("val_accuracy").GetDouble():0.000}: {peer.Name}");
+        $"The notebook's recipe, {epochs} epochs with validation: {SecondsOf(answer):0.0} s, training accuracy {answer.GetProperty("accuracy").GetDouble():0.000}, validation {answer.GetProperty("val_accuracy").GetDouble():0.000}: {peer.Name}");
 }

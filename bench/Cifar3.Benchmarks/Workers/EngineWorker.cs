@@ -51,11 +51,11 @@ internal sealed class EngineWorker : IWorker
         return new { images = result.Count, seconds = clock.Elapsed.TotalSeconds, correct = result.Correct };
     }
 
-    /// <summary>The seed recipe through the trainer, validation after every epoch.</summary>
+    /// <summary>The notebook's recipe through the trainer, validation after every epoch.</summary>
     private object Recipe(int epochs)
     {
         var clock = Stopwatch.StartNew();
-        var options = new TrainerOptions { Engine = kind, Threads = threads, Seed = 1, Epoch = epochs };
+        var options = new TrainerOptions { Recipe = Training.Recipe.Keras, Engine = kind, Threads = threads, Seed = 1, Epoch = epochs };
         var last = new Cifar3Trainer(options).Fit(train, test).History.Epochs[^1];
         return new { seconds = clock.Elapsed.TotalSeconds, accuracy = last.Accuracy, val_accuracy = last.ValAccuracy };
     }

@@ -14,17 +14,17 @@ public sealed partial class Cifar3CnnTrainer
 
     /// <summary>
     /// Stops a training when a metric no longer improves: of the validation images, or of the training images where there are none.
-    /// The fitted model is that of the best epoch.
+    /// The fitted model is that of the best epoch. (ML.NET: EarlyStopping.)
     /// </summary>
     /// <remarks>Immutable and without state: one instance serves any number of trainings.</remarks>
-    public sealed record EarlyStopping
+    public sealed record EarlyStoppingCriterion
     {
         /// <summary>Creates the criterion.</summary>
         /// <param name="minDelta">The smallest change that counts as improvement, 0 or more. Default: 0. (ML.NET: 0.01.)</param>
         /// <param name="patience">Number of epochs without improvement after which training stops, 0 or more. Default: 3. (ML.NET: 20.)</param>
         /// <param name="metric">What to watch. Default: <see cref="EarlyStoppingMetric.Accuracy"/>. (ML.NET: Accuracy.)</param>
         /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the metric is unknown.</exception>
-        public EarlyStopping(float minDelta = 0, int patience = 3, EarlyStoppingMetric metric = EarlyStoppingMetric.Accuracy)
+        public EarlyStoppingCriterion(float minDelta = 0, int patience = 3, EarlyStoppingMetric metric = EarlyStoppingMetric.Accuracy)
         {
             ArgumentOutOfRangeException.ThrowIfNegative(minDelta);
             ArgumentOutOfRangeException.ThrowIfNegative(patience);
@@ -48,7 +48,7 @@ public sealed partial class Cifar3CnnTrainer
         internal Callback ToCallback(bool validated)
         {
             string metric = Metric == EarlyStoppingMetric.Accuracy ? "accuracy" : "loss";
-            return new Training.EarlyStopping(validated ? $"val_{metric}" : metric, Patience, MinDelta);
+            return new EarlyStopping(validated ? $"val_{metric}" : metric, Patience, MinDelta);
         }
     }
 }

@@ -1,0 +1,98 @@
+using System.Collections.Immutable;
+using System.Globalization;
+
+namespace Cifar3.Training;
+
+/// <summary>What a training will do, every number known: the settings, and where they say nothing the recipe for so many images.</summary>
+internal sealed record TrainingPlan
+{
+    /// <summary>Shares of old statistics below this no longer matter: what early stopping waits for.</summary>
+    private const double Forgotten = 0.01;
+
+    private const int StatisticsImages = 2560, StatisticsBatch = 128;
+
+    public required string Recipe { get; init; }
+
+    public required int Epochs { get; init; }
+
+    public required int BatchSize { get; init; }
+
+    public required int StepsPerEpoch { get; init; }
+
+    public required float LearningRate { get; init; }
+
+    /// <summary>Null = the learning rate throughout.</summary>
+    public required LearningRateScheduler? Schedule { get; init; }
+
+    public required float WeightDecay { get; init; }
+
+    public required float LabelSmoothing { get; init; }
+
+    public required ImmutableArray<double> DropoutRates { get; init; }
+
+    public required ImmutableArray<Augmentation> Augmentations { get; init; }
+
+    /// <summary>Null = no averaged weights.</summary>
+    public required double? EmaMomentum { get; init; }
+
+    /// <summary>Whether batch statistics are computed anew before each validation.</summary>
+    public required bool RecomputeStatistics { get; init; }
+
+    /// <summary>Images that the statistics are computed over, and the size of their batches.</summary>
+    public required (int Images, int Batch) Statistics { get; init; }
+
+    /// <summary>The largest batch that the engine gets.</summary>
+    public int EngineBatch => Math.Max(BatchSize, RecomputeStatistics ? Statistics.Batch : 1);
+
+    /// <summary>
+    /// The first epoch whose metrics tell how the training does: not while moving statistics lag behind the weights, and not before the end of a
+    /// schedule that saves the gain for the end. Early stopping waits for it.
+    /// </summary>
+    public int FirstTellingEpoch => Schedule is { EndsLow: true } ? Epochs : RecomputeStatistics ? 1 : (LagSteps + StepsPerEpoch - 1) / StepsPerEpoch;
+
+    /// <summary>Steps after which moving statistics have forgotten what they began with.</summary>
+    public int LagSteps => (int)Math.Min(Math.Ceiling(Math.Log(Forgotten) / Math.Log(Math.Clamp(StatisticsMomentum, 0.001, 0.99999))), TrainingSettings.MaxEpoch);
+
+    /// <summary>Share of the moving statistics that each step keeps.</summary>
+    public required double StatisticsMomentum { get; init; }
+
+    /// <summary>Settles everything for a number of training images.</summary>
+    public static TrainingPlan Create(TrainingSettings settings, int images)
+    {
+        var recipe = settings.Recipe;
+        int batch = settings.BatchSize ?? recipe.BatchSizeFor(images);
+        return new TrainingPlan
+        {
+            Recipe = recipe.Name,
+            BatchSize = batch,
+            Epochs = settings.Epoch ?? recipe.EpochsFor(images),
+            StepsPerEpoch = (images + batch - 1) / batch,
+            LearningRate = settings.LearningRate ?? recipe.LearningRate,
+            Schedule = settings.LearningRateScheduler ?? recipe.LearningRateScheduler,
+            WeightDecay = settings.WeightDecay ?? recipe.WeightDecay,
+            LabelSmoothing = settings.LabelSmoothing ?? recipe.LabelSmoothing,
+            DropoutRates = settings.DropoutRates is { } rates ? [.. rates] : recipe.DropoutRates,
+            Augmentations = settings.Augmentations is { } list ? [.. list] : recipe.Augmentations,
+            EmaMomentum = (settings.EmaMomentum ?? recipe.EmaMomentum) is { } momentum and > 0 ? momentum : null,
+            RecomputeStatistics = settings.RecomputeStatistics ?? recipe.RecomputeStatistics,
+            StatisticsMomentum = settings.InitialModel?.Architecture.BatchNormalizationMomentum.Max() ?? BatchNormalizationLayer.DefaultMomentum,
+            Statistics = (Math.Min(images, StatisticsImages), Math.Min(images, StatisticsBatch)),
+        };
+    }
+
+    /// <summary>The plan in words, as the model's metadata tell it.</summary>
+    public override string ToString()
+    {
+        string[] parts =
+        [
+            string.Create(CultureInfo.InvariantCulture, $"{(WeightDecay > 0 ? "AdamW" : "Adam")} {LearningRate}{(Schedule is null ? "" : $" {Schedule}")}"),
+            string.Create(CultureInfo.InvariantCulture, $"batch {BatchSize}, {Epochs} epochs"),
+            $"dropout {string.Join("/", DropoutRates.Select(r => r.ToString(CultureInfo.InvariantCulture)))}",
+            .. WeightDecay > 0 ? [string.Create(CultureInfo.InvariantCulture, $"weight decay {WeightDecay}")] : Array.Empty<string>(),
+            .. LabelSmoothing > 0 ? [string.Create(CultureInfo.InvariantCulture, $"label smoothing {LabelSmoothing}")] : Array.Empty<string>(),
+            .. Augmentations.Select(a => a.ToString()),
+            .. EmaMomentum is { } ema ? [string.Create(CultureInfo.InvariantCulture, $"averaged weights {ema}")] : Array.Empty<string>(),
+        ];
+        return $"{Recipe}: {string.Join(", ", parts)}";
+    }
+}

@@ -1,0 +1,46 @@
+using System.Globalization;
+
+namespace Cifar3.Training;
+
+/// <summary>Says when a training has taught nothing, and what the likely cause is: a model at chance must not pass for a model.</summary>
+internal static class TrainingWarning
+{
+    /// <summary>The warning; null where the best model is better than always naming the most frequent class.</summary>
+    public static string? Of(TrainingContext context, ImageSet train, ImageSet? validation)
+    {
+        if (context.History.Epochs.IsEmpty)
+        {
+            return null;
+        }
+
+        var measured = validation ?? train;
+        double chance = measured.Labels.ToArray().CountBy(label => label).Max(group => group.Value) / (double)measured.Count;
+        double reached = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : context.BestEpoch!.ValAccuracy!.Value;
+        double margin = 2 * Math.Sqrt(chance * (1 - chance) / measured.Count);
+        if (reached > chance + margin || chance == 1)
+        {
+            return null;
+        }
+
+        string images = validation is null ? "training images" : "validation images";
+        return string.Create(
+            CultureInfo.InvariantCulture,
+            $"The model is no better than always naming the most frequent class: accuracy {reached:F3} on the {images}, chance {chance:F3}. {Cause(context)}");
+    }
+
+    private static string Cause(TrainingContext context)
+    {
+        var last = context.History.Epochs[^1];
+        long steps = (long)context.History.Epochs.Length * context.StepsPerEpoch;
+        if (!context.Plan.RecomputeStatistics && steps < 2 * context.Plan.LagSteps)
+        {
+            return string.Create(
+                CultureInfo.InvariantCulture,
+                $"After {steps:N0} training steps batch normalization's moving statistics still lag behind the weights (momentum {context.Plan.StatisticsMomentum}: about {context.Plan.LagSteps} steps), as in Keras. Take Recipe.Auto, set RecomputeStatistics, or train with smaller batches or more epochs.");
+        }
+
+        return last.Accuracy > 2.0 / 3
+            ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order?")
+            : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images, or try another learning rate (now {context.Plan.LearningRate}).");
+    }
+}
