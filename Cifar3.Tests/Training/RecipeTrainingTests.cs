@@ -1,0 +1,164 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>What a recipe brings together: averaged weights, statistics, schedules, targets; each in checkpoints too; and no model at chance without a word.</summary>
+public sealed class RecipeTrainingTests
+{
+    private static readonly ImageSet Train = ColourImages.Create(100), Validation = ColourImages.Create(50, seed: 1);
+
+    private static Recipe Everything => Recipe.Keras with
+    {
+        Name = "everything",
+        Epoch = 5,
+        LearningRate = .05f,
+        LearningRateScheduler = new OneCycle(),
+        WeightDecay = .01f,
+        LabelSmoothing = .1f,
+        Augmentations = [new RandomFlip(), new RandomTranslation(2), new ColorJitter(), new CutMix(), new Mixup(), new Cutout(6)],
+        EmaMomentum = .9,
+        RecomputeStatistics = true,
+    };
+
+    [TestCase(5)]
+    [TestCase(7)]
+    [TestCase(16)]
+    public void Fit_WithEverythingCancelledAndResumed_EndsInTheSameBits(int batches)
+    {
+        string folder = TestFiles.NewFolder();
+        var options = new TrainerOptions { Recipe = Everything, Seed = 4, ClassWeights = ClassWeights.Balanced };
+        var whole = FakeTrainer.Create(options with { Callbacks = [Plateau()] }).Fit(Train, Validation);
+        using var source = new CancellationTokenSource();
+        var stop = new Recorder { OnBatch = batch => source.CancelAfterBatch(batch, batches) };
+        Assert.That(() => FakeTrainer.Create(options with { WorkspacePath = folder, Callbacks = [Plateau(), stop] }).Fit(Train, Validation, source.Token), Throws.InstanceOf<OperationCanceledException>());
+
+        var resumed = FakeTrainer.Create(options with { WorkspacePath = folder, Resume = true, Callbacks = [Plateau()] }).Fit(Train, Validation);
+
+        Assert.That(resumed.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
+        Assert.That(resumed.BestModel.WeightHash(), Is.EqualTo(whole.BestModel.WeightHash()));
+        Assert.That(resumed.History["val_loss"], Is.EqualTo(whole.History["val_loss"]));
+        Assert.That(resumed.History["learning_rate"], Is.EqualTo(whole.History["learning_rate"]));
+
+        static ReduceLROnPlateau Plateau() => new(patience: 1, factor: .5);
+    }
+
+    [Test]
+    public void Fit_ResumedAfterTheEnd_GivesTheAveragedModelAgain()
+    {
+        var options = new TrainerOptions { Recipe = Everything, WorkspacePath = TestFiles.NewFolder() };
+        string whole = FakeTrainer.Create(options).Fit(Train, Validation).Model.WeightHash();
+
+        Assert.That(FakeTrainer.Create(options with { Resume = true }).Fit(Train, Validation).Model.WeightHash(), Is.EqualTo(whole));
+    }
+
+    [Test]
+    public void Fit_ManagedEngineWithEverything_ResumesInTheSameBits()
+    {
+        string folder = TestFiles.NewFolder();
+        var options = new TrainerOptions { Recipe = Everything with { Epoch = 3 }, BatchSize = 32, Filters = [8, 8, 8], Seed = 2, Engine = TrainingEngine.Managed };
+        string whole = new Cifar3Trainer(options with { Threads = 1 }).Fit(Train, Validation).Model.WeightHash();
+        using var source = new CancellationTokenSource();
+        var stop = new Recorder { OnBatch = batch => source.CancelAfterBatch(batch, 6) };
+        Assert.That(() => new Cifar3Trainer(options with { WorkspacePath = folder, Callbacks = [stop] }).Fit(Train, Validation, source.Token), Throws.InstanceOf<OperationCanceledException>());
+
+        Assert.That(new Cifar3Trainer(options with { WorkspacePath = folder, Resume = true }).Fit(Train, Validation).Model.WeightHash(), Is.EqualTo(whole));
+    }
+
+    [Test]
+    public void AveragedWeights_Steps_AreKerasAverageWithAWarmUp()
+    {
+        var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
+        using var engine = new FakeEngine(model, new EngineOptions());
+        var average = new AveragedWeights(.5, model.Weights);
+        double expected = 0;
+        for (int step = 0; step < 12; step++)
+        {
+            engine.ImportState(EngineState.Initial(model.With(model.Weights.Select(w => w.Name == "dense/bias" ? new WeightTensor(w.Name, w.Shape, [step, 0, 0]) : w))));
+            average.Add(engine);
+            double kept = Math.Min(.5, (1 + step) / (10.0 + step));
+            expected = kept * expected + (1 - kept) * step;
+        }
+
+        Assert.That(average.ToTensors().Of("dense/bias").Values[0], Is.EqualTo(expected).Within(1e-5));
+        Assert.That(average.Steps, Is.EqualTo(12));
+    }
+
+    [Test]
+    public void OneCycle_WholeTraining_RisesToTheTopAndFallsToNearlyNothing()
+    {
+        var rates = FakeTrainer.Create(new TrainerOptions { Epoch = 10, LearningRate = .01f, LearningRateScheduler = new OneCycle(warmUp: .3) }).Fit(Train).History["learning_rate"].ToList();
+
+        Assert.That(rates.Max(), Is.EqualTo(.01).Within(2).Percent);
+        Assert.That(rates[2], Is.EqualTo(rates.Max()));
+        Assert.That(rates[^1], Is.EqualTo(.01 / 1000).Within(1e-7));
+    }
+
+    [Test]
+    public void CosineDecay_WarmUp_RisesStraightAndFallsToItsShare()
+    {
+        var decay = new CosineDecay(.1f, warmUpEpochs: 2, alpha: .1);
+
+        float At(int epoch, int batch) => decay.GetLearningRate(new TrainState(epoch, batch, 10, 32) { Epochs = 12 });
+        Assert.That(At(0, 0), Is.EqualTo(.1 / 20).Within(1e-6));
+        Assert.That(At(1, 9), Is.EqualTo(.1).Within(1e-6));
+        Assert.That(At(7, 0), Is.EqualTo(.055).Within(1e-5));
+        Assert.That(At(12, 0), Is.EqualTo(.01).Within(1e-6));
+    }
+
+    [Test]
+    public void EarlyStopping_WithAScheduleThatEndsLow_DoesNotStop()
+    {
+        var stopping = new EarlyStopping("loss", patience: 1, minDelta: 100);
+
+        Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(2));
+        Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, LearningRateScheduler = new OneCycle(), Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(8));
+    }
+
+    [Test]
+    public void Fit_EqualAccuracies_TheLowerLossIsBest()
+    {
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 12, LearningRate = .001f }).Fit(Train, Validation);
+
+        var best = result.History.Epochs.OrderByDescending(e => e.ValAccuracy).ThenBy(e => e.ValLoss).First();
+        Assert.That(result.BestModel.Metadata.Epoch, Is.EqualTo(best.Epoch));
+        Assert.That(result.History.Epochs.Count(e => e.ValAccuracy == best.ValAccuracy), Is.GreaterThan(1), "no tie: the test shows nothing");
+        Assert.That(result.ToString(), Does.Contain($"the best is {best.Epoch}"));
+    }
+
+    [Test]
+    public void Fit_FewStepsWithStaleStatistics_WarnsAndNamesTheCause()
+    {
+        var options = new TrainerOptions { Recipe = Recipe.Keras, Epoch = 2, Filters = [8, 8, 8], Engine = TrainingEngine.Managed };
+
+        var result = new Cifar3Trainer(options).Fit(Train, Validation);
+
+        Assume.That(result.BestModel.Metadata.ValAccuracy, Is.LessThan(.5), "the lag no longer spoils this training");
+        Assert.That(result.Warning, Does.Contain("no better than always naming the most frequent class").And.Contain("moving statistics still lag").And.Contain("Recipe.Auto"));
+    }
+
+    [Test]
+    public void Fit_AutoRecipeOnAFewImages_IsFarAboveChanceAfterAFewEpochs()
+    {
+        var result = new Cifar3Trainer(new TrainerOptions { Epoch = 8, Filters = [8, 8, 8], Engine = TrainingEngine.Managed }).Fit(Train, Validation);
+
+        Assert.That(result.Warning, Is.Null);
+        Assert.That(result.BestModel.Metadata.ValAccuracy, Is.GreaterThan(.6));
+        Assert.That(result.Recipe, Does.StartWith("auto: AdamW 0.004 one cycle"));
+        Assert.That(result.Model.Metadata.Recipe, Is.EqualTo(result.Recipe));
+    }
+
+    [Test]
+    public void ClassWeights_UnknownClass_IsNamed()
+    {
+        Assert.That(
+            () => FakeTrainer.Create(new TrainerOptions { ClassWeights = ClassWeights.Of(("purple", 2)) }).Fit(Train),
+            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("purple").And.Message.Contains("red, green, blue"));
+    }
+
+    [Test]
+    public void RecipeNamed_AnyCase_IsFoundAndAnotherIsRefused()
+    {
+        Assert.That(Recipe.Named("KERAS"), Is.SameAs(Recipe.Keras));
+        Assert.That(() => Recipe.Named("seed"), Throws.ArgumentException.With.Message.Contains("auto, keras, fast, best"));
+    }
+}
