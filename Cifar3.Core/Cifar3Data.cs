@@ -27,12 +27,18 @@ public static class Cifar3Data
     /// </summary>
     /// <param name="path">
     /// CIFAR-10's published archive (<c>cifar-10-binary.tar.gz</c> or <c>cifar-10-python.tar.gz</c>), its unpacked folder
-    /// (<c>cifar-10-batches-bin</c>, <c>cifar-10-batches-py</c>), or image folders <c>train/&lt;class&gt;/*</c> and <c>test/&lt;class&gt;/*</c> with
+    /// (<c>cifar-10-batches-bin</c>, <c>cifar-10-batches-py</c>), or image folders with
     /// 2 to 100 classes of JPEG, PNG, WEBP, BMP or GIF files of any size: resized to 32×32 (antialiased, aspect ratio not kept), turned
-    /// upright by their EXIF data, transparent parts on white. Folder names are class names, in ordinal order; folders that are all named for
-    /// CIFAR-10 classes (airplane, aeroplane, plane; automobile, car; bird; …) get CIFAR-10's order and this library's names.
-    /// Default: null = search as above.
+    /// upright by their EXIF data, transparent parts on white. Folders: <c>train/&lt;class&gt;/*</c> and <c>test/&lt;class&gt;/*</c>, if you like <c>val/&lt;class&gt;/*</c> (also training, testing,
+    /// valid, validation, in any letter case); or one folder <c>&lt;class&gt;/*</c> for each class, of which 20 % are set aside for testing; or either one folder deeper. Pictures may lie any number of
+    /// folders below their class. Folder names are class names, never changed, and their ordinal order gives the labels, as in Keras' <c>image_dataset_from_directory</c>. What is left out is
+    /// counted in <see cref="ImageData.Skipped"/>. Default: null = search as above.
     /// </param>
+    /// <remarks>
+    /// Without a path the caller asks for CIFAR-10: where <c>CIFAR3_DATA</c> names folders that have the names of its publication (airplane, automobile, bird, …; their alphabetical order is CIFAR-10's),
+    /// the classes get this library's names (aeroplane, car, bird, …), and <see cref="ImageData.Source"/> says so. A model and data under either name meet by name:
+    /// <see cref="ClassificationReport.Create"/>.
+    /// </remarks>
     /// <param name="options">Classes, split, progress, cancellation. Default: null = all defaults.</param>
     /// <returns>The images. Those of folders come class by class; those of CIFAR-10 in the published order.</returns>
     /// <exception cref="Cifar3DataException">The data cannot be had, is damaged, or is not what it should be.</exception>

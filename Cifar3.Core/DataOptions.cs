@@ -5,19 +5,25 @@ public sealed record DataOptions
 {
     /// <summary>
     /// The classes to load; their order gives the labels, and they keep the names written here. CIFAR-10's classes are found under any of
-    /// their usual names (airplane, aeroplane, plane; automobile, car). Default: null = <see cref="Cifar3Data.DefaultClasses"/> of a
-    /// CIFAR-10 archive; all classes of image folders.
+    /// their usual names (airplane, aeroplane, plane; automobile, car), others by their name in any Unicode form. Default: null = <see cref="Cifar3Data.DefaultClasses"/> of a
+    /// CIFAR-10 archive; all classes of image folders, in ordinal order.
     /// </summary>
     public IReadOnlyList<string>? Classes { get; init; }
 
     /// <summary>
     /// For image folders without a <c>test</c> folder: the share of each class, above 0 and below 1, that becomes test images,
-    /// drawn with <see cref="Seed"/>. Not used where there is a <c>test</c> folder. Default: null = a missing <c>test</c> folder is an error.
+    /// drawn with <see cref="Seed"/>. Not used where there is a <c>test</c> folder. Default: null = a <c>val</c> folder is the test set; where there is none either, 0.2.
     /// </summary>
     public double? TestFraction { get; init; }
 
     /// <summary>The seed of the split into training and test images. Default: 0.</summary>
     public int Seed { get; init; }
+
+    /// <summary>
+    /// What happens to pictures in image folders that cannot be decoded: end loading, be left out (counted in <see cref="ImageData.Skipped"/>), or be left out and listed in
+    /// <see cref="ImageData.BadImages"/>. Files that are no pictures by their names are left out in any case. Default: <see cref="OnBadImage.Throw"/>.
+    /// </summary>
+    public OnBadImage OnBadImage { get; init; }
 
     /// <summary>Whether the published archive (170 MB) may be downloaded when the images are found nowhere else. Default: true.</summary>
     public bool AllowDownload { get; init; } = true;

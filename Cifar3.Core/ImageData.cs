@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Cifar3;
 
@@ -16,7 +17,7 @@ public sealed record ImageData
     {
         if (!train.ClassNames.SequenceEqual(test.ClassNames))
         {
-            throw new Cifar3DataException($"Training and test images have different classes. Training: {string.Join(", ", train.ClassNames)}. Test: {string.Join(", ", test.ClassNames)}.");
+            throw new Cifar3DataException($"Training and test images have different classes. Training: {Shown.Names(train.ClassNames)}. Test: {Shown.Names(test.ClassNames)}.");
         }
 
         if (train.Count == 0 || test.Count == 0)
@@ -33,7 +34,26 @@ public sealed record ImageData
     /// <summary>The images to measure on: (3000, 32, 32, 3) for the three CIFAR-10 classes.</summary>
     public ImageSet Test { get; }
 
-    /// <summary>Where the images come from, in words, such as <c>image folders '/data/screws'</c>.</summary>
+    /// <summary>
+    /// Images to choose by while training (early stopping, the best epoch): those of a <c>val</c> folder beside <c>train</c> and <c>test</c>. Default: null = there are none; give the trainer
+    /// <see cref="Test"/>, as the notebook does, or a part of <see cref="Train"/>.
+    /// </summary>
+    /// <exception cref="Cifar3DataException">They have other class names.</exception>
+    public ImageSet? Validation
+    {
+        get;
+        init => field = value is null || value.ClassNames.SequenceEqual(Train.ClassNames)
+            ? value
+            : throw new Cifar3DataException($"Training and validation images have different classes. Training: {Shown.Names(Train.ClassNames)}. Validation: {Shown.Names(value.ClassNames)}.");
+    }
+
+    /// <summary>What was found among image folders and is not among the images, by reason, with counts. Default: empty.</summary>
+    public ImmutableArray<SkippedFiles> Skipped { get; init; } = [];
+
+    /// <summary>Pictures that could not be decoded, where <see cref="DataOptions.OnBadImage"/> is <see cref="OnBadImage.Collect"/>. Default: empty.</summary>
+    public ImmutableArray<BadImage> BadImages { get; init; } = [];
+
+    /// <summary>Where the images come from, how they were split and what was left out, in words, such as <c>image folders '/data/screws'</c>.</summary>
     public string Source { get; }
 
     /// <summary>Whether the images are drawn by <see cref="Cifar3Data.Synthetic"/>: then every figure measured on them must say so.</summary>
@@ -43,5 +63,5 @@ public sealed record ImageData
     public ImmutableArray<string> ClassNames => Train.ClassNames;
 
     /// <inheritdoc/>
-    public override string ToString() => $"{Train.Count:N0} training and {Test.Count:N0} test images of {string.Join(", ", ClassNames)} from {Source}";
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Train.Count:N0} training{(Validation is { } validation ? string.Create(CultureInfo.InvariantCulture, $", {validation.Count:N0} validation") : "")} and {Test.Count:N0} test images of {string.Join(", ", ClassNames)} from {Source}");
 }

@@ -26,10 +26,14 @@ public sealed class ImageSet : IImageRows
     /// <param name="pixels">Pixels [N, 32, 32, 3] (NHWC, red, green, blue), N·3,072 bytes. The caller must not change the array afterwards.</param>
     /// <param name="labels">One label an image, 0 to <c>classNames.Count − 1</c>. The caller must not change the array afterwards.</param>
     /// <param name="classNames">The classes' names; the index is the label.</param>
-    /// <exception cref="Cifar3DataException">The sizes do not fit together or a label is out of range.</exception>
+    /// <exception cref="Cifar3DataException">The sizes do not fit together, a label is out of range, or two classes have the same name.</exception>
     public ImageSet(byte[] pixels, int[] labels, IEnumerable<string> classNames)
     {
+        ArgumentNullException.ThrowIfNull(pixels);
+        ArgumentNullException.ThrowIfNull(labels);
+        ArgumentNullException.ThrowIfNull(classNames);
         ClassNames = [.. classNames];
+        ClassList.CheckDistinct(ClassNames, "an image set");
         if ((long)labels.Length * CnnArchitecture.ImageBytes != pixels.LongLength)
         {
             throw new Cifar3DataException($"{labels.Length:N0} labels need {(long)labels.Length * CnnArchitecture.ImageBytes:N0} bytes of pixels (32x32x3 an image). Received: {pixels.LongLength:N0}.");
@@ -38,7 +42,7 @@ public sealed class ImageSet : IImageRows
         int bad = labels.AsSpan().IndexOfAnyExceptInRange(0, ClassNames.Length - 1);
         if (bad >= 0)
         {
-            throw new Cifar3DataException($"Label {labels[bad]} of image {bad:N0} is out of range. Expected 0 to {ClassNames.Length - 1} ({string.Join(", ", ClassNames)}).");
+            throw new Cifar3DataException($"Label {labels[bad]} of image {bad:N0} is out of range. Expected 0 to {ClassNames.Length - 1} ({Shown.Names(ClassNames)}).");
         }
 
         this.pixels = pixels;

@@ -42,14 +42,15 @@ public sealed record Prediction
     public float Confidence => Probabilities[LabelIndex];
 
     /// <summary>The probability of a class.</summary>
-    /// <param name="className">The class' name.</param>
+    /// <param name="className">The class' name, in any Unicode form; CIFAR-10's classes also by their usual other names (airplane, plane; automobile).</param>
     /// <exception cref="KeyNotFoundException">There is no such class.</exception>
     public float this[string className]
     {
         get
         {
             int index = ClassNames.IndexOf(className);
-            return index >= 0 ? Probabilities[index] : throw new KeyNotFoundException($"There is no class '{className}'. Known classes: {string.Join(", ", ClassNames)}.");
+            index = index >= 0 ? index : ClassList.Find(className, ClassNames); // another Unicode form, or another usual name of a CIFAR-10 class
+            return index >= 0 ? Probabilities[index] : throw new KeyNotFoundException($"There is no class '{Shown.Text(className)}'. Known classes: {string.Join(", ", ClassNames)}.");
         }
     }
 

@@ -1,3 +1,5 @@
+using System.Globalization;
+
 namespace Cifar3;
 
 /// <summary>Finds out what lies at a path and reads it.</summary>
@@ -13,19 +15,19 @@ internal static class DataLocator
     /// <summary>Reads whatever a path names.</summary>
     /// <exception cref="Cifar3DataException">There is nothing there, or it is no known kind of data, or it is damaged.</exception>
     /// <exception cref="Cifar3ImageException">An image file is damaged.</exception>
-    public static ImageData Read(string path, DataOptions options)
+    public static ImageData Read(string path, DataOptions options, bool discovered = false)
     {
         path = Path.GetFullPath(path);
         try
         {
-            if (File.Exists(path))
+            if (!Directory.Exists(path) && Path.Exists(path))
             {
                 return CifarSource.ReadArchive(path, options);
             }
 
             if (!Directory.Exists(path))
             {
-                throw new Cifar3DataException($"There is no file or folder '{path}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. Check the path.");
+                throw new Cifar3DataException($"There is no file or folder '{Shown.Path(path)}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. Check the path.");
             }
 
             if (IsCifar10(path))
@@ -33,28 +35,32 @@ internal static class DataLocator
                 return CifarSource.ReadFolder(path, options);
             }
 
-            return IsImageFolder(path) ? ImageFolderReader.Read(path, options) : Read(FindCifar10(path)!, options);
+            return IsImageFolder(path) ? ImageFolderReader.Read(path, options, discovered) : Read(FindCifar10(path)!, options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             throw Unreadable(path, e);
         }
+        catch (OutOfMemoryException e)
+        {
+            throw new Cifar3DataException(string.Create(CultureInfo.InvariantCulture, $"Cannot read '{Shown.Path(path)}': there is no memory for its images. CIFAR-10 needs up to {CifarSource.MaxMemory:N0} bytes. Give the process more memory, or load fewer classes."), e);
+        }
     }
 
     /// <summary>Whether a path is a folder of image folders, rather than one of CIFAR-10's forms.</summary>
     public static bool IsImageFolder(string path) =>
-        Directory.Exists(path) && !IsCifar10(path) && (Directory.Exists(Path.Combine(path, "train")) || FindCifar10(path) is null);
+        Directory.Exists(path) && !IsCifar10(path) && (FolderLayout.HasTraining(path) || FindCifar10(path) is null);
 
-    /// <summary>Lists the files of image folders, unread.</summary>
+    /// <summary>Lists the files of image folders; see <see cref="ImageFolderReader.ListSound"/>.</summary>
     /// <exception cref="Cifar3DataException">The folder is missing, empty or cannot be read, or the classes do not fit together.</exception>
-    public static (ImageFiles Train, ImageFiles Test, string Source) List(string folder, DataOptions options)
+    public static ImageFolders List(string folder, DataOptions options, bool discovered = false)
     {
         folder = Path.GetFullPath(folder);
         try
         {
             return Directory.Exists(folder)
-                ? ImageFolderReader.List(folder, options)
-                : throw new Cifar3DataException($"There is no folder '{folder}'. Expected image folders train/<class>/* and test/<class>/*. Check the path.");
+                ? ImageFolderReader.ListSound(folder, options, discovered)
+                : throw new Cifar3DataException($"There is no folder '{Shown.Path(folder)}'. Expected image folders train/<class>/* and test/<class>/*. Check the path.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -66,15 +72,7 @@ internal static class DataLocator
     public static string? FindCifar10(string folder) =>
         Cifar10Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(path => File.Exists(path) || (Directory.Exists(path) && IsCifar10(path)));
 
-    /// <summary>The first few names in a folder, for error messages.</summary>
-    public static string Listing(string folder)
-    {
-        const int Shown = 5;
-        string[] names = [.. Directory.EnumerateFileSystemEntries(folder).Take(1000).Select(path => Path.GetFileName(path)!).Order(StringComparer.Ordinal)];
-        return names.Length == 0 ? "an empty folder" : string.Join(", ", names.Take(Shown)) + (names.Length > Shown ? $" and {names.Length - Shown} more" : "");
-    }
-
-    private static Cifar3DataException Unreadable(string path, Exception e) => new($"Cannot read '{path}': {e.Message.TrimEnd('.')}. Check the path and its permissions.", e);
+    private static Cifar3DataException Unreadable(string path, Exception e) => new($"Cannot read '{Shown.Path(path)}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e);
 
     private static bool IsCifar10(string folder) => CifarSource.IsBinaryFolder(folder) || CifarSource.IsPythonFolder(folder);
 }

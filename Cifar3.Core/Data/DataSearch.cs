@@ -2,26 +2,25 @@ namespace Cifar3;
 
 /// <summary>The places where <see cref="Cifar3Data.Load"/> looks for CIFAR-10 when no path is given, in their order.</summary>
 /// <param name="Named">The path that CIFAR3_DATA names, if any.</param>
-/// <param name="Cache">This library's cache: downloads go here.</param>
+/// <param name="Cache">This library's cache: downloads go here; null where this user has no place for one.</param>
 /// <param name="OtherCaches">Where other libraries keep CIFAR-10.</param>
 /// <param name="Download">What to download when nothing is found.</param>
-internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<string> OtherCaches, ArchiveDownload Download)
+internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<string> OtherCaches, ArchiveDownload Download)
 {
     private const string ArchiveName = "cifar-10-binary.tar.gz";
 
     /// <summary>The places of this machine and user.</summary>
     public static DataSearch Default()
     {
-        string home = Environment.GetFolderPath(Environment.SpecialFolder.UserProfile);
-        string torch = Variable("TORCH_HOME") ?? Path.Combine(Variable("XDG_CACHE_HOME") ?? Path.Combine(home, ".cache"), "torch");
-        return new DataSearch(
-            Variable(Cifar3Data.PathVariable),
-            Path.Combine(CacheRoot(home), "cifar3"),
-            [
-                Path.Combine(Variable("KERAS_HOME") ?? Path.Combine(home, ".keras"), "datasets"), // Keras 2 and 3
-                Path.Combine(torch, "datasets"), Path.GetFullPath("data"), Path.Combine(home, "data"), // torchvision has no fixed place; its examples write to ./data
-            ],
-            ArchiveDownload.Cifar10Binary);
+        // A relative HOME or XDG_CACHE_HOME would put caches into whatever folder the program was started in: it counts as not set, as the XDG specification says.
+        string? home = Rooted(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile)), xdg = Rooted(Variable("XDG_CACHE_HOME"));
+        string? torch = Rooted(Variable("TORCH_HOME")) ?? Below(xdg ?? Below(home, ".cache"), "torch");
+        string?[] others =
+        [
+            Below(Rooted(Variable("KERAS_HOME")) ?? Below(home, ".keras"), "datasets"), // Keras 2 and 3
+            Below(torch, "datasets"), Path.GetFullPath("data"), Below(home, "data"), // torchvision has no fixed place; its examples write to ./data
+        ];
+        return new DataSearch(Variable(Cifar3Data.PathVariable), Below(CacheRoot(home, xdg), "cifar3"), [.. others.OfType<string>()], ArchiveDownload.Cifar10Binary);
     }
 
     /// <summary>Looks everywhere.</summary>
@@ -36,19 +35,19 @@ internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<str
         {
             try
             {
-                return DataLocator.Read(Named, options);
+                return DataLocator.Read(Named, options, discovered: true);
             }
             catch (Cifar3DataException e)
             {
-                throw new Cifar3DataException($"{e.Message} ({Cifar3Data.PathVariable} names '{Named}'.)", e);
+                throw new Cifar3DataException($"{e.Message} ({Cifar3Data.PathVariable} names '{Shown.Path(Named)}'.)", e);
             }
         }
 
         // A choice of classes that CIFAR-10 does not have is the caller's mistake, not a missing archive.
         Cifar10Classes.LabelMap(options.Classes ?? Cifar3Data.DefaultClasses);
         var tried = new List<string> { $"{Cifar3Data.PathVariable} is not set" };
-        string target = Path.Combine(Cache, ArchiveName);
-        foreach (string folder in OtherCaches.Prepend(Cache))
+        string? target = Below(Cache, ArchiveName);
+        foreach (string folder in Cache is null ? OtherCaches : OtherCaches.Prepend(Cache))
         {
             string? found = DataLocator.FindCifar10(folder);
             if (found is null)
@@ -64,7 +63,7 @@ internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<str
             catch (Cifar3DataException e)
             {
                 tried.Add(e.Message.TrimEnd('.'));
-                if (found == target && options.AllowDownload)
+                if (found == target && target is not null && options.AllowDownload)
                 {
                     RemoveDamaged(target, tried);
                 }
@@ -75,12 +74,16 @@ internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<str
         {
             tried.Add("downloading is switched off");
         }
+        else if (target is null)
+        {
+            tried.Add("there is no folder for a download (HOME is not set to an absolute path; neither is XDG_CACHE_HOME)");
+        }
         else if (TryDownload(target, options, tried) is { } data)
         {
             return data;
         }
 
-        reason = $"CIFAR-10 was not found: {string.Join("; ", tried)}. Give a path, set {Cifar3Data.PathVariable}, or put {ArchiveName} into '{Cache}'.";
+        reason = $"CIFAR-10 was not found: {string.Join("; ", tried)}. Give a path, set {Cifar3Data.PathVariable}, or {(Cache is null ? "set XDG_CACHE_HOME to an absolute path" : $"put {ArchiveName} into '{Cache}'")}.";
         return null;
     }
 
@@ -113,11 +116,15 @@ internal sealed record DataSearch(string? Named, string Cache, IReadOnlyList<str
     }
 
     /// <summary>Where this platform keeps caches.</summary>
-    private static string CacheRoot(string home) =>
-        Variable("XDG_CACHE_HOME") is { } cache && Path.IsPathRooted(cache) ? cache
-        : OperatingSystem.IsWindows() ? Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData)
-        : OperatingSystem.IsMacOS() ? Path.Combine(home, "Library", "Caches")
-        : Path.Combine(home, ".cache");
+    private static string? CacheRoot(string? home, string? xdg) =>
+        xdg
+        ?? (OperatingSystem.IsWindows() ? Rooted(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData))
+        : OperatingSystem.IsMacOS() ? Below(home, Path.Combine("Library", "Caches"))
+        : Below(home, ".cache"));
+
+    private static string? Below(string? folder, string name) => folder is null ? null : Path.Combine(folder, name);
+
+    private static string? Rooted(string? path) => path is { Length: > 0 } && Path.IsPathFullyQualified(path) ? path : null;
 
     private static string? Variable(string name) => Environment.GetEnvironmentVariable(name) is { Length: > 0 } value ? value : null;
 }

@@ -20,9 +20,10 @@ namespace Cifar3;
 /// </code></example>
 public sealed class ClassificationReport
 {
-    private ClassificationReport(ImmutableArray<string> classNames, MulticlassClassificationMetrics metrics)
+    private ClassificationReport(ImmutableArray<string> classNames, MulticlassClassificationMetrics metrics, string? classMapping)
     {
         ClassNames = classNames;
+        ClassMapping = classMapping;
         Metrics = metrics;
         Classes = [.. classNames.Select((name, i) => new ClassReport(name, ConfusionMatrix.PerClassPrecision[i], ConfusionMatrix.PerClassRecall[i], (int)ConfusionMatrix.Counts[i].Sum()))];
         Count = Classes.Sum(c => c.Support);
@@ -31,6 +32,12 @@ public sealed class ClassificationReport
 
     /// <summary>The classes' names; the index is the label.</summary>
     public ImmutableArray<string> ClassNames { get; }
+
+    /// <summary>
+    /// How the images' classes were found among the model's where they have another order or other names, such as <c>airplane = aeroplane, automobile = car, bird = bird</c>; the report is then in
+    /// the model's order and names. Default: null = they are the same.
+    /// </summary>
+    public string? ClassMapping { get; }
 
     /// <summary>ML.NET's metrics: micro- and macro-accuracy, log-loss, log-loss a class, log-loss reduction.</summary>
     public MulticlassClassificationMetrics Metrics { get; }
@@ -55,24 +62,28 @@ public sealed class ClassificationReport
 
     /// <summary>Compares predictions with labels.</summary>
     /// <param name="images">The images, for their labels and class names.</param>
-    /// <param name="predictions">One prediction an image, in the same order, of the same classes.</param>
+    /// <param name="predictions">
+    /// One prediction an image, in the same order. The model's classes may be in another order than the images', and be more: classes are matched by name (in any Unicode form, CIFAR-10's also
+    /// under their usual other names: airplane, plane; automobile); see <see cref="ClassMapping"/>.
+    /// </param>
     /// <returns>The report.</returns>
     /// <exception cref="Cifar3DataException">There are no images, another number of predictions, other classes, or probabilities that are no numbers.</exception>
     public static ClassificationReport Create(ImageSet images, IReadOnlyList<Prediction> predictions)
     {
         ArgumentNullException.ThrowIfNull(images);
         ArgumentNullException.ThrowIfNull(predictions);
-        Check(images, predictions);
-        var labels = images.Labels.ToArray();
+        int[] places = Check(images, predictions);
+        var (labels, modelClasses) = (images.Labels.ToArray(), predictions[0].ClassNames);
+        string? mapping = modelClasses.SequenceEqual(images.ClassNames) ? null : string.Join(", ", images.ClassNames.Select((name, i) => $"{name} = {modelClasses[places[i]]}"));
         var rows = predictions.Select((prediction, i) => new ScoredRow
         {
-            Label = (uint)labels[i],
+            Label = (uint)places[labels[i]],
             PredictedLabel = (uint)prediction.LabelIndex,
             Score = ImmutableCollectionsMarshal.AsArray(prediction.Probabilities)!,
         });
         var context = new MLContext();
-        var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema(images.ClassNames));
-        return new ClassificationReport(images.ClassNames, context.MulticlassClassification.Evaluate(view));
+        var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema(modelClasses));
+        return new ClassificationReport(modelClasses, context.MulticlassClassification.Evaluate(view), mapping);
     }
 
     /// <summary>scikit-learn's table: a line a class, then accuracy, macro and weighted averages.</summary>
@@ -98,25 +109,29 @@ public sealed class ClassificationReport
         double Weighted(Func<ClassReport, double> value) => Classes.Sum(c => value(c) * c.Support) / Count;
     }
 
-    private static void Check(ImageSet images, IReadOnlyList<Prediction> predictions)
+    private static int[] Check(ImageSet images, IReadOnlyList<Prediction> predictions)
     {
         if (images.Count == 0 || images.Count != predictions.Count)
         {
             throw new Cifar3DataException($"Cannot evaluate: expected one prediction for each of at least one image, found {images.Count:N0} images and {predictions.Count:N0} predictions. Predict the same images that you evaluate.");
         }
 
+        var names = predictions[0].ClassNames;
+        int[] places = ClassList.Places(images.ClassNames, names)
+            ?? throw new Cifar3DataException($"Cannot evaluate: the images' classes are {Shown.Names(images.ClassNames)}, those of the predictions {Shown.Names(names)} ({ClassList.Difference(images.ClassNames, "the images", names, "the predictions")}). Load the images with DataOptions.Classes = the model's classes, or use a model of these classes.");
         for (int i = 0; i < predictions.Count; i++)
         {
-            // The order matters too: the same names in another order are other labels.
-            if (predictions[i].ClassNames != images.ClassNames && !predictions[i].ClassNames.SequenceEqual(images.ClassNames))
+            if (predictions[i].ClassNames != names && !predictions[i].ClassNames.SequenceEqual(names))
             {
-                throw new Cifar3DataException($"Cannot evaluate: the images' classes are {string.Join(", ", images.ClassNames)}, prediction {i:N0} has {string.Join(", ", predictions[i].ClassNames)}. Load the images with the model's classes, in its order.");
+                throw new Cifar3DataException($"Cannot evaluate: the classes of prediction 0 are {Shown.Names(names)}, those of prediction {i} {Shown.Names(predictions[i].ClassNames)}. Give the predictions of one model.");
             }
 
             if (predictions[i].Probabilities.Any(p => !float.IsFinite(p)))
             {
-                throw new Cifar3DataException($"Cannot evaluate: prediction {i:N0} has a probability that is no number. The model's training diverged; train it with a lower learning rate.");
+                throw new Cifar3DataException($"Cannot evaluate: prediction {i} has a probability that is no number. The model's training diverged; train it with a lower learning rate.");
             }
         }
+
+        return places;
     }
 }

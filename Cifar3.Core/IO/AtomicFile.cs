@@ -1,34 +1,57 @@
+using System.Collections.Concurrent;
+using System.Diagnostics;
+using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
+
 namespace Cifar3;
 
 /// <summary>
 /// How the libraries write every file that they are asked for: under a temporary name in the same folder, flushed to disk,
-/// then renamed over the target. (Downloads grow in a <see cref="PartialFile"/>, and a <see cref="FileLock"/> writes nothing.) A crash, a full disk or Ctrl-C leaves the old file or the new one, never half of one.
+/// then renamed over the target, and the folder flushed too where the system can. A crash, a full disk or Ctrl-C leaves the old file
+/// or the new one, never half of one. (Downloads grow in a <see cref="PartialFile"/>, and a <see cref="FileLock"/> writes nothing.)
 /// </summary>
+/// <remarks>
+/// A symbolic link's target is written and the link stays; permissions and, where this user may set them, owner and group of a file that is replaced stay.
+/// Hard links, access control lists and extended attributes do not. Temporary files whose process is gone are removed by the
+/// next process that writes into their folder.
+/// </remarks>
 internal static class AtomicFile
 {
+    /// <summary>How temporary names begin and end; in between machine, process and a random number. Short, whatever the target's name.</summary>
+    private const string TemporaryPrefix = ".cifar3-", TemporarySuffix = ".tmp";
+
+    private static readonly ConcurrentDictionary<string, bool> CleanedFolders = new();
+
+    private static readonly string Machine = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Environment.MachineName)))[..8];
+
     /// <summary>Writes a file through a callback; on any failure the target is as it was and the temporary file is gone.</summary>
     /// <param name="path">The target; its folder is created when missing.</param>
     /// <param name="write">Writes the content; the stream can seek.</param>
     /// <exception cref="Cifar3Exception">The folder cannot be written to, or the disk is full: names the file and the remedy.</exception>
     public static void Write(string path, Action<Stream> write)
     {
-        string target = Path.GetFullPath(path);
-        string temporary = $"{target}.{Environment.ProcessId}-{Guid.NewGuid():N}.tmp";
+        ArgumentNullException.ThrowIfNull(path);
+        string? temporary = null;
         try
         {
-            Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+            string target = Target(Path.GetFullPath(path)), folder = Path.GetDirectoryName(target)!;
+            Directory.CreateDirectory(folder);
+            RemoveDead(folder);
+            temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{TemporaryPrefix}{Machine}-{Environment.ProcessId}-{Guid.NewGuid():N}{TemporarySuffix}"));
             using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
             }
 
+            UnixFile.KeepOwnerAndMode(target, temporary);
             File.Move(temporary, target, overwrite: true);
+            UnixFile.SyncFolder(folder);
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException
-            or ArgumentOutOfRangeException { ParamName: "value" }) // how .NET reports a file larger than the file system or the user's limit allows
+        catch (Exception e) when (IoFault.Find(e) is { } fault)
         {
-            throw new Cifar3Exception($"Cannot write '{target}': {e.Message.TrimEnd('.')}. The file is as it was before. Free disk space or choose a folder that you may write to.", e);
+            throw new Cifar3Exception($"Cannot write '{Shown.Path(path)}': {Shown.Path(fault.Message.TrimEnd('.'))}. The file is as it was before. {IoFault.WriteRemedy(fault)}.", fault);
         }
         finally
         {
@@ -39,11 +62,71 @@ internal static class AtomicFile
     /// <summary>Writes bytes.</summary>
     public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, stream => stream.Write(content.Span));
 
-    private static void TryDelete(string path)
+    /// <summary>The file that a path means: a link's target, there or not. What is no file is refused, for a rename would replace it.</summary>
+    private static string Target(string path)
+    {
+        string target = new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+        bool other = UnixFile.Find(target) is { IsRegular: false };
+        return other || Directory.Exists(target) ? throw new IOException($"it is {UnixFile.Find(target)?.Kind ?? "a folder"}, not a file") : target;
+    }
+
+    /// <summary>Removes what a killed process left in a folder; once a process and folder.</summary>
+    private static void RemoveDead(string folder)
+    {
+        if (!CleanedFolders.TryAdd(folder, true))
+        {
+            return;
+        }
+
+        foreach (string file in Directory.EnumerateFiles(folder, $"{TemporaryPrefix}{Machine}-*{TemporarySuffix}"))
+        {
+            string[] parts = Path.GetFileName(file)[TemporaryPrefix.Length..].Split('-');
+            if (parts.Length == 3 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int process) && !IsAlive(process) && !IsOpen(file))
+            {
+                TryDelete(file);
+            }
+        }
+    }
+
+    private static bool IsAlive(int processId)
     {
         try
         {
-            File.Delete(path);
+            using var process = Process.GetProcessById(processId);
+            return !process.HasExited;
+        }
+        catch (ArgumentException)
+        {
+            return false;
+        }
+        catch (Exception e) when (e is InvalidOperationException or System.ComponentModel.Win32Exception)
+        {
+            return true; // it is there, but tells this user nothing
+        }
+    }
+
+    /// <summary>Whether somebody writes it: a process of another container may have any number.</summary>
+    private static bool IsOpen(string file)
+    {
+        try
+        {
+            using var stream = new FileStream(file, FileMode.Open, FileAccess.ReadWrite, FileShare.None);
+            return false;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return true;
+        }
+    }
+
+    private static void TryDelete(string? path)
+    {
+        try
+        {
+            if (path is not null)
+            {
+                File.Delete(path);
+            }
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -1,53 +1,136 @@
+using System.Globalization;
+
 namespace Cifar3;
 
-/// <summary>Reads files and streams of unknown origin up to a hard limit, so that no input can exhaust memory.</summary>
+/// <summary>
+/// Reads files and streams of unknown origin up to a hard limit, so that no input can exhaust memory or wait for ever: what is no regular
+/// file (a folder, a pipe, a device, a file of /proc or /sys) is refused before it is opened. Every reader of the libraries opens its files here.
+/// </summary>
+/// <remarks>Memory: a file's bytes once; a stream's at most twice, while its pieces are put together.</remarks>
 internal static class BoundedReader
 {
+    private const int FirstPiece = 1 << 16, LargestPiece = 1 << 24;
+
+    private static readonly Lazy<HashSet<long>> KernelFileSystems = new(() => [.. new[] { "/proc", "/sys" }.Select(UnixFile.Find).OfType<UnixFile.Status>().Select(status => status.Device)]);
+
+    /// <summary>Opens a file for reading.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="bufferSize">The stream's buffer; 0 = none.</param>
+    /// <exception cref="IOException">The file is missing, is no regular file, or cannot be read: says which.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
+    public static FileStream Open(string path, int bufferSize = 0)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        if (Directory.Exists(path))
+        {
+            throw new IOException("it is a folder, not a file");
+        }
+
+        if (UnixFile.Find(path) is { } status && (!status.IsRegular || KernelFileSystems.Value.Contains(status.Device)))
+        {
+            throw new IOException($"it is {(status.IsRegular ? "a file of the kernel" : status.Kind)}, not a file on a disk");
+        }
+
+        try
+        {
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
+            if (!stream.CanSeek)
+            {
+                stream.Dispose();
+                throw new IOException("it is a pipe or a device, not a file on a disk");
+            }
+
+            return stream;
+        }
+        catch (FileNotFoundException) when (new FileInfo(path).LinkTarget is { } target)
+        {
+            throw new IOException($"it is a link to '{Shown.Path(target)}', which does not exist");
+        }
+    }
+
     /// <summary>Reads a whole file.</summary>
     /// <param name="path">The file.</param>
     /// <param name="limit">The most bytes it may have.</param>
     /// <returns>Its bytes; null when it has more than <paramref name="limit"/>.</returns>
-    /// <exception cref="IOException">The file is missing or cannot be read.</exception>
+    /// <exception cref="IOException">The file is missing, is no regular file, cannot be read, or there is no memory for it.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be read.</exception>
     public static byte[]? ReadFile(string path, int limit)
     {
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-        return ReadToEnd(stream, limit, stream.CanSeek ? stream.Length : 0);
+        using var stream = Open(path);
+        return ReadToEnd(stream, limit, stream.Length);
     }
 
     /// <summary>Reads a stream to its end.</summary>
     /// <param name="stream">Read from its current position; left open.</param>
     /// <param name="limit">The most bytes it may give.</param>
     /// <param name="expected">How many bytes are likely, for the first allocation; a wrong number costs time only.</param>
+    /// <param name="begun">Bytes that were read from the stream before and belong in front. Default: none.</param>
     /// <returns>The bytes; null when there are more than <paramref name="limit"/>.</returns>
-    public static byte[]? ReadToEnd(Stream stream, int limit, long expected = 0)
+    /// <exception cref="IOException">The stream cannot be read, or there is no memory for its content.</exception>
+    public static byte[]? ReadToEnd(Stream stream, int limit, long expected = 0, ReadOnlySpan<byte> begun = default)
     {
-        if (expected > limit)
+        if (expected + begun.Length > limit)
         {
             return null;
         }
 
-        // One byte more than expected lets the last read see the end without growing the buffer.
-        var buffer = new byte[Math.Max((int)expected + 1, 4096)];
-        int count = 0;
-        while (true)
+        long need = expected + begun.Length;
+        try
         {
-            int read = stream.Read(buffer, count, buffer.Length - count);
-            if (read == 0)
+            List<byte[]> pieces = [new byte[need > 0 ? need : FirstPiece]];
+            var probe = new byte[1];
+            begun.CopyTo(pieces[0]);
+            int used = begun.Length, before = 0;
+            while (true)
             {
-                return count == buffer.Length ? buffer : buffer[..count];
-            }
+                int read;
+                if (used < pieces[^1].Length)
+                {
+                    read = stream.Read(pieces[^1], used, pieces[^1].Length - used);
+                    used += read;
+                }
+                else if ((read = stream.Read(probe, 0, 1)) > 0) // a file ends where it said: no further piece is needed to see that
+                {
+                    before += used;
+                    pieces.Add(new byte[Math.Clamp(before, FirstPiece, LargestPiece)]);
+                    pieces[^1][0] = probe[0];
+                    used = 1;
+                }
 
-            count += read;
-            if (count > limit)
-            {
-                return null;
-            }
+                need = Math.Max(need, before + used);
+                if (before + (long)used > limit)
+                {
+                    return null;
+                }
 
-            if (count == buffer.Length)
-            {
-                Array.Resize(ref buffer, (int)Math.Min(2L * count, (long)limit + 1));
+                if (read == 0)
+                {
+                    return Join(pieces, before, used);
+                }
             }
         }
+        catch (OutOfMemoryException e)
+        {
+            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"there is no memory for its content, {Math.Max(need, 1):N0} bytes or more"), e);
+        }
+    }
+
+    private static byte[] Join(List<byte[]> pieces, int before, int used)
+    {
+        if (before == 0)
+        {
+            return used == pieces[0].Length ? pieces[0] : pieces[0][..used];
+        }
+
+        var all = new byte[before + used];
+        int at = 0;
+        foreach (byte[] piece in pieces)
+        {
+            int count = Math.Min(piece.Length, all.Length - at);
+            piece.AsSpan(0, count).CopyTo(all.AsSpan(at));
+            at += count;
+        }
+
+        return all;
     }
 }

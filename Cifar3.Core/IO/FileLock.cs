@@ -12,7 +12,7 @@ internal sealed class FileLock : IDisposable
     /// <param name="cancellation">Ends the wait.</param>
     /// <exception cref="OperationCanceledException">The wait was cancelled.</exception>
     /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
-    /// <exception cref="IOException">The folder is missing.</exception>
+    /// <exception cref="IOException">The folder is missing, or the file cannot be written for another reason than that it is locked.</exception>
     public static async Task<FileLock> TakeAsync(string path, CancellationToken cancellation)
     {
         while (true)
@@ -21,7 +21,7 @@ internal sealed class FileLock : IDisposable
             {
                 return new FileLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
             }
-            catch (IOException) when (File.Exists(path))
+            catch (IOException e) when (IoFault.IsInUse(e))
             {
                 await Task.Delay(200, cancellation).ConfigureAwait(false);
             }

@@ -64,6 +64,7 @@ internal sealed class PartialFile(string target)
             if (found == sha256)
             {
                 File.Move(Path, target, overwrite: true);
+                UnixFile.SyncFolder(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(target))!);
                 return;
             }
 
@@ -81,5 +82,5 @@ internal sealed class PartialFile(string target)
     public void Delete() => File.Delete(Path);
 
     private Cifar3DataException CannotWrite(Exception e) =>
-        new($"Cannot write '{Path}': {e.Message.TrimEnd('.')}. Free disk space, or set XDG_CACHE_HOME to a folder that you may write to.", e);
+        new($"Cannot write '{Shown.Path(Path)}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.WriteRemedy(e)}; or set XDG_CACHE_HOME to another folder that you may write to.", e);
 }

@@ -25,7 +25,7 @@ internal static class Shown
             return "(null)";
         }
 
-        if (text.Length <= most && !text.Any(IsHidden))
+        if (text.Length <= most && !text.Any(c => IsHidden(c) || char.IsSurrogate(c)))
         {
             return text;
         }

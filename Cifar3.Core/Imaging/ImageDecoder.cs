@@ -1,4 +1,5 @@
 using System.Buffers;
+using System.Globalization;
 using System.Runtime.InteropServices;
 using SkiaSharp;
 
@@ -9,12 +10,12 @@ namespace Cifar3;
 /// come through here, so both are read alike.
 /// </summary>
 /// <remarks>
-/// Formats: JPEG (grey, colour, CMYK), PNG (1 to 16 bits, palette, grey, interlaced), WEBP, BMP, GIF, ICO, WBMP; of moving pictures the
-/// first frame. The format is found from the content, not from the name. The EXIF orientation is applied; embedded colour profiles are
+/// Formats: JPEG (grey, colour, CMYK), PNG (1 to 16 bits, palette, grey, interlaced), WEBP, BMP, GIF, and no others; of moving pictures the
+/// first frame. The format is found from the content, not from the name. The EXIF orientation is applied (JPEG, WEBP, and PNG's <c>eXIf</c> chunk); embedded colour profiles are
 /// ignored, as in Keras; 16 bits become 8; transparent parts are blended on white; other sizes are resized by <see cref="ImageResizer"/>.
 /// JPEG files larger than 512 pixels are read at a half, a quarter or an eighth of their size first, never below 256. Thread-safe.
 /// <para>
-/// Memory of one picture: twice its encoded bytes, at most 8 MB, and, but for JPEG (not progressive) and BMP files, which are read row by
+/// Memory of one picture: its encoded bytes (of a stream, or of a PNG file with long chunks beside the pixels: twice), at most 8 MB, and, but for JPEG (not progressive) and BMP files, which are read row by
 /// row, <see cref="BytesPerPixel"/> for each pixel: 4 for most, 12 for an interlaced PNG file of 16 bits. A picture of more pixels than
 /// the limit is refused before its memory is taken.
 /// </para>
@@ -48,13 +49,46 @@ internal static class ImageDecoder
     /// <exception cref="Cifar3ImageException">The bytes are no picture, are cut off, or the picture is empty or too large.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, int maxPixels = DefaultMaxPixels)
     {
-        using var data = SKData.CreateCopy(encoded);
-        using var codec = SKCodec.Create(data);
-        if (codec is null)
+        if (ImageSignature.Format(encoded) == PictureFormat.None)
         {
-            throw Failure(name, "it cannot be decoded", encoded);
+            throw NoPicture(name, encoded);
         }
 
+        try
+        {
+            var parts = PictureParts.Inspect(encoded);
+            if (parts.Problem is not null)
+            {
+                throw Failure(name, parts.Problem, encoded);
+            }
+
+            Decode(parts.Rewritten is null ? encoded : parts.Rewritten, parts.Orientation, rgb, name, maxPixels);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': there is no memory to decode it. Found {ImageSignature.Describe(encoded)}. Make it smaller; the network sees {Size}x{Size}.", e);
+        }
+    }
+
+    private static unsafe void Decode(ReadOnlySpan<byte> encoded, int orientation, Span<byte> rgb, string name, int maxPixels)
+    {
+        fixed (byte* start = encoded)
+        {
+            // The codec reads the bytes where they are: both are gone before this block ends.
+            using var data = SKData.Create((IntPtr)start, encoded.Length);
+            using var codec = SKCodec.Create(data);
+            if (codec is null)
+            {
+                throw Failure(name, "it cannot be decoded", encoded);
+            }
+
+            Decode(codec, encoded, rgb, name, maxPixels);
+            Orient(rgb, orientation > 0 ? (SKEncodedOrigin)orientation : codec.EncodedOrigin);
+        }
+    }
+
+    private static void Decode(SKCodec codec, ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, int maxPixels)
+    {
         var info = codec.Info;
         CheckSize(info.Width, info.Height, name, maxPixels);
         var size = ReducedSize(codec);
@@ -66,8 +100,6 @@ internal static class ImageDecoder
         {
             throw Failure(name, problem, encoded);
         }
-
-        Orient(rgb, codec.EncodedOrigin);
     }
 
     /// <summary>A small picture as a whole; returns what is wrong with it.</summary>
@@ -92,7 +124,7 @@ internal static class ImageDecoder
         using var bitmap = new SKBitmap();
         if (!bitmap.TryAllocPixels(target))
         {
-            return $"there is no memory for its {target.Width:N0}x{target.Height:N0} pixels";
+            return string.Create(CultureInfo.InvariantCulture, $"there is no memory for its {target.Width:N0}x{target.Height:N0} pixels, {target.BytesSize64:N0} bytes");
         }
 
         using var pixels = bitmap.PeekPixels();
@@ -127,7 +159,7 @@ internal static class ImageDecoder
                 int read = codec.GetScanlines(pinned.AddrOfPinnedObject(), count, target.RowBytes);
                 if (read != count)
                 {
-                    return $"the file is cut off or damaged after {done + Math.Max(read, 0):N0} of {target.Height:N0} rows";
+                    return string.Create(CultureInfo.InvariantCulture, $"the file is cut off or damaged after {done + Math.Max(read, 0):N0} of {target.Height:N0} rows");
                 }
 
                 var strip = rented.AsSpan(0, count * target.RowBytes);
@@ -159,17 +191,19 @@ internal static class ImageDecoder
     public static void DecodeFile(string path, Span<byte> rgb, int maxPixels = DefaultMaxPixels)
     {
         ArgumentNullException.ThrowIfNull(path);
-        byte[]? bytes;
+        byte[] bytes;
         try
         {
-            bytes = BoundedReader.ReadFile(path, MaxFileBytes);
+            using var stream = BoundedReader.Open(path);
+            bytes = ReadPicture(stream, path, stream.Length);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw new Cifar3ImageException($"Cannot read image '{path}': {e.Message.TrimEnd('.')}. Check the path and its permissions.", e);
+            string cause = path.Length > Shown.MaxLength ? $"there is no such file, and this is a long text ({path.Length.ToString("N0", CultureInfo.InvariantCulture)} characters)" : Shown.Path(e.Message.TrimEnd('.'));
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(path)}': {cause}. {IoFault.ReadRemedy(e)}.", e);
         }
 
-        Decode(bytes ?? throw TooManyBytes(path), rgb, path, maxPixels);
+        Decode(bytes, rgb, path, maxPixels);
     }
 
     /// <summary>Decodes a stream from its current position to its end; the stream stays open.</summary>
@@ -180,17 +214,38 @@ internal static class ImageDecoder
     /// <exception cref="Cifar3ImageException">The stream cannot be read or holds no picture, or the picture is empty or too large.</exception>
     public static void DecodeStream(Stream stream, Span<byte> rgb, string name, int maxPixels = DefaultMaxPixels)
     {
-        byte[]? bytes;
+        ArgumentNullException.ThrowIfNull(stream);
+        byte[] bytes;
         try
         {
-            bytes = BoundedReader.ReadToEnd(stream, MaxFileBytes, stream.CanSeek ? stream.Length - stream.Position : 0);
+            long length = stream.CanSeek ? stream.Length : 0, position = stream.CanSeek ? stream.Position : 0;
+            if (position > 0 && position >= length)
+            {
+                throw new Cifar3ImageException(string.Create(CultureInfo.InvariantCulture, $"Cannot read image '{Shown.Path(name)}': the stream is at its end, position {position:N0} of {length:N0}. Set its Position to where the picture begins."));
+            }
+
+            bytes = ReadPicture(stream, name, length - position);
         }
-        catch (Exception e) when (e is IOException or NotSupportedException or ObjectDisposedException)
+        catch (Exception e) when (e is IOException or NotSupportedException or ObjectDisposedException or InvalidDataException or UnauthorizedAccessException)
         {
-            throw new Cifar3ImageException($"Cannot read image '{name}': {e.Message.TrimEnd('.')}. Pass an open, readable stream.", e);
+            // InvalidDataException: a damaged GZipStream or DeflateStream
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {Shown.Text(e.Message.TrimEnd('.'))}. Pass an open, readable stream whose content is sound.", e);
         }
 
-        Decode(bytes ?? throw TooManyBytes(name), rgb, name, maxPixels);
+        Decode(bytes, rgb, name, maxPixels);
+    }
+
+    /// <summary>Reads a picture's bytes; what does not begin as a picture is refused before more of it is read.</summary>
+    private static byte[] ReadPicture(Stream stream, string name, long length)
+    {
+        Span<byte> head = stackalloc byte[ImageSignature.Length];
+        head = head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
+        if (ImageSignature.Format(head) == PictureFormat.None)
+        {
+            throw NoPicture(name, head, Math.Max(length, head.Length));
+        }
+
+        return BoundedReader.ReadToEnd(stream, MaxFileBytes, Math.Max(0, length - head.Length), head) ?? throw TooManyBytes(name);
     }
 
     /// <summary>Refuses a picture that is empty or too large.</summary>
@@ -198,12 +253,12 @@ internal static class ImageDecoder
     {
         if (width < 1 || height < 1)
         {
-            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width}x{height} pixels. Expected at least 1x1. {Remedy}.") { Problem = ImageProblem.Damaged };
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': it has {width}x{height} pixels. Expected at least 1x1. {Remedy}.") { Problem = ImageProblem.Damaged };
         }
 
         if ((long)width * height > maxPixels || Math.Max(width, height) > MaxSide)
         {
-            throw new Cifar3ImageException($"Cannot read image '{name}': it has {width:N0}x{height:N0} pixels. Expected at most {maxPixels:N0} in all and {MaxSide:N0} a side. Make it smaller; the network sees {Size}x{Size}.") { Problem = ImageProblem.TooLarge };
+            throw new Cifar3ImageException(string.Create(CultureInfo.InvariantCulture, $"Cannot read image '{Shown.Path(name)}': it has {width:N0}x{height:N0} pixels. Expected at most {maxPixels:N0} in all and {MaxSide:N0} a side. Make it smaller; the network sees {Size}x{Size}.")) { Problem = ImageProblem.TooLarge };
         }
     }
 
@@ -287,9 +342,13 @@ internal static class ImageDecoder
         }
     }
 
-    private static Cifar3ImageException Failure(string name, string cause, ReadOnlySpan<byte> encoded) =>
-        new($"Cannot read image '{name}': {cause}. Expected a JPEG, PNG, WEBP, BMP or GIF picture of at least 1x1 pixels. Found {ImageSignature.Describe(encoded)}. {Remedy}.") { Problem = ImageSignature.IsKnown(encoded) ? ImageProblem.Damaged : ImageProblem.UnknownFormat };
+    private static Cifar3ImageException Failure(string name, string cause, ReadOnlySpan<byte> encoded, long? length = null) =>
+        new($"Cannot read image '{Shown.Path(name)}': {cause}. Expected a JPEG, PNG, WEBP, BMP or GIF picture of at least 1x1 pixels. Found {ImageSignature.Describe(encoded, length)}. {Remedy}.") { Problem = ImageSignature.Format(encoded) == PictureFormat.None ? ImageProblem.UnknownFormat : ImageProblem.Damaged };
+
+    /// <summary>No format that is read; pixels given where a file belongs get the name of the method for them.</summary>
+    private static Cifar3ImageException NoPicture(string name, ReadOnlySpan<byte> encoded, long? length = null) =>
+        Failure(name, (length ?? encoded.Length) == CnnArchitecture.ImageBytes ? $"it cannot be decoded (for {Size}x{Size}x{Channels} bytes of pixels call PredictPixels)" : "it cannot be decoded", encoded, length);
 
     private static Cifar3ImageException TooManyBytes(string name) =>
-        new($"Cannot read image '{name}': it has more than {MaxFileBytes:N0} bytes. Expected an encoded picture. {Remedy}.") { Problem = ImageProblem.TooLarge };
+        new(string.Create(CultureInfo.InvariantCulture, $"Cannot read image '{Shown.Path(name)}': it has more than {MaxFileBytes:N0} bytes. Expected an encoded picture. {Remedy}.")) { Problem = ImageProblem.TooLarge };
 }

@@ -1,19 +1,57 @@
 using System.Buffers.Binary;
+using System.Globalization;
 
 namespace Cifar3;
 
-/// <summary>Says in words what the first bytes of a file look like, for the error messages of <see cref="ImageDecoder"/>.</summary>
+/// <summary>The formats of pictures that are read.</summary>
+internal enum PictureFormat
+{
+    /// <summary>Anything else.</summary>
+    None,
+
+    /// <summary>JPEG.</summary>
+    Jpeg,
+
+    /// <summary>PNG.</summary>
+    Png,
+
+    /// <summary>GIF.</summary>
+    Gif,
+
+    /// <summary>WEBP.</summary>
+    Webp,
+
+    /// <summary>BMP.</summary>
+    Bmp,
+}
+
+/// <summary>Tells from its first bytes what a file is: a picture that is read, or, for the error message, what else.</summary>
 internal static class ImageSignature
 {
-    /// <summary>A few words such as <c>a PNG file, 0x0 pixels, of 57 bytes (first bytes 89 50 4E 47 0D 0A 1A 0A)</c>.</summary>
-    public static string Describe(ReadOnlySpan<byte> bytes) => bytes.IsEmpty
-        ? "an empty file"
-        : $"{Kind(bytes)} of {bytes.Length:N0} bytes (first bytes {BitConverter.ToString(bytes[..Math.Min(8, bytes.Length)].ToArray()).Replace('-', ' ')})";
+    /// <summary>How many bytes are enough to tell.</summary>
+    public const int Length = 64;
 
-    /// <summary>Whether the first bytes are those of a JPEG, PNG, GIF, BMP or WEBP file.</summary>
-    public static bool IsKnown(ReadOnlySpan<byte> bytes) =>
-        bytes.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47]) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
-        || bytes.StartsWith("GIF8"u8) || bytes.StartsWith("BM"u8) || (bytes.Length >= 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8));
+    /// <summary>The endings of the names of pictures, in any letter case. The content decides how a file is read; the ending, whether a file in a folder is meant as a picture.</summary>
+    private static readonly HashSet<string> Extensions = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib" };
+
+    /// <summary>The format of a file that is read; <see cref="PictureFormat.None"/> where it is none, whatever else the codec might know.</summary>
+    public static PictureFormat Format(ReadOnlySpan<byte> b) =>
+        b.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) ? PictureFormat.Jpeg
+        : b.StartsWith((ReadOnlySpan<byte>)[0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]) ? PictureFormat.Png
+        : b.StartsWith("GIF87a"u8) || b.StartsWith("GIF89a"u8) ? PictureFormat.Gif
+        : b.Length >= 12 && b.StartsWith("RIFF"u8) && b[8..].StartsWith("WEBP"u8) ? PictureFormat.Webp
+        : b.StartsWith("BM"u8) ? PictureFormat.Bmp
+        : PictureFormat.None;
+
+    /// <summary>Whether a file's name says that it is a picture.</summary>
+    public static bool IsPictureName(string path) => Extensions.Contains(Path.GetExtension(path));
+
+    /// <summary>A few words such as <c>a PNG file, 0x0 pixels, of 57 bytes (first bytes 89 50 4E 47 0D 0A 1A 0A)</c>.</summary>
+    /// <param name="bytes">The file, or its first <see cref="Length"/> bytes.</param>
+    /// <param name="length">Its length where it is known; null = that of <paramref name="bytes"/>.</param>
+    public static string Describe(ReadOnlySpan<byte> bytes, long? length = null) => bytes.IsEmpty
+        ? "an empty file"
+        : string.Create(CultureInfo.InvariantCulture, $"{Kind(bytes)} of {length ?? bytes.Length:N0} bytes (first bytes {BitConverter.ToString(bytes[..Math.Min(8, bytes.Length)].ToArray()).Replace('-', ' ')})");
 
     private static string Kind(ReadOnlySpan<byte> b)
     {
@@ -49,7 +87,12 @@ internal static class ImageSignature
 
         if (b.StartsWith("II*\0"u8) || b.StartsWith("MM\0*"u8))
         {
-            return "a TIFF file";
+            return "a TIFF or raw camera file (DNG)";
+        }
+
+        if (b.StartsWith((ReadOnlySpan<byte>)[0, 0, 1, 0]))
+        {
+            return "an ICO file";
         }
 
         if (b.StartsWith("%PDF"u8))
@@ -57,7 +100,17 @@ internal static class ImageSignature
             return "a PDF file";
         }
 
-        return b[..Math.Min(64, b.Length)].IndexOfAnyExceptInRange((byte)9, (byte)126) < 0 ? "a text file" : "a file of unknown kind";
+        if (b.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]))
+        {
+            return "a gzip file";
+        }
+
+        if (b.StartsWith("PK\x03\x04"u8))
+        {
+            return "a ZIP file";
+        }
+
+        return b[..Math.Min(Length, b.Length)].IndexOfAnyExceptInRange((byte)9, (byte)126) < 0 ? "a text file" : "a file of unknown kind";
     }
 
     private static string Sized(string kind, uint width, uint height) => $"{kind}, {width}x{height} pixels,";

@@ -22,6 +22,7 @@ internal static class MLImagePixels
     /// <exception cref="Cifar3ImageException">The picture is disposed or too large.</exception>
     public static void Read(MLImage image, Span<byte> rgb, string name)
     {
+        ArgumentNullException.ThrowIfNull(image);
         byte[] pixels;
         int width, height;
         bool blueFirst;

@@ -16,6 +16,52 @@ public sealed class DataSearchTests
         Assert.That(data!.Source, Does.Contain(named));
     }
 
+    [TestCase("airplane,automobile,bird", "aeroplane,car,bird", true)]
+    [TestCase("bird,car,plane", "bird,car,plane", false)]
+    [TestCase("Airplane,Automobile,Bird", "Airplane,Automobile,Bird", false)]
+    [TestCase("airplane,kite", "airplane,kite", false)]
+    public void Find_NamedFolders_AreCifar10sOnlyUnderItsPublishedNames(string folders, string expected, bool said)
+    {
+        string named = PictureFolders.Write([.. folders.Split(',').SelectMany(name => new[] { ($"train/{name}", 1), ($"test/{name}", 1) })]);
+
+        var data = Search(named, TestFiles.NewFolder()).Find(new DataOptions(), out _)!;
+
+        Assert.That(string.Join(",", data.ClassNames), Is.EqualTo(expected));
+        Assert.That(data.Source.Contains("CIFAR-10's airplane, automobile, bird, called aeroplane, car, bird", StringComparison.Ordinal), Is.EqualTo(said));
+    }
+
+    [Test]
+    public void Find_NoPlaceForACache_SaysSoAndWritesNothing()
+    {
+        var search = new DataSearch(null, null, [TestFiles.NewFolder()], new ArchiveDownload(Nowhere, 1, new string('0', 64)));
+
+        Assert.That(search.Find(new DataOptions(), out string reason), Is.Null);
+        Assert.That(reason, Does.Contain("no folder for a download").And.Contain("set XDG_CACHE_HOME to an absolute path"));
+    }
+
+    [TestCase("relative/cache")]
+    [TestCase(".")]
+    public void Default_RelativeCacheVariables_CountAsNotSet(string value)
+    {
+        string[] names = ["XDG_CACHE_HOME", "TORCH_HOME", "KERAS_HOME"];
+        string?[] before = [.. names.Select(Environment.GetEnvironmentVariable)];
+        Array.ForEach(names, name => Environment.SetEnvironmentVariable(name, value));
+        try
+        {
+            var search = DataSearch.Default();
+
+            Assert.That(search.Cache, Is.Null.Or.Matches<string>(Path.IsPathFullyQualified));
+            Assert.That(search.OtherCaches, Is.All.Matches<string>(folder => Path.IsPathFullyQualified(folder) && !folder.Contains("relative", StringComparison.Ordinal)));
+        }
+        finally
+        {
+            for (int i = 0; i < names.Length; i++)
+            {
+                Environment.SetEnvironmentVariable(names[i], before[i]);
+            }
+        }
+    }
+
     [Test]
     public void Find_NamedButMissing_IsAnErrorThatNamesTheVariable()
     {

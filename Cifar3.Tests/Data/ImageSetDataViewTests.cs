@@ -185,7 +185,7 @@ public sealed class ImageSetDataViewTests
 
     [Test]
     public void FromDataView_UnknownLabel_NamesRowAndClasses() =>
-        AssertFails(() => ImageSet.FromDataView(Set.ToDataView(), classNames: ["aeroplane", "car"]), "Label 'bird' in row 2", "aeroplane, car");
+        AssertFails(() => ImageSet.FromDataView(Set.ToDataView(), classNames: ["aeroplane", "car"]), "Label 'bird' in row 2", "'aeroplane', 'car'");
 
     [Test]
     public void FromDataView_RowWithoutLabel_NamesTheRow()

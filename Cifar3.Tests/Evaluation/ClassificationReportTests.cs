@@ -59,15 +59,41 @@ public sealed class ClassificationReportTests
     [Test]
     public void Create_WhatDoesNotFitTogether_IsRefused()
     {
-        Prediction other = new(["car", "aeroplane", "bird"], [1, 0, 0]), nan = new(Names, [float.NaN, 0, 0]);
+        Prediction other = new(["car", "aeroplane", "cat"], [1, 0, 0]), nan = new(Names, [float.NaN, 0, 0]);
 
         Assert.Multiple(() =>
         {
             Assert.That(() => ClassificationReport.Create(Images([0]), Predictions([0, 1])), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("1 images and 2 predictions"));
             Assert.That(() => ClassificationReport.Create(Images([]), []), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("0 images"));
-            Assert.That(() => ClassificationReport.Create(Images([0]), [other]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("car, aeroplane, bird"));
+            Assert.That(() => ClassificationReport.Create(Images([0]), [other]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("only in the images: 'bird'"));
             Assert.That(() => ClassificationReport.Create(Images([0]), [nan]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("no number"));
         });
+    }
+
+    [Test]
+    public void Create_SameClassesInAnotherOrderOrUnderOtherNames_AreMatchedByName()
+    {
+        var images = new ImageSet(new byte[3 * CnnArchitecture.ImageBytes], [0, 1, 2], ["bird", "car", "plane"]);
+        Prediction[] right = [new(Names, [0, 0, 1]), new(Names, [0, 1, 0]), new(Names, [1, 0, 0])];
+
+        var report = ClassificationReport.Create(images, right);
+
+        Assert.That(report.Accuracy, Is.EqualTo(1));
+        Assert.That(report.ClassNames, Is.EqualTo(Names));
+        Assert.That(report.ClassMapping, Is.EqualTo("bird = bird, car = car, plane = aeroplane"));
+        Assert.That(ClassificationReport.Create(Images([0]), Predictions([0])).ClassMapping, Is.Null);
+    }
+
+    [Test]
+    public void Create_ModelOfMoreClasses_IsMeasuredOnThoseOfTheImages()
+    {
+        var images = new ImageSet(new byte[2 * CnnArchitecture.ImageBytes], [0, 1], ["cat", "bird"]);
+        ImmutableArray<string> names = ["bird", "cat", "dog"];
+
+        var report = ClassificationReport.Create(images, [new(names, [0.1f, 0.8f, 0.1f]), new(names, [0.1f, 0.2f, 0.7f])]);
+
+        Assert.That((report.Correct, report.Count), Is.EqualTo((1, 2)));
+        Assert.That(report.Classes.Select(c => c.Support), Is.EqualTo(new[] { 1, 1, 0 }));
     }
 
     [Test]

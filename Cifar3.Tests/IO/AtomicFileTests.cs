@@ -1,3 +1,7 @@
+using System.Diagnostics;
+using System.Reflection;
+using System.Runtime.Versioning;
+
 namespace Cifar3.Tests;
 
 public sealed class AtomicFileTests
@@ -37,5 +41,120 @@ public sealed class AtomicFileTests
         File.WriteAllText(file, "");
 
         Assert.That(() => AtomicFile.Write(Path.Combine(file, "a.bin"), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write"));
+    }
+
+    [Test]
+    public void Write_TargetIsAFolder_SaysSo() =>
+        Assert.That(() => AtomicFile.Write(TestFiles.NewFolder(), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file"));
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public void Write_Device_IsNotReplaced()
+    {
+        Assert.That(() => AtomicFile.Write("/dev/null", new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a device, not a file"));
+    }
+
+    [Test]
+    public void Write_FailureInsideAnotherLibrary_IsTheDisksOwn()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "a.h5");
+
+        var error = Assert.Throws<Cifar3Exception>(() => AtomicFile.Write(path, _ => throw new TargetInvocationException(new IOException("full", 28))));
+
+        Assert.That(error!.Message, Is.EqualTo($"Cannot write '{path}': full. The file is as it was before. Free disk space."));
+        Assert.That(error.InnerException, Is.TypeOf<IOException>());
+    }
+
+    [TestCase(28, "Free disk space")]
+    [TestCase(30, "The disk is read-only")]
+    [TestCase(24, "ulimit -n")]
+    [TestCase(27, "ulimit -f")]
+    [Platform(Exclude = "Win")]
+    public void Write_Failure_HasTheRemedyOfItsCause(int errno, string remedy) =>
+        Assert.That(() => AtomicFile.Write(Path.Combine(TestFiles.NewFolder(), "a"), _ => throw new IOException("cause", errno)), Throws.TypeOf<Cifar3Exception>().With.Message.Contains(remedy));
+
+    [Test]
+    public void Write_SymbolicLink_WritesItsTargetAndStays()
+    {
+        string folder = TestFiles.NewFolder(), target = Path.Combine(folder, "real", "model.onnx"), link = Path.Combine(folder, "current.onnx");
+        Directory.CreateDirectory(Path.GetDirectoryName(target)!);
+        File.CreateSymbolicLink(link, Path.Combine("real", "model.onnx"));
+
+        AtomicFile.Write(link, new byte[] { 1 });
+        AtomicFile.Write(link, new byte[] { 2 });
+
+        Assert.That(new FileInfo(link).LinkTarget, Is.Not.Null);
+        Assert.That(new FileInfo(target).LinkTarget, Is.Null);
+        Assert.That(File.ReadAllBytes(target), Is.EqualTo(new byte[] { 2 }));
+        Assert.That(Directory.GetFiles(folder, "*", SearchOption.AllDirectories), Has.Length.EqualTo(2));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    public void Write_LinkToItself_IsOneLine()
+    {
+        string link = Path.Combine(TestFiles.NewFolder(), "l");
+        File.CreateSymbolicLink(link, "l");
+
+        Assert.That(() => AtomicFile.Write(link, new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write"));
+    }
+
+    [Test]
+    [Platform(Exclude = "Win")]
+    [UnsupportedOSPlatform("windows")]
+    public void Write_OverAFile_KeepsItsPermissions()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "secret.onnx");
+        File.WriteAllText(path, "old");
+        const UnixFileMode Mode = UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead;
+        File.SetUnixFileMode(path, Mode);
+
+        AtomicFile.Write(path, new byte[] { 1 });
+
+        Assert.That(File.GetUnixFileMode(path), Is.EqualTo(Mode));
+    }
+
+    [Test]
+    [Platform("Linux")]
+    public void Write_OverAnothersFile_KeepsItsOwner()
+    {
+        Assume.That(Environment.UserName, Is.EqualTo("root"), "Only root can give files away.");
+        string path = Path.Combine(TestFiles.NewFolder(), "a.onnx");
+        File.WriteAllText(path, "old");
+        Process.Start("chown", ["1234:2345", path]).WaitForExit();
+
+        AtomicFile.Write(path, new byte[] { 1 });
+
+        Assert.That(UnixFile.Find(path) is { User: 1234, Group: 2345, IsRegular: true }, Is.True);
+    }
+
+    [Test]
+    public void Write_LongestNameThatTheSystemAllows_Works()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), new string('x', 250) + ".onnx");
+
+        AtomicFile.Write(path, new byte[] { 1 });
+
+        Assert.That(File.Exists(path), Is.True);
+        Assert.That(() => AtomicFile.Write(path + "x", new byte[1]), Throws.TypeOf<Cifar3Exception>());
+    }
+
+    [Test]
+    public void Write_FolderWithLeftOvers_RemovesThoseOfDeadProcessesOnly()
+    {
+        string folder = TestFiles.NewFolder(), probe = "";
+        AtomicFile.Write(Path.Combine(TestFiles.NewFolder(), "a"), stream => probe = ((FileStream)stream).Name);
+        string own = Path.GetFileName(probe), machine = own.Split('-')[1];
+        using var ended = Process.Start("true");
+        ended.WaitForExit();
+        string dead = $".cifar3-{machine}-{ended.Id}-{Guid.NewGuid():N}.tmp", elsewhere = $".cifar3-00000000-{ended.Id}-{Guid.NewGuid():N}.tmp";
+        foreach (string name in new[] { own, dead, elsewhere, "users.tmp" })
+        {
+            File.WriteAllText(Path.Combine(folder, name), "");
+        }
+
+        AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
+
+        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { own, elsewhere, "users.tmp", "a" }));
     }
 }

@@ -34,10 +34,16 @@ internal static class ImageCorpus
             ["webp"] = Lossy(rgb),
             ["webp moving"] = AnimatedFile.Webp(Width, Height, (10, 20, 30), (200, 100, 50)),
             ["bmp"] = TestImages.Bmp(rgb.AsSpan(0, 40 * Height * 3), 40, Height),
-            ["ico"] = Icon(PngFile.Create(32, 32, 8, PngColour.Rgba, Sample)),
-            ["wbmp"] = [0, 0, 32, 32, .. Enumerable.Range(0, 128).Select(i => (byte)(i * 37))],
         };
     }
+
+    /// <summary>Pictures that the codec could read, of formats that no page promises.</summary>
+    public static IReadOnlyDictionary<string, byte[]> OtherFormats { get; } = new Dictionary<string, byte[]>
+    {
+        ["ico"] = Icon(PngFile.Create(32, 32, 8, PngColour.Rgba, Sample)),
+        ["wbmp"] = [0, 0, 32, 32, .. Enumerable.Range(0, 128).Select(i => (byte)(i * 37))],
+        ["dng"] = [.. "II*\0"u8, 8, 0, 0, 0, 1, 0, 0x12, 0xC6, 1, 0, 4, 0, 0, 0, 1, 4, 0, 0, 0, 0, 0, 0],
+    };
 
     private static int Sample(int x, int y, int channel) => (x * 6 + y * 5 + channel * 80 + (x * y) % 7) & 255;
 

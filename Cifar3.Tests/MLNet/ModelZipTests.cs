@@ -67,6 +67,46 @@ public sealed class ModelZipTests
         images.ForEach(picture => picture.Image.Dispose());
     }
 
+    /// <summary>docs/limits.md: the pipeline that scores turned pictures the same before and after it was saved; ML.NET's LoadImages, which drops the orientation, does not.</summary>
+    [Test]
+    public void SaveAndLoad_TurnedPicturesAsFiles_GiveTheSameScores([Values("jpeg", "png")] string kind)
+    {
+        var context = new MLContext();
+        string folder = TestFiles.NewFolder();
+        byte[] rgb = [.. Enumerable.Range(0, 96 * 64 * 3).Select(n => (byte)(n / 3 % 96 * 2 + n / 288))];
+        byte[] picture = TestImages.Encode(rgb, 96, 64, kind == "png" ? SkiaSharp.SKEncodedImageFormat.Png : SkiaSharp.SKEncodedImageFormat.Jpeg);
+        foreach (int orientation in Enumerable.Range(1, 8))
+        {
+            byte[] exif = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
+            byte[] chunk = [.. "eXIf"u8, .. exif];
+            byte[] turned = kind == "png"
+                ? [.. picture[..33], 0, 0, 0, (byte)exif.Length, .. chunk, .. BitConverter.GetBytes(TestImages.Crc32(chunk)).Reverse(), .. picture[33..]]
+                : TestImages.WithOrientation(picture, orientation);
+            File.WriteAllBytes(Path.Combine(folder, $"{orientation}.{kind}"), turned);
+        }
+
+        var files = context.Data.LoadFromEnumerable(Directory.GetFiles(folder).Order(StringComparer.Ordinal).Select(path => new PictureFile { ImagePath = path }).ToList());
+        var model = Model;
+        // docs/limits.md
+        var pipeline = context.Transforms.LoadRawImageBytes("File", imageFolder: null, inputColumnName: "ImagePath")
+            .Append(context.Transforms.ApplyCifar3(model, featureColumnName: "File")); // decoded by Cifar3, upright, any size
+        // end
+        var transformer = pipeline.Fit(files);
+        string zip = Path.Combine(folder, "model.zip");
+        context.Model.Save(transformer, files.Schema, zip);
+
+        var expected = MLNetData.Scores(transformer.Transform(files));
+        var actual = MLNetData.Scores(new MLContext().Model.Load(zip, out _).Transform(files));
+
+        MLNetData.AssertEqual(actual, expected);
+        using var classifier = Cifar3Classifier.FromModel(Model);
+        var direct = Directory.GetFiles(folder, $"*.{kind}").Order(StringComparer.Ordinal).Select(path => classifier.Predict(path).Probabilities.ToArray()).ToArray();
+        for (int i = 0; i < direct.Length; i++)
+        {
+            Assert.That(expected[i], Is.EqualTo(direct[i]).Within(1e-4f), $"orientation {i + 1}");
+        }
+    }
+
     /// <summary>Premultiplied colours under four kinds of alpha: opaque, in between, nothing anywhere, and colours brighter than their alpha allows.</summary>
     private static MLImage Transparent(int kind)
     {
@@ -91,6 +131,11 @@ public sealed class ModelZipTests
         VBuffer<ReadOnlyMemory<char>> names = default;
         column.Annotations.GetValue(kind, ref names);
         return [.. names.DenseValues().Select(name => name.ToString())];
+    }
+
+    private sealed class PictureFile
+    {
+        public string ImagePath { get; set; } = "";
     }
 
     private sealed class Picture

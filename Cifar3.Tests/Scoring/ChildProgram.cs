@@ -8,9 +8,24 @@ namespace Cifar3.Tests;
 /// </summary>
 internal static class ChildProgram
 {
-    /// <summary>Arguments: model file, back end.</summary>
+    /// <summary>Arguments: model file, back end; or <c>load</c> and a path of data, which prints how many images it has, or the error.</summary>
     public static int Main(string[] arguments)
     {
+        if (arguments is ["load", var path])
+        {
+            try
+            {
+                var data = Cifar3Data.Load(path);
+                Console.WriteLine(FormattableString.Invariant($"{data.Train.Count} {data.Test.Count}"));
+            }
+            catch (Cifar3Exception e)
+            {
+                Console.WriteLine(e.Message);
+            }
+
+            return 0;
+        }
+
         using var classifier = Cifar3Classifier.Load(arguments[0], new ClassifierOptions { Backend = Enum.Parse<ScoringBackend>(arguments[1]) });
         Console.WriteLine(classifier.PredictPixels(new byte[CnnArchitecture.ImageBytes]));
         foreach (ProcessModule module in Process.GetCurrentProcess().Modules)

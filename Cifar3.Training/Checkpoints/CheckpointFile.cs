@@ -39,7 +39,7 @@ internal static class CheckpointFile
     {
         try
         {
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read);
+            using var stream = BoundedReader.Open(path);
             return CheckpointData.Parser.ParseFrom(ReadPayload(path, stream, maxBytes));
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)

@@ -2,14 +2,15 @@ namespace Cifar3;
 
 /// <summary>The chosen images of one CIFAR-10 batch file, as they are read.</summary>
 /// <param name="labelMap">For each published label 0 to 9 the new label, or -1 to leave the image out.</param>
-internal sealed class CifarBatch(int[] labelMap)
+/// <param name="most">The most images that will be added.</param>
+internal sealed class CifarBatch(int[] labelMap, int most)
 {
     /// <summary>The most images one batch file may have; the published ones have 10,000.</summary>
-    public const int MaxImages = 100_000;
+    public const int MaxImages = 20_000;
 
     private const int Plane = CnnArchitecture.InputSize * CnnArchitecture.InputSize;
 
-    private byte[] pixels = new byte[64 * CnnArchitecture.ImageBytes];
+    private byte[] pixels = new byte[Math.Min(most, 64) * CnnArchitecture.ImageBytes];
     private readonly List<int> labels = [];
 
     /// <summary>Number of images kept.</summary>
@@ -29,7 +30,7 @@ internal sealed class CifarBatch(int[] labelMap)
         int at = labels.Count * CnnArchitecture.ImageBytes;
         if (at == pixels.Length)
         {
-            Array.Resize(ref pixels, 2 * pixels.Length);
+            Array.Resize(ref pixels, (int)Math.Min(2L * pixels.Length, (long)most * CnnArchitecture.ImageBytes));
         }
 
         var target = pixels.AsSpan(at, CnnArchitecture.ImageBytes);
@@ -50,7 +51,7 @@ internal sealed class CifarBatch(int[] labelMap)
     {
         if (label is < 0 or > 9)
         {
-            throw new Cifar3DataException($"Cannot read batch '{name}': the label of image {image:N0} is {label}. Expected 0 to 9. The file is damaged or is not CIFAR-10; download it again.");
+            throw new Cifar3DataException($"Cannot read batch '{Shown.Path(name)}': the label of image {image:N0} is {label}. Expected 0 to 9. The file is damaged or is not CIFAR-10; download it again.");
         }
     }
 
@@ -90,17 +91,17 @@ internal static class BinaryBatchReader
     {
         if (length <= 0 || length % RecordBytes != 0 || length / RecordBytes > CifarBatch.MaxImages)
         {
-            throw new Cifar3DataException($"Cannot read batch '{name}': it has {length:N0} bytes. Expected a multiple of {RecordBytes:N0} (one label, 3,072 pixels), at most {CifarBatch.MaxImages:N0} times. The file is damaged or cut off; download it again.");
+            throw new Cifar3DataException($"Cannot read batch '{Shown.Path(name)}': it has {length:N0} bytes. Expected a multiple of {RecordBytes:N0} (one label, 3,072 pixels), at most {CifarBatch.MaxImages:N0} times. The file is damaged or cut off; download it again.");
         }
 
-        var batch = new CifarBatch(labelMap);
-        var record = new byte[RecordBytes];
         int count = (int)(length / RecordBytes);
+        var batch = new CifarBatch(labelMap, count);
+        var record = new byte[RecordBytes];
         for (int i = 0; i < count; i++)
         {
             if (stream.ReadAtLeast(record, RecordBytes, throwOnEndOfStream: false) < RecordBytes)
             {
-                throw new Cifar3DataException($"Cannot read batch '{name}': it ends in image {i:N0} of {count:N0}. The file is cut off; download it again.");
+                throw new Cifar3DataException($"Cannot read batch '{Shown.Path(name)}': it ends in image {i:N0} of {count:N0}. The file is cut off; download it again.");
             }
 
             CifarBatch.CheckLabel(record[0], i, name);
@@ -117,8 +118,8 @@ internal static class BinaryBatchReader
 /// </summary>
 internal static class PythonBatchReader
 {
-    /// <summary>The most bytes a file may have: 512 MiB; the published ones have 31 MB.</summary>
-    public const int MaxBytes = 1 << 29;
+    /// <summary>The most bytes a file may have: 64 MiB; the published ones have 31 MB.</summary>
+    public const int MaxBytes = 1 << 26;
 
     /// <summary>Reads all images.</summary>
     /// <param name="file">The whole file.</param>
@@ -132,15 +133,15 @@ internal static class PythonBatchReader
             || dictionary.GetValueOrDefault("data") is not PickleArray { Shape: [var count, CnnArchitecture.ImageBytes] } data
             || dictionary.GetValueOrDefault("labels") is not List<object?> labels)
         {
-            throw new Cifar3DataException($"Cannot read batch '{name}': expected a dictionary with 'data' (uint8, N x 3,072) and 'labels' (a list of N numbers). The file is damaged or is not CIFAR-10; download it again.");
+            throw new Cifar3DataException($"Cannot read batch '{Shown.Path(name)}': expected a dictionary with 'data' (uint8, N x 3,072) and 'labels' (a list of N numbers). The file is damaged or is not CIFAR-10; download it again.");
         }
 
         if (count != labels.Count || count is 0 or > CifarBatch.MaxImages)
         {
-            throw new Cifar3DataException($"Cannot read batch '{name}': it has {count:N0} images and {labels.Count:N0} labels. Expected as many labels as images, 1 to {CifarBatch.MaxImages:N0}. Download it again.");
+            throw new Cifar3DataException($"Cannot read batch '{Shown.Path(name)}': it has {count:N0} images and {labels.Count:N0} labels. Expected as many labels as images, 1 to {CifarBatch.MaxImages:N0}. Download it again.");
         }
 
-        var batch = new CifarBatch(labelMap);
+        var batch = new CifarBatch(labelMap, labels.Count);
         for (int i = 0; i < labels.Count; i++)
         {
             long label = labels[i] as long? ?? -1;

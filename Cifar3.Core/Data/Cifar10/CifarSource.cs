@@ -5,9 +5,13 @@ using System.IO.Compression;
 namespace Cifar3;
 
 /// <summary>Reads the six batch files of CIFAR-10, binary or Python, from a folder or from an archive, which is streamed and never unpacked to disk.</summary>
+/// <remarks>Memory: the chosen images twice while they are put together, and one batch file; at most <see cref="MaxMemory"/> whatever the file.</remarks>
 internal static class CifarSource
 {
-    private const long MaxUnpacked = 1L << 30; // the published archives unpack to 185 MB
+    /// <summary>The most memory that reading takes: 750 MB. The published files take 300 MB for all ten classes.</summary>
+    public const long MaxMemory = 750_000_000;
+
+    private const long MaxUnpacked = 1L << 28; // the published archives unpack to 185 MB
     private const int TrainBatches = 5;
 
     private static readonly string[] Names = [.. Enumerable.Range(1, TrainBatches).Select(i => $"data_batch_{i}"), "test_batch"];
@@ -33,7 +37,7 @@ internal static class CifarSource
             }
 
             options.CancellationToken.ThrowIfCancellationRequested();
-            using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+            using var stream = BoundedReader.Open(path, 1 << 16);
             batches.Read(stream, stream.Length, Path.GetFileName(path), path);
         }
 
@@ -47,18 +51,18 @@ internal static class CifarSource
         var batches = new BatchSet(options);
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, 1 << 16, FileOptions.SequentialScan);
+            using var file = BoundedReader.Open(path, 1 << 16);
             bool compressed = file.ReadByte() == 0x1F && file.ReadByte() == 0x8B;
             file.Position = 0;
             using var unpacked = new LimitedStream(compressed ? new GZipStream(file, CompressionMode.Decompress) : file, MaxUnpacked, options.CancellationToken);
-            using var tar = new TarReader(unpacked);
-            while (tar.GetNextEntry() is { } entry)
+            var tar = new TarEntries(unpacked);
+            while (tar.Next() is { } entry)
             {
                 CheckEntry(entry, path);
                 string name = Path.GetFileName(entry.Name);
-                if (entry.DataStream is { } content && Names.Contains(Path.GetFileNameWithoutExtension(name)) && Path.GetExtension(name) is "" or ".bin")
+                if (entry.Type == TarEntryType.RegularFile && Names.Contains(Path.GetFileNameWithoutExtension(name)) && Path.GetExtension(name) is "" or ".bin")
                 {
-                    batches.Read(content, entry.Length, name, $"{path}:{entry.Name}");
+                    batches.Read(tar.Content, entry.Length, name, $"{path}:{entry.Name}");
                 }
             }
 
@@ -68,9 +72,9 @@ internal static class CifarSource
                 CheckUnpackedLength(file, unpacked.Given);
             }
         }
-        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException or OverflowException or OutOfMemoryException)
+        catch (Exception e) when (e is InvalidDataException or EndOfStreamException or FormatException or InvalidOperationException or NotSupportedException or ArgumentException or OverflowException)
         {
-            throw new Cifar3DataException($"Cannot read archive '{path}': {e.Message.TrimEnd('.')}. Expected cifar-10-binary.tar.gz or cifar-10-python.tar.gz. It is cut off, damaged or something else; download it again.", e);
+            throw new Cifar3DataException($"Cannot read archive '{Shown.Path(path)}': {Shown.Text(e.Message.TrimEnd('.'))}. Expected cifar-10-binary.tar.gz or cifar-10-python.tar.gz. It is cut off, damaged or something else; download it again.", e);
         }
 
         return batches.ToImageData($"CIFAR-10 archive '{path}'", path);
@@ -89,12 +93,12 @@ internal static class CifarSource
     }
 
     /// <summary>Nothing is written to disk, so a malicious name could do no harm; but an archive that has one is not the published one.</summary>
-    private static void CheckEntry(TarEntry entry, string path)
+    private static void CheckEntry(TarItem entry, string path)
     {
-        bool known = entry.EntryType is TarEntryType.RegularFile or TarEntryType.V7RegularFile or TarEntryType.Directory or TarEntryType.GlobalExtendedAttributes;
+        bool known = entry.Type is TarEntryType.RegularFile or TarEntryType.Directory;
         if (!known || entry.Name.StartsWith('/') || entry.Name.Split('/', '\\').Contains("..") || entry.Name.Contains(':', StringComparison.Ordinal))
         {
-            throw new Cifar3DataException($"Cannot read archive '{path}': entry '{entry.Name}' ({entry.EntryType}) is a link or lies outside the archive's folder. This is not the published archive; download it from a source that you trust.");
+            throw new Cifar3DataException($"Cannot read archive '{Shown.Path(path)}': entry '{Shown.Text(entry.Name)}' ({entry.Type}) is a link or lies outside the archive's folder. This is not the published archive; download it from a source that you trust.");
         }
     }
 

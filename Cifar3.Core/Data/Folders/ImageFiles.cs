@@ -16,5 +16,20 @@ internal sealed record ImageFiles(IReadOnlyList<string> Paths, IReadOnlyList<int
 
     public string Path(int index) => Paths[index];
 
-    public void Read(int index, Span<byte> rgb) => ImageDecoder.DecodeFile(Paths[index], rgb);
+    public void Read(int index, Span<byte> rgb) => DecodedFiles.Shared.Read(Paths[index], rgb, keep: true);
+
+    /// <summary>Some of the files.</summary>
+    public ImageFiles Choose(IReadOnlyList<int> indices) => this with { Paths = [.. indices.Select(i => Paths[i])], Labels = [.. indices.Select(i => Labels[i])] };
+}
+
+/// <summary>The files of image folders, unread.</summary>
+/// <param name="Train">To train on.</param>
+/// <param name="Validation">To choose by; null where the folders have none.</param>
+/// <param name="Test">To measure on.</param>
+/// <param name="Source">Where they lie and how they were split, in words.</param>
+/// <param name="Skipped">What else was found.</param>
+internal sealed record ImageFolders(ImageFiles Train, ImageFiles? Validation, ImageFiles Test, string Source, SkipCounter Skipped)
+{
+    /// <summary>Pictures left out, with their errors, where that is asked for.</summary>
+    public ImmutableArray<BadImage> BadImages { get; init; } = [];
 }

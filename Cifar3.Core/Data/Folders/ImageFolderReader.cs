@@ -1,162 +1,211 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Runtime.ExceptionServices;
 
 namespace Cifar3;
 
 /// <summary>
-/// Reads image folders <c>train/&lt;class&gt;/*</c> and <c>test/&lt;class&gt;/*</c>. Images come class by class, within a class by path
+/// Reads image folders in any of the usual layouts (<see cref="FolderLayout"/>). Images come class by class, within a class by path
 /// in ordinal order, whatever the number of threads.
 /// </summary>
 /// <remarks>
-/// Class names are the folders' names in ordinal order. When all of them are CIFAR-10 classes under their usual names, they get CIFAR-10's
-/// order and this library's names (aeroplane, car, bird, …). Hidden files, <c>Thumbs.db</c> and <c>desktop.ini</c> are skipped;
-/// every other file must be a picture.
+/// Class names are the folders' names, in Unicode's normal form C, in the ordinal order of the folders in training: that of Keras' <c>image_dataset_from_directory</c>.
+/// What is no picture is left out and counted (<see cref="SkipCounter"/>).
 /// </remarks>
 internal static class ImageFolderReader
 {
+    /// <summary>The share of each class that is set aside for testing where neither folders nor options say.</summary>
+    public const double DefaultTestFraction = 0.2;
+
     private const int MaxImages = int.MaxValue / CnnArchitecture.ImageBytes; // pixels lie in one array
-    private const int MaxDepth = 8;
 
     /// <summary>Reads the folders.</summary>
-    /// <param name="root">The folder with <c>train</c> and <c>test</c>, or with the classes themselves when <see cref="DataOptions.TestFraction"/> is given.</param>
-    /// <param name="options">Classes, split, threads, progress, cancellation.</param>
+    /// <param name="root">The folder.</param>
+    /// <param name="options">Classes, split, threads, progress, cancellation, bad images.</param>
+    /// <param name="discovered">See <see cref="ListSound"/>.</param>
     /// <exception cref="Cifar3DataException">A folder is missing or empty, or the classes do not fit together.</exception>
     /// <exception cref="Cifar3ImageException">A file is no picture.</exception>
-    public static ImageData Read(string root, DataOptions options)
+    public static ImageData Read(string root, DataOptions options, bool discovered)
     {
-        var (train, test, source) = List(root, options);
-        if (Math.Max(train.Count, test.Count) > MaxImages)
+        var folders = List(root, options, discovered);
+        ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
+        int most = parts.Max(files => files?.Count ?? 0), all = parts.Sum(files => files?.Count ?? 0);
+        if (most > MaxImages)
         {
-            throw new Cifar3DataException($"There are {Math.Max(train.Count, test.Count):N0} images below '{root}'. Expected at most {MaxImages:N0}, which fill 2 GiB. Remove some, or stream them with mlContext.Data.LoadCifar3FromFolder.");
+            throw new Cifar3DataException(string.Create(CultureInfo.InvariantCulture, $"There are {most:N0} images below '{Shown.Path(root)}'. Expected at most {MaxImages:N0}, which fill 2 GiB. Remove some, or stream them with mlContext.Data.LoadCifar3FromFolder."));
         }
 
-        var counter = new ProgressCounter(options.Progress, DataStage.Reading, train.Count + test.Count);
-        return new ImageData(Decode(train, options, counter), Decode(test, options, counter), source);
+        try
+        {
+            var counter = new ProgressCounter(options.Progress, DataStage.Reading, all);
+            var bad = new BadImages(options.OnBadImage, folders.Skipped);
+            ImageSet?[] sets = [.. parts.Select(files => files is null ? null : ToSet(files, options, counter, bad))];
+            return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence())
+            {
+                Validation = sets[1],
+                Skipped = folders.Skipped.ToReport(),
+                BadImages = bad.Collected,
+            };
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw NoMemory(root, all, e);
+        }
     }
 
-    /// <summary>Lists the files, unread.</summary>
-    /// <param name="root">As for <see cref="Read"/>.</param>
+    /// <summary>Lists the files; reads them only where bad ones are to be left out.</summary>
+    /// <param name="root">The folder.</param>
     /// <param name="options">Classes and split.</param>
+    /// <param name="discovered">
+    /// Whether the caller asked for CIFAR-10 rather than for this folder: then folders under the names of its publication (airplane, automobile, bird, …), whose alphabetical
+    /// order is CIFAR-10's own, are taken for CIFAR-10 and get this library's names (aeroplane, car, bird, …). Other folders keep their names in any case.
+    /// </param>
     /// <exception cref="Cifar3DataException">A folder is missing or empty, or the classes do not fit together.</exception>
-    public static (ImageFiles Train, ImageFiles Test, string Source) List(string root, DataOptions options)
+    /// <exception cref="Cifar3ImageException">A file is no picture, and the options do not allow that.</exception>
+    public static ImageFolders ListSound(string root, DataOptions options, bool discovered)
     {
-        string train = Path.Combine(root, "train"), test = Path.Combine(root, "test");
-        if (!Directory.Exists(train))
+        var folders = List(root, options, discovered);
+        if (options.OnBadImage == OnBadImage.Throw)
         {
-            if (options.TestFraction is null)
+            return folders;
+        }
+
+        ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
+        var counter = new ProgressCounter(options.Progress, DataStage.Reading, parts.Sum(files => files?.Count ?? 0));
+        var bad = new BadImages(options.OnBadImage, folders.Skipped);
+        ImageFiles?[] sound = [.. parts.Select(files => files?.Choose(Decode(files, options, counter, bad, (path, _) => DecodedFiles.Shared.Read(path, stackalloc byte[CnnArchitecture.ImageBytes], keep: true))))];
+        return folders with { Train = sound[0]!, Validation = sound[1], Test = sound[2]!, BadImages = bad.Collected };
+    }
+
+    /// <summary>Lists the files, unread: as <see cref="ListSound"/> without looking into them.</summary>
+    private static ImageFolders List(string root, DataOptions options, bool discovered)
+    {
+        var skipped = new SkipCounter();
+        var walker = new FolderWalker(skipped);
+        var layout = FolderLayout.Find(root, options, walker, skipped);
+        bool valIsTest = layout.Test is null && layout.Validation is not null && options.TestFraction is null;
+        FolderSplit?[] splits = [layout.Train, valIsTest ? null : layout.Validation, valIsTest ? layout.Validation : layout.Test];
+        var classes = splits.Select(split => split is null ? null : ClassFolders(split, options.Classes)).ToArray();
+        var train = classes[0]!;
+        for (int i = 1; i < splits.Length; i++)
+        {
+            classes[i] = classes[i] is { } other ? SameClasses(layout.Train, train, splits[i]!, other) : null;
+        }
+
+        foreach (var split in classes.OfType<List<(string Name, string Path)>>())
+        {
+            Claim(split, walker);
+        }
+
+        var (names, note) = Names(train, discovered);
+        var pictures = walker.Pictures([.. classes.OfType<List<(string Name, string Path)>>().SelectMany(split => split).Select(c => c.Path)]);
+        int next = 0;
+        ImageFiles?[] files = [.. classes.Select(split => split is null ? null : Files(split))];
+        string source = $"image folders '{Shown.Path(layout.Train.Classes.Count > 0 && layout.Test is null && layout.Validation is null ? layout.Train.Folder : root)}'{note}";
+        if (files[2] is { } test)
+        {
+            source += valIsTest ? $", '{splits[2]!.Name}' is the test set" : "";
+            source += FolderWalker.RealPath(splits[2]!.Folder) == FolderWalker.RealPath(layout.Train.Folder) ? $", '{splits[2]!.Name}' is the same folder as '{layout.Train.Name}': the same images train and test" : "";
+            return new ImageFolders(files[0]!, files[1], test, source, skipped);
+        }
+
+        double fraction = options.TestFraction ?? DefaultTestFraction;
+        var (forTraining, forTesting) = Split(files[0]!, fraction, options.Seed);
+        source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
+        return new ImageFolders(forTraining, files[1], forTesting, source, skipped);
+
+        ImageFiles Files(List<(string Name, string Path)> split)
+        {
+            var paths = new List<string>();
+            var labels = new List<int>();
+            for (int label = 0; label < split.Count; label++, next++)
             {
-                throw new Cifar3DataException($"Image folder '{root}' has no 'train' folder. Expected train/<class>/* and test/<class>/*. Found {DataLocator.Listing(root)}. Move the class folders below 'train', or let DataOptions.TestFraction split them.");
+                if (pictures[next].Count == 0)
+                {
+                    throw new Cifar3DataException($"Class folder '{Shown.Path(split[label].Path)}' has no image{skipped.ToSentence()}. Add images, or remove the folder.");
+                }
+
+                paths.AddRange(pictures[next]);
+                labels.AddRange(Enumerable.Repeat(label, pictures[next].Count));
             }
 
-            train = root;
+            return new ImageFiles(paths, labels, names);
         }
-
-        var trainFolders = ClassFolders(train, options.Classes);
-        ImmutableArray<string> names = [.. trainFolders.Select(c => c.Name)];
-        if (Directory.Exists(test) && train != root)
-        {
-            var testFolders = ClassFolders(test, options.Classes);
-            CheckSameClasses(train, trainFolders, test, testFolders);
-            var (trainFiles, trainLabels) = Files(trainFolders);
-            var (testFiles, testLabels) = Files(testFolders);
-            return (new ImageFiles(trainFiles, trainLabels, names), new ImageFiles(testFiles, testLabels, names), $"image folders '{root}'");
-        }
-
-        if (options.TestFraction is not { } fraction)
-        {
-            throw new Cifar3DataException($"Image folder '{root}' has no 'test' folder. Expected test/<class>/* beside train/<class>/*. Add it, or let DataOptions.TestFraction (such as 0.2) set training images aside for testing.");
-        }
-
-        var all = Files(trainFolders);
-        var (forTraining, forTesting) = Split(all.Labels, names, fraction, options.Seed);
-        return (Chosen(forTraining), Chosen(forTesting), $"image folders '{train}', {fraction:P0} of each class set aside for testing (seed {options.Seed})");
-
-        ImageFiles Chosen(List<int> indices) => new([.. indices.Select(i => all.Paths[i])], [.. indices.Select(i => all.Labels[i])], names);
     }
 
-    /// <summary>The class folders below a folder, in the order of their labels.</summary>
-    private static List<(string Name, string Path)> ClassFolders(string folder, IReadOnlyList<string>? chosen)
+    /// <summary>The class folders of a part, in the order of their labels, under the names that the classes get.</summary>
+    private static List<(string Name, string Path)> ClassFolders(FolderSplit split, IReadOnlyList<string>? chosen)
     {
-        var found = Directory.EnumerateDirectories(folder, "*", new EnumerationOptions { IgnoreInaccessible = false })
-            .Select(path => (Name: Path.GetFileName(path), Path: path))
-            .Where(c => !c.Name.StartsWith('.') && c.Name != "__MACOSX")
-            .OrderBy(c => c.Name, StringComparer.Ordinal)
-            .ToList();
-        int[] labels = [.. found.Select(c => Cifar10Classes.Find(c.Name))];
-        bool cifar = labels.All(label => label >= 0) && labels.Distinct().Count() == labels.Length;
+        string[] found = [.. split.Classes.Select(c => ClassList.Normal(c.Name))];
         if (chosen is not null)
         {
-            ClassList.CheckCount(chosen, "DataOptions.Classes");
-            return [.. chosen.Select(name => (name, Find(name)))];
+            ClassList.Check(chosen, "DataOptions.Classes");
+            int[] places = [.. chosen.Select(Find)];
+            ClassList.CheckDistinct([.. places.Select(i => found[i])], $"DataOptions.Classes, as folders of '{Shown.Path(split.Folder)}'");
+            return [.. chosen.Select((name, i) => (name, split.Classes[places[i]].Path))];
         }
 
-        ClassList.CheckCount([.. found.Select(c => c.Name)], $"'{folder}'");
-        return cifar
-            ? [.. found.Select((c, i) => (Label: labels[i], c.Path)).OrderBy(c => c.Label).Select(c => (Cifar10Classes.Names[c.Label], c.Path))]
-            : found;
-
-        string Find(string name)
+        if (split.Classes.Find(c => FolderLayout.IsSplitName(c.Name)) is { Name: { } part })
         {
-            int exact = found.FindIndex(c => c.Name == name), published = Cifar10Classes.Find(name);
-            int index = exact >= 0 || published < 0 ? exact : Array.IndexOf(labels, published);
-            return index >= 0
-                ? found[index].Path
-                : throw new Cifar3DataException($"Image folder '{folder}' has no class '{name}', which DataOptions.Classes asks for. Found: {string.Join(", ", found.Select(c => c.Name))}.");
+            throw new Cifar3DataException($"Folder '{Shown.Path(split.Folder)}' has a folder '{Shown.Text(part)}' among its classes, which is a part of the data by its name. Found: {FolderLayout.Tree(split.Folder)}. Move or rename it, or name the classes in DataOptions.Classes.");
         }
-    }
 
-    private static void CheckSameClasses(string train, List<(string Name, string Path)> trainFolders, string test, List<(string Name, string Path)> testFolders)
-    {
-        var trainNames = trainFolders.ConvertAll(c => c.Name);
-        var testNames = testFolders.ConvertAll(c => c.Name);
-        string[] missing = [.. trainNames.Except(testNames)], extra = [.. testNames.Except(trainNames)];
-        if (missing.Length + extra.Length > 0)
+        ClassList.Check(found, $"'{Shown.Path(split.Folder)}' ({FolderLayout.Tree(split.Folder)})");
+        return [.. split.Classes.Select((c, i) => (found[i], c.Path))];
+
+        int Find(string name)
         {
-            string difference = string.Join("; ", new[] { ("only in train", missing), ("only in test", extra) }.Where(d => d.Item2.Length > 0).Select(d => $"{d.Item1}: {string.Join(", ", d.Item2)}"));
-            throw new Cifar3DataException($"The class folders of '{test}' differ from those of '{train}' ({difference}). Expected the same names in both. Rename or add the folders.");
+            int index = ClassList.Find(name, found);
+            return index >= 0 ? index : throw new Cifar3DataException($"Image folder '{Shown.Path(split.Folder)}' has no class '{Shown.Text(name)}', which DataOptions.Classes asks for. Found: {Shown.Names(found)}.");
         }
     }
 
-    private static (List<string> Paths, List<int> Labels) Files(List<(string Name, string Path)> folders)
+    /// <summary>Another part's class folders in the order of training's.</summary>
+    private static List<(string Name, string Path)> SameClasses(FolderSplit train, List<(string Name, string Path)> trainClasses, FolderSplit split, List<(string Name, string Path)> classes)
     {
-        var paths = new List<string>();
-        var labels = new List<int>();
-        var enumeration = new EnumerationOptions { RecurseSubdirectories = true, MaxRecursionDepth = MaxDepth, IgnoreInaccessible = false };
-        for (int label = 0; label < folders.Count; label++)
+        string[] trainNames = [.. trainClasses.Select(c => c.Name)], names = [.. classes.Select(c => c.Name)];
+        return ClassList.Difference(trainNames, train.Name, names, split.Name) is { } difference
+            ? throw new Cifar3DataException($"The class folders of '{Shown.Path(split.Folder)}' differ from those of '{Shown.Path(train.Folder)}' ({difference}). Expected the same names in both. Rename or add the folders.")
+            : [.. trainNames.Select(name => (name, classes[Array.IndexOf(names, name)].Path))];
+    }
+
+    private static void Claim(List<(string Name, string Path)> classes, FolderWalker walker)
+    {
+        var real = new Dictionary<string, string>();
+        foreach (var (name, path) in classes)
         {
-            var files = Directory.EnumerateFiles(folders[label].Path, "*", enumeration)
-                .Where(path => !IsClutter(Path.GetFileName(path)))
-                .Order(StringComparer.Ordinal)
-                .ToList();
-            if (files.Count == 0)
+            string folder = FolderWalker.RealPath(path);
+            walker.Claim(path);
+            if (!real.TryAdd(folder, name))
             {
-                throw new Cifar3DataException($"Class folder '{folders[label].Path}' has no image. Add images, or remove the folder.");
+                throw new Cifar3DataException($"Class folders '{Shown.Text(real[folder])}' and '{Shown.Text(name)}' are the same folder '{Shown.Path(folder)}' (one is a link). Its images cannot be of two classes; remove one.");
             }
-
-            paths.AddRange(files);
-            labels.AddRange(Enumerable.Repeat(label, files.Count));
         }
-
-        return (paths, labels);
     }
 
-    private static bool IsClutter(string name) =>
-        name.StartsWith('.') || name.Equals("Thumbs.db", StringComparison.OrdinalIgnoreCase) || name.Equals("desktop.ini", StringComparison.OrdinalIgnoreCase);
+    /// <summary>The classes' names, and what to say of them.</summary>
+    private static (ImmutableArray<string> Names, string Note) Names(List<(string Name, string Path)> classes, bool discovered)
+    {
+        ImmutableArray<string> names = [.. classes.Select(c => c.Name)];
+        return discovered && Cifar10Classes.FromPublished(names) is { } own && !own.SequenceEqual(names)
+            ? (own, $" of CIFAR-10's {string.Join(", ", names)}, called {string.Join(", ", own)}")
+            : (names, "");
+    }
 
     /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares.</summary>
-    private static (List<int> Train, List<int> Test) Split(List<int> labels, ImmutableArray<string> names, double fraction, int seed)
+    private static (ImageFiles Train, ImageFiles Test) Split(ImageFiles files, double fraction, int seed)
     {
         if (!(fraction > 0 && fraction < 1))
         {
-            throw new Cifar3DataException($"DataOptions.TestFraction must be above 0 and below 1. Received: {fraction}.");
+            throw new Cifar3DataException(string.Create(CultureInfo.InvariantCulture, $"DataOptions.TestFraction must be above 0 and below 1. Received: {fraction}."));
         }
 
         List<int> train = [], test = [];
-        foreach (var (label, indices) in Enumerable.Range(0, labels.Count).GroupBy(i => labels[i]).Select(g => (g.Key, g.ToArray())))
+        foreach (var (label, indices) in Enumerable.Range(0, files.Count).GroupBy(i => files.Labels[i]).Select(g => (g.Key, g.ToArray())))
         {
             if (indices.Length < 2)
             {
-                throw new Cifar3DataException($"Class '{names[label]}' has only one image, which cannot be split into training and test images. Add images.");
+                throw new Cifar3DataException($"Class '{Shown.Text(files.ClassNames[label])}' has only one image, which cannot be split into training and test images. Add images, or a test folder.");
             }
 
             int count = Math.Clamp((int)Math.Round(indices.Length * fraction), 1, indices.Length - 1);
@@ -165,41 +214,90 @@ internal static class ImageFolderReader
             train.AddRange(order[count..].Order().Select(i => indices[i]));
         }
 
-        return (train, test);
+        return (files.Choose(train), files.Choose(test));
     }
 
-    private static ImageSet Decode(ImageFiles files, DataOptions options, ProgressCounter counter)
+    private static ImageSet ToSet(ImageFiles files, DataOptions options, ProgressCounter counter, BadImages bad)
     {
         var pixels = new byte[files.Count * CnnArchitecture.ImageBytes];
+        int[] sound = Decode(files, options, counter, bad, (path, i) => ImageDecoder.DecodeFile(path, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes)));
+        var all = new ImageSet(pixels, [.. files.Labels], files.ClassNames);
+        return sound.Length == files.Count ? all : all.Select(sound);
+    }
+
+    /// <summary>Decodes all files on all threads; gives the indices of those that are pictures.</summary>
+    private static int[] Decode(ImageFiles files, DataOptions options, ProgressCounter counter, BadImages bad, Action<string, int> decode)
+    {
         var parallel = new ParallelOptions
         {
             MaxDegreeOfParallelism = options.Threads > 0 ? options.Threads : Environment.ProcessorCount,
             CancellationToken = options.CancellationToken,
         };
-        var failures = new (long Index, Exception? Error)[] { (long.MaxValue, null) };
-        Parallel.For(0, files.Count, parallel, (i, state) =>
+        var failures = new SortedDictionary<int, Cifar3ImageException>();
+        try
         {
-            try
+            Parallel.For(0, files.Count, parallel, (i, state) =>
             {
-                files.Read(i, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));
-                counter.Add(1);
-            }
-            catch (Cifar3ImageException e)
-            {
-                // All earlier files are still read, so that the first bad file is the one reported, in every run.
-                lock (failures)
+                try
                 {
-                    failures[0] = i < failures[0].Index ? (i, e) : failures[0];
+                    decode(files.Paths[i], i);
+                }
+                catch (Cifar3ImageException e)
+                {
+                    lock (failures)
+                    {
+                        failures.Add(i, e);
+                    }
+
+                    if (bad.EndsLoading)
+                    {
+                        state.Break(); // all earlier files are still read, so that the first bad file is the one reported, in every run
+                        return;
+                    }
                 }
 
-                state.Break();
-            }
-        });
-        if (failures[0].Error is { } error)
+                counter.Add(1);
+            });
+        }
+        catch (AggregateException e) when (e.InnerExceptions.Any(inner => inner is OutOfMemoryException))
         {
-            ExceptionDispatchInfo.Throw(error);
+            throw NoMemory(Path.GetDirectoryName(files.Paths[0])!, files.Count, e);
         }
 
-        return new ImageSet(pixels, [.. files.Labels], files.ClassNames);
+        foreach (var (i, error) in failures)
+        {
+            bad.Add(files.Paths[i], error);
+        }
+
+        int[] sound = [.. Enumerable.Range(0, files.Count).Where(i => !failures.ContainsKey(i))];
+        int empty = Enumerable.Range(0, files.ClassNames.Length).Except(sound.Select(i => files.Labels[i])).FirstOrDefault(-1);
+        return empty < 0 ? sound : throw new Cifar3DataException($"None of the files of class '{Shown.Text(files.ClassNames[empty])}' can be decoded; the first one's error: {failures.First(f => files.Labels[f.Key] == empty).Value.Message}");
+    }
+
+    private static Cifar3DataException NoMemory(string folder, int count, Exception cause) => new(
+        string.Create(CultureInfo.InvariantCulture, $"Cannot read '{Shown.Path(folder)}': there is no memory for its {count:N0} images, {(long)count * CnnArchitecture.ImageBytes:N0} bytes. Stream them with mlContext.Data.LoadCifar3FromFolder, or load fewer."), cause);
+
+    /// <summary>What to do with pictures that cannot be decoded.</summary>
+    private sealed class BadImages(OnBadImage rule, SkipCounter skipped)
+    {
+        private readonly ImmutableArray<BadImage>.Builder collected = ImmutableArray.CreateBuilder<BadImage>();
+
+        public bool EndsLoading => rule == OnBadImage.Throw;
+
+        public ImmutableArray<BadImage> Collected => collected.ToImmutable();
+
+        public void Add(string path, Cifar3ImageException error)
+        {
+            if (rule == OnBadImage.Throw)
+            {
+                ExceptionDispatchInfo.Throw(error);
+            }
+
+            skipped.Add(SkipReason.BadImage, path);
+            if (rule == OnBadImage.Collect)
+            {
+                collected.Add(new BadImage(path, error.Message));
+            }
+        }
     }
 }

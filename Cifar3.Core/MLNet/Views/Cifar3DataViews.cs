@@ -15,10 +15,29 @@ namespace Cifar3;
 /// <param name="IsSynthetic">Whether they are drawn rather than photographed: then every figure measured on them must say so.</param>
 public sealed record Cifar3DataViews(IDataView TrainSet, IDataView TestSet, ImmutableArray<string> ClassNames, string Source, bool IsSynthetic)
 {
+    /// <summary>Images to choose by while training, such as the trainer's validation set; null where the folders have none.</summary>
+    public IDataView? ValidationSet { get; init; }
+
+    /// <inheritdoc cref="ImageData.Skipped"/>
+    public ImmutableArray<SkippedFiles> Skipped { get; init; } = [];
+
+    /// <inheritdoc cref="ImageData.BadImages"/>
+    public ImmutableArray<BadImage> BadImages { get; init; } = [];
+
     /// <summary>The views of images in memory.</summary>
-    internal static Cifar3DataViews Of(ImageData data) => new(data.Train.ToDataView(), data.Test.ToDataView(), data.ClassNames, data.Source, data.IsSynthetic);
+    internal static Cifar3DataViews Of(ImageData data) => new(data.Train.ToDataView(), data.Test.ToDataView(), data.ClassNames, data.Source, data.IsSynthetic)
+    {
+        ValidationSet = data.Validation?.ToDataView(),
+        Skipped = data.Skipped,
+        BadImages = data.BadImages,
+    };
 
     /// <summary>The views of image files, which are read as they are asked for.</summary>
-    internal static Cifar3DataViews Of((ImageFiles Train, ImageFiles Test, string Source) files) =>
-        new(new ImageRowsDataView(files.Train), new ImageRowsDataView(files.Test), files.Train.ClassNames, files.Source, IsSynthetic: false);
+    internal static Cifar3DataViews Of(ImageFolders files) =>
+        new(new ImageRowsDataView(files.Train), new ImageRowsDataView(files.Test), files.Train.ClassNames, files.Source + files.Skipped.ToSentence(), IsSynthetic: false)
+        {
+            ValidationSet = files.Validation is null ? null : new ImageRowsDataView(files.Validation),
+            Skipped = files.Skipped.ToReport(),
+            BadImages = files.BadImages,
+        };
 }

@@ -103,22 +103,14 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
     public (int[] Indices, IReadOnlyList<string> Names) ToIndices(IReadOnlyList<string>? classNames)
     {
         var names = classNames ?? (column.Type is KeyDataViewType ? KeyNames() : [.. values.Distinct().Order(StringComparer.Ordinal)]);
-        ClassList.CheckCount(names, $"label column '{column.Name}'");
-        var index = new Dictionary<string, int>();
-        for (int i = 0; i < names.Count; i++)
-        {
-            if (!index.TryAdd(names[i], i))
-            {
-                throw new Cifar3DataException($"Class '{names[i]}' is there twice among the classes of label column '{column.Name}' ({string.Join(", ", names)}). Give each class one name.");
-            }
-        }
-
+        ClassList.Check(names, $"label column '{column.Name}'");
+        var index = Enumerable.Range(0, names.Count).ToDictionary(i => ClassList.Normal(names[i]));
         var indices = new int[values.Count];
         for (int row = 0; row < indices.Length; row++)
         {
             if (!index.TryGetValue(values[row], out indices[row]))
             {
-                throw new Cifar3DataException($"Label '{values[row]}' in row {row:N0} of column '{column.Name}' is none of the classes. Expected one of: {string.Join(", ", names)}.");
+                throw new Cifar3DataException($"Label '{Shown.Text(values[row])}' in row {row} of column '{Shown.Text(column.Name)}' is none of the classes. Expected one of: {Shown.Names(names)}.");
             }
         }
 
@@ -132,7 +124,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         return row =>
         {
             getter(ref value);
-            values.Add(value.IsEmpty ? throw Missing(row) : value.ToString());
+            values.Add(value.IsEmpty ? throw Missing(row) : ClassList.Normal(value.ToString()));
         };
     }
 
@@ -146,11 +138,11 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         {
             getter(ref key);
             ulong number = key.ToUInt64(CultureInfo.InvariantCulture); // from 1; 0 is missing
-            values.Add(number == 0 || number > (ulong)names.Count ? throw Missing(row) : names[(int)number - 1]);
+            values.Add(number == 0 || number > (ulong)names.Count ? throw Missing(row) : ClassList.Normal(names[(int)number - 1]));
         };
     }
 
-    private Cifar3DataException Missing(int row) => new($"Row {row:N0} has no label in column '{column.Name}'. Filter out rows without a label, or rows whose label is not among the key values.");
+    private Cifar3DataException Missing(int row) => new($"Row {row} has no label in column '{column.Name}'. Filter out rows without a label, or rows whose label is not among the key values.");
 
     /// <summary>The names of the keys; 1, 2, … where the column has none.</summary>
     private IReadOnlyList<string> KeyNames()
@@ -158,7 +150,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         ulong count = ((KeyDataViewType)column.Type).Count;
         if (count > CnnArchitecture.MaxClasses)
         {
-            throw new Cifar3DataException($"Label column '{column.Name}' has {count:N0} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes.");
+            throw new Cifar3DataException($"Label column '{column.Name}' has {count} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes.");
         }
 
         return LabelKeys.FromColumn(column, [.. Enumerable.Range(1, (int)count).Select(i => i.ToString(CultureInfo.InvariantCulture))]).Names;

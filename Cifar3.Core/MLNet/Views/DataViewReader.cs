@@ -99,7 +99,7 @@ internal sealed class DataViewReader
 
     private void Decode(List<(int Row, PendingImage Image)> waiting, CancellationToken cancellation)
     {
-        Parallel.ForEach(waiting, new ParallelOptions { CancellationToken = cancellation }, item => item.Image.Decode(Target(item.Row)));
+        Parallel.ForEach(waiting, new ParallelOptions { CancellationToken = cancellation }, item => item.Image.Decode(Target(item.Row), keep: true));
         waiting.Clear();
     }
 }

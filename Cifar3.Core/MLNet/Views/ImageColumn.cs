@@ -58,12 +58,13 @@ internal readonly record struct PendingImage(string? Path, byte[]? Encoded, stri
     /// <summary>Reads and decodes it.</summary>
     /// <param name="rgb">Receives [32, 32, 3].</param>
     /// <param name="maxPixels">The most pixels it may have.</param>
+    /// <param name="keep">Whether the pixels of a file are kept for another run over the data; see <see cref="DecodedFiles"/>.</param>
     /// <exception cref="Cifar3ImageException">It is missing, damaged, too large or no image.</exception>
-    public void Decode(Span<byte> rgb, int maxPixels = ImageDecoder.DefaultMaxPixels)
+    public void Decode(Span<byte> rgb, int maxPixels = ImageDecoder.DefaultMaxPixels, bool keep = false)
     {
         if (Encoded is null)
         {
-            ImageDecoder.DecodeFile(Path!, rgb, maxPixels);
+            DecodedFiles.Shared.Read(Path!, rgb, keep, maxPixels);
         }
         else
         {

@@ -1,0 +1,187 @@
+namespace Cifar3;
+
+/// <summary>
+/// The one walker of all image folders: finds the pictures below class folders, however deep, and counts the rest. Each real folder is entered
+/// once: links are followed after all that lies in a class without them, so that a loop, or a link into another class, adds nothing and is counted as a repeat.
+/// </summary>
+internal sealed class FolderWalker(SkipCounter skipped)
+{
+    private const int MaxLinks = 40; // as Linux: more of them in one path are a loop
+
+    /// <summary>What systems and programs leave in folders, beside what begins with a dot.</summary>
+    private static readonly HashSet<string> SystemNames = new(StringComparer.OrdinalIgnoreCase)
+    {
+        "__MACOSX", "@eaDir", "#recycle", "@Recycle", "$RECYCLE.BIN", "System Volume Information", "lost+found", "__pycache__", "Thumbs.db", "ehthumbs.db", "desktop.ini", "Icon\r",
+    };
+
+    private readonly HashSet<string> entered = new(OperatingSystem.IsWindows() ? StringComparer.OrdinalIgnoreCase : StringComparer.Ordinal);
+
+    /// <summary>Marks a folder as part of the structure (root, split, class): a link to it adds nothing.</summary>
+    /// <returns>False where the same real folder was marked before.</returns>
+    public bool Claim(string folder) => entered.Add(RealPath(folder));
+
+    /// <summary>The folders directly below one, in ordinal order of their names; what else lies there is counted as skipped.</summary>
+    public List<(string Name, string Path)> Below(string folder)
+    {
+        var folders = new List<(string, string)>();
+        foreach (var entry in Entries(folder))
+        {
+            if (IsSystem(entry.Name))
+            {
+                skipped.Add(SkipReason.SystemFile, entry.FullName);
+            }
+            else if (entry is DirectoryInfo)
+            {
+                folders.Add((entry.Name, entry.FullName));
+            }
+            else
+            {
+                skipped.Add(IsPicture(entry) ? SkipReason.LoosePicture : SkipReason.OtherFile, entry.FullName);
+            }
+        }
+
+        return folders;
+    }
+
+    /// <summary>The pictures of each class folder, by path in ordinal order.</summary>
+    /// <param name="classFolders">Claimed before, all of them.</param>
+    public List<string>[] Pictures(IReadOnlyList<string> classFolders)
+    {
+        var pictures = new List<string>[classFolders.Count];
+        var links = new Queue<(int Class, string Path)>();
+        var first = new Dictionary<string, List<string>>();
+        for (int i = 0; i < pictures.Length; i++)
+        {
+            string real = RealPath(classFolders[i]);
+            if (first.TryGetValue(real, out var same))
+            {
+                pictures[i] = same; // a test folder that is a link to the training folder
+                continue;
+            }
+
+            first[real] = pictures[i] = [];
+            Descend(i, classFolders[i], real);
+        }
+
+        while (links.TryDequeue(out var link))
+        {
+            string real = RealPath(link.Path);
+            if (entered.Add(real))
+            {
+                Descend(link.Class, link.Path, real);
+            }
+            else
+            {
+                skipped.Add(SkipReason.RepeatedFolder, link.Path);
+            }
+        }
+
+        foreach (var list in first.Values)
+        {
+            list.Sort(StringComparer.Ordinal);
+        }
+
+        return pictures;
+
+        void Descend(int label, string folder, string realFolder)
+        {
+            var waiting = new Stack<(string Path, string Real)>([(folder, realFolder)]);
+            while (waiting.TryPop(out var next))
+            {
+                foreach (var entry in Entries(next.Path))
+                {
+                    if (IsSystem(entry.Name))
+                    {
+                        skipped.Add(SkipReason.SystemFile, entry.FullName);
+                    }
+                    else if (entry is not DirectoryInfo)
+                    {
+                        Add(label, entry);
+                    }
+                    else if (entry.LinkTarget is not null)
+                    {
+                        links.Enqueue((label, entry.FullName));
+                    }
+                    else if (entered.Add(Path.Combine(next.Real, entry.Name)))
+                    {
+                        waiting.Push((entry.FullName, Path.Combine(next.Real, entry.Name)));
+                    }
+                    else
+                    {
+                        skipped.Add(SkipReason.RepeatedFolder, entry.FullName);
+                    }
+                }
+            }
+        }
+
+        void Add(int label, FileSystemInfo file)
+        {
+            if (IsPicture(file))
+            {
+                pictures[label].Add(file.FullName);
+            }
+            else
+            {
+                skipped.Add(SkipReason.OtherFile, file.FullName);
+            }
+        }
+    }
+
+    /// <summary>Whether a folder has pictures of its own, not counting those of folders below.</summary>
+    public static bool HasPictures(string folder) => Entries(folder).Any(entry => entry is FileInfo && !IsSystem(entry.Name) && IsPicture(entry));
+
+    /// <summary>Whether a name is hidden or what systems leave behind.</summary>
+    public static bool IsSystem(string name) => name.StartsWith('.') || SystemNames.Contains(name);
+
+    /// <summary>What a folder holds, by name in ordinal order.</summary>
+    public static IEnumerable<FileSystemInfo> Entries(string folder) =>
+        new DirectoryInfo(folder).EnumerateFileSystemInfos("*", new EnumerationOptions { IgnoreInaccessible = false, AttributesToSkip = FileAttributes.None }).OrderBy(entry => entry.Name, StringComparer.Ordinal);
+
+    /// <summary>A path with all links in it followed: two paths of one folder have the same.</summary>
+    /// <exception cref="IOException">Links lead round in a circle.</exception>
+    public static string RealPath(string path) => RealPath(path, MaxLinks);
+
+    private static string RealPath(string path, int linksLeft)
+    {
+        path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
+        string root = Path.GetPathRoot(path)!, real = root;
+        foreach (string part in path[root.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
+        {
+            string next = Path.Combine(real, part);
+            if (new DirectoryInfo(next).LinkTarget is not { } target)
+            {
+                real = next;
+            }
+            else if (linksLeft > 0)
+            {
+                real = RealPath(Path.Combine(real, target), linksLeft - 1);
+            }
+            else
+            {
+                throw new IOException($"links in '{Shown.Path(path)}' lead round in a circle");
+            }
+        }
+
+        return real;
+    }
+
+    /// <summary>By the name's ending; a file without one is looked into.</summary>
+    private static bool IsPicture(FileSystemInfo file)
+    {
+        if (file.Extension.Length > 1)
+        {
+            return ImageSignature.IsPictureName(file.Name);
+        }
+
+        try
+        {
+            using var stream = BoundedReader.Open(file.FullName);
+            Span<byte> head = stackalloc byte[16];
+            return ImageSignature.Format(head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)]) != PictureFormat.None;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+    }
+}

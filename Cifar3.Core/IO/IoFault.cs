@@ -1,0 +1,90 @@
+using System.Reflection;
+
+namespace Cifar3;
+
+/// <summary>Failures of files and disks: which exceptions mean them, and the remedy that fits the cause.</summary>
+internal static class IoFault
+{
+    // errno on Linux and macOS
+    private const int NoSpace = 28, ReadOnly = 30, TooLarge = 27, OpenInProcess = 24, OpenInSystem = 23, QuotaLinux = 122, QuotaMac = 69;
+
+    // the lower half of HRESULTs on Windows
+    private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4;
+
+    /// <summary>The failure inside the wrappers that other libraries and reflection put around it; null when it is no failure of a file.</summary>
+    public static Exception? Find(Exception e) => e switch
+    {
+        TargetInvocationException { InnerException: { } inner } => Find(inner),
+        AggregateException { InnerExceptions: [var inner] } => Find(inner),
+        IOException or UnauthorizedAccessException or NotSupportedException => e,
+        ArgumentOutOfRangeException { ParamName: "value" } => e, // how .NET reports a file larger than the file system or the user's limit allows
+        _ => null,
+    };
+
+    /// <summary>Whether another process or stream has the file open and locked.</summary>
+    public static bool IsInUse(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35; // EWOULDBLOCK on Linux, macOS
+
+    /// <summary>What to do when a file cannot be written.</summary>
+    public static string WriteRemedy(Exception e) => Cause(e) switch
+    {
+        IoCause.DiskFull => "Free disk space",
+        IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
+        IoCause.ReadOnly => "The disk is read-only: choose a folder on another one",
+        IoCause.TooLarge => "The file system or the limit of this user (ulimit -f) allows no file of this size",
+        IoCause.PathTooLong => "Choose a shorter path",
+        IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
+        _ => "Free disk space or choose a folder that you may write to",
+    };
+
+    /// <summary>What to do when a file cannot be read.</summary>
+    public static string ReadRemedy(Exception e) => Cause(e) switch
+    {
+        IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
+        IoCause.PathTooLong => "Choose a shorter path",
+        _ => "Check the path and its permissions",
+    };
+
+    private static IoCause Cause(Exception e)
+    {
+        if (e is PathTooLongException)
+        {
+            return IoCause.PathTooLong;
+        }
+
+        if (e is ArgumentOutOfRangeException)
+        {
+            return IoCause.TooLarge;
+        }
+
+        if (OperatingSystem.IsWindows())
+        {
+            return (e.HResult & 0xFFFF) switch
+            {
+                WindowsNoSpace or WindowsHandleDiskFull => IoCause.DiskFull,
+                WindowsReadOnly => IoCause.ReadOnly,
+                WindowsTooManyOpen => IoCause.TooManyOpen,
+                _ => e is UnauthorizedAccessException ? IoCause.NotAllowed : IoCause.Unknown,
+            };
+        }
+
+        return (e as IOException ?? e.InnerException)?.HResult switch
+        {
+            NoSpace or QuotaLinux or QuotaMac => IoCause.DiskFull,
+            ReadOnly => IoCause.ReadOnly,
+            TooLarge => IoCause.TooLarge,
+            OpenInProcess or OpenInSystem => IoCause.TooManyOpen,
+            _ => e is UnauthorizedAccessException ? IoCause.NotAllowed : IoCause.Unknown,
+        };
+    }
+
+    private enum IoCause
+    {
+        Unknown,
+        DiskFull,
+        ReadOnly,
+        TooLarge,
+        TooManyOpen,
+        PathTooLong,
+        NotAllowed,
+    }
+}

@@ -1,0 +1,203 @@
+using System.Buffers.Binary;
+using System.Globalization;
+
+namespace Cifar3;
+
+/// <summary>
+/// Looks through the parts of an encoded picture before the codec does, for what costs the codec far more than it is worth, and for what it does
+/// not read. One pass over the parts' headers; nothing is decoded.
+/// </summary>
+/// <remarks>
+/// PNG: Skia's codec hands libpng a kilobyte at a time, and libpng then copies what it has of an unfinished chunk again: a chunk costs the square of its
+/// length (20 MB: 42 s). Ancillary chunks (texts, profiles, thumbnails) are therefore taken out where they are long or many; they do not change the pixels read here.
+/// JPEG: each scan of a progressive file costs a pass over the whole picture, in a few bytes; see "Two issues with the JPEG standard", libjpeg-turbo.
+/// GIF, WEBP and BMP: Skia stops after the first frame, and reads no part twice.
+/// </remarks>
+internal static class PictureParts
+{
+    /// <summary>The most bytes that a PNG chunk beside the pixels may have, and all such chunks together, before they are left out.</summary>
+    public const int MaxPngChunk = 1 << 16;
+
+    /// <summary>The most such chunks.</summary>
+    public const int MaxPngChunks = 256;
+
+    /// <summary>The most scans of a JPEG file; encoders write 1 to about 20.</summary>
+    public const int MaxJpegScans = 100;
+
+    /// <summary>The most pixels of a JPEG file times its scans: 16 scans of the largest picture allowed by default.</summary>
+    public const long MaxJpegWork = 1L << 30;
+
+    private const uint Idat = 0x49444154, Iend = 0x49454E44, Trns = 0x74524E53, Exif = 0x65584966; // "IDAT", "IEND", "tRNS", "eXIf"
+
+    /// <summary>What was found.</summary>
+    /// <param name="Problem">Why the picture is refused; null = it is not.</param>
+    /// <param name="Rewritten">The file without the parts that cost too much; null = as it is.</param>
+    /// <param name="Orientation">EXIF orientation 1 to 8 where the codec does not read it (PNG); 0 = ask the codec.</param>
+    public readonly record struct Result(string? Problem, byte[]? Rewritten = null, int Orientation = 0);
+
+    /// <summary>Looks through a file.</summary>
+    public static Result Inspect(ReadOnlySpan<byte> file) => ImageSignature.Format(file) switch
+    {
+        PictureFormat.Png => Png(file),
+        PictureFormat.Jpeg => new Result(Jpeg(file)),
+        _ => new Result(null),
+    };
+
+    private static Result Png(ReadOnlySpan<byte> file)
+    {
+        const int Frame = 12; // length, name, checksum
+        int orientation = 1, extra = 0;
+        long extraBytes = 0;
+        for (int at = 8; at + 8 <= file.Length;)
+        {
+            uint length = BinaryPrimitives.ReadUInt32BigEndian(file[at..]), name = BinaryPrimitives.ReadUInt32BigEndian(file[(at + 4)..]);
+            bool ancillary = (name & 0x20000000) != 0;
+            if (name is Idat or Iend)
+            {
+                if (name == Iend || length > file.Length - at - Frame)
+                {
+                    break; // the rest of the pixels is the codec's to miss
+                }
+            }
+            else if (length > Math.Max(0, file.Length - at - Frame))
+            {
+                return new Result("the file is cut off");
+            }
+            else if (!ancillary && length > MaxPngChunk)
+            {
+                return new Result(string.Create(CultureInfo.InvariantCulture, $"one of its chunks has {length:N0} bytes, at most {MaxPngChunk:N0} are meant there"));
+            }
+            else if (ancillary)
+            {
+                extra++;
+                extraBytes += length;
+                orientation = name == Exif && length <= MaxPngChunk ? ExifOrientation(file.Slice(at + 8, (int)length)) : orientation;
+            }
+
+            at += Frame + (int)length;
+        }
+
+        return new Result(null, extra > MaxPngChunks || extraBytes > MaxPngChunk ? WithoutExtras(file) : null, orientation);
+    }
+
+    /// <summary>The critical chunks and the transparency, as they are.</summary>
+    private static byte[] WithoutExtras(ReadOnlySpan<byte> file)
+    {
+        using var kept = new MemoryStream(Math.Min(file.Length, 1 << 24));
+        kept.Write(file[..8]);
+        for (int at = 8; at + 8 <= file.Length;)
+        {
+            uint length = BinaryPrimitives.ReadUInt32BigEndian(file[at..]), name = BinaryPrimitives.ReadUInt32BigEndian(file[(at + 4)..]);
+            int whole = (int)Math.Min(12L + length, file.Length - at);
+            if ((name & 0x20000000) == 0 || (name == Trns && length <= MaxPngChunk))
+            {
+                kept.Write(file.Slice(at, whole));
+            }
+
+            at += whole;
+            if (name == Iend)
+            {
+                break;
+            }
+        }
+
+        return kept.ToArray();
+    }
+
+    /// <summary>Tag 0x0112 of the first directory of EXIF data; 1 (upright) where there is none.</summary>
+    private static int ExifOrientation(ReadOnlySpan<byte> exif)
+    {
+        bool little = exif.StartsWith("II*\0"u8);
+        if (exif.Length < 8 || (!little && !exif.StartsWith("MM\0*"u8)))
+        {
+            return 1;
+        }
+
+        long directory = little ? BinaryPrimitives.ReadUInt32LittleEndian(exif[4..]) : BinaryPrimitives.ReadUInt32BigEndian(exif[4..]);
+        if (directory > exif.Length - 2)
+        {
+            return 1;
+        }
+
+        int count = Number(exif[(int)directory..], little);
+        for (long at = directory + 2, last = Math.Min(at + 12L * count, exif.Length); at + 12 <= last; at += 12)
+        {
+            if (Number(exif[(int)at..], little) == 0x0112)
+            {
+                int value = Number(exif[((int)at + 8)..], little);
+                return value is >= 1 and <= 8 ? value : 1;
+            }
+        }
+
+        return 1;
+
+        static int Number(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
+    }
+
+    /// <summary>Counts the scans; says what is wrong with their number.</summary>
+    private static string? Jpeg(ReadOnlySpan<byte> file)
+    {
+        long pixels = 0;
+        int scans = 0;
+        for (int at = 2; at + 4 <= file.Length;)
+        {
+            byte marker = file[at + 1];
+            if (file[at] != 0xFF || marker is 0xFF or 0x00 or (>= 0xD0 and <= 0xD8) or 0x01)
+            {
+                at += file[at] == 0xFF && marker is 0x01 or (>= 0xD0 and <= 0xD8) ? 2 : 1; // fill bytes, or bytes that libjpeg skips with a warning
+                continue;
+            }
+
+            if (marker == 0xD9)
+            {
+                break;
+            }
+
+            int length = BinaryPrimitives.ReadUInt16BigEndian(file[(at + 2)..]);
+            bool frame = marker is >= 0xC0 and <= 0xCF && marker is not (0xC4 or 0xC8 or 0xCC);
+            if (frame && at + 10 <= file.Length)
+            {
+                pixels = (long)BinaryPrimitives.ReadUInt16BigEndian(file[(at + 5)..]) * BinaryPrimitives.ReadUInt16BigEndian(file[(at + 7)..]);
+            }
+
+            int next = at + 2 + Math.Max(length, 2);
+            if (marker == 0xDA)
+            {
+                scans++;
+                if (scans > MaxJpegScans || scans * pixels > MaxJpegWork && scans > 16)
+                {
+                    return string.Create(CultureInfo.InvariantCulture, $"it has {scans:N0} scans or more for {pixels:N0} pixels; at most {Math.Min(MaxJpegScans, Math.Max(16, MaxJpegWork / Math.Max(pixels, 1))):N0} are read");
+                }
+
+                next = AfterScan(file, next);
+            }
+
+            at = next;
+        }
+
+        return null;
+    }
+
+    /// <summary>Where the next marker stands that ends a scan's data.</summary>
+    private static int AfterScan(ReadOnlySpan<byte> file, int at)
+    {
+        while (at < file.Length)
+        {
+            int found = file[at..].IndexOf((byte)0xFF);
+            if (found < 0 || at + found + 1 >= file.Length)
+            {
+                return file.Length;
+            }
+
+            at += found;
+            if (file[at + 1] is not (0x00 or (>= 0xD0 and <= 0xD7)))
+            {
+                return at;
+            }
+
+            at += 2;
+        }
+
+        return file.Length;
+    }
+}

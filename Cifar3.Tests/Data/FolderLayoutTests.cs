@@ -1,0 +1,273 @@
+using System.Text;
+using Microsoft.ML;
+
+namespace Cifar3.Tests;
+
+/// <summary>Folders as people have them: layouts, links, names, and what lies between the pictures.</summary>
+public sealed class FolderLayoutTests
+{
+    [TestCase("train", "test")]
+    [TestCase("Train", "TEST")]
+    [TestCase("training", "testing")]
+    [TestCase("TRAINING", "test")]
+    public void Load_SplitFolders_AreFoundUnderTheirUsualNames(string train, string test)
+    {
+        string root = PictureFolders.Write(($"{train}/cat", 3), ($"{train}/dog", 2), ($"{test}/cat", 1), ($"{test}/dog", 2));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Train), Is.EqualTo("cat 3, dog 2"));
+        Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo("cat 1, dog 2"));
+        Assert.That(data.Validation, Is.Null);
+        Assert.That(data.Skipped, Is.Empty);
+    }
+
+    [TestCase("val")]
+    [TestCase("Valid")]
+    [TestCase("validation")]
+    public void Load_ValidationFolderBesideTheOthers_IsTheValidationSet(string name)
+    {
+        string root = PictureFolders.Write(("train/cat", 3), ("train/dog", 3), ("test/cat", 1), ("test/dog", 1), ($"{name}/cat", 2), ($"{name}/dog", 1));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Validation!), Is.EqualTo("cat 2, dog 1"));
+        Assert.That(data.ToString(), Does.StartWith("6 training, 3 validation and 2 test images"));
+    }
+
+    [Test]
+    public void Load_ValidationFolderWithoutTest_IsTheTestSetAndSaysSo()
+    {
+        string root = PictureFolders.Write(("training/cat", 3), ("training/dog", 3), ("validation/cat", 1), ("validation/dog", 1));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo("cat 1, dog 1"));
+        Assert.That(data.Validation, Is.Null);
+        Assert.That(data.Source, Does.EndWith("'validation' is the test set"));
+
+        var split = Cifar3Data.Load(root, new DataOptions { TestFraction = 0.3 });
+
+        Assert.That((split.Train.Count, split.Validation!.Count, split.Test.Count), Is.EqualTo((4, 2, 2)));
+    }
+
+    [TestCase("", TestName = "Load_OneFolderOfClasses_IsSplitByTheSeedAndSaysSo")]
+    [TestCase("train/", TestName = "Load_TrainAlone_IsSplitByTheSeedAndSaysSo")]
+    [TestCase("dataset/", TestName = "Load_OneFolderDeeper_IsFound")]
+    [TestCase("download/my set/train/", TestName = "Load_SeveralFoldersDeeper_IsFound")]
+    public void Load_Classes(string below)
+    {
+        string root = PictureFolders.Write(($"{below}cat", 10), ($"{below}dog", 20));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Train), Is.EqualTo("cat 8, dog 16"));
+        Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo("cat 2, dog 4"));
+        Assert.That(data.Source, Does.Contain("20 % of each class set aside for testing (seed 0)"));
+        Assert.That(Cifar3Data.Load(root).Test.Pixels.SequenceEqual(data.Test.Pixels), Is.True);
+    }
+
+    [Test]
+    public void Load_WholeSetOneFolderDeeper_IsFound()
+    {
+        string root = PictureFolders.Write(("screws-v2/Train/cat", 2), ("screws-v2/Train/dog", 2), ("screws-v2/Test/cat", 1), ("screws-v2/Test/dog", 1), ("__MACOSX/screws-v2/Train/cat", 1));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That((data.Train.Count, data.Test.Count), Is.EqualTo((4, 2)));
+        Assert.That(data.Skipped.Single().Reason, Is.EqualTo(SkipReason.SystemFile));
+    }
+
+    [TestCase("test/cat,test/dog", "a folder 'test' but none named train")]
+    [TestCase("train/cat,train/dog,Training/cat,Training/dog", "mean the same")]
+    [TestCase("cat/train,cat/test,dog/train,dog/test", "folder 'cat' has a folder 'test'")]
+    [TestCase("a/train/cat,a/train/dog,b/train/cat,b/train/dog", "folder 'a' has a folder 'train'")]
+    [TestCase(".", "there is no class folder")]
+    [TestCase("train,test", "there is no class folder in 'train'")]
+    public void Load_MeaningIsOpen_ShowsTheTree(string folders, string cause)
+    {
+        string root = PictureFolders.Write([.. folders.Split(',').Select(folder => (folder, 2))]);
+
+        var error = Assert.Throws<Cifar3DataException>(() => Cifar3Data.Load(root));
+
+        Assert.That(error!.Message, Does.Contain(cause).And.Contain("Found: ").And.Not.Contain("\n"));
+    }
+
+    [Test]
+    public void Load_PartAmongTheClasses_IsNoClassUnlessNamed()
+    {
+        string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("train/test", 2), ("test/cat", 2), ("test/dog", 2), ("test/test", 2));
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a folder 'test' among its classes"));
+        Assert.That(Cifar3Data.Load(root, new DataOptions { Classes = ["cat", "test"] }).ClassNames, Is.EqualTo(new[] { "cat", "test" }));
+    }
+
+    [Test]
+    public void Load_PicturesAnyNumberOfFoldersDeep_AreFound()
+    {
+        string deep = string.Join('/', Enumerable.Range(1, 60).Select(i => $"f{i}"));
+        string root = PictureFolders.Write(("train/cat", 2), ($"train/cat/{deep}", 3), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1));
+
+        Assert.That(PictureFolders.Counts(Cifar3Data.Load(root).Train), Is.EqualTo("cat 5, dog 2"));
+    }
+
+    [Test]
+    public void Load_WhatIsLeftOut_IsCountedAndSaid()
+    {
+        string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1), ("unlabelled", 3), ("train/cat/@eaDir", 1), ("train", 4));
+        foreach (string file in new[] { "train/cat/notes.txt", "train/dog/scan.tiff", "train/labels.csv", "train/cat/.DS_Store", "train/dog/Thumbs.db", "train/cat/README" })
+        {
+            File.WriteAllText(Path.Combine(root, file), "no picture");
+        }
+
+        File.WriteAllBytes(Path.Combine(root, "train/cat/picture without ending"), PictureFolders.Picture(9));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Train), Is.EqualTo("cat 3, dog 2"));
+        Assert.That(
+            data.Skipped.Select(s => (s.Reason, s.Count)),
+            Is.EqualTo(new[] { (SkipReason.LoosePicture, 4), (SkipReason.OtherFile, 4), (SkipReason.SystemFile, 3), (SkipReason.OtherFolder, 1) }));
+        Assert.That(data.Skipped[0].Examples[0], Is.EqualTo(Path.Combine(root, "train", "0000.png")));
+        Assert.That(data.Source, Does.EndWith("; left out: 4 pictures in no class folder, 4 files that are no pictures, 3 hidden or left behind by the system, 1 folder that is neither training nor test"));
+    }
+
+    [TestCase(".", TestName = "Load_LinkToItsOwnFolder_AddsNothing")]
+    [TestCase("..", TestName = "Load_LinkToItsParent_AddsNothing")]
+    [TestCase("../..", TestName = "Load_LinkToTheWholeSet_AddsNothing")]
+    [TestCase("../dog/more", TestName = "Load_LinkIntoAnotherClass_AddsNothing")]
+    public void Load_Link(string target)
+    {
+        string root = PictureFolders.Write(("train/cat", 5), ("train/dog", 2), ("train/dog/more", 3), ("test/cat", 1), ("test/dog", 1));
+        Link($"{root}/train/cat/a", target);
+        Link($"{root}/train/cat/b", target);
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Train), Is.EqualTo("cat 5, dog 5"));
+        Assert.That(data.Skipped.Single(), Has.Property("Reason").EqualTo(SkipReason.RepeatedFolder).And.Property("Count").EqualTo(2));
+    }
+
+    [Test]
+    [CancelAfter(20_000)]
+    public void Load_TwelveLinksInACircle_EndsAtOnce()
+    {
+        string root = PictureFolders.Write(("train/cat", 4), ("train/dog", 1), ("test/cat", 1), ("test/dog", 1));
+        for (int i = 0; i < 12; i++)
+        {
+            Link($"{root}/train/cat/link{i}", i % 2 == 0 ? "." : "..");
+        }
+
+        Assert.That(PictureFolders.Counts(Cifar3Data.Load(root).Train), Is.EqualTo("cat 4, dog 1"));
+    }
+
+    [Test]
+    public void Load_LinkedPicturesAndClasses_AreRead()
+    {
+        string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1), ("test/owl", 1)), elsewhere = PictureFolders.Write(("owls", 3), ("more cats", 2));
+        Link($"{root}/train/owl", Path.Combine(elsewhere, "owls"));
+        Link($"{root}/train/cat/more", Path.Combine(elsewhere, "more cats"));
+        File.CreateSymbolicLink($"{root}/train/dog/linked.png", Path.Combine(elsewhere, "owls", "0000.png"));
+
+        Assert.That(PictureFolders.Counts(Cifar3Data.Load(root).Train), Is.EqualTo("cat 4, dog 3, owl 3"));
+    }
+
+    [Test]
+    public void Load_SameFolderAsTwoClasses_IsRefused()
+    {
+        string root = PictureFolders.Write(("train/cat", 2), ("test/cat", 1));
+        Link($"{root}/train/kitty", "cat");
+        Link($"{root}/test/kitty", "cat");
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("'cat' and 'kitty' are the same folder"));
+    }
+
+    [Test]
+    public void Load_TestLinkedToTrain_SaysThatTheImagesAreTheSame()
+    {
+        string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2));
+        Link($"{root}/test", "train");
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(data.Test.Count, Is.EqualTo(4));
+        Assert.That(data.Source, Does.Contain("the same images train and test"));
+    }
+
+    [Test]
+    public void Load_BrokenLink_SaysWhereItLeads()
+    {
+        string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1));
+        File.CreateSymbolicLink($"{root}/train/cat/gone.png", "/nowhere/x.png");
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("it is a link to '/nowhere/x.png', which does not exist"));
+        Assert.That(Cifar3Data.Load(root, new DataOptions { OnBadImage = OnBadImage.Skip }).Train.Count, Is.EqualTo(4));
+    }
+
+    [Test]
+    public void Load_NamesInTwoUnicodeForms_AreTheSameClass()
+    {
+        string composed = "Übung", decomposed = composed.Normalize(NormalizationForm.FormD);
+        string root = PictureFolders.Write(($"train/{decomposed}", 2), ("train/dog", 1), ($"test/{composed}", 1), ("test/dog", 1));
+        Assume.That(Directory.Exists(Path.Combine(root, "train", composed)), Is.False, "This file system takes both forms for one name.");
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(data.ClassNames, Is.EqualTo(new[] { composed, "dog" }), "Keras' order: that of the folders as they are on disk");
+        Assert.That(Cifar3Data.Load(root, new DataOptions { Classes = [decomposed, "dog"] }).Train.Count, Is.EqualTo(3));
+        Assert.That(new Prediction(data.ClassNames, [0.25f, 0.75f])[decomposed], Is.EqualTo(0.25f));
+    }
+
+    [Test]
+    public void Load_OneNameInTwoForms_IsRefused()
+    {
+        string composed = "Übung", decomposed = composed.Normalize(NormalizationForm.FormD);
+        string root = PictureFolders.Write(($"train/{decomposed}", 2), ($"train/{composed}", 2), ("test/dog", 1));
+        Assume.That(Directory.GetDirectories(Path.Combine(root, "train")), Has.Length.EqualTo(2), "This file system takes both forms for one name.");
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there twice").And.Message.Contains("Unicode"));
+        Assert.That(() => new ImageSet([], [], ["a", "a"]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there twice"));
+    }
+
+    [TestCase("Cat", "cat", "upper and lower case")]
+    [TestCase("cat ", "cat", "blanks")]
+    public void Load_NamesThatAlmostAgree_AreShownInQuotes(string train, string test, string hint)
+    {
+        string root = PictureFolders.Write(($"train/{train}", 1), ("train/dog", 1), ($"test/{test}", 1), ("test/dog", 1));
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains($"only in train: '{train}'; only in test: '{test}'").And.Message.Contains(hint));
+    }
+
+    [Test]
+    public void Load_BadPictures_AreThrownSkippedOrCollected()
+    {
+        string root = PictureFolders.Write(("train/cat", 3), ("train/dog", 3), ("test/cat", 2), ("test/dog", 2));
+        File.WriteAllText($"{root}/train/cat/0001.png", "no picture");
+        File.WriteAllBytes($"{root}/test/dog/0000.png", PictureFolders.Picture(0)[..60]);
+        var options = new DataOptions { OnBadImage = OnBadImage.Collect };
+
+        var skipped = Cifar3Data.Load(root, options with { OnBadImage = OnBadImage.Skip });
+        var collected = Cifar3Data.Load(root, options);
+        var streamed = new MLContext().Data.LoadCifar3FromFolder(root, options);
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3ImageException>());
+        Assert.That((skipped.Train.Count, skipped.Test.Count, skipped.BadImages.Length), Is.EqualTo((5, 3, 0)));
+        Assert.That(skipped.Skipped.Single(), Has.Property("Reason").EqualTo(SkipReason.BadImage).And.Property("Count").EqualTo(2));
+        Assert.That(PictureFolders.Counts(collected.Train), Is.EqualTo("cat 2, dog 3"));
+        Assert.That(Enumerable.Range(0, 2).Select(i => (int)collected.Train.Image(i)[0]), Is.EqualTo(new[] { 0, 2 }), "the sound ones keep their order");
+        Assert.That(collected.BadImages.Select(b => Path.GetFileName(Path.GetDirectoryName(b.Path))), Is.EqualTo(new[] { "cat", "dog" }));
+        Assert.That(collected.BadImages[0].Message, Does.Contain("a text file of 10 bytes"));
+        Assert.That((streamed.TrainSet.GetRowCount(), streamed.TestSet.GetRowCount(), streamed.BadImages.Length), Is.EqualTo((5L, 3L, 2)));
+    }
+
+    [Test]
+    public void Load_NoSoundPictureInAClass_SaysSo()
+    {
+        string root = PictureFolders.Write(("train/cat", 1), ("train/dog", 1), ("test/cat", 1), ("test/dog", 1));
+        File.WriteAllText($"{root}/train/cat/0000.png", "no picture");
+
+        Assert.That(() => Cifar3Data.Load(root, new DataOptions { OnBadImage = OnBadImage.Skip }), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("None of the files of class 'cat'"));
+    }
+
+    private static void Link(string path, string target) => Directory.CreateSymbolicLink(path, target);
+}

@@ -1,0 +1,117 @@
+using System.Diagnostics;
+using System.IO.Compression;
+using Cifar3.Training;
+using Microsoft.ML.Data;
+
+namespace Cifar3.Tests;
+
+/// <summary>Paths that are no regular files, streams that are no pictures, and texts that do not belong on a terminal.</summary>
+public sealed class HostilePathTests
+{
+    private static IEnumerable<TestCaseData> Readers()
+    {
+        yield return Reader("picture", path => ImageDecoder.DecodeFile(path, new byte[CnnArchitecture.ImageBytes]));
+        yield return Reader("model", path => CnnModel.LoadOnnx(path));
+        yield return Reader("Keras file", path => KerasFile.Load(path));
+        yield return Reader("data", path => Cifar3Data.Load(path));
+
+        static TestCaseData Reader(string name, Action<string> read) => new TestCaseData(read).SetArgDisplayNames(name);
+    }
+
+    [TestCaseSource(nameof(Readers))]
+    [CancelAfter(20_000)]
+    [Platform(Exclude = "Win")]
+    public void Read_Pipe_IsRefusedAtOnce(Action<string> read)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "pipe.onnx");
+        Process.Start("mkfifo", [path]).WaitForExit();
+
+        Assert.That(() => read(path), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("a named pipe (FIFO), not a file on a disk"));
+    }
+
+    [TestCaseSource(nameof(Readers))]
+    [CancelAfter(20_000)]
+    [Platform("Linux")]
+    public void Read_Device_IsRefusedAtOnce(Action<string> read)
+    {
+        Assert.That(() => read("/dev/zero"), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("it is a device"));
+        Assert.That(() => read("/proc/self/maps"), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("a file of the kernel"));
+    }
+
+    [Test]
+    public void Read_Folder_SaysThatItIsOne()
+    {
+        string folder = TestFiles.NewFolder();
+
+        Assert.That(() => ImageDecoder.DecodeFile(folder, new byte[CnnArchitecture.ImageBytes]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("it is a folder, not a file"));
+        Assert.That(() => CnnModel.LoadOnnx(folder), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file"));
+    }
+
+    [Test]
+    [Platform("Linux")]
+    public void Decode_EndlessStream_EndsAfterItsFirstBytes()
+    {
+        using var zeros = new FileStream("/dev/zero", FileMode.Open, FileAccess.Read);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.That(() => ImageDecoder.DecodeStream(zeros, new byte[CnnArchitecture.ImageBytes], "stream"), Throws.TypeOf<Cifar3ImageException>());
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(1_000_000));
+    }
+
+    [Test]
+    public void Predict_WhatIsNoPicture_SaysWhatItIs()
+    {
+        using var classifier = Cifar3Classifier.LoadDefault();
+        byte[] picture = PictureFolders.Picture(1);
+        var atEnd = new MemoryStream();
+        atEnd.Write(picture);
+        using var damaged = new GZipStream(new MemoryStream([0x1F, 0x8B, 8, 0, 0, 0, 0, 0, 0, 3, 1, 2, 3, 4, 5, 6, 7]), CompressionMode.Decompress);
+        string text = "data:image/png;base64," + Convert.ToBase64String(new byte[5000]);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => classifier.Predict(atEnd), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains($"the stream is at its end, position {picture.Length:N0} of {picture.Length:N0}"));
+            Assert.That(() => classifier.Predict(damaged), Throws.TypeOf<Cifar3ImageException>());
+            Assert.That(() => classifier.Predict(new byte[3072]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("PredictPixels"));
+            Assert.That(() => classifier.Predict(text), Throws.TypeOf<Cifar3ImageException>().With.Property("Message").Length.LessThan(1000).And.Message.Contains("6,690 characters"));
+            Assert.That(() => classifier.Predict((Stream)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("stream"));
+            Assert.That(() => classifier.Predict((MLImage)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("image"));
+            Assert.That(() => classifier.Predict((string)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("path"));
+        });
+    }
+
+    [Test]
+    public void ReadToEnd_StreamOfUnknownLength_IsPutTogether([Values(0, 1, 65_535, 65_536, 65_537, 1_000_003)] int length)
+    {
+        byte[] content = [.. Enumerable.Range(0, length).Select(i => (byte)(i * 31 + i / 251))];
+        using var dripping = new DrippingStream(content);
+
+        Assert.That(BoundedReader.ReadToEnd(dripping, 1 << 20, begun: []), Is.EqualTo(content));
+        Assert.That(BoundedReader.ReadToEnd(new MemoryStream(content), 1 << 20, expected: length), Is.EqualTo(content));
+        Assert.That(BoundedReader.ReadToEnd(new MemoryStream(content), Math.Max(0, length - 1)), length == 0 ? Is.Empty : Is.Null);
+    }
+
+    [TestCase("plain text, ünïcode 🐈", "plain text, ünïcode 🐈")]
+    [TestCase("a\u001b[31mb\nc\u202Ed\uFEFF", @"a\u001B[31mb\nc\u202Ed\uFEFF")]
+    public void Shown_Text_EscapesWhatATerminalWouldObey(string text, string expected) => Assert.That(Shown.Text(text), Is.EqualTo(expected));
+
+    [Test]
+    public void Shown_HalfASurrogatePair_IsEscaped() => Assert.That(Shown.Text($"half {(char)0xD83D}"), Is.EqualTo(@"half \uD83D"));
+
+    [Test]
+    public void Shown_LongText_IsCutInItsMiddle()
+    {
+        Assert.That(Shown.Text(new string('a', 4000) + "end"), Has.Length.LessThan(Shown.MaxLength + 30).And.EndWith("end").And.Contain("4,003 characters"));
+        Assert.That(Shown.Names(Enumerable.Range(0, 100).Select(i => $"n{i} ")), Does.StartWith("'n0 ', 'n1 '").And.EndWith("and 80 more"));
+    }
+
+    /// <summary>Gives seven bytes a read and knows no length.</summary>
+    private sealed class DrippingStream(byte[] content) : MemoryStream(content)
+    {
+        public override bool CanSeek => false;
+
+        public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Math.Min(count, 7));
+
+        public override int Read(Span<byte> buffer) => base.Read(buffer[..Math.Min(buffer.Length, 7)]);
+    }
+}

@@ -1,0 +1,59 @@
+using Cifar3.Training;
+using Microsoft.ML;
+
+namespace Cifar3.Tests;
+
+public sealed class DecodedFilesTests
+{
+    [Test]
+    public void Read_FileThatChanged_IsReadAgain()
+    {
+        using var store = new DecodedFiles(TimeSpan.FromMinutes(1));
+        string path = Path.Combine(TestFiles.NewFolder(), "a.png");
+        File.WriteAllBytes(path, PictureFolders.Picture(10));
+
+        Assert.That((Read(), Read(), store.Decoded), Is.EqualTo((10, 10, 1L)));
+
+        File.WriteAllBytes(path, PictureFolders.Picture(200));
+        File.SetLastWriteTimeUtc(path, DateTime.UtcNow.AddSeconds(5));
+
+        Assert.That((Read(), store.Decoded), Is.EqualTo((200, 2L)));
+
+        File.Delete(path);
+
+        Assert.That(() => Read(), Throws.TypeOf<Cifar3ImageException>());
+
+        int Read()
+        {
+            var rgb = new byte[CnnArchitecture.ImageBytes];
+            store.Read(path, rgb, keep: true);
+            return rgb[0];
+        }
+    }
+
+    [Test]
+    public void Read_NobodyAskingAnyMore_LetsThePicturesGo()
+    {
+        using var store = new DecodedFiles(TimeSpan.FromMilliseconds(50));
+        string path = Path.Combine(TestFiles.NewFolder(), "a.png");
+        File.WriteAllBytes(path, PictureFolders.Picture(10));
+        store.Read(path, new byte[CnnArchitecture.ImageBytes], keep: true);
+
+        Assert.That(() => store.Count, Is.Zero.After(5000, 20));
+    }
+
+    [TestCase("Image")]
+    [TestCase("ImagePath")]
+    public void CrossValidate_ImageFolders_DecodesEachPictureOnceForTraining(string column)
+    {
+        string root = PictureFolders.Write(("train/a", 20), ("train/b", 20), ("test/a", 1), ("test/b", 1));
+        var context = new MLContext(seed: 1);
+        var data = context.Data.LoadCifar3FromFolder(root);
+        var trainer = context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options { FeatureColumnName = column, Epoch = 1, Filters = [2, 2, 2] });
+        long before = DecodedFiles.Shared.Decoded;
+
+        context.MulticlassClassification.CrossValidate(data.TrainSet, trainer, numberOfFolds: 4);
+
+        Assert.That(DecodedFiles.Shared.Decoded - before, Is.InRange(40, 60), "4 folds of 40 pictures each time would be 160 and more; a fold's test pictures may be scored before they are trained on");
+    }
+}
