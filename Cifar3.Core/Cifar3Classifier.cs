@@ -225,6 +225,6 @@ public sealed partial class Cifar3Classifier : IDisposable
     private static Cifar3Classifier Create(OnnxFile file, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {
         options = ClassifierOptions.Checked(options);
-        return new Cifar3Classifier(ScoringModel.Open(file, options.ClassNames, sidecar), options);
+        return new Cifar3Classifier(ScoringModel.Open(file, options, sidecar), options);
     }
 }

@@ -28,6 +28,19 @@ public sealed record ClassifierOptions
     public IReadOnlyList<string>? ClassNames { get; init; }
 
     /// <summary>
+    /// How pixels become the numbers that a model of another tool takes. Null = what its graph shows: a graph that begins with constants which scale
+    /// (Keras' <c>Rescaling</c>) gets what these expect, one of whole numbers the pixels, any other pixels / 255. Files of this library need none.
+    /// Default: null.
+    /// </summary>
+    public InputScaling? InputScaling { get; init; }
+
+    /// <summary>
+    /// How much work and memory a graph that this library did not just make may ask for an image, in multiples of this network's (24.6 million
+    /// multiplications, 0.2 million numbers of activations); at least 1. A graph that asks for more is refused before ONNX Runtime sees it. Default: 16.
+    /// </summary>
+    public int MaxModelCost { get; init; } = 16;
+
+    /// <summary>
     /// The most pixels that an encoded picture may have, 1 to 536,870,911; a larger one is refused before memory is taken for it. Reading a
     /// picture takes twice its encoded bytes, at most 8 MB, and 4 (most PNG, WEBP, GIF files) to 12 bytes a pixel (interlaced PNG of 16 bits);
     /// JPEG and BMP files are read row by row and take none. Default: 67,108,864 (8,192×8,192).
@@ -50,6 +63,7 @@ public sealed record ClassifierOptions
             throw new ArgumentOutOfRangeException(nameof(Backend), Backend, $"The back end must be Auto, Managed, OnnxRuntime or Cuda. Received: {Backend}.");
         }
 
+        ArgumentOutOfRangeException.ThrowIfLessThan(MaxModelCost, 1);
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxImagePixels, 1);
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.LargestMaxPixels);
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);

@@ -20,6 +20,16 @@ internal enum OnnxKind
     Foreign,
 }
 
+/// <summary>A graph that a runtime may have, and how it is used.</summary>
+/// <param name="Metadata">Class names and origin.</param>
+/// <param name="Signature">Input, output and cost.</param>
+/// <param name="Model">The graph.</param>
+internal sealed record ScorableGraph(ModelMetadata Metadata, OnnxSignature Signature, ModelProto Model)
+{
+    /// <summary>What a runtime gets: what was parsed and checked, written again, so that another parser reads nothing else in it.</summary>
+    public byte[] ToBytes() => Model.ToByteArray();
+}
+
 /// <summary>An ONNX file, read and parsed once; everything else takes it in this form.</summary>
 internal sealed class OnnxFile
 {
@@ -71,10 +81,16 @@ internal sealed class OnnxFile
     public static OnnxFile Open(string path)
     {
         ArgumentNullException.ThrowIfNull(path);
+        if (Directory.Exists(path))
+        {
+            var (what, remedy) = OtherFile.Folder(path);
+            throw Unreadable(path, $"expected an ONNX model, found {what}", remedy);
+        }
+
         try
         {
             byte[] bytes = BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, string.Create(CultureInfo.InvariantCulture, $"more than {MaxBytes:N0}"));
-            return Open(bytes, path);
+            return Open(bytes, path, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
@@ -84,11 +100,18 @@ internal sealed class OnnxFile
 
     /// <summary>Parses the bytes of a file; <paramref name="name"/> is what errors call it.</summary>
     /// <exception cref="Cifar3ModelException">The bytes are no ONNX model: says what they are.</exception>
-    public static OnnxFile Open(byte[] bytes, string name)
+    public static OnnxFile Open(byte[] bytes, string name) => Open(bytes, name, path: null);
+
+    private static OnnxFile Open(byte[] bytes, string name, string? path)
     {
         if (bytes.Length is 0 or > MaxBytes)
         {
             throw WrongSize(name, string.Create(CultureInfo.InvariantCulture, $"{bytes.Length:N0}"));
+        }
+
+        if (OtherFile.Name(bytes) is var (what, remedy))
+        {
+            throw Unreadable(name, $"expected an ONNX model, found {what}", remedy);
         }
 
         Exception? cause = null;
@@ -100,6 +123,8 @@ internal sealed class OnnxFile
             var model = Parser.ParseFrom(bytes);
             if (model.Graph is not null)
             {
+                GraphCheck.CheckCounts(model);
+                ExternalData.Read(model, path);
                 return new OnnxFile(name, model);
             }
         }
@@ -112,6 +137,11 @@ internal sealed class OnnxFile
             throw Unreadable(name, e.Message, "Choose an .onnx file, or take a fresh copy of this one", e);
         }
 
+        if (OtherFile.Protobuf(bytes) is var (kind, advice))
+        {
+            throw Unreadable(name, $"expected an ONNX model, found {kind}", advice, cause);
+        }
+
         string start = Convert.ToHexString(bytes.AsSpan(0, Math.Min(8, bytes.Length)));
         throw Unreadable(name, string.Create(CultureInfo.InvariantCulture, $"expected an ONNX model, found {bytes.Length:N0} bytes starting with {start} that are none or only part of one"), "Choose an .onnx file, or take a fresh copy of this one", cause);
     }
@@ -120,14 +150,25 @@ internal sealed class OnnxFile
     /// <exception cref="Cifar3ModelException">The file is of another kind, damaged, or was changed.</exception>
     public CnnModel ReadModel() => OnnxReader.Read(this);
 
-    /// <summary>How a graph for scoring or of another tool takes images and gives classes. Checks that a runtime may have it.</summary>
-    /// <param name="classNames">The names of the classes, for a file of another tool; null = the caller knows none.</param>
-    /// <exception cref="Cifar3ModelException">The file is damaged or was changed, names no classes, or its graph is none that classifies 32×32 colour images.</exception>
-    public (ModelMetadata Metadata, OnnxSignature Signature) Inspect(IReadOnlyList<string>? classNames) =>
-        Kind == OnnxKind.Foreign ? ForeignOnnx.Inspect(this, classNames) : ScoringFile.Inspect(this);
+    /// <summary>Refuses options for files of other tools.</summary>
+    /// <exception cref="Cifar3ModelException">One was given, and the file is this library's.</exception>
+    public void CheckOptions(ClassifierOptions options)
+    {
+        if (options.InputScaling is not null && Kind != OnnxKind.Foreign)
+        {
+            throw Unreadable(Name, "InputScaling was given, but this library's files say themselves how they take pixels", "Leave ClassifierOptions.InputScaling out");
+        }
+    }
 
-    /// <summary>What a runtime gets: what was parsed and checked, written again, so that another parser reads nothing else in it.</summary>
-    public byte[] ToBytes() => Model.ToByteArray();
+    /// <summary>How a graph for scoring or of another tool takes images and gives classes. Checks that a runtime may have it.</summary>
+    /// <param name="options">Class names, input scaling and limits for a file of another tool.</param>
+    /// <param name="sidecar">Names found beside the file; null = none.</param>
+    /// <exception cref="Cifar3ModelException">The file is damaged or was changed, names no classes, or its graph is none that classifies 32×32 colour images.</exception>
+    public ScorableGraph Inspect(ClassifierOptions options, IReadOnlyList<string>? sidecar)
+    {
+        CheckOptions(options);
+        return Kind == OnnxKind.Foreign ? ForeignOnnx.Inspect(this, options.ClassNames ?? sidecar, options) : ScoringFile.Inspect(this, options);
+    }
 
     /// <summary>The error of every unreadable model: which, why, what to do.</summary>
     public static Cifar3ModelException Unreadable(string name, string problem, string remedy, Exception? cause = null) =>

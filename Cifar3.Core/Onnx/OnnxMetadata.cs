@@ -70,7 +70,7 @@ internal static class OnnxMetadata
         if (options.Flavor == OnnxFlavor.Int8)
         {
             string method = options.CalibrationMethod == CalibrationMethod.Percentile ? FormattableString.Invariant($"percentile {options.CalibrationPercentile}") : options.CalibrationMethod.ToString().ToLowerInvariant();
-            Add(Keys.Calibration, FormattableString.Invariant($"{method} over {Math.Min(options.CalibrationCount, options.CalibrationImages!.Count)} images"));
+            Add(Keys.Calibration, FormattableString.Invariant($"{method} over {Math.Min(options.CalibrationCount, options.CalibrationImages!.Count)} images{(options.ReduceRange ? ", weights of 7 bits" : "")}"));
         }
 
         Add(Keys.GraphHash, graphHash);

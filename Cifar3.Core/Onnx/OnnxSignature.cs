@@ -18,18 +18,31 @@ internal sealed record OnnxSignature(string InputName, string OutputName, int Cl
     /// <summary>Whether N is fixed at 1.</summary>
     public bool OneImageOnly { get; init; }
 
+    /// <summary>How pixels become the input's numbers, where it does not take bytes.</summary>
+    public InputScaling Scaling { get; init; } = InputScaling.ZeroToOne;
+
+    /// <summary>What an image costs, in multiples of this network of default size; at least 1.</summary>
+    public double Cost { get; init; } = 1;
+
     /// <summary>The input's shape without N.</summary>
     public long[] ImageShape => ChannelsFirst
         ? [CnnArchitecture.InputChannels, CnnArchitecture.InputSize, CnnArchitecture.InputSize]
         : [CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels];
 
+    /// <summary>Images of one run, where <paramref name="best"/> are best for this library's network: fewer of a graph that needs more for each, so that a run takes the same memory.</summary>
+    public int ImagesPerRun(int best) => OneImageOnly ? 1 : Math.Max(1, (int)(best / Cost));
+
     /// <summary>What this library writes.</summary>
     public static OnnxSignature Own(int classes) => new(KerasGraph.InputName, OnnxGraphBuilder.OutputName, classes);
 
-    /// <summary>Pixels [N, 32, 32, 3] into the input's layout, divided by 255.</summary>
+    /// <summary>Pixels [N, 32, 32, 3] into the input's layout, scaled.</summary>
     public void Scale(ReadOnlySpan<byte> pixels, Span<float> scaled)
     {
-        if (ChannelsFirst)
+        if (Scaling != InputScaling.ZeroToOne)
+        {
+            Scaling.Scale(pixels, scaled, ChannelsFirst);
+        }
+        else if (ChannelsFirst)
         {
             PixelScaling.ScaleChannelsFirst(pixels, scaled);
         }

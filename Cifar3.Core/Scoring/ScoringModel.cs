@@ -39,19 +39,20 @@ internal sealed class ScoringModel
 
     /// <summary>A file of whatever kind.</summary>
     /// <param name="file">The file.</param>
-    /// <param name="classNames">Names given by the caller; null = those that the file tells.</param>
+    /// <param name="options">Checked options.</param>
     /// <param name="sidecar">Names found beside the file, for another tool's; null = none.</param>
     /// <exception cref="Cifar3ModelException">The file is damaged, names no classes, or holds a graph that scores no 32×32 colour images.</exception>
-    public static ScoringModel Open(OnnxFile file, IReadOnlyList<string>? classNames, IReadOnlyList<string>? sidecar)
+    public static ScoringModel Open(OnnxFile file, ClassifierOptions options, IReadOnlyList<string>? sidecar)
     {
+        file.CheckOptions(options);
         if (file.Kind == OnnxKind.Keras)
         {
-            return Of(file.ReadModel(), file.Name).Renamed(classNames);
+            return Of(file.ReadModel(), file.Name).Renamed(options.ClassNames);
         }
 
-        var (metadata, signature) = file.Inspect(classNames ?? sidecar);
-        var model = OfGraph(file.ToBytes(), file.Name, metadata, signature, isForeign: file.Kind == OnnxKind.Foreign);
-        return model.IsForeign ? model : model.Renamed(classNames);
+        var graph = file.Inspect(options, sidecar);
+        var model = OfGraph(graph.ToBytes(), file.Name, graph.Metadata, graph.Signature, isForeign: file.Kind == OnnxKind.Foreign);
+        return model.IsForeign ? model : model.Renamed(options.ClassNames);
     }
 
     /// <summary>The same model with other names for its classes; null = its own.</summary>

@@ -84,19 +84,18 @@ public sealed class ForeignOnnxTests
     public void Load_ForeignModelWithoutNames_SaysHowToNameThem() =>
         Assert.That(() => Cifar3Classifier.Load(Foreign(TestModels.Random(filters: [4, 4, 8]), _ => { })), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("ClassifierOptions.ClassNames"));
 
-    [TestCase("two names", "expected one name for each of its 3 classes, found 2 names (a, b)")]
-    [TestCase("uint8", "expected a float32 input [N, 32, 32, 3] or [N, 3, 32, 32]")]
+    [TestCase("two names", "expected one name for each of its 3 classes, found 2 names ('a', 'b')")]
+    [TestCase("uint8", "expected an input of 4 dimensions and floats")]
     [TestCase("28 pixels", "'input' of type 1 [any, 28, 28, 3]")]
-    [TestCase("batch of 16", "'input' of type 1 [16, 32, 32, 3]")]
-    [TestCase("two inputs", "expected one input, found 2 (input, mask)")]
-    [TestCase("two outputs", "expected one output, found 2")]
+    [TestCase("two inputs", "expected one input, found 2 ('input', 'mask')")]
+    [TestCase("two outputs", "expected one output with the classes, found 2 that could be it")]
     [TestCase("output [N]", "expected a float32 output [N, classes]")]
     [TestCase("ends in Relu", "found Relu")]
     [TestCase("softmax over images", "found Softmax")]
     [TestCase("nothing computes the output", "found none")]
     [TestCase("cycle", "without cycles")]
-    [TestCase("weights elsewhere", "found 'conv2d/kernel' in another file")]
-    [TestCase("weights outside the folder", "found 'dense/bias' in another file")]
+    [TestCase("weights elsewhere", "weight 'conv2d/kernel' is in another file")]
+    [TestCase("weights outside the folder", "weight 'dense/bias' is in another file")]
     [TestCase("weight cut short", "weight 'conv2d_1/kernel' is incomplete: expected 144 numbers for its shape [4, 4, 3, 3], found 572 bytes")]
     [TestCase("weight of another shape", "kernels for 3 channels in 1 groups")]
     [TestCase("weight not finite", "weight 'dense/kernel' has values that are not finite")]
@@ -110,10 +109,10 @@ public sealed class ForeignOnnxTests
     [TestCase("unknown operator", "(If): expected an operator of a convolutional network, found If")]
     [TestCase("operator of another domain", "one of domain 'com.microsoft'")]
     [TestCase("unknown setting", "expected settings of this operator, found 'activation'")]
-    [TestCase("function", "found 23, 1, 0 and 0")]
+    [TestCase("function", "found 23, 26, 1, 0 and 0")]
     [TestCase("nodes in another order", "expected inputs that come before it")]
     [TestCase("output twice", "expected an output that no other node has")]
-    [TestCase("four classes promised", "expected probabilities [1, 4] of 1 images, found [1, 3]")]
+    [TestCase("four classes promised", "expected float32 probabilities [1, 4] of 1 images, found [1, 3]")]
     [TestCase("endless enlargement", "shape")]
     [TestCase("negative variances", "expected probabilities of a grey image, found NaN")]
     public void Load_GraphThatDoesNotFit_SaysWhatWasFound(string problem, string message)
@@ -121,12 +120,12 @@ public sealed class ForeignOnnxTests
         byte[] foreign = Foreign(TestModels.Random(filters: [4, 4, 8]), proto => Break(proto, problem));
         string[] names = problem switch { "two names" => ["a", "b"], "four classes promised" => [.. Names, "frog"], _ => Names };
 
-        Assert.That(() => Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = names }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message).And.Message.Contains(problem == "negative variances" ? "fresh copy" : "tf2onnx"));
+        Assert.That(() => Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = names }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message).And.Message.Matches("tf2onnx|fresh copy"));
     }
 
     /// <summary>A file of a flavour for scoring whose author knows how its hash is made.</summary>
     [TestCase("group 0", "expected group from 1 to 3, found 0")]
-    [TestCase("weights outside the folder", "found 'dense/bias' in another file")]
+    [TestCase("weights outside the folder", "weight 'dense/bias' is in another file")]
     [TestCase("unknown operator", "found If")]
     public void Load_ScoringFileWithMalice_IsRefused(string problem, string message)
     {
@@ -224,13 +223,11 @@ public sealed class ForeignOnnxTests
             case "28 pixels":
                 input.Shape.Dim[1].DimValue = input.Shape.Dim[2].DimValue = 28;
                 break;
-            case "batch of 16":
-                input.Shape.Dim[0].DimValue = 16;
-                break;
             case "two inputs":
                 graph.Input.Add(new ValueInfoProto(graph.Input[0]) { Name = "mask" });
                 break;
             case "two outputs":
+                graph.Node.Add(new NodeProto { OpType = "Identity", Input = { graph.Output[0].Name }, Output = { "more" } });
                 graph.Output.Add(new ValueInfoProto(graph.Output[0]) { Name = "more" });
                 break;
             case "output [N]":

@@ -131,6 +131,7 @@ public sealed class OnnxFlavorTests
         {
             Assert.That(constants["conv2d_1/kernel/int8"].Dims, Is.EqualTo(new[] { 32, 32, 3, 3 }));
             Assert.That(constants["conv2d_1/kernel/int8"].DataType, Is.EqualTo((int)TensorProto.Types.DataType.Int8));
+            Assert.That(constants["conv2d_1/kernel/int8"].RawData.Select(value => Math.Abs((int)(sbyte)value)).Max(), Is.EqualTo(64), "of 7 bits, so that no processor overflows");
             Assert.That(constants["conv2d_1/kernel/scale"].Dims, Is.EqualTo(new[] { 32 }));
             Assert.That(constants["conv2d_1/kernel/zero_point"].RawData, Is.All.Zero);
             Assert.That(constants["conv2d_1/bias/int32"].DataType, Is.EqualTo((int)TensorProto.Types.DataType.Int32));
@@ -154,7 +155,7 @@ public sealed class OnnxFlavorTests
         Assert.That(classifier.Metadata.History, Is.EqualTo(model.Metadata.History));
         Assert.That(props["weight_sha256"], Is.EqualTo(model.WeightHash()), "the file names the weights it was made of");
         Assert.That(props["flavor"], Is.EqualTo(options.Flavor.ToString().ToLowerInvariant()));
-        Assert.That(props.GetValueOrDefault("calibration"), options.Flavor == OnnxFlavor.Int8 ? Does.EndWith("over 60 images") : Is.Null);
+        Assert.That(props.GetValueOrDefault("calibration"), options.Flavor == OnnxFlavor.Int8 ? Does.EndWith("over 60 images, weights of 7 bits") : Is.Null);
         Assert.That(bytes, Is.EqualTo(model.ToOnnxBytes(options)), "the same model gives the same bytes");
     }
 

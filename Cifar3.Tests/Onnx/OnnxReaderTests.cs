@@ -95,8 +95,8 @@ public sealed class OnnxReaderTests
     }
 
     [Test]
-    public void LoadOnnx_OtherKindOfFile_SaysWhatItStartsWith() =>
-        Assert.That(() => CnnModel.LoadOnnx([0x89, (byte)'P', (byte)'N', (byte)'G', 13, 10, 26, 10, 0, 0]), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("89504E470D0A1A0A"));
+    public void LoadOnnx_BytesOfNoKnownKind_SaysWhatTheyStartWith() =>
+        Assert.That(() => CnnModel.LoadOnnx([0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77, 0x18, 0, 0]), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("1122334455667718"));
 
     [Test]
     public void LoadOnnx_MadeByTf2onnx_SaysSo()

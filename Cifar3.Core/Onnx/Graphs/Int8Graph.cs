@@ -23,7 +23,13 @@ internal sealed class Int8Graph
     private float scale; // of the current tensor's bytes
     private string[] parameters = []; // names of scale and zero point
 
-    private Int8Graph(FoldedNetwork network) => graph = OptimizedGraph.Start("cifar3_cnn_int8", network);
+    private readonly bool reduceRange;
+
+    private Int8Graph(FoldedNetwork network, bool reduceRange)
+    {
+        graph = OptimizedGraph.Start("cifar3_cnn_int8", network);
+        this.reduceRange = reduceRange;
+    }
 
     /// <summary>The whole graph, weights included.</summary>
     /// <param name="network">The folded network.</param>
@@ -31,7 +37,7 @@ internal sealed class Int8Graph
     /// <param name="options">Which layers stay in float32.</param>
     public static GraphProto Create(FoldedNetwork network, IReadOnlyList<float> ranges, OnnxExportOptions options)
     {
-        var quantized = new Int8Graph(network);
+        var quantized = new Int8Graph(network, options.ReduceRange);
         for (int i = 0; i < network.Convolutions.Count; i++)
         {
             var conv = network.Convolutions[i];
@@ -60,7 +66,7 @@ internal sealed class Int8Graph
 
         Dequantize(conv.Name);
         int each = conv.Kernel.Length / conv.Outputs;
-        var (values, scales) = QuantizedTensor.Weights(conv.Kernel, conv.Outputs, i => i / each);
+        var (values, scales) = QuantizedTensor.Weights(conv.Kernel, conv.Outputs, i => i / each, reduceRange);
         string kernel = Weights($"{conv.Name}/kernel", values, scales, axis: 0, conv.Outputs, conv.Inputs, Conv2DLayer.KernelSize, Conv2DLayer.KernelSize);
         graph.Convolution(conv.Name, conv.Outputs, conv.OutputSize, conv.Border, kernel, Bias($"{conv.Name}/bias", conv.Bias, scales), conv.Border == 0 ? "Keras Conv2D of 8 bits with the batch normalization before it folded in." : "Keras Conv2D of 8 bits.");
     }
@@ -76,7 +82,7 @@ internal sealed class Int8Graph
             return;
         }
 
-        var (values, scales) = QuantizedTensor.Weights(network.DenseKernel, dense.Units, i => i / dense.InputShape[0]);
+        var (values, scales) = QuantizedTensor.Weights(network.DenseKernel, dense.Units, i => i / dense.InputShape[0], reduceRange);
         string kernel = Weights($"{dense.Name}/kernel", values, scales, axis: 0, dense.Units, dense.InputShape[0]);
         graph.Dense(dense.Name, dense.Units, kernel, Bias($"{dense.Name}/bias", network.DenseBias, scales), "Keras Dense of 8 bits.");
     }

@@ -1,58 +1,108 @@
 using Onnx;
+using DataType = Onnx.TensorProto.Types.DataType;
 
 namespace Cifar3;
 
 /// <summary>
-/// Finds from the graph of an ONNX model that another tool wrote, such as tf2onnx, how it takes images and gives classes.
-/// Nothing is assumed: what the graph does not tell, or what does not fit, is refused with what was found.
+/// Finds from the graph of an ONNX model that another tool wrote (tf2onnx, PyTorch, …) how it takes images and gives classes, and brings it into the
+/// form that is scored: any number of images, float32 in and out, one output. Nothing is assumed: what the graph does not tell, or what does not
+/// fit, is refused with what was found.
 /// </summary>
 internal static class ForeignOnnx
 {
-    private const string Remedy = "Export the Keras model with tf2onnx, input (None, 32, 32, 3) of pixels / 255, or load it with CnnModel.LoadKeras and save it with SaveOnnx";
+    private const string Remedy = "Export it anew (tf2onnx, torch.onnx.export): input (None, 32, 32, 3) or (None, 3, 32, 32), one output (None, classes); or load the Keras model with CnnModel.LoadKeras and save it with SaveOnnx. docs/onnx.md says what is read";
+
+    private static readonly DataType[] InputTypes = [DataType.Float, DataType.Float16, DataType.Uint8, DataType.Int32];
 
     /// <summary>Reads input, output and producer.</summary>
+    /// <param name="file">The file.</param>
+    /// <param name="classNames">The names of its classes; null where nobody gave them.</param>
+    /// <param name="options">Input scaling and limits.</param>
     /// <exception cref="Cifar3ModelException">The graph is none that classifies 32×32 colour images into as many classes as there are names.</exception>
-    public static (ModelMetadata Metadata, OnnxSignature Signature) Inspect(OnnxFile file, IReadOnlyList<string>? classNames)
+    public static ScorableGraph Inspect(OnnxFile file, IReadOnlyList<string>? classNames, ClassifierOptions options)
     {
-        var model = file.Model;
+        string producer = Shown.Text($"{file.Model.ProducerName} {file.Model.ProducerVersion}".Trim());
         if (classNames is null)
         {
-            throw OnnxFile.Unreadable(file.Name, $"expected the names of its classes, found a model made by '{Shown.Text($"{model.ProducerName} {model.ProducerVersion}")}', which has none", "Name them in ClassifierOptions.ClassNames, or in a text file beside it, model.classes.txt for model.onnx, one name a line");
+            throw OnnxFile.Unreadable(file.Name, $"expected the names of its classes, found a model made by '{producer}', which has none", "Name them in ClassifierOptions.ClassNames, or in a text file beside it, model.classes.txt for model.onnx, one name a line");
         }
 
         try
         {
-            var graph = model.Graph;
-            var constants = graph.Initializer.Select(tensor => tensor.Name).ToHashSet();
-            var input = Single(graph.Input.Where(value => !constants.Contains(value.Name)), "input");
-            var output = Single(graph.Output, "output");
-            var (batch, channelsFirst) = Layout(input);
-            var signature = new OnnxSignature(input.Name, output.Name, Classes(output, classNames)) { ChannelsFirst = channelsFirst, OneImageOnly = batch == 1, IsLogits = IsLogits(graph, output.Name) };
-            GraphCheck.Check(model, signature);
-            string producer = Shown.Text($"{model.ProducerName} {model.ProducerVersion}".Trim());
-            return (new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" }, signature);
+            var model = file.Model.Clone();
+            GraphCheck.CheckCounts(model);
+            ForeignGraph.Simplify(model.Graph);
+            foreach (var tensor in model.Graph.Initializer)
+            {
+                GraphTensor.Check(tensor);
+            }
+
+            var signature = Read(model.Graph, classNames, options.InputScaling, out long batch);
+            var (graph, cost) = Check(model, ref signature, batch, NetworkCost.Default.Times(options.MaxModelCost));
+            var metadata = new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" };
+            return new ScorableGraph(metadata, signature with { Cost = cost.Multiple }, graph);
         }
         catch (FormatException e)
         {
-            throw OnnxFile.Unreadable(file.Name, e.Message, Remedy, e);
+            throw OnnxFile.Unreadable(file.Name, e.Message.TrimEnd('.'), e is TooCostlyException ? GraphCheck.CostRemedy : Remedy, e);
         }
     }
 
-    private static ValueInfoProto Single(IEnumerable<ValueInfoProto> values, string what)
+    private static OnnxSignature Read(GraphProto graph, IReadOnlyList<string> classNames, InputScaling? scaling, out long batch)
     {
-        var list = values.ToList();
-        return list.Count == 1 ? list[0] : throw new FormatException($"expected one {what}, found {list.Count} ({Shown.Text(string.Join(", ", list.Select(v => v.Name)))})");
+        var constants = graph.Initializer.Select(tensor => tensor.Name).ToHashSet();
+        var inputs = graph.Input.Where(value => !constants.Contains(value.Name)).ToList();
+        if (inputs.Count != 1)
+        {
+            throw new FormatException($"expected one input, found {inputs.Count} ({Shown.Names(inputs.Select(value => value.Name), 5)})");
+        }
+
+        var input = inputs[0];
+        graph.Input.Clear();
+        graph.Input.Add(input);
+        (batch, bool channelsFirst) = Layout(input);
+        var type = (DataType)input.Type.TensorType.ElemType;
+        var (output, isLogits) = ForeignGraph.ChooseOutput(graph);
+        int classes = Classes(output, classNames);
+        scaling ??= InputRange.Find(graph, input.Name, channelsFirst ? 1 : 3, type is DataType.Uint8 or DataType.Int32);
+        string inputName = ForeignGraph.FloatInput(graph, input), outputName = ForeignGraph.FloatOutput(graph, output);
+        return new OnnxSignature(inputName, outputName, classes) { ChannelsFirst = channelsFirst, IsLogits = isLogits, Scaling = scaling };
     }
 
-    /// <summary>The number of images (0 = any) and whether channels come before height and width.</summary>
+    /// <summary>Checks the graph for any number of images; one that is made for a certain number is freed of it first.</summary>
+    private static (ModelProto Graph, NetworkCost Cost) Check(ModelProto model, ref OnnxSignature signature, long batch, NetworkCost limit)
+    {
+        if (batch == 0)
+        {
+            return (model, GraphCheck.Check(model, signature, limit));
+        }
+
+        var free = model.Clone();
+        ForeignGraph.FreeBatch(free.Graph, batch);
+        try
+        {
+            return (free, GraphCheck.Check(free, signature, limit));
+        }
+        catch (FormatException e) when (batch > 1 && e is not TooCostlyException)
+        {
+            throw new FormatException($"it takes {batch} images at a time, and as a graph for any number it does not fit: {e.Message}", e);
+        }
+        catch (FormatException)
+        {
+            signature = signature with { OneImageOnly = true };
+            return (model, GraphCheck.Check(model, signature, limit));
+        }
+    }
+
+    /// <summary>The number of images (0 = any) and whether channels come before height and width. Sizes that the file leaves open are taken as fitting.</summary>
     private static (long Batch, bool ChannelsFirst) Layout(ValueInfoProto input)
     {
         const int size = CnnArchitecture.InputSize, channels = CnnArchitecture.InputChannels;
         long[] shape = Shape(input);
-        bool channelsFirst = shape is [_, channels, size, size];
-        if (!IsFloat(input) || !(channelsFirst || shape is [_, size, size, channels]) || shape[0] > 1)
+        bool channelsFirst = shape is [_, channels, 0 or size, 0 or size];
+        if (!InputTypes.Contains((DataType)(input.Type?.TensorType?.ElemType ?? 0)) || !(channelsFirst || shape is [_, 0 or size, 0 or size, channels]) || shape[0] is < 0 or > 1024)
         {
-            throw new FormatException($"expected a float32 input [N, {size}, {size}, {channels}] or [N, {channels}, {size}, {size}] of any number of images, found {Print(input)}");
+            throw new FormatException($"expected one input [N, {size}, {size}, {channels}] or [N, {channels}, {size}, {size}] of any number of images, of float32, float16, uint8 or int32, found {Print(input)}");
         }
 
         return (shape[0], channelsFirst);
@@ -61,42 +111,16 @@ internal static class ForeignOnnx
     private static int Classes(ValueInfoProto output, IReadOnlyList<string> classNames)
     {
         long[] shape = Shape(output);
-        if (!IsFloat(output) || shape.Length != 2 || shape[1] is < CnnArchitecture.MinClasses or > CnnArchitecture.MaxClasses)
+        if (shape.Length is not (0 or 2) || (shape.Length == 2 && shape[1] is not 0 and (< CnnArchitecture.MinClasses or > CnnArchitecture.MaxClasses)) || classNames.Count is < CnnArchitecture.MinClasses or > CnnArchitecture.MaxClasses)
         {
             throw new FormatException($"expected a float32 output [N, classes] of {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes, found {Print(output)}");
         }
 
-        return shape[1] == classNames.Count ? classNames.Count : throw new FormatException($"expected one name for each of its {shape[1]} classes, found {classNames.Count} names ({Shown.Text(string.Join(", ", classNames))})");
+        return shape is [] or [_, 0] || shape[1] == classNames.Count ? classNames.Count : throw new FormatException($"expected one name for each of its {shape[1]} classes, found {classNames.Count} names ({Shown.Names(classNames)})");
     }
-
-    /// <summary>Walks back from the output: a softmax gives probabilities, a dense layer without one gives logits.</summary>
-    private static bool IsLogits(GraphProto graph, string output)
-    {
-        string current = output;
-        for (int i = 0; i <= graph.Node.Count; i++)
-        {
-            var node = graph.Node.FirstOrDefault(n => n.Output.Contains(current)) ?? throw new FormatException($"expected a node that computes the output '{Shown.Text(output)}', found none");
-            switch (node.OpType)
-            {
-                case "Identity":
-                    current = node.Input.FirstOrDefault() ?? "";
-                    continue;
-                case "Softmax" when node.Attribute.FirstOrDefault(a => a.Name == "axis")?.I is null or 1 or -1:
-                    return false;
-                case "Add" or "MatMul" or "Gemm":
-                    return true;
-                default:
-                    throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found {Shown.Text(node.OpType)}");
-            }
-        }
-
-        throw new FormatException("expected a graph without cycles");
-    }
-
-    private static bool IsFloat(ValueInfoProto value) => value.Type?.TensorType?.ElemType == (int)TensorProto.Types.DataType.Float;
 
     /// <summary>Sizes; 0 where any size goes.</summary>
-    private static long[] Shape(ValueInfoProto value) => [.. (value.Type?.TensorType?.Shape?.Dim ?? []).Select(dim => dim.HasDimValue ? dim.DimValue : 0)];
+    private static long[] Shape(ValueInfoProto value) => [.. (value.Type?.TensorType?.Shape?.Dim ?? []).Take(8).Select(dim => dim.HasDimValue ? dim.DimValue : 0)];
 
-    private static string Print(ValueInfoProto value) => $"'{Shown.Text(value.Name)}' of type {value.Type?.TensorType?.ElemType} [{string.Join(", ", Shape(value).Take(8).Select(size => size == 0 ? "any" : $"{size}"))}]";
+    private static string Print(ValueInfoProto value) => $"'{Shown.Text(value.Name)}' of type {value.Type?.TensorType?.ElemType} [{string.Join(", ", Shape(value).Select(size => size == 0 ? "any" : $"{size}"))}]";
 }

@@ -1,68 +1,102 @@
 using Onnx;
+using DataType = Onnx.TensorProto.Types.DataType;
 
 namespace Cifar3;
 
 /// <summary>
 /// Checks a graph that this library did not just make before ONNX Runtime sees it: weights that are complete, operators of a convolutional
-/// network with settings in their range, shapes that fit each other all the way from the image to the classes.
+/// network with settings in their range, shapes and types that fit each other all the way from the image to the classes, and work and memory
+/// of the whole graph within a limit.
 /// </summary>
 /// <remarks>
 /// ONNX Runtime trusts a model in places (a convolution in 0 groups ends the process), reads files that a model names, and takes the
-/// memory that a graph asks for. After this check it computes a network whose every size is known.
+/// memory and the time that a graph asks for. After this check it computes a network whose every size is known.
 /// </remarks>
 internal sealed class GraphCheck
 {
-    private const int MaxNodes = 1_000, MaxRank = 5;
-    private const long MaxElements = 1 << 24; // of one image's activation; this network's largest has 32,768
+    /// <summary>What to do about a graph that is refused for its cost.</summary>
+    public const string CostRemedy = "If you trust the file and want to wait for it, raise ClassifierOptions.MaxModelCost";
 
-    private static readonly TensorProto FloatWeight = new() { DataType = (int)TensorProto.Types.DataType.Float };
+    /// <summary>The most nodes of a graph; this network's flavours have 17 to 44.</summary>
+    public const int MaxNodes = 1_000;
+
+    private const int MaxRank = 5, MaxWeights = 4_000;
 
     private readonly Dictionary<string, TensorProto> constants = [];
-    private readonly Dictionary<string, long[]> shapes = [];
+    private readonly Dictionary<string, GraphValue> values = [];
+    private readonly NetworkCost limit;
+    private readonly double constantLimit;
+    private double constantNumbers; // that nodes make of constants
+    private NetworkCost cost;
 
-    private GraphCheck(GraphProto graph)
+    private GraphCheck(GraphProto graph, NetworkCost limit)
     {
+        this.limit = limit;
         foreach (var tensor in graph.Initializer)
         {
-            GraphTensor.Check(tensor);
             if (!constants.TryAdd(tensor.Name, tensor))
             {
                 throw new FormatException($"expected one weight '{Shown.Text(tensor.Name)}', found two");
             }
 
-            shapes.Add(tensor.Name, [.. tensor.Dims]);
+            values.Add(tensor.Name, new GraphValue([.. tensor.Dims], (DataType)tensor.DataType, IsConstant: true));
+            constantLimit += tensor.Dims.Aggregate(1.0, (product, size) => product * size);
+        }
+
+        constantLimit = 2 * constantLimit + limit.Activations;
+    }
+
+    /// <summary>Checks counts that later steps take for granted: before anything that costs.</summary>
+    /// <exception cref="FormatException">There is more than a model has.</exception>
+    public static void CheckCounts(ModelProto model)
+    {
+        var graph = model.Graph;
+        if (model.Functions.Count + model.TrainingInfo.Count + graph.SparseInitializer.Count > 0 || graph.Node.Count > MaxNodes || graph.Initializer.Count > MaxWeights)
+        {
+            throw new FormatException(FormattableString.Invariant($"expected at most {MaxNodes:N0} nodes, {MaxWeights:N0} weights and no functions, training graphs or sparse weights, found {graph.Node.Count:N0}, {graph.Initializer.Count:N0}, {model.Functions.Count}, {model.TrainingInfo.Count} and {graph.SparseInitializer.Count}"));
         }
     }
 
     /// <summary>Checks a whole model.</summary>
     /// <param name="model">The model; its input and output are known to be of the right type and shape.</param>
     /// <param name="signature">What was found of them.</param>
+    /// <param name="limit">The most that an image may cost.</param>
+    /// <returns>What an image costs.</returns>
     /// <exception cref="FormatException">Something does not fit: says where, what was expected and what was found.</exception>
-    public static void Check(ModelProto model, OnnxSignature signature)
+    public static NetworkCost Check(ModelProto model, OnnxSignature signature, NetworkCost limit)
     {
-        var graph = model.Graph;
-        if (model.Functions.Count + model.TrainingInfo.Count + graph.SparseInitializer.Count > 0 || graph.Node.Count > MaxNodes)
+        CheckCounts(model);
+        foreach (var tensor in model.Graph.Initializer)
         {
-            throw new FormatException($"expected at most {MaxNodes:N0} nodes and no functions, training graphs or sparse weights, found {graph.Node.Count:N0}, {model.Functions.Count}, {model.TrainingInfo.Count} and {graph.SparseInitializer.Count}");
+            GraphTensor.Check(tensor);
         }
 
         // Twice, so that a graph that works for one number of images only is found out.
+        NetworkCost cost = default;
         foreach (int images in signature.OneImageOnly ? [1] : new[] { 1, 7 })
         {
-            var check = new GraphCheck(graph);
-            check.shapes[signature.InputName] = [images, .. signature.ImageShape];
-            foreach (var node in graph.Node)
+            var check = new GraphCheck(model.Graph, limit);
+            check.values[signature.InputName] = new GraphValue([images, .. signature.ImageShape], signature.TakesBytes ? DataType.Uint8 : DataType.Float, IsConstant: false);
+            foreach (var node in model.Graph.Node)
             {
                 check.Add(node, images);
             }
 
-            long[] expected = [images, signature.Classes], found = check.shapes.GetValueOrDefault(signature.OutputName, []);
-            if (!found.SequenceEqual(expected))
+            long[] expected = [images, signature.Classes];
+            var found = check.values.GetValueOrDefault(signature.OutputName);
+            if (found is not { Type: DataType.Float, IsConstant: false } || !found.Shape.SequenceEqual(expected))
             {
-                throw new FormatException($"expected probabilities {Print(expected)} of {images} images, found {Print(found)}");
+                throw new FormatException($"expected float32 probabilities {Print(expected)} of {images} images, found {(found is null ? "[]" : $"{Print(found.Shape)} of {(found.IsConstant ? "nothing but constants" : $"{found.Type}")}")}");
             }
+
+            cost = images == 1 ? check.cost : cost;
         }
+
+        return cost;
     }
+
+    /// <summary>A shape in brackets.</summary>
+    public static string Print(IEnumerable<long> shape) => $"[{string.Join(", ", shape.Take(8))}]";
 
     private void Add(NodeProto proto, int images)
     {
@@ -72,25 +106,30 @@ internal sealed class GraphCheck
             throw node.Wrong("an operator of ONNX itself with one output", $"one of domain '{Shown.Text(proto.Domain)}' with {proto.Output.Count}");
         }
 
-        var inputs = proto.Input.Select(name => shapes.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shown.Text(name)}'")).ToList();
-        long[] shape = GraphShapes.Of(node, inputs, index => constants.GetValueOrDefault(proto.Input[index]));
+        var inputs = proto.Input.Select(name => values.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shown.Text(name)}'")).ToList();
+        var (shape, type, operations) = GraphShapes.Of(node, inputs, index => constants.GetValueOrDefault(proto.Input[index]));
         node.CheckAllRead();
-        if (shape.Length is 0 or > MaxRank || shape.Any(size => size < 1) || shape.Aggregate(1.0, (product, size) => product * size) > images * MaxElements)
+        double size = shape.Aggregate(1.0, (product, dim) => product * dim);
+        bool isConstant = inputs.TrueForAll(input => input.IsConstant);
+        if (shape.Length > MaxRank || (shape.Length == 0 && !isConstant) || shape.Any(dim => dim < 1))
         {
-            throw node.Wrong($"an output of 1 to {MaxElements:N0} numbers an image", Print(shape));
+            throw node.Wrong($"an output of 1 to {MaxRank} dimensions, none of them empty", Print(shape));
         }
 
-        if (proto.Output[0].Length == 0 || !shapes.TryAdd(proto.Output[0], shape))
+        if (isConstant && (constantNumbers += size) > constantLimit)
+        {
+            throw node.Wrong(FormattableString.Invariant($"at most {constantLimit:N0} numbers made of constants"), FormattableString.Invariant($"{constantNumbers:N0}"));
+        }
+
+        cost = isConstant ? cost.Plus(operations, 0) : cost.Plus(operations, size);
+        if (!cost.IsWithin(limit.Times(images)))
+        {
+            throw new TooCostlyException($"it asks for more work or memory than allowed, at {node.Wrong($"at most {limit} an image ({FormattableString.Invariant($"{limit.Multiple:N0}")} times this network's)", $"{cost.Times(1.0 / images)} up to here").Message}");
+        }
+
+        if (proto.Output[0].Length == 0 || !values.TryAdd(proto.Output[0], new GraphValue(shape, type, isConstant)))
         {
             throw node.Wrong("an output that no other node has", $"'{Shown.Text(proto.Output[0])}'");
         }
-
-        if (proto.OpType == "DequantizeLinear" && proto.Input.All(constants.ContainsKey))
-        {
-            constants[proto.Output[0]] = FloatWeight; // weights of 8 bits
-        }
     }
-
-    /// <summary>A shape in brackets.</summary>
-    public static string Print(IEnumerable<long> shape) => $"[{string.Join(", ", shape.Take(8))}]";
 }

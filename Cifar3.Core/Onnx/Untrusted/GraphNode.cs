@@ -54,13 +54,11 @@ internal sealed class GraphNode
         }
     }
 
-    /// <summary>A text that may have one value only.</summary>
-    public void Text(string name, string expected)
+    /// <summary>A text of those that are known; the first where it is missing.</summary>
+    public string Text(string name, params ReadOnlySpan<string> known)
     {
-        if (Find(name, AttributeProto.Types.AttributeType.String) is { } attribute && attribute.S.ToStringUtf8() != expected)
-        {
-            throw Wrong($"{name} {expected}", Shown.Text(attribute.S.ToStringUtf8()));
-        }
+        string value = Find(name, AttributeProto.Types.AttributeType.String)?.S.ToStringUtf8() ?? known[0];
+        return known.Contains(value) ? value : throw Wrong($"{name} {string.Join(", ", known.ToArray())}", Shown.Text(value));
     }
 
     /// <summary>Refuses what nobody asked for.</summary>

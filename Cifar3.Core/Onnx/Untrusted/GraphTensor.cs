@@ -1,9 +1,9 @@
-using System.Buffers.Binary;
 using Onnx;
+using DataType = Onnx.TensorProto.Types.DataType;
 
 namespace Cifar3;
 
-/// <summary>Checks one weight of a graph: in the file, complete, finite.</summary>
+/// <summary>Checks one weight of a graph: there, complete, finite.</summary>
 internal static class GraphTensor
 {
     private const int MaxRank = 5;
@@ -14,65 +14,58 @@ internal static class GraphTensor
     public static void Check(TensorProto tensor)
     {
         string name = Shown.Text(tensor.Name);
-        if (tensor.DataLocation != TensorProto.Types.DataLocation.Default || tensor.ExternalData.Count > 0)
+        if (IsExternal(tensor))
         {
             throw new FormatException($"expected all weights in the file, found '{name}' in another file");
         }
 
-        double count = tensor.Dims.Aggregate(1.0, (product, size) => product * size);
-        if (tensor.Name.Length == 0 || tensor.Dims.Count > MaxRank || tensor.Dims.Any(size => size < 1) || count > MaxElements || tensor.Segment is not null)
+        if (tensor.Name.Length == 0)
         {
-            throw new FormatException($"weight '{name}' has an impossible shape: {GraphCheck.Print(tensor.Dims)}");
+            throw new FormatException("expected weights with names, found one without");
         }
 
-        var (size, listed) = tensor.DataType switch
+        var (count, size) = Size(tensor);
+        var type = (DataType)tensor.DataType;
+        int listed = type switch
         {
-            (int)TensorProto.Types.DataType.Float => (sizeof(float), tensor.FloatData.Count),
-            (int)TensorProto.Types.DataType.Int64 => (sizeof(long), tensor.Int64Data.Count),
-            (int)TensorProto.Types.DataType.Int32 => (sizeof(int), tensor.Int32Data.Count),
-            (int)TensorProto.Types.DataType.Int8 or (int)TensorProto.Types.DataType.Uint8 => (sizeof(byte), tensor.Int32Data.Count),
-            var type => throw new FormatException($"expected weights of float32, of 8 bits, or whole numbers, found '{name}' of data type {type}"),
+            DataType.Float => tensor.FloatData.Count,
+            DataType.Int64 => tensor.Int64Data.Count,
+            _ => tensor.Int32Data.Count,
         };
         int lists = tensor.FloatData.Count + tensor.Int64Data.Count + tensor.Int32Data.Count + tensor.StringData.Count + tensor.DoubleData.Count + tensor.Uint64Data.Count;
-        if (lists != listed || (tensor.HasRawData ? lists > 0 || tensor.RawData.Length != (long)count * size : listed != (long)count))
+        if (lists != listed || (tensor.HasRawData ? lists > 0 || tensor.RawData.Length != count * size : listed != count))
         {
-            throw new FormatException($"weight '{name}' is incomplete: expected {count:N0} numbers for its shape {GraphCheck.Print(tensor.Dims)}, found {(tensor.HasRawData ? $"{tensor.RawData.Length:N0} bytes and {lists:N0}" : $"{lists:N0}")} numbers");
+            string found = tensor.HasRawData ? FormattableString.Invariant($"{tensor.RawData.Length:N0} bytes and {lists:N0}") : FormattableString.Invariant($"{lists:N0}");
+            throw new FormatException(FormattableString.Invariant($"weight '{name}' is incomplete: expected {count:N0} numbers for its shape {GraphCheck.Print(tensor.Dims)}, found {found} numbers"));
         }
 
-        if (tensor.DataType == (int)TensorProto.Types.DataType.Float && !IsFinite(tensor))
+        if (type is DataType.Float or DataType.Float16 && TensorData.Floats(tensor).AsSpan().IndexOfAnyExceptInRange(float.MinValue, float.MaxValue) >= 0)
         {
             throw new FormatException($"weight '{name}' has values that are not finite");
         }
     }
 
-    /// <summary>The numbers of a tensor of int64, such as a shape.</summary>
-    public static long[] Integers(TensorProto tensor)
+    /// <summary>Whether a weight's numbers are in another file.</summary>
+    public static bool IsExternal(TensorProto tensor) => tensor.DataLocation != TensorProto.Types.DataLocation.Default || tensor.ExternalData.Count > 0;
+
+    /// <summary>How many numbers a weight has, and how many bytes each takes.</summary>
+    /// <exception cref="FormatException">Its shape or type is none that can be computed with.</exception>
+    public static (long Count, int Size) Size(TensorProto tensor)
     {
-        if (!tensor.HasRawData)
+        string name = Shown.Text(tensor.Name);
+        double count = tensor.Dims.Aggregate(1.0, (product, size) => product * size);
+        if (tensor.Dims.Count > MaxRank || tensor.Dims.Any(size => size < 1) || count > MaxElements || tensor.Segment is not null)
         {
-            return [.. tensor.Int64Data];
+            throw new FormatException($"weight '{name}' has an impossible shape: {GraphCheck.Print(tensor.Dims)}");
         }
 
-        var values = new long[tensor.RawData.Length / sizeof(long)];
-        for (int i = 0; i < values.Length; i++)
+        return ((long)count, (DataType)tensor.DataType switch
         {
-            values[i] = BinaryPrimitives.ReadInt64LittleEndian(tensor.RawData.Span[(i * sizeof(long))..]);
-        }
-
-        return values;
-    }
-
-    private static bool IsFinite(TensorProto tensor)
-    {
-        var raw = tensor.RawData.Span;
-        for (int i = 0; i < raw.Length; i += sizeof(float))
-        {
-            if (!float.IsFinite(BinaryPrimitives.ReadSingleLittleEndian(raw[i..])))
-            {
-                return false;
-            }
-        }
-
-        return tensor.FloatData.All(float.IsFinite);
+            DataType.Float or DataType.Int32 => sizeof(int),
+            DataType.Float16 => 2,
+            DataType.Int64 => sizeof(long),
+            DataType.Int8 or DataType.Uint8 => sizeof(byte),
+            var type => throw new FormatException($"expected weights of float32, float16, of 8 bits, or whole numbers, found '{name}' of data type {(int)type}"),
+        });
     }
 }

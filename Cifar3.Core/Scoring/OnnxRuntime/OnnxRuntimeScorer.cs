@@ -41,7 +41,7 @@ internal sealed class OnnxRuntimeScorer : IScorer
     {
         string version = OnnxRuntimeLibrary.Load().Version;
         byte[] onnx = model.ToOnnx();
-        int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount, capacity = model.Signature.OneImageOnly ? 1 : CpuPiece;
+        int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount, capacity = model.Signature.ImagesPerRun(CpuPiece);
         OnnxSession? narrow = null;
         try
         {
@@ -76,7 +76,7 @@ internal sealed class OnnxRuntimeScorer : IScorer
 
         try
         {
-            var session = new OnnxSession(CudaSession(model.ToOnnx(), options), model.Signature, model.Signature.OneImageOnly ? 1 : CudaPiece, onDevice: true);
+            var session = new OnnxSession(CudaSession(model.ToOnnx(), options), model.Signature, model.Signature.ImagesPerRun(CudaPiece), onDevice: true);
             return new OnnxRuntimeScorer(session, session, threads: 1, ScoringBackend.Cuda, $"ONNX Runtime {version}, CUDA device {options.DeviceId}", owner);
         }
         catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)

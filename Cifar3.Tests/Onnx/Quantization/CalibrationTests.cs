@@ -58,15 +58,16 @@ public sealed class CalibrationTests
         Assert.That(histogram.Counts.ToArray(), Is.EqualTo(Histogram([.. values.Order()]).Counts.ToArray()));
     }
 
-    [Test]
-    public void Weights_AnyChannel_AreWithinHalfAStep()
+    [TestCase(false, 127)]
+    [TestCase(true, 64)]
+    public void Weights_AnyChannel_AreWithinHalfAStep(bool sevenBits, int most)
     {
         float[] weights = [0.5f, -1, 0.25f, 0, 0, 0, 1e-3f, 2e-3f, -3e-3f];
 
-        var (values, scales) = QuantizedTensor.Weights(weights, channels: 3, i => i / 3);
+        var (values, scales) = QuantizedTensor.Weights(weights, channels: 3, i => i / 3, sevenBits);
 
-        Assert.That(scales, Is.EqualTo(new[] { 1f / 127, 1, 3e-3f / 127 }));
-        Assert.That((sbyte)values[1], Is.EqualTo(-127));
+        Assert.That(scales, Is.EqualTo(new[] { 1f / most, 1, 3e-3f / most }));
+        Assert.That((sbyte)values[1], Is.EqualTo(-most));
         for (int i = 0; i < weights.Length; i++)
         {
             Assert.That((sbyte)values[i] * scales[i / 3], Is.EqualTo(weights[i]).Within(scales[i / 3] * 0.5001f));

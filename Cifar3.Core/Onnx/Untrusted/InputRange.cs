@@ -1,0 +1,166 @@
+using Onnx;
+using DataType = Onnx.TensorProto.Types.DataType;
+
+namespace Cifar3;
+
+/// <summary>
+/// Finds out from the first nodes of a graph what it takes: a chain of Mul, Div, Sub, Add and BatchNormalization with constants in front computes
+/// a·x + b for each channel, and only one of x in 0..1 and x in 0..255 gives numbers that a network is trained on.
+/// </summary>
+internal static class InputRange
+{
+    private const int Channels = CnnArchitecture.InputChannels, MaxSteps = 20;
+
+    // How widely a network's inputs are spread: 1 for 0..1, 2 for -1..1, about 4 for images of mean 0 and deviation 1.
+    private const double LeastSpread = 0.5, MostSpread = 25;
+
+    /// <summary>The scaling that the graph asks for.</summary>
+    /// <param name="graph">The graph.</param>
+    /// <param name="input">Its input.</param>
+    /// <param name="channelAxis">Where the input has its channels: 1 or 3.</param>
+    /// <param name="takesIntegers">Whether the input is of whole numbers.</param>
+    /// <exception cref="FormatException">The graph does something to the pixels that leaves open what it takes.</exception>
+    public static InputScaling Find(GraphProto graph, string input, int channelAxis, bool takesIntegers)
+    {
+        if (takesIntegers)
+        {
+            return InputScaling.Bytes;
+        }
+
+        var constants = new Dictionary<string, TensorProto>();
+        foreach (var tensor in graph.Initializer)
+        {
+            constants.TryAdd(tensor.Name, tensor);
+        }
+
+        var chain = new Chain(constants, channelAxis);
+        string current = input;
+        for (int i = 0; i < MaxSteps && graph.Node.Where(node => node.Input.Contains(current)).Take(2).ToList() is [{ Output.Count: 1 } node] && chain.Take(node, current); i++)
+        {
+            current = node.Output[0];
+        }
+
+        return chain.Decide() ?? throw new FormatException($"the graph computes {chain} from its input, from which it cannot be told whether it takes pixels from 0 to 255 or from 0 to 1. Say it in ClassifierOptions.InputScaling");
+    }
+
+    /// <summary>The nodes so far as a·x + b.</summary>
+    private sealed class Chain(Dictionary<string, TensorProto> constants, int channelAxis)
+    {
+        private readonly double[] a = [1, 1, 1], b = [0, 0, 0];
+        private const int Rank = 4;
+
+        private int axis = channelAxis, steps;
+        private bool isOpen; // ends in arithmetic that is not a·x + b
+
+        /// <summary>Adds a node; false where the chain ends before it.</summary>
+        public bool Take(NodeProto node, string current)
+        {
+            switch (node.OpType)
+            {
+                case "Identity" or "Cast" or "Dropout":
+                    return true;
+                case "Transpose" when node.Attribute is [{ Name: "perm", Ints: { Count: 4 } order }] && order.IndexOf(axis) is >= 0 and var place:
+                    axis = place;
+                    return true;
+                case "Mul" or "Div" or "Sub" or "Add" when node.Input.Count == 2:
+                    bool first = node.Input[0] == current;
+                    isOpen = !Affine(node.OpType, node.Input[first ? 1 : 0], first);
+                    return !isOpen;
+                case "BatchNormalization" when node.Input.Count == 5 && axis == 1:
+                    return Normalize(node);
+                default:
+                    return false;
+            }
+        }
+
+        /// <summary>The scaling; null where it cannot be told. Without any arithmetic in the graph it is what is usual, and documented.</summary>
+        public InputScaling? Decide() =>
+            isOpen || a.Contains(0) ? null
+            : steps == 0 || IsPlausible(1) ? InputScaling.ZeroToOne
+            : IsPlausible(255) ? InputScaling.Bytes
+            : null;
+
+        public override string ToString() => isOpen ? "something other than a·x + b" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"a·x + b with a = {a[0]:G3}, {a[1]:G3}, {a[2]:G3} and b = {b[0]:G3}, {b[1]:G3}, {b[2]:G3}");
+
+        /// <summary>Whether inputs from 0 to <paramref name="most"/> become numbers spread as a network's are, around 0 or upwards from it; or, of 0 to 255, around 0 in their own size (Caffe's means).</summary>
+        private bool IsPlausible(double most)
+        {
+            for (int c = 0; c < Channels; c++)
+            {
+                double spread = Math.Abs(a[c] * most), middle = Math.Abs(b[c] + a[c] * most / 2);
+                bool usual = spread is >= LeastSpread and <= MostSpread && middle <= 0.75 * spread;
+                bool means = most == 255 && Math.Abs(a[c]) == 1 && b[c] != 0 && middle <= 0.2 * spread;
+                if (!usual && !means)
+                {
+                    return false;
+                }
+            }
+
+            return true;
+        }
+
+        private bool Affine(string op, string name, bool first)
+        {
+            if (Values(name) is not { } values || (op == "Div" && (!first || values.Contains(0))))
+            {
+                return false;
+            }
+
+            steps++;
+            for (int c = 0; c < Channels; c++)
+            {
+                double value = values[values.Length == 1 ? 0 : c];
+                (a[c], b[c]) = op switch
+                {
+                    "Mul" => (a[c] * value, b[c] * value),
+                    "Div" => (a[c] / value, b[c] / value),
+                    "Add" => (a[c], b[c] + value),
+                    _ => first ? (a[c], b[c] - value) : (-a[c], value - b[c]),
+                };
+            }
+
+            return true;
+        }
+
+        private bool Normalize(NodeProto node)
+        {
+            double[][] parts = [.. node.Input.Skip(1).Select(name => constants.TryGetValue(name, out var tensor) && tensor.Dims is [Channels] && IsFloat(tensor) ? Array.ConvertAll(TensorData.Floats(tensor), value => (double)value) : [])];
+            if (parts.Any(part => part.Length != Channels))
+            {
+                return false;
+            }
+
+            steps++;
+            double epsilon = node.Attribute.FirstOrDefault(attribute => attribute.Name == "epsilon")?.F ?? 1e-5f;
+            for (int c = 0; c < Channels; c++)
+            {
+                double scale = parts[0][c] / Math.Sqrt(parts[3][c] + epsilon);
+                (a[c], b[c]) = (a[c] * scale, (b[c] - parts[2][c]) * scale + parts[1][c]);
+            }
+
+            return true;
+        }
+
+        /// <summary>The numbers of a constant that has one for all, or one for each channel; null for others.</summary>
+        private double[]? Values(string name)
+        {
+            if (!constants.TryGetValue(name, out var tensor) || !IsFloat(tensor) || tensor.Dims.Count > Rank)
+            {
+                return null;
+            }
+
+            for (int i = 0; i < tensor.Dims.Count; i++)
+            {
+                long size = tensor.Dims[i];
+                if (size != 1 && !(size == Channels && Rank - tensor.Dims.Count + i == axis))
+                {
+                    return null;
+                }
+            }
+
+            return Array.ConvertAll(TensorData.Floats(tensor), value => (double)value);
+        }
+
+        private static bool IsFloat(TensorProto tensor) => (DataType)tensor.DataType is DataType.Float or DataType.Float16;
+    }
+}
