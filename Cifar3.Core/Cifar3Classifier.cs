@@ -18,11 +18,13 @@ namespace Cifar3;
 public sealed partial class Cifar3Classifier : IDisposable
 {
     private readonly IScorer scorer;
+    private readonly ScoreRows rows;
     private readonly int maxPixels;
 
     private Cifar3Classifier(ScoringModel model, ClassifierOptions options)
     {
         Metadata = model.Metadata;
+        rows = ScoreRows.Of(Metadata, options);
         maxPixels = options.MaxImagePixels;
         (scorer, FallbackReason) = ScorerFactory.Create(model, options, typeof(Cifar3Classifier));
     }
@@ -160,9 +162,9 @@ public sealed partial class Cifar3Classifier : IDisposable
             throw new ArgumentException($"One image has {CnnArchitecture.ImageBytes:N0} bytes of pixels (32x32x3). Received: {pixels.Length:N0}. For several images call PredictPixelsBatch, for an encoded file Predict.", nameof(pixels));
         }
 
-        Span<float> probabilities = stackalloc float[ClassNames.Length];
-        scorer.Score(pixels, probabilities);
-        return new Prediction(ClassNames, [.. probabilities]);
+        Span<float> row = stackalloc float[rows.Width];
+        scorer.Score(pixels, row);
+        return rows.Read(row);
     }
 
     /// <summary>Classifies images given as pixels.</summary>
@@ -172,9 +174,9 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public IReadOnlyList<Prediction> PredictPixelsBatch(ReadOnlySpan<byte> pixels)
     {
-        var probabilities = new float[pixels.Length / CnnArchitecture.ImageBytes * ClassNames.Length];
-        Score(pixels, probabilities);
-        return Prediction.Batch(ClassNames, probabilities);
+        var scores = new float[CheckPixels(pixels) * rows.Width];
+        scorer.Score(pixels, scores);
+        return rows.ReadAll(scores);
     }
 
     /// <summary>Classifies all images of a set.</summary>
@@ -194,18 +196,24 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
-        int count = pixels.Length / CnnArchitecture.ImageBytes;
-        if (count * CnnArchitecture.ImageBytes != pixels.Length)
-        {
-            throw new ArgumentException($"Images have {CnnArchitecture.ImageBytes:N0} bytes of pixels each (32x32x3). Received: {pixels.Length:N0} bytes, no multiple of that.", nameof(pixels));
-        }
-
+        int count = CheckPixels(pixels);
         if (probabilities.Length != count * ClassNames.Length)
         {
             throw new ArgumentException($"{count:N0} images of {ClassNames.Length} classes need {count * ClassNames.Length:N0} probabilities. Received: room for {probabilities.Length:N0}.", nameof(probabilities));
         }
 
-        scorer.Score(pixels, probabilities);
+        if (!rows.HasFamiliarity)
+        {
+            scorer.Score(pixels, probabilities);
+            return;
+        }
+
+        var scores = new float[count * rows.Width];
+        scorer.Score(pixels, scores);
+        for (int i = 0; i < count; i++)
+        {
+            scores.AsSpan(i * rows.Width, ClassNames.Length).CopyTo(probabilities[(i * ClassNames.Length)..]);
+        }
     }
 
     /// <summary>Classifies labelled images and compares: accuracy, log-loss, precision and recall a class, confusion matrix.</summary>
@@ -221,6 +229,12 @@ public sealed partial class Cifar3Classifier : IDisposable
 
     /// <summary>Frees memory and threads; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();
+
+    /// <summary>Number of images.</summary>
+    /// <exception cref="ArgumentException">They are not whole.</exception>
+    private static int CheckPixels(ReadOnlySpan<byte> pixels) => pixels.Length % CnnArchitecture.ImageBytes == 0
+        ? pixels.Length / CnnArchitecture.ImageBytes
+        : throw new ArgumentException($"Images have {CnnArchitecture.ImageBytes:N0} bytes of pixels each (32x32x3). Received: {pixels.Length:N0} bytes, no multiple of that.", nameof(pixels));
 
     private static Cifar3Classifier Create(OnnxFile file, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {

@@ -22,6 +22,19 @@ public sealed record ClassifierOptions
     public int Threads { get; init; }
 
     /// <summary>
+    /// Whether predictions tell how familiar an image looks, <see cref="Prediction.Familiarity"/> and <see cref="Prediction.IsFamiliar"/>: whether it is of
+    /// any of the classes at all. Computed by the managed back end, at no cost that could be measured, for models that <see cref="CnnModel.SaveOnnx(string)"/> wrote without
+    /// options; ONNX Runtime's graphs give probabilities only. See docs/quality.md. Default: false.
+    /// </summary>
+    public bool Familiarity { get; init; }
+
+    /// <summary>
+    /// Whether each image is scored as it is and mirrored, and the probabilities' mean is given: a little more accurate for models of things that look
+    /// alike from left and right, at twice the time. Default: false.
+    /// </summary>
+    public bool FlipAveraging { get; init; }
+
+    /// <summary>
     /// The classes' names in the order of the model's outputs. Null = those that the file tells: this library's files do; for others,
     /// such as tf2onnx's, a text file beside the model with one name a line, <c>model.classes.txt</c> for <c>model.onnx</c>. Default: null.
     /// </summary>
@@ -61,6 +74,11 @@ public sealed record ClassifierOptions
         if (!Enum.IsDefined(Backend))
         {
             throw new ArgumentOutOfRangeException(nameof(Backend), Backend, $"The back end must be Auto, Managed, OnnxRuntime or Cuda. Received: {Backend}.");
+        }
+
+        if (Familiarity && Backend is (ScoringBackend.OnnxRuntime or ScoringBackend.Cuda))
+        {
+            throw new ArgumentException($"Familiarity needs the network's logits, which ONNX Runtime's graphs do not give. Received: Familiarity=true, Backend={Backend}. Choose ScoringBackend.Auto or Managed.");
         }
 
         ArgumentOutOfRangeException.ThrowIfLessThan(MaxModelCost, 1);

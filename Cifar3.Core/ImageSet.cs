@@ -96,6 +96,36 @@ public sealed class ImageSet : IImageRows
     /// <returns>A new set.</returns>
     public ImageSet Shuffle(int seed) => Select(new PhiloxRandom(seed, RandomStreams.DataShuffle).Permutation(Count));
 
+    /// <summary>Sets some images aside to choose a model by, so that the test images are looked at once, at the end. Each class gives the same share.</summary>
+    /// <remarks>Stratified, as scikit-learn's <c>train_test_split(stratify=labels)</c>: a class of n images gives fraction·n, rounded, at least 1 and at most n − 1; a class of one image gives none.</remarks>
+    /// <param name="validationFraction">The share set aside, above 0 and below 1. Default: 0.1.</param>
+    /// <param name="seed">Which images: the same seed sets the same ones aside everywhere. Default: 0.</param>
+    /// <returns>The images to train on and those to validate on, each in this set's order.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not above 0 and below 1.</exception>
+    /// <example><code>
+    /// var (train, validation) = data.Train.TrainValidationSplit(0.1, seed: 1);
+    /// </code></example>
+    public (ImageSet Train, ImageSet Validation) TrainValidationSplit(double validationFraction = 0.1, int seed = 0)
+    {
+        if (!(validationFraction > 0 && validationFraction < 1))
+        {
+            throw new ArgumentOutOfRangeException(nameof(validationFraction), validationFraction, FormattableString.Invariant($"The share of validation images must be above 0 and below 1. Received: validationFraction={validationFraction}."));
+        }
+
+        bool[] aside = new bool[Count];
+        foreach (var images in Enumerable.Range(0, Count).GroupBy(i => labels[i]))
+        {
+            int[] members = [.. images];
+            int count = Math.Min(Math.Max(1, (int)Math.Round(validationFraction * members.Length)), members.Length - 1);
+            foreach (int chosen in new PhiloxRandom(seed, RandomStreams.Split + (uint)images.Key).Permutation(members.Length)[..count])
+            {
+                aside[members[chosen]] = true;
+            }
+        }
+
+        return (Select([.. Enumerable.Range(0, Count).Where(i => !aside[i])]), Select([.. Enumerable.Range(0, Count).Where(i => aside[i])]));
+    }
+
     /// <summary>
     /// The set for ML.NET's transforms and trainers. Columns: <c>Image</c> (MLImage, 32×32), <c>Pixels</c> (vector of 3,072 Byte,
     /// 32×32×3; <c>Conversions.ConvertType</c> makes the Single that ML.NET's own trainers want) and <c>Label</c>

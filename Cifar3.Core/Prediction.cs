@@ -41,6 +41,18 @@ public sealed record Prediction
     /// <summary>Probability of the most probable class, 0 to 1.</summary>
     public float Confidence => Probabilities[LabelIndex];
 
+    /// <summary>
+    /// How much the image looks like those that the model was trained on: ln Σ exp(logit), higher for images of its classes than for others (Liu et al. 2020,
+    /// energy, <see href="https://arxiv.org/abs/2010.03759"/>). Comparable within one model only. Null unless <see cref="ClassifierOptions.Familiarity"/> asks for it.
+    /// </summary>
+    public float? Familiarity { get; init; }
+
+    /// <summary>
+    /// Whether <see cref="Familiarity"/> reaches what 95 % of the validation images reach; where it does not, the image is likely of none of the classes. Null unless
+    /// <see cref="ClassifierOptions.Familiarity"/> asks for it and the model tells a <see cref="ModelMetadata.FamiliarityThreshold"/>.
+    /// </summary>
+    public bool? IsFamiliar { get; init; }
+
     /// <summary>The probability of a class.</summary>
     /// <param name="className">The class' name, in any Unicode form; CIFAR-10's classes also by their usual other names (airplane, plane; automobile).</param>
     /// <exception cref="KeyNotFoundException">There is no such class.</exception>
@@ -52,19 +64,6 @@ public sealed record Prediction
             index = index >= 0 ? index : ClassList.Find(className, ClassNames); // another Unicode form, or another usual name of a CIFAR-10 class
             return index >= 0 ? Probabilities[index] : throw new KeyNotFoundException($"There is no class '{Shown.Text(className)}'. Known classes: {string.Join(", ", ClassNames)}.");
         }
-    }
-
-    /// <summary>One prediction for each row of probabilities [N, classes].</summary>
-    internal static Prediction[] Batch(ImmutableArray<string> classNames, ReadOnlySpan<float> probabilities)
-    {
-        int classes = classNames.Length;
-        var predictions = new Prediction[probabilities.Length / classes];
-        for (int i = 0; i < predictions.Length; i++)
-        {
-            predictions[i] = new Prediction(classNames, [.. probabilities.Slice(i * classes, classes)]);
-        }
-
-        return predictions;
     }
 
     /// <inheritdoc/>

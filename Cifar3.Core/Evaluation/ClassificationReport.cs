@@ -20,8 +20,9 @@ namespace Cifar3;
 /// </code></example>
 public sealed class ClassificationReport
 {
-    private ClassificationReport(ImmutableArray<string> classNames, MulticlassClassificationMetrics metrics, string? classMapping)
+    private ClassificationReport(ImmutableArray<string> classNames, MulticlassClassificationMetrics metrics, Calibration calibration, string? classMapping)
     {
+        Calibration = calibration;
         ClassNames = classNames;
         ClassMapping = classMapping;
         Metrics = metrics;
@@ -60,6 +61,9 @@ public sealed class ClassificationReport
     /// <summary>Mean of −ln(probability of the true class), in nats. Keras: the loss.</summary>
     public double LogLoss => Metrics.LogLoss;
 
+    /// <summary>Whether the probabilities are as often right as they say: ECE, Brier score and the bins of a reliability diagram.</summary>
+    public Calibration Calibration { get; }
+
     /// <summary>Compares predictions with labels.</summary>
     /// <param name="images">The images, for their labels and class names.</param>
     /// <param name="predictions">
@@ -83,7 +87,8 @@ public sealed class ClassificationReport
         });
         var context = new MLContext();
         var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema(modelClasses));
-        return new ClassificationReport(modelClasses, context.MulticlassClassification.Evaluate(view), mapping);
+        var calibration = new Calibration(predictions, [.. labels.Select(label => places[label])]);
+        return new ClassificationReport(modelClasses, context.MulticlassClassification.Evaluate(view), calibration, mapping);
     }
 
     /// <summary>scikit-learn's table: a line a class, then accuracy, macro and weighted averages.</summary>

@@ -22,10 +22,11 @@ internal abstract unsafe class ForwardNetwork
     /// <param name="pixels">[images, 32, 32, 3].</param>
     /// <param name="labels">[images]; null for none.</param>
     /// <param name="images">Number of images.</param>
-    /// <param name="probabilities">Receives [images, classes].</param>
+    /// <param name="rows">Receives [images, classes]; with familiarity [images, classes + 1], ln Σ exp(logit) after the probabilities.</param>
     /// <param name="losses">Receives [images], where there are labels.</param>
     /// <param name="buffers">The calling thread's.</param>
-    public abstract void Run(byte* pixels, int* labels, int images, float* probabilities, double* losses, ForwardBuffers buffers);
+    /// <param name="familiarity">Whether a row has it. Default: false.</param>
+    public abstract void Run(byte* pixels, int* labels, int images, float* rows, double* losses, ForwardBuffers buffers, bool familiarity = false);
 
     /// <summary>What the layers computed for the one image of the last <see cref="Run"/>, by layer name; without the layers that are computed as part of others.</summary>
     public abstract IEnumerable<(string Layer, float[] Values)> Activations(ForwardBuffers buffers);
@@ -135,7 +136,7 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         return new ForwardBuffers(arena, x, y, work, arena.Floats("logits", MaxImages * paddedClasses));
     }
 
-    public override void Run(byte* pixels, int* labels, int images, float* probabilities, double* losses, ForwardBuffers buffers)
+    public override void Run(byte* pixels, int* labels, int images, float* rows, double* losses, ForwardBuffers buffers, bool familiarity = false)
     {
         Plane[] x = buffers.X, y = buffers.Y;
         ref readonly var work = ref buffers.Work;
@@ -155,8 +156,13 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         Dense.Forward<V>(x[3].At(0), x[3].ImageStride, images, features, paddedClasses, packed, bias, buffers.Logits);
         for (int image = 0; image < images; image++)
         {
-            float* logits = buffers.Logits + image * paddedClasses;
-            double logSum = Softmax.Forward(logits, classes, probabilities + (long)image * classes);
+            float* logits = buffers.Logits + image * paddedClasses, row = rows + (long)image * (familiarity ? classes + 1 : classes);
+            double logSum = Softmax.Forward(logits, classes, row);
+            if (familiarity)
+            {
+                row[classes] = (float)logSum;
+            }
+
             if (labels != null)
             {
                 losses[image] = logSum - logits[labels[image]];

@@ -22,6 +22,18 @@ public sealed record ModelMetadata
     /// <summary>Validation accuracy of these weights, 0 to 1; null where none was measured.</summary>
     public double? ValAccuracy { get; init; }
 
+    /// <summary>
+    /// By what the logits were divided so that probabilities tell how often the model is right, above 0; it is folded into the dense layer's weights
+    /// already. Null = not calibrated. See <see cref="CnnModel.Calibrate"/>.
+    /// </summary>
+    public double? Temperature { get; init; }
+
+    /// <summary>
+    /// An image is of one of the classes' kind where <see cref="Prediction.Familiarity"/> is at least this: 95 % of the validation images are. Null = not
+    /// measured. See <see cref="CnnModel.Calibrate"/>.
+    /// </summary>
+    public double? FamiliarityThreshold { get; init; }
+
     /// <summary>The epoch whose weights these are, from 1; 0 before training.</summary>
     public int Epoch { get; init; }
 

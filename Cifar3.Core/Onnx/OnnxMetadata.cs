@@ -29,7 +29,7 @@ internal static class OnnxMetadata
     public static class Keys
     {
         public const string Format = "format", ClassNames = "class_names", Recipe = "recipe", TrainedOn = "trained_on", Seed = "seed",
-            ValAccuracy = "val_accuracy", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
+            ValAccuracy = "val_accuracy", Temperature = "temperature", FamiliarityThreshold = "familiarity_threshold", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
             BatchNormalizationMomentum = "batch_normalization_momentum", BatchNormalizationEpsilon = "batch_normalization_epsilon",
             LibraryVersion = "library_version", WeightHash = "weight_sha256",
             Flavor = "flavor", Calibration = "calibration", GraphHash = "graph_sha256";
@@ -44,6 +44,8 @@ internal static class OnnxMetadata
         Add(Keys.TrainedOn, metadata.TrainedOn);
         Add(Keys.Seed, metadata.Seed.ToString(CultureInfo.InvariantCulture));
         Add(Keys.ValAccuracy, metadata.ValAccuracy?.ToString("R", CultureInfo.InvariantCulture));
+        Add(Keys.Temperature, metadata.Temperature?.ToString("R", CultureInfo.InvariantCulture));
+        Add(Keys.FamiliarityThreshold, metadata.FamiliarityThreshold?.ToString("R", CultureInfo.InvariantCulture));
         Add(Keys.Epoch, metadata.Epoch.ToString(CultureInfo.InvariantCulture));
         Add(Keys.History, JsonSerializer.Serialize([.. metadata.History], OnnxJson.Readable.EpochLogArray));
         Add(Keys.Filters, JsonSerializer.Serialize([.. model.Architecture.Filters], OnnxJson.Readable.Int32Array));
@@ -114,6 +116,8 @@ internal static class OnnxMetadata
             TrainedOn = props.ContainsKey(Keys.TrainedOn) ? Text(Keys.TrainedOn) : null,
             Seed = Integer(Keys.Seed, int.MinValue),
             ValAccuracy = props.ContainsKey(Keys.ValAccuracy) ? Number(Keys.ValAccuracy) : null,
+            Temperature = props.ContainsKey(Keys.Temperature) ? Finite(Keys.Temperature, 0) : null,
+            FamiliarityThreshold = props.ContainsKey(Keys.FamiliarityThreshold) ? Finite(Keys.FamiliarityThreshold, double.NegativeInfinity) : null,
             Epoch = Integer(Keys.Epoch, 0),
             History = [.. History()],
             LibraryVersion = Text(Keys.LibraryVersion),
@@ -152,6 +156,9 @@ internal static class OnnxMetadata
 
         double Number(string key) =>
             double.TryParse(Text(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : throw Malformed(key, "a number");
+
+        double Finite(string key, double above) =>
+            Number(key) is var value && double.IsFinite(value) && value > above ? value : throw Malformed(key, above < 0 ? "a finite number" : FormattableString.Invariant($"a finite number above {above}"));
 
         EpochLog[] History()
         {

@@ -93,7 +93,7 @@ public sealed partial class Cifar3Classifier
 
     /// <summary>Twice as many pieces as threads: when one is done, the next is there.</summary>
     private PredictionStream<T> CreateStream<T>(PixelReader<T> read, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken) => new(
-        (items, first, stop) => PieceScorer.Score(scorer, ClassNames, items, first, read, onBadImage is not null, stop),
+        (items, first, stop) => PieceScorer.Score(scorer, rows, items, first, read, onBadImage is not null, stop),
         scorer.PieceSize,
         ahead: scorer.Threads == 1 ? 1 : 2 * scorer.Threads,
         progress,

@@ -18,7 +18,8 @@ internal sealed unsafe class ManagedScorer : IScorer
     private readonly Stack<ForwardBuffers> idle = new();
     private readonly Action<int, int> scorePiece;
     private readonly object helpers = new(); // held by the call that has the pool
-    private readonly int classes;
+    private readonly int width; // of a row: the classes, and the familiarity
+    private readonly bool familiarity;
     private readonly UseCount uses;
 
     // The batch of the call that has the pool.
@@ -30,13 +31,14 @@ internal sealed unsafe class ManagedScorer : IScorer
     /// <param name="model">The model; later changes are impossible, it is immutable.</param>
     /// <param name="threads">Threads that one call may use, its own included. 0: one for each processor.</param>
     /// <param name="owner">What errors after a dispose call it. Default: this class.</param>
+    /// <param name="familiarity">Whether rows have it, ln Σ exp(logit), after the probabilities. Default: false.</param>
     /// <exception cref="ArgumentOutOfRangeException">A negative number of threads.</exception>
-    public ManagedScorer(CnnModel model, int threads = 0, Type? owner = null)
-        : this(model, threads, SimdLevels.Best, owner)
+    public ManagedScorer(CnnModel model, int threads = 0, Type? owner = null, bool familiarity = false)
+        : this(model, threads, SimdLevels.Best, owner, familiarity)
     {
     }
 
-    internal ManagedScorer(CnnModel model, int threads, SimdLevel simd, Type? owner = null)
+    internal ManagedScorer(CnnModel model, int threads, SimdLevel simd, Type? owner = null, bool familiarity = false)
     {
         if (threads < 0)
         {
@@ -45,7 +47,8 @@ internal sealed unsafe class ManagedScorer : IScorer
 
         pool = new WorkerPool(threads == 0 ? Environment.ProcessorCount : threads);
         network = ForwardNetwork.Load(simd, arena, model);
-        classes = model.Architecture.Classes;
+        this.familiarity = familiarity;
+        width = model.Architecture.Classes + (familiarity ? 1 : 0);
         scorePiece = (piece, _) => ScorePiece(piece);
         uses = new UseCount(owner ?? typeof(ManagedScorer), Free);
     }
@@ -154,7 +157,7 @@ internal sealed unsafe class ManagedScorer : IScorer
     private void ScorePiece(int piece)
     {
         int first = piece * pieceSize;
-        Score(pixels + (long)first * CnnArchitecture.ImageBytes, probabilities + (long)first * classes, Math.Min(pieceSize, count - first));
+        Score(pixels + (long)first * CnnArchitecture.ImageBytes, probabilities + (long)first * width, Math.Min(pieceSize, count - first));
     }
 
     private void Score(byte* from, float* to, int images)
@@ -162,7 +165,7 @@ internal sealed unsafe class ManagedScorer : IScorer
         var buffers = Rent();
         for (int first = 0; first < images; first += PieceSize)
         {
-            network.Run(from + (long)first * CnnArchitecture.ImageBytes, null, Math.Min(PieceSize, images - first), to + (long)first * classes, null, buffers);
+            network.Run(from + (long)first * CnnArchitecture.ImageBytes, null, Math.Min(PieceSize, images - first), to + (long)first * width, null, buffers, familiarity);
         }
 
         Return(buffers);
@@ -197,9 +200,9 @@ internal sealed unsafe class ManagedScorer : IScorer
             throw new ArgumentException($"Images must be whole: {CnnArchitecture.ImageBytes:N0} bytes each (32x32x3). Received: {pixels.Length:N0} bytes.", nameof(pixels));
         }
 
-        if (probabilities.Length != (long)images * classes)
+        if (probabilities.Length != (long)images * width)
         {
-            throw new ArgumentException($"{images:N0} images of {classes} classes need {(long)images * classes:N0} probabilities. Received: {probabilities.Length:N0}.", nameof(probabilities));
+            throw new ArgumentException($"{images:N0} images need {width} numbers each, {(long)images * width:N0} in all. Received: {probabilities.Length:N0}.", nameof(probabilities));
         }
 
         return images;

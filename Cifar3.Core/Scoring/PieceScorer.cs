@@ -1,5 +1,4 @@
 using System.Buffers;
-using System.Collections.Immutable;
 using System.Runtime.ExceptionServices;
 
 namespace Cifar3;
@@ -27,18 +26,18 @@ internal static class PieceScorer
 {
     /// <summary>Scores the images; up to the first that cannot be read, or without those.</summary>
     /// <param name="scorer">What scores.</param>
-    /// <param name="classNames">The classes.</param>
+    /// <param name="rows">What it writes for an image.</param>
     /// <param name="items">The images.</param>
     /// <param name="first">Number of the first in its stream, for errors.</param>
     /// <param name="read">Decodes.</param>
     /// <param name="skipsBad">Whether an image that cannot be read is left out rather than the end of the stream.</param>
     /// <param name="cancellation">Looked at before each image: the work ends within one image's time.</param>
     /// <exception cref="OperationCanceledException">Cancelled.</exception>
-    public static PieceResult Score<T>(IScorer scorer, ImmutableArray<string> classNames, IReadOnlyList<T> items, long first, PixelReader<T> read, bool skipsBad, CancellationToken cancellation)
+    public static PieceResult Score<T>(IScorer scorer, ScoreRows rows, IReadOnlyList<T> items, long first, PixelReader<T> read, bool skipsBad, CancellationToken cancellation)
     {
-        int classes = classNames.Length, good = 0;
+        int width = rows.Width, good = 0;
         byte[] pixels = ArrayPool<byte>.Shared.Rent(items.Count * CnnArchitecture.ImageBytes);
-        float[] probabilities = ArrayPool<float>.Shared.Rent(items.Count * classes);
+        float[] probabilities = ArrayPool<float>.Shared.Rent(items.Count * width);
         ExceptionDispatchInfo? error = null;
         List<SkippedImage> skipped = [];
         try
@@ -65,8 +64,8 @@ internal static class PieceScorer
                 error = ExceptionDispatchInfo.Capture(e); // thrown again where this image's prediction would have been
             }
 
-            scorer.ScorePiece(pixels.AsSpan(0, good * CnnArchitecture.ImageBytes), probabilities.AsSpan(0, good * classes), cancellation);
-            return new PieceResult(Prediction.Batch(classNames, probabilities.AsSpan(0, good * classes)), skipped, error);
+            scorer.ScorePiece(pixels.AsSpan(0, good * CnnArchitecture.ImageBytes), probabilities.AsSpan(0, good * width), cancellation);
+            return new PieceResult(rows.ReadAll(probabilities.AsSpan(0, good * width)), skipped, error);
         }
         finally
         {

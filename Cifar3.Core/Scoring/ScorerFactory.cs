@@ -20,6 +20,11 @@ internal static class ScorerFactory
     /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner)
     {
+        if (options.Familiarity && model.Network is null)
+        {
+            throw new Cifar3Exception($"Familiarity needs the network's logits, and '{model.Name}' gives none: it is a graph for ONNX Runtime (OnnxFlavor.Optimized, Int8, or another tool's). Load the file that SaveOnnx wrote without options, or leave ClassifierOptions.Familiarity out.");
+        }
+
         var chosen = Create(model, options, owner, CudaLibrary.IsOffered());
         if (model.IsForeign)
         {
@@ -34,13 +39,13 @@ internal static class ScorerFactory
             }
         }
 
-        return chosen;
+        return options.FlipAveraging ? chosen with { Scorer = new FlipAveragingScorer(chosen.Scorer, ScoreRows.Of(model.Metadata, options).Width) } : chosen;
     }
 
     /// <summary>The same where it is known whether the program brings ONNX Runtime with CUDA.</summary>
     internal static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner, bool cudaIsOffered)
     {
-        switch (options.Backend)
+        switch (options.Familiarity ? ScoringBackend.Managed : options.Backend)
         {
             case ScoringBackend.Managed:
                 return new(Managed(model, options, owner), null);
@@ -73,7 +78,7 @@ internal static class ScorerFactory
     private static ManagedScorer Managed(ScoringModel model, ClassifierOptions options, Type owner)
     {
         const string Remedy = "Choose ScoringBackend.Auto or OnnxRuntime, or save the model with SaveOnnx without options";
-        return model.Network is { } network ? new ManagedScorer(network, options.Threads, owner)
+        return model.Network is { } network ? new ManagedScorer(network, options.Threads, owner, options.Familiarity)
             : throw OnnxFile.Unreadable(model.Name, model.IsForeign
                 ? "the managed back end expects a model that this library saved, found another tool's"
                 : "the managed back end expects a model with Keras' layers one by one, found one of a flavour for ONNX Runtime (OnnxFlavor.Optimized or Int8)", Remedy);

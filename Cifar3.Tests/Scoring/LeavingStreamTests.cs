@@ -176,7 +176,7 @@ public sealed class LeavingStreamTests
     {
         using var cancel = new CancellationTokenSource();
         int read = 0;
-        var stream = new PredictionStream<int>((items, first, stop) => PieceScorer.Score(new Constant(), ["a", "b"], items, first, Read, skipsBad: false, stop), pieceSize: 32, ahead: 1, null, null, cancel.Token);
+        var stream = new PredictionStream<int>((items, first, stop) => PieceScorer.Score(new Constant(), new ScoreRows(["a", "b"]), items, first, Read, skipsBad: false, stop), pieceSize: 32, ahead: 1, null, null, cancel.Token);
 
         var error = Assert.Catch<OperationCanceledException>(() => stream.Run(Enumerable.Range(0, 320)).Count());
 

@@ -101,7 +101,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
             throw LabelMismatch(SchemaShapes.Describe(label));
         }
 
-        return SchemaShapes.AddScores(inputSchema, Settings.Columns, SchemaShapes.KeyValueType(label));
+        return SchemaShapes.AddScores(inputSchema, Settings.Columns, SchemaShapes.KeyValueType(label), Settings.Scoring?.Familiarity == true);
     }
 
     private (DataViewSchema.Column Feature, DataViewSchema.Column Label) CheckSchema(DataViewSchema schema)

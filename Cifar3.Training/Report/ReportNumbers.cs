@@ -42,7 +42,7 @@ internal sealed class ReportNumbers
             }
         }
 
-        var predictions = Prediction.Batch(model.ClassNames, probabilities);
+        var predictions = new ScoreRows(model.ClassNames).ReadAll(probabilities);
         return new ReportNumbers(ClassificationReport.Create(images, predictions), predictions, images);
     }
 

@@ -36,6 +36,6 @@ public sealed class Cifar3ScoringEstimator : IEstimator<Cifar3Transformer>
     {
         ArgumentNullException.ThrowIfNull(inputSchema);
         SchemaShapes.CheckImages(inputSchema, columns.Feature);
-        return SchemaShapes.AddScores(inputSchema, columns, TextDataViewType.Instance);
+        return SchemaShapes.AddScores(inputSchema, columns, TextDataViewType.Instance, options?.Familiarity == true);
     }
 }

@@ -16,6 +16,7 @@ namespace Cifar3;
 /// <item><term>Score</term><description>Vector of Single: the classes' probabilities, which sum to 1; its slot names are the class names.</description></item>
 /// <item><term>PredictedLabel</term><description>Key (UInt32): the most probable class; its key values are those of the training label.</description></item>
 /// <item><term>PredictedLabelValue</term><description>Where a name is given for it: the key value itself, usually the class name as Text.</description></item>
+/// <item><term>Familiarity, IsFamiliar</term><description>Where <see cref="ClassifierOptions.Familiarity"/> asks for them: Single and Boolean, for models that tell a <see cref="ModelMetadata.FamiliarityThreshold"/>; see <see cref="Prediction"/>.</description></item>
 /// </list>
 /// <para>
 /// Lazy: rows are scored as a cursor asks for them, up to 256 ahead, decoded on all cores. Each reading of the input must give the same rows in
@@ -42,6 +43,12 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
         (Columns, Keys, FeatureColumnType) = (columns, keys, featureType);
         this.model = model;
         this.options = ClassifierOptions.Checked(options);
+        Rows = ScoreRows.Of(model.Metadata, this.options);
+        if (Rows is { HasFamiliarity: true, Threshold: null })
+        {
+            throw new Cifar3ModelException($"The column '{ScoreColumns.IsFamiliar}' needs a model that tells from which familiarity on an image is one of its classes, and {model.Name} tells none. Train with validation images, or call CnnModel.Calibrate on images that it was not trained on.");
+        }
+
     }
 
     internal Cifar3Transformer(CnnModel model, ScoreColumns columns, LabelKeys keys, DataViewType featureType, ClassifierOptions? options)
@@ -77,6 +84,9 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
     internal ScoreColumns Columns { get; }
 
     internal LabelKeys Keys { get; }
+
+    /// <summary>What is scored for an image.</summary>
+    internal ScoreRows Rows { get; }
 
     /// <summary>The columns of the result.</summary>
     /// <param name="inputSchema">The columns of the input.</param>
@@ -124,13 +134,18 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
             throw new Cifar3Exception($"Cannot save the chain: '{model.Name}' is a graph for ONNX Runtime (OnnxFlavor.Optimized, Int8, or another tool's), and ML.NET's own transformers are written for the layers of Keras. Apply the file that SaveOnnx wrote without options, and save that chain.");
         }
 
+        if (Rows.HasFamiliarity)
+        {
+            throw new Cifar3Exception("Cannot save the chain: ML.NET's own transformers have no familiarity. Fit it without ClassifierOptions.Familiarity, and save that chain.");
+        }
+
         using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType);
         ((ICanSaveModel)chain).Save(ctx);
     }
 
     /// <summary>Probabilities of images.</summary>
     /// <param name="pixels">[N, 32, 32, 3].</param>
-    /// <param name="probabilities">Receives [N, classes].</param>
+    /// <param name="probabilities">Receives <see cref="Rows"/>.</param>
     internal void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
         while (true)

@@ -1,25 +1,22 @@
 namespace Cifar3;
 
-/// <summary>Gives the probabilities of the row that a row or cursor is at.</summary>
+/// <summary>Gives the scores of the row that a row or cursor is at.</summary>
 internal interface IRowScores
 {
-    /// <summary>[classes]; valid until the row moves on.</summary>
+    /// <summary>One of <see cref="ScoreRows"/>: the probabilities, and the familiarity where it is asked for; valid until the row moves on.</summary>
     /// <exception cref="Cifar3ImageException">The row's image is missing or cannot be decoded.</exception>
     ReadOnlySpan<float> Current { get; }
 
     /// <summary>Index of the most probable class, the first of equals.</summary>
-    int Label
+    int Label(int classes)
     {
-        get
+        var scores = Current;
+        int label = 0;
+        for (int i = 1; i < classes; i++)
         {
-            var scores = Current;
-            int label = 0;
-            for (int i = 1; i < scores.Length; i++)
-            {
-                label = scores[i] > scores[label] ? i : label;
-            }
-
-            return label;
+            label = scores[i] > scores[label] ? i : label;
         }
+
+        return label;
     }
 }

@@ -19,7 +19,7 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
     private readonly DataViewRowCursor ahead, rows;
     private readonly ImageColumnReader images;
     private readonly ValueGetter<DataViewRowId> aheadId, rowId;
-    private readonly int classes;
+    private readonly int width;
     private byte[] pixels = [];
     private float[] scores = [];
     private DataViewRowId[] ids = [];
@@ -37,7 +37,7 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
         (this.mapper, this.transformer, this.ahead, this.rows) = (mapper, transformer, ahead, rows);
         images = new ImageColumnReader(ahead, mapper.Feature, mapper.Images);
         (aheadId, rowId) = (ahead.GetIdGetter(), rows.GetIdGetter());
-        classes = transformer.ClassNames.Length;
+        width = transformer.Rows.Width;
     }
 
     /// <inheritdoc/>
@@ -59,7 +59,7 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
             }
 
             errors[i]?.Throw();
-            return scores.AsSpan(i * classes, classes);
+            return scores.AsSpan(i * width, width);
         }
     }
 
@@ -94,7 +94,7 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
             decoding.GetAwaiter().GetResult();
         }
 
-        transformer.Score(pixels.AsSpan(0, read * CnnArchitecture.ImageBytes), scores.AsSpan(0, read * classes));
+        transformer.Score(pixels.AsSpan(0, read * CnnArchitecture.ImageBytes), scores.AsSpan(0, read * width));
         count = read;
     }
 
@@ -114,7 +114,7 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
         if (size > ids.Length)
         {
             pixels = new byte[size * CnnArchitecture.ImageBytes];
-            scores = new float[size * classes];
+            scores = new float[size * width];
             (ids, pending, errors) = (new DataViewRowId[size], new PendingImage?[size], new ExceptionDispatchInfo?[size]);
         }
     }

@@ -14,7 +14,7 @@ internal sealed class RowMapper : IRowToRowMapper
         this.transformer = transformer;
         (Feature, Images) = SchemaMismatch.FindImages(inputSchema, transformer.FeatureColumnName);
         InputSchema = inputSchema;
-        OutputSchema = transformer.Columns.AddTo(inputSchema, transformer.ClassNames, transformer.Keys);
+        OutputSchema = transformer.Columns.AddTo(inputSchema, transformer.Rows, transformer.Keys);
     }
 
     /// <inheritdoc/>
@@ -65,17 +65,21 @@ internal sealed class RowMapper : IRowToRowMapper
     /// <exception cref="InvalidOperationException">The column has values of another type.</exception>
     public ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column, IRowScores scores)
     {
+        var rows = transformer.Rows;
+        int added = transformer.Columns.Count;
         Delegate getter = (column.Index - InputSchema.Count) switch
         {
+            var index when index == added => (ValueGetter<float>)((ref float familiarity) => familiarity = scores.Current[^1]),
+            var index when index > added => (ValueGetter<bool>)((ref bool familiar) => familiar = rows.IsFamiliar(scores.Current[^1]) == true),
             0 => (ValueGetter<VBuffer<float>>)CopyScores,
-            1 => (ValueGetter<uint>)((ref uint key) => key = (uint)scores.Label + 1), // keys count from 1; 0 is missing
-            _ => transformer.Keys.Getter(() => scores.Label),
+            1 => (ValueGetter<uint>)((ref uint key) => key = (uint)scores.Label(rows.ClassNames.Length) + 1), // keys count from 1; 0 is missing
+            _ => transformer.Keys.Getter(() => scores.Label(rows.ClassNames.Length)),
         };
         return getter as ValueGetter<TValue> ?? throw new InvalidOperationException($"Column '{column.Name}' has values of type {column.Type.RawType}. Requested: {typeof(TValue)}.");
 
         void CopyScores(ref VBuffer<float> target)
         {
-            var current = scores.Current;
+            var current = scores.Current[..rows.ClassNames.Length];
             var editor = VBufferEditor.Create(ref target, current.Length);
             current.CopyTo(editor.Values);
             target = editor.Commit();

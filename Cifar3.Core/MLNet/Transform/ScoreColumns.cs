@@ -1,4 +1,3 @@
-using System.Collections.Immutable;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -11,7 +10,13 @@ namespace Cifar3;
 /// <param name="PredictedLabelValue">The column of key values to add; null = none.</param>
 internal sealed record ScoreColumns(string Feature, string Score, string PredictedLabel, string? PredictedLabelValue)
 {
-    /// <summary>Number of columns added.</summary>
+    /// <summary>The column of <see cref="Prediction.Familiarity"/>, where it is asked for.</summary>
+    public const string Familiarity = "Familiarity";
+
+    /// <summary>The column of <see cref="Prediction.IsFamiliar"/>, where it is asked for.</summary>
+    public const string IsFamiliar = "IsFamiliar";
+
+    /// <summary>Number of columns for probabilities and label.</summary>
     public int Count => PredictedLabelValue is null ? 2 : 3;
 
     /// <summary>Throws when a name is empty or two of the added columns have the same name.</summary>
@@ -28,8 +33,9 @@ internal sealed record ScoreColumns(string Feature, string Score, string Predict
     }
 
     /// <summary>The schema with the columns added; one of the same name is hidden, as ML.NET does.</summary>
-    public DataViewSchema AddTo(DataViewSchema input, ImmutableArray<string> classNames, LabelKeys keys)
+    public DataViewSchema AddTo(DataViewSchema input, ScoreRows rows, LabelKeys keys)
     {
+        var classNames = rows.ClassNames;
         var builder = new DataViewSchema.Builder();
         builder.AddColumns(input);
         var slots = new DataViewSchema.Annotations.Builder();
@@ -41,6 +47,12 @@ internal sealed record ScoreColumns(string Feature, string Score, string Predict
         if (PredictedLabelValue is not null)
         {
             builder.AddColumn(PredictedLabelValue, keys.ItemType);
+        }
+
+        if (rows.HasFamiliarity)
+        {
+            builder.AddColumn(Familiarity, NumberDataViewType.Single);
+            builder.AddColumn(IsFamiliar, BooleanDataViewType.Instance);
         }
 
         return builder.ToSchema();

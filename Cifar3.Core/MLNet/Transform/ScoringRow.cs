@@ -24,7 +24,7 @@ internal sealed class ScoringRow : DataViewRow, IRowScores
         {
             images = new ImageColumnReader(input, mapper.Feature, mapper.Images);
             pixels = new byte[CnnArchitecture.ImageBytes];
-            scores = new float[transformer.ClassNames.Length];
+            scores = new float[transformer.Rows.Width];
         }
     }
 

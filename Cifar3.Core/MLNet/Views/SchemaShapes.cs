@@ -44,7 +44,8 @@ internal static class SchemaShapes
     /// <param name="shape">The columns there are.</param>
     /// <param name="columns">The names.</param>
     /// <param name="keyType">The type of the key values.</param>
-    public static SchemaShape AddScores(SchemaShape shape, ScoreColumns columns, DataViewType keyType)
+    /// <param name="familiarity">Whether the familiarity is among them.</param>
+    public static SchemaShape AddScores(SchemaShape shape, ScoreColumns columns, DataViewType keyType, bool familiarity)
     {
         var scores = Create(columns.Score, SchemaShape.Column.VectorKind.Vector, NumberDataViewType.Single, false, Annotation(AnnotationNames.SlotNames, TextDataViewType.Instance));
         var label = Create(columns.PredictedLabel, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.UInt32, true, Annotation(AnnotationNames.KeyValues, keyType));
@@ -52,6 +53,12 @@ internal static class SchemaShapes
         if (columns.PredictedLabelValue is not null)
         {
             added.Add(Create(columns.PredictedLabelValue, SchemaShape.Column.VectorKind.Scalar, keyType, false, null));
+        }
+
+        if (familiarity)
+        {
+            added.Add(Create(ScoreColumns.Familiarity, SchemaShape.Column.VectorKind.Scalar, NumberDataViewType.Single, false, null));
+            added.Add(Create(ScoreColumns.IsFamiliar, SchemaShape.Column.VectorKind.Scalar, BooleanDataViewType.Instance, false, null));
         }
 
         return new SchemaShape([.. shape.Where(column => !added.Exists(a => a.Name == column.Name)), .. added]);

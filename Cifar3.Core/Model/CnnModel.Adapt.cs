@@ -1,0 +1,102 @@
+namespace Cifar3;
+
+public sealed partial class CnnModel
+{
+    /// <summary>Share of the validation images that <see cref="ModelMetadata.FamiliarityThreshold"/> keeps: 0.95.</summary>
+    public const double FamiliarShare = 0.95;
+
+    /// <summary>The model that travels in this library: aeroplane, car or bird. To score with it call <see cref="Cifar3Classifier.LoadDefault"/>; to teach it other classes, <see cref="WithClasses"/>.</summary>
+    /// <returns>The model of <c>assets/cifar3.onnx</c>, whose card is <c>assets/README.md</c>.</returns>
+    public static CnnModel LoadDefault() => LoadOnnx(ShippedModel.Read());
+
+    /// <summary>
+    /// The same network for other classes: a new dense layer, glorot-uniform from the seed, everything before it kept. Train it on images of those classes
+    /// as the trainer's <c>InitialModel</c>, with all layers or with some frozen.
+    /// </summary>
+    /// <remarks>
+    /// Transfer learning: layers that were trained on many images see more than the few of a new task could teach them (Yosinski et al. 2014,
+    /// <see href="https://arxiv.org/abs/1411.1792"/>). What metadata tell of the old classes (accuracy, history, temperature, familiarity) is dropped.
+    /// </remarks>
+    /// <param name="classNames">The new classes' names, 2 to 100; their order gives the labels. Those of the images: <c>data.ClassNames</c>.</param>
+    /// <param name="seed">The seed of the new layer's weights; the same seed gives the same bits everywhere. Default: 0.</param>
+    /// <returns>A new model, to be trained before it is of use.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">There are fewer than 2 or more than 100 names.</exception>
+    /// <example><code>
+    /// var start = CnnModel.LoadDefault().WithClasses(data.ClassNames, seed: 1);
+    /// var result = new Cifar3Trainer(new TrainerOptions { InitialModel = start, Seed = 1 }).Fit(data.Train, validation);
+    /// </code></example>
+    public CnnModel WithClasses(IEnumerable<string> classNames, int seed = 0)
+    {
+        string[] names = [.. classNames];
+        var architecture = new CnnArchitecture(names.Length, Architecture.Filters, Architecture.DropoutRates, Architecture.BatchNormalizationMomentum, Architecture.BatchNormalizationEpsilon);
+        var fresh = Create(names, architecture, seed);
+        string dense = Layers[^1].Name;
+        return new CnnModel(architecture, [.. fresh.Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal) ? weight : this[weight.Name])], fresh.Metadata);
+    }
+
+    /// <summary>The same model with softer (above 1) or sharper (below 1) probabilities: every logit divided by the temperature. No prediction changes, only how sure it is.</summary>
+    /// <remarks>Folded into the dense layer, kernel and bias divided, which is the same: every runtime that scores the model has it.</remarks>
+    /// <param name="temperature">Above 0.</param>
+    /// <returns>A new model; <see cref="ModelMetadata.Temperature"/> tells the product with an earlier one. The familiarity's threshold, which was of other logits, is dropped.</returns>
+    /// <exception cref="ArgumentOutOfRangeException">The temperature is not above 0, or not finite.</exception>
+    public CnnModel WithTemperature(double temperature)
+    {
+        if (!(temperature > 0 && double.IsFinite(temperature)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, FormattableString.Invariant($"The temperature must be above 0 and finite. Received: {temperature}."));
+        }
+
+        string dense = Layers[^1].Name;
+        var weights = Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal)
+            ? new WeightTensor(weight.Name, weight.Shape, Array.ConvertAll(weight.ToArray(), value => (float)(value / temperature)))
+            : weight);
+        return With(weights, Metadata with { Temperature = temperature * (Metadata.Temperature ?? 1), FamiliarityThreshold = null });
+    }
+
+    /// <summary>
+    /// Fits on images that were not trained on: the temperature at which probabilities tell how often the model is right, folded into the dense
+    /// layer, and the familiarity that <see cref="FamiliarShare"/> of them reach. Trainers do it at the end, on the validation images, where their recipe says so.
+    /// </summary>
+    /// <remarks>
+    /// Temperature: Guo et al. 2017, <see href="https://arxiv.org/abs/1706.04599"/>; it stays 1 where the model recognises every image, which tells nothing
+    /// about how sure to be. Familiarity: ln Σ exp(logit), the negative energy of Liu et al. 2020, <see href="https://arxiv.org/abs/2010.03759"/>.
+    /// A few hundred images are enough for both.
+    /// </remarks>
+    /// <param name="validation">Images of the model's classes, in its order.</param>
+    /// <returns>A new model that gives the same labels.</returns>
+    /// <exception cref="Cifar3DataException">There are no images, or they have other classes.</exception>
+    public CnnModel Calibrate(ImageSet validation)
+    {
+        ArgumentNullException.ThrowIfNull(validation);
+        if (validation.Count == 0 || !validation.ClassNames.SequenceEqual(ClassNames))
+        {
+            throw new Cifar3DataException($"Cannot calibrate: expected images of the classes {string.Join(", ", ClassNames)}, found {validation}. Load them with the model's classes, in its order.");
+        }
+
+        var (probabilities, _) = Score(validation);
+        var calibrated = WithTemperature(TemperatureScaling.Fit(probabilities, validation.Labels));
+        var (_, familiarity) = calibrated.Score(validation);
+        Array.Sort(familiarity);
+        return calibrated.With(calibrated.Metadata with { FamiliarityThreshold = familiarity[(int)((1 - FamiliarShare) * familiarity.Length)] });
+    }
+
+    /// <summary>Probabilities [N, classes] and familiarities [N].</summary>
+    private (float[] Probabilities, float[] Familiarity) Score(ImageSet images)
+    {
+        int classes = Architecture.Classes, width = classes + 1;
+        var rows = new float[images.Count * width];
+        using (var scorer = new ManagedScorer(this, familiarity: true))
+        {
+            scorer.Score(images.Pixels, rows);
+        }
+
+        var (probabilities, familiarity) = (new float[images.Count * classes], new float[images.Count]);
+        for (int i = 0; i < images.Count; i++)
+        {
+            rows.AsSpan(i * width, classes).CopyTo(probabilities.AsSpan(i * classes));
+            familiarity[i] = rows[i * width + classes];
+        }
+
+        return (probabilities, familiarity);
+    }
+}
