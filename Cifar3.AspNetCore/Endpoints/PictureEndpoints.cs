@@ -17,9 +17,14 @@ internal static class PictureEndpoints
     {
         string? contentType = http.Request.ContentType;
         return MediaTypeHeaderValue.TryParse(contentType, out var type) && type.MediaType.Equals("multipart/form-data", StringComparison.OrdinalIgnoreCase) ? FormAsync(http, served, type)
-            : contentType is null || type is not null && (type.Type.Equals("image", StringComparison.OrdinalIgnoreCase) || type.MediaType.Equals(MediaTypeNames.Application.Octet, StringComparison.OrdinalIgnoreCase)) ? RawAsync(http, served)
+            : contentType is null || type is not null && HoldsPicture(type) ? RawAsync(http, served)
             : throw new RefusalException(StatusCodes.Status415UnsupportedMediaType, "unknown_format", $"The request's content type is none that holds pictures: '{(contentType.Length <= 100 ? contentType : contentType[..100])}'. Send image/*, application/octet-stream or multipart/form-data.");
     });
+
+    /// <summary>A picture, bytes, or what curl says of its <c>--data-binary</c> unless told otherwise.</summary>
+    private static bool HoldsPicture(MediaTypeHeaderValue type) => type.Type.Equals("image", StringComparison.OrdinalIgnoreCase)
+        || type.MediaType.Equals(MediaTypeNames.Application.Octet, StringComparison.OrdinalIgnoreCase)
+        || type.MediaType.Equals(MediaTypeNames.Application.FormUrlEncoded, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Names, versions and classes of all models.</summary>
     public static IResult Models(Cifar3ClassifierPool pool) => Results.Json(

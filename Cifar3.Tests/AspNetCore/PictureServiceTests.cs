@@ -24,6 +24,7 @@ public sealed class PictureServiceTests
 
     [TestCase("image/png")]
     [TestCase("application/octet-stream")]
+    [TestCase("application/x-www-form-urlencoded")] // curl --data-binary
     [TestCase(null)]
     public async Task Predict_PictureAsBody_IsWhatTheClassifierSays(string? type)
     {
