@@ -87,7 +87,7 @@ public sealed class FamiliarityTests
             Assert.That(scored.GetColumn<float[]>("Score").SelectMany(s => s), Is.EqualTo(predictions.SelectMany(p => p.Probabilities)));
             Assert.That(scored.GetColumn<uint>("PredictedLabel"), Is.EqualTo(predictions.Select(p => (uint)p.LabelIndex + 1)));
             Assert.That(scored.Schema["IsFamiliar"].Type, Is.EqualTo(BooleanDataViewType.Instance));
-            Assert.That(estimator.GetOutputSchema(SchemaShape.Create(view.Schema)).Select(c => c.Name), Does.Contain("Familiarity").And.Contain("IsFamiliar"));
+            Assert.That(estimator.GetOutputSchema(DataViewContent.Shape(null, view.Schema)).Select(c => c.Name), Does.Contain("Familiarity").And.Contain("IsFamiliar"));
             Assert.That(() => context.Model.Save(transformer, view.Schema, new MemoryStream()), Throws.InstanceOf<Exception>().With.Message.Contains("familiarity"));
         });
     }
