@@ -27,7 +27,7 @@ public sealed class KerasMutationTests
 
     /// <summary>The full size: <c>dotnet test -c Release Cifar3.Tests --filter Name~Load_TenThousandDamagedFiles --logger "console;verbosity=detailed"</c>.</summary>
     [Test]
-    [Explicit("10,000 byte flips and 10,000 truncations of every file take several minutes.")]
+    [Category(TestCategories.Slow)] // 10,000 byte flips and 10,000 truncations of every file take several minutes
     public void Load_TenThousandDamagedFiles_GiveAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, flips: Full, truncations: Full);
 
     private static void Run(string file, int flips, int truncations)

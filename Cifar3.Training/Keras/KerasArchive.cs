@@ -2,12 +2,20 @@ using System.IO.Compression;
 
 namespace Cifar3.Training;
 
-/// <summary>Reads the three entries of a <c>.keras</c> archive, with limits on what they may expand to and their checksums verified.</summary>
+/// <summary>
+/// Reads the three entries of a <c>.keras</c> archive, their checksums verified. The weights may expand to what the architecture beside
+/// them needs and no further, so that memory stays in proportion to the network and to the file.
+/// </summary>
 internal sealed class KerasArchive
 {
-    private const int MaxConfig = 4 << 20, MaxExpansion = 20, MaxEntries = 1_000;
+    private const int MaxConfig = 4 << 20, MaxExpansion = 4, MaxEntries = 1_000;
 
-    private KerasArchive(byte[] config, byte[]? metadata, byte[] weights) => (Config, Metadata, Weights) = (config, metadata, weights);
+    /// <summary>Room of the weights' file for its structure and for what else Keras may store there.</summary>
+    private const int Spare = 16 << 20;
+
+    private readonly byte[] content;
+
+    private KerasArchive(byte[] content, byte[] config, byte[]? metadata) => (this.content, Config, Metadata) = (content, config, metadata);
 
     /// <summary><c>config.json</c>.</summary>
     public byte[] Config { get; }
@@ -15,35 +23,42 @@ internal sealed class KerasArchive
     /// <summary><c>metadata.json</c>; null when it is missing.</summary>
     public byte[]? Metadata { get; }
 
-    /// <summary><c>model.weights.h5</c>.</summary>
-    public byte[] Weights { get; }
-
-    /// <summary>Reads an archive in memory.</summary>
+    /// <summary>Reads an archive in memory, but for its weights.</summary>
     /// <exception cref="Cifar3ModelException">An entry is missing, damaged, or expands to more than it can hold.</exception>
-    public static KerasArchive Read(byte[] content)
+    public static KerasArchive Open(byte[] content)
     {
-        using var zip = new ZipArchive(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
+        using var zip = Zip(content);
         if (zip.Entries.Count > MaxEntries)
         {
             throw new Cifar3ModelException($"The archive has {zip.Entries.Count:N0} entries. Expected config.json, metadata.json and model.weights.h5.");
         }
 
-        byte[]? weights = Entry(zip, "model.weights.h5", KerasFile.MaxFileSize);
-        if (weights is null && zip.GetEntry("model.weights.npz") is not null)
+        if (zip.GetEntry("model.weights.h5") is null && zip.GetEntry("model.weights.npz") is not null)
         {
             throw new Cifar3ModelException("The archive keeps its weights as NumPy arrays (model.weights.npz). Expected model.weights.h5; save it with Keras' default format.");
         }
 
-        return new KerasArchive(
-            Entry(zip, "config.json", MaxConfig) ?? throw Missing("config.json"),
-            Entry(zip, "metadata.json", MaxConfig),
-            weights ?? throw Missing("model.weights.h5"));
+        byte[] config = Entry(zip, "config.json", MaxConfig, 20) ?? throw Missing("config.json"); // text
+        _ = zip.GetEntry("model.weights.h5") ?? throw Missing("model.weights.h5");
+        return new KerasArchive(content, config, Entry(zip, "metadata.json", MaxConfig, 20));
 
         Cifar3ModelException Missing(string name) =>
             new($"The archive has no '{name}'. Expected config.json, metadata.json and model.weights.h5. Found: {string.Join(", ", zip.Entries.Take(10).Select(e => e.FullName))}.");
     }
 
-    private static byte[]? Entry(ZipArchive zip, string name, long limit)
+    /// <summary><c>model.weights.h5</c>.</summary>
+    /// <param name="architecture">The network that it holds: double precision with four arrays a weight, and some room, is the most that is read.</param>
+    /// <exception cref="Cifar3ModelException">It is damaged or larger.</exception>
+    public byte[] Weights(CnnArchitecture architecture)
+    {
+        using var zip = Zip(content);
+        long parameters = architecture.CreateLayers().Sum(layer => (long)layer.ParameterCount);
+        return Entry(zip, "model.weights.h5", Math.Min(KerasFile.MaxFileSize, 4 * sizeof(double) * parameters + Spare), MaxExpansion)!;
+    }
+
+    private static ZipArchive Zip(byte[] content) => new(new MemoryStream(content, writable: false), ZipArchiveMode.Read);
+
+    private static byte[]? Entry(ZipArchive zip, string name, long limit, int expansion)
     {
         if (zip.GetEntry(name) is not { } entry)
         {
@@ -51,9 +66,9 @@ internal sealed class KerasArchive
         }
 
         // Keras stores its entries uncompressed; weights recompressed by hand shrink a little, never by this much.
-        if (entry.Length > limit || entry.Length > MaxExpansion * Math.Max(entry.CompressedLength, 4096))
+        if (entry.Length > limit || entry.Length > expansion * Math.Max(entry.CompressedLength, 1 << 16))
         {
-            throw new Cifar3ModelException($"Entry '{name}' would expand from {entry.CompressedLength:N0} to {entry.Length:N0} bytes. Expected at most {limit:N0} bytes and {MaxExpansion} times its stored size. It may be a zip bomb; it was not unpacked.");
+            throw new Cifar3ModelException($"Entry '{name}' would expand from {entry.CompressedLength:N0} to {entry.Length:N0} bytes. Expected at most {limit:N0} bytes and {expansion} times its stored size. It may be a zip bomb; it was not unpacked.");
         }
 
         byte[] bytes = new byte[entry.Length];

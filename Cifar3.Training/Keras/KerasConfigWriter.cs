@@ -34,6 +34,15 @@ internal static class KerasConfigWriter
     /// <summary><c>training_config</c> of an HDF5 model.</summary>
     public static JsonObject Training(double learningRate) => Training(new JsonObject { ["optimizer_config"] = Legacy("Adam", Adam(learningRate)) });
 
+    /// <summary>What weights alone cannot tell, for this library's own reader: the settings of the architecture, and whose the optimizer's state is.</summary>
+    public static JsonObject Settings(CnnModel model, double learningRate) => new()
+    {
+        ["dropout_rates"] = List(model.Architecture.DropoutRates),
+        ["batch_normalization_momentum"] = List(model.Architecture.BatchNormalizationMomentum),
+        ["batch_normalization_epsilon"] = List(model.Architecture.BatchNormalizationEpsilon),
+        ["optimizer"] = Legacy("Adam", Adam(learningRate)),
+    };
+
     private static JsonObject Training(JsonObject optimizer)
     {
         optimizer["loss"] = "categorical_crossentropy";
@@ -93,6 +102,8 @@ internal static class KerasConfigWriter
     private static JsonObject Legacy(string kind, JsonObject config) => new() { ["class_name"] = kind, ["config"] = config };
 
     private static JsonArray InputShape() => new(null, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels);
+
+    private static JsonArray List(IEnumerable<double> values) => [.. values.Select(value => (JsonNode)value)];
 
     private static JsonArray Pair(int value) => new(value, value);
 }

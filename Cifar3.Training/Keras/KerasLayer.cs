@@ -3,106 +3,142 @@ using System.Text.Json;
 
 namespace Cifar3.Training;
 
-/// <summary>One entry of the list of layers.</summary>
-internal sealed class KerasLayer
+/// <summary>One layer of a Keras model's configuration.</summary>
+/// <param name="entry">Its entry in the list of layers.</param>
+/// <param name="position">Place in its model's list, from 1; 0 for the model itself.</param>
+/// <param name="containers">Names of the nested models around it, outermost first.</param>
+/// <param name="ordinal">Place among the layers of its class in its model, from 0.</param>
+internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<string> containers, int ordinal)
 {
-    private readonly JsonElement entry;
+    public int Position => position;
 
-    public KerasLayer(JsonElement entry, int position)
-    {
-        this.entry = entry;
-        Position = position;
-        Config = KerasConfig.Get(entry, "config") ?? default;
-        Kind = KerasConfig.Text(entry, "class_name") ?? "(no class)";
-        Name = KerasConfig.Text(Config, "name") ?? Kind;
-    }
+    public int Ordinal => ordinal;
 
-    /// <summary>Place in the file's list, from 1.</summary>
-    public int Position { get; }
+    public IReadOnlyList<string> Containers => containers;
 
-    public JsonElement Config { get; }
+    /// <summary>Name of the outermost nested model around it, or its own where there is none: HDF5 models keep its weights there.</summary>
+    public string Outermost => containers.Count > 0 ? containers[0] : Name;
 
-    public string Kind { get; }
+    /// <summary>The nested model around it; null in the outermost.</summary>
+    public KerasLayer? Parent { get; init; }
 
-    public string Name { get; }
+    public JsonElement Config { get; } = KerasJson.Get(entry, "config") ?? default;
+
+    public string Kind { get; } = KerasJson.Text(entry, "class_name") ?? "(no class)";
+
+    public string Name { get; } = KerasJson.Text(KerasJson.Get(entry, "config") ?? default, "name") ?? KerasJson.Text(entry, "name") ?? KerasJson.Text(entry, "class_name") ?? "(no name)";
+
+    /// <summary>How the layer is called in a Functional model.</summary>
+    public JsonElement? Inbound => KerasJson.Get(entry, "inbound_nodes");
+
+    public bool IsModel => Kind is "Sequential" or "Functional" or "Model";
+
+    /// <summary>What an activation layer behind this one makes of it; null where none follows.</summary>
+    public string? FollowingActivation { get; set; }
+
+    /// <summary>Whether a layer in front adds a border of one zero pixel.</summary>
+    public bool HasBorderInFront { get; set; }
+
+    /// <summary>Whether training leaves its weights alone, by its own setting or its model's.</summary>
+    public bool IsFrozen => KerasJson.Get(Config, "trainable") is { ValueKind: JsonValueKind.False } || Parent?.IsFrozen == true;
 
     /// <summary>The dtype policy's name, such as <c>mixed_float16</c>; null when none is given.</summary>
     public string? Policy =>
-        KerasConfig.Get(Config, "dtype") is not { } dtype ? null
+        KerasJson.Get(Config, "dtype") is not { } dtype ? null
         : dtype.ValueKind == JsonValueKind.String ? dtype.GetString()
-        : KerasConfig.Get(dtype, "config") is { } policy ? KerasConfig.Text(policy, "name") : null;
+        : KerasJson.Get(dtype, "config") is { } policy ? KerasJson.Text(policy, "name") : null;
 
-    public double? Number(string name) => KerasConfig.Number(Config, name);
+    /// <summary>The function that the layer applies to its output, by Keras' name, whether it is given as name, function or layer.</summary>
+    public string Activation => FollowingActivation ?? Function(KerasJson.Get(Config, "activation"));
+
+    public double? Number(string name) => KerasJson.Number(Config, name);
+
+    /// <summary>The function of an <c>Activation</c>, <c>ReLU</c> or <c>Softmax</c> layer; null for every other layer.</summary>
+    public string? AsActivation() => Kind switch
+    {
+        "Activation" => Function(KerasJson.Get(Config, "activation")),
+        "ReLU" or "Softmax" => Function(Kind, Config),
+        _ => null,
+    };
 
     /// <summary>Refuses a layer that carries or names code.</summary>
     public void RefuseCode()
     {
-        string? custom = KerasConfig.Text(entry, "registered_name"), module = KerasConfig.Text(entry, "module");
+        string? custom = KerasJson.Text(entry, "registered_name"), module = KerasJson.Text(entry, "module");
         if (Kind == "Lambda")
         {
-            throw new Cifar3ModelException($"Layer {Position} '{Name}' is a Lambda layer: it holds Python code, which is never executed. Rebuild the model without it and save it again.");
+            throw new Cifar3ModelException($"Layer {Text(position)} '{Name}' is a Lambda layer: it holds Python code, which is never executed. Rebuild the model without it and save it again.");
         }
 
-        if (custom is not null || Kind.Contains('>', StringComparison.Ordinal) || (module is not null && module != "keras" && !module.StartsWith("keras.", StringComparison.Ordinal)))
+        bool isKeras = module is null or "keras" || module.StartsWith("keras.", StringComparison.Ordinal) || module.StartsWith("tf_keras.", StringComparison.Ordinal);
+        if ((custom is not null && !(isKeras && custom == Kind)) || Kind.Contains('>', StringComparison.Ordinal) || !isKeras)
         {
-            throw new Cifar3ModelException($"Layer {Position} '{Name}' is a custom object '{custom ?? $"{module}.{Kind}"}': its code is not in the file and is never executed. Rebuild the model from Keras' own layers and save it again.");
+            throw new Cifar3ModelException($"Layer {Text(position)} '{Name}' is a custom object '{custom ?? $"{module}.{Kind}"}': its code is not in the file and is never executed. Rebuild the model from Keras' own layers and save it again.");
         }
     }
 
     /// <summary>Compares with the layer that the network has at this place.</summary>
+    /// <param name="expected">That layer.</param>
+    /// <param name="isChannelsFirst">Whether the whole model has its channels before height and width.</param>
     /// <exception cref="Cifar3ModelException">Names the layer, what was expected and what was found.</exception>
-    public void Check(CnnLayer expected)
+    public void Check(CnnLayer expected, bool isChannelsFirst)
     {
         if (Kind != expected.Kind)
         {
             throw Difference("class", expected.Kind, Kind);
         }
 
-        Same("trainable", "true");
+        string[] format = isChannelsFirst ? ["channels_first"] : ["channels_last", "null"];
         switch (expected)
         {
             case Conv2DLayer conv:
-                Same("filters", conv.Filters.ToString(CultureInfo.InvariantCulture));
-                Same("kernel_size", "[3,3]");
-                Same("strides", "[1,1]");
-                Same("padding", conv.Padding == ConvPadding.Same ? "same" : "valid", required: conv.Padding == ConvPadding.Same);
-                Same("data_format", "channels_last", "null");
-                Same("dilation_rate", "[1,1]");
-                Same("groups", "1");
-                Same("activation", "relu", required: true);
+                Same("filters", Text(conv.Filters));
+                Same("kernel_size", "[3,3]", "3");
+                Same("strides", "[1,1]", "1", "null");
+                CheckPadding(conv);
+                Format();
+                Same("dilation_rate", "[1,1]", "1", "null");
+                Same("groups", "1", "null");
+                CheckActivation("relu");
                 Same("use_bias", "true");
-                Plain("kernel", "bias", "activity");
                 break;
             case BatchNormalizationLayer:
-                Same("axis", "-1", "3", "[3]", "[-1]");
+                Same("axis", isChannelsFirst ? ["1", "[1]"] : ["-1", "3", "[3]", "[-1]"]);
                 Same("center", "true");
                 Same("scale", "true");
                 Same("renorm", "false");
-                Plain("beta", "gamma");
+                Same("mode", "0"); // Keras 1
                 break;
-            case MaxPooling2DLayer:
-                Same("pool_size", "[2,2]");
-                Same("strides", "[2,2]", "null");
-                Same("padding", "valid");
-                Same("data_format", "channels_last", "null");
-                break;
-            case DropoutLayer:
-                Same("noise_shape", "null");
-                break;
-            case FlattenLayer:
-                Same("data_format", "channels_last", "null");
+            case MaxPooling2DLayer pool:
+                Same("pool_size", "[2,2]", "2");
+                Same("strides", "[2,2]", "2", "null");
+                Same("padding", pool.InputShape[0] % 2 == 0 ? ["valid", "same"] : ["valid"]); // the same where nothing is left over
+                Format();
                 break;
             case DenseLayer:
-                Same("activation", "softmax", required: true);
+                CheckActivation("softmax", "linear");
                 Same("use_bias", "true");
                 Same("quantization_config", "null");
-                Plain("kernel", "bias", "activity");
+                Same("lora_rank", "null");
                 break;
+        }
+
+        void Format()
+        {
+            if (Compact("data_format").Length > 0 || isChannelsFirst)
+            {
+                Same("data_format", format);
+            }
         }
     }
 
+    /// <summary>Settings that change training but not what the model computes: regularizers, constraints.</summary>
+    public IEnumerable<string> TrainingOnlySettings() =>
+        Config.ValueKind != JsonValueKind.Object ? []
+        : Config.EnumerateObject().Where(p => (p.Name.EndsWith("_regularizer", StringComparison.Ordinal) || p.Name.EndsWith("_constraint", StringComparison.Ordinal)) && p.Value.ValueKind != JsonValueKind.Null).Select(p => p.Name);
+
     /// <summary>A setting that is present must have one of the given values; absent settings are Keras' defaults.</summary>
-    private void Same(string setting, params string[] expected)
+    public void Same(string setting, params string[] expected)
     {
         string found = Compact(setting);
         if (found.Length > 0 && !expected.Contains(found))
@@ -111,28 +147,8 @@ internal sealed class KerasLayer
         }
     }
 
-    private void Same(string setting, string expected, bool required)
-    {
-        if (required && Compact(setting).Length == 0)
-        {
-            throw Difference(setting, expected, "none");
-        }
-
-        Same(setting, expected);
-    }
-
-    /// <summary>Regularizers and constraints change training: this network has none.</summary>
-    private void Plain(params string[] variables)
-    {
-        foreach (string variable in variables)
-        {
-            Same($"{variable}_regularizer", "null");
-            Same($"{variable}_constraint", "null");
-        }
-    }
-
     /// <summary>The setting as JSON without blanks and quotes; empty when absent.</summary>
-    private string Compact(string setting)
+    public string Compact(string setting)
     {
         if (Config.ValueKind != JsonValueKind.Object || !Config.TryGetProperty(setting, out var value))
         {
@@ -143,6 +159,57 @@ internal sealed class KerasLayer
         return text.Length <= 200 ? text : text[..200] + "…";
     }
 
-    private Cifar3ModelException Difference(string setting, string expected, string found) =>
-        new($"Layer {Position} '{Name}' ({Kind}) is not this network's: expected {setting} {expected}, found {found}. Only filter counts, dropout rates, the number of classes and names may differ.");
+    public Cifar3ModelException Difference(string setting, string expected, string found) =>
+        new($"Layer {Text(position)} '{Name}' ({Kind}) is not this network's: expected {setting} {expected}, found {found}. Only filter counts, dropout rates, BatchNormalization's momentum and epsilon, the number of classes and names may differ.");
+
+    private void CheckPadding(Conv2DLayer conv)
+    {
+        string found = Compact("padding") is { Length: > 0 } text ? text : "valid", expected = conv.Padding == ConvPadding.Same ? "same" : "valid";
+        if (HasBorderInFront && found == "valid")
+        {
+            found = "same";
+        }
+        else if (HasBorderInFront)
+        {
+            found += " behind ZeroPadding2D";
+        }
+
+        if (found != expected)
+        {
+            throw Difference("padding", expected, found);
+        }
+    }
+
+    private void CheckActivation(params string[] expected)
+    {
+        if (!expected.Contains(Activation))
+        {
+            throw Difference("activation", expected[0], Activation);
+        }
+    }
+
+    /// <summary>A name, <c>{"class_name": "function", "config": "relu"}</c>, or a layer's object.</summary>
+    private static string Function(JsonElement? activation) => activation switch
+    {
+        null => "linear",
+        { ValueKind: JsonValueKind.String } name => name.GetString()!,
+        { ValueKind: JsonValueKind.Object } o => KerasJson.Text(o, "class_name") switch
+        {
+            "function" => KerasJson.Text(o, "config") ?? "an unknown function",
+            { } kind => Function(kind, KerasJson.Get(o, "config") ?? default),
+            null => "an unknown function",
+        },
+        _ => "an unknown function",
+    };
+
+    /// <summary>A layer that is nothing but a function. Its settings may make another function of it.</summary>
+    private static string Function(string kind, JsonElement config) => kind switch
+    {
+        "ReLU" when KerasJson.Number(config, "max_value") is null && (KerasJson.Number(config, "negative_slope") ?? 0) == 0 && (KerasJson.Number(config, "threshold") ?? 0) == 0 => "relu",
+        "Softmax" when KerasJson.Numbers(config, "axis") is null or [-1] or [1] => "softmax",
+        "Activation" => Function(KerasJson.Get(config, "activation")),
+        _ => $"{kind} with its own settings",
+    };
+
+    private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

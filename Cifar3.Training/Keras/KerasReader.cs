@@ -9,10 +9,10 @@ namespace Cifar3.Training;
 /// <summary>Puts a model together from what a Keras file holds, whatever its generation.</summary>
 internal sealed class KerasReader
 {
-    /// <summary>This library's entry in a Keras file: the model's metadata as JSON. Keras ignores it.</summary>
-    public const string MetadataKey = "cifar3";
+    /// <summary>This library's entries in a Keras file: the model's metadata, and the settings that a file of weights alone cannot tell. Keras ignores them.</summary>
+    public const string MetadataKey = "cifar3", SettingsKey = "cifar3_settings";
 
-    /// <summary>How that entry is written: snake case as Python users expect; an accuracy may be NaN.</summary>
+    /// <summary>How those entries are written: snake case as Python users expect; an accuracy may be NaN.</summary>
     public static readonly JsonSerializerOptions MetadataJson = new()
     {
         PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
@@ -21,10 +21,12 @@ internal sealed class KerasReader
     };
 
     private readonly Hdf5Reader file;
+    private readonly KerasVariables variables;
+    private readonly KerasLoadOptions options;
     private readonly List<string> notes = [];
-    private readonly SortedSet<string> converted = [];
+    private readonly SortedSet<string> converted = new(StringComparer.Ordinal);
 
-    private KerasReader(Hdf5Reader file) => this.file = file;
+    private KerasReader(Hdf5Reader file, KerasLoadOptions options) => (this.file, this.options, variables) = (file, options, new KerasVariables(file));
 
     /// <summary>What the generations of files have in common once it is found.</summary>
     private sealed record Content
@@ -38,7 +40,12 @@ internal sealed class KerasReader
         /// <summary>This library's metadata; null in Keras' own files.</summary>
         public JsonElement? Metadata { get; init; }
 
+        /// <summary>This library's settings beside weights alone; null in Keras' own files.</summary>
+        public JsonElement? Settings { get; init; }
+
         public string? Version { get; init; }
+
+        public string? Backend { get; init; }
 
         /// <summary>Group of the layers in an HDF5 model, ending with a slash; null for the numbered variables of a <c>.keras</c> file.</summary>
         public string? LayersByName { get; init; }
@@ -49,25 +56,31 @@ internal sealed class KerasReader
 
     /// <summary>Reads a file in memory.</summary>
     /// <exception cref="Cifar3ModelException">It is damaged or another network.</exception>
-    public static KerasModel Read(byte[] content, IEnumerable<string>? classNames, IEnumerable<double>? dropoutRates)
+    public static KerasModel Read(byte[] content, IEnumerable<string>? classNames, KerasLoadOptions options)
     {
-        var archive = content.AsSpan().StartsWith("PK"u8) ? KerasArchive.Read(content) : null;
-        using var hdf5 = new Hdf5Reader(archive?.Weights ?? content);
-        var reader = new KerasReader(hdf5);
-        return reader.Build(archive is null ? reader.FromHdf5() : reader.FromArchive(archive), classNames, dropoutRates);
+        if (content.AsSpan().StartsWith("PK"u8))
+        {
+            var archive = KerasArchive.Open(content);
+            var root = KerasJson.Parse(archive.Config, "config.json");
+            var config = KerasConfig.Read(root); // before the weights: it says how large they may be
+            var reader = new KerasReader(new Hdf5Reader(archive.Weights(config.Architecture)), options);
+            return reader.Build(reader.FromArchive(archive, root, config), classNames);
+        }
+
+        var hdf5 = new KerasReader(new Hdf5Reader(content), options);
+        return hdf5.Build(hdf5.FromHdf5(), classNames);
     }
 
-    private Content FromArchive(KerasArchive archive)
+    private Content FromArchive(KerasArchive archive, JsonElement root, KerasConfig config)
     {
-        var config = Parse(archive.Config, "config.json");
-        var metadata = archive.Metadata is null ? default : Parse(archive.Metadata, "metadata.json");
+        var metadata = archive.Metadata is null ? default : KerasJson.Parse(archive.Metadata, "metadata.json");
         return new Content
         {
-            Config = KerasConfig.Read(config),
-            Training = KerasConfig.Get(config, "compile_config"),
-            Metadata = KerasConfig.Get(metadata, MetadataKey),
-            Version = KerasConfig.Text(metadata, "keras_version"),
-            Optimizer = Numbered("optimizer/vars"),
+            Config = config,
+            Training = KerasJson.Get(root, "compile_config"),
+            Metadata = KerasJson.Get(metadata, MetadataKey),
+            Version = KerasJson.Text(metadata, "keras_version"),
+            Optimizer = variables.List("optimizer/vars"),
         };
     }
 
@@ -76,8 +89,15 @@ internal sealed class KerasReader
         var common = new Content
         {
             Metadata = Attribute(MetadataKey),
-            Version = file.Text("/", "keras_version"),
+            Settings = Attribute(SettingsKey),
+            Version = file.Text("/", "keras_version") ?? file.Text("model_weights", "keras_version"),
+            Backend = file.Text("/", "backend") ?? file.Text("model_weights", "backend"),
         };
+        if (common.Version?.StartsWith("1.", StringComparison.Ordinal) == true)
+        {
+            throw new Cifar3ModelException($"Keras {common.Version} wrote it, whose layers have other settings. Expected Keras 2.0 or newer: load it with Keras 2.2 (pip install keras==2.2.5 under Python 3.6) and save it again.");
+        }
+
         if (Attribute("model_config") is { } config)
         {
             return common with
@@ -94,133 +114,100 @@ internal sealed class KerasReader
             return common with { LayersByName = "" };
         }
 
-        return file.Exists("layers")
-            ? common with { Optimizer = Numbered("optimizer/vars") }
+        return variables.AreNumbered
+            ? common with { Optimizer = variables.List("optimizer/vars") }
             : throw new Cifar3ModelException("It is an HDF5 file but not one of Keras: expected the attribute 'model_config' (whole model), the attribute 'layer_names' or the group 'layers' (weights alone).");
 
-        JsonElement? Attribute(string name) => file.Text("/", name) is { } text ? Parse(Encoding.UTF8.GetBytes(text), name) : null;
+        JsonElement? Attribute(string name) => file.Text("/", name) is { } text ? KerasJson.Parse(Encoding.UTF8.GetBytes(text), name) : null;
     }
 
-    private KerasModel Build(Content content, IEnumerable<string>? classNames, IEnumerable<double>? dropoutRates)
+    private KerasModel Build(Content content, IEnumerable<string>? classNames)
     {
-        var found = content.LayersByName is { } prefix ? LayersByName(prefix, content.Config?.LayerNames) : NumberedLayers();
-        var architecture = content.Config?.Architecture ?? Inferred(found, dropoutRates);
+        var configured = content.Config?.Weighted;
+        var found = content.LayersByName is { } prefix ? variables.ByName(prefix, configured) : variables.Numbered(configured);
+        var architecture = content.Config?.Architecture ?? Inferred(found, content.Settings);
         notes.AddRange(content.Config?.Notes ?? []);
+        var conversion = KerasConversion.Create(
+            content.Backend, content.Config, layer => [.. variables.AnyOf(content.LayersByName, layer).Where(path => file.Shape(path).Count == 1).Select(Floats)], notes);
         var layers = architecture.CreateLayers().Where(layer => layer.Weights.Length > 0).ToList();
-        var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second)));
+        var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second, conversion)));
         var model = CnnModel.FromWeights(architecture, [.. weights], Metadata(content.Metadata, classNames, architecture.Classes));
 
-        var settings = KerasOptimizer.Read(content.Training);
-        var (state, rate) = State(content, settings, model);
+        var (state, rate) = State(content, conversion, model);
         if (converted.Count > 0)
         {
             notes.Add($"Numbers of type {string.Join(" and ", converted)} were converted to float32.");
         }
 
-        return new KerasModel(model, state, rate ?? settings?.LearningRate, content.Version, [.. notes]);
+        return new KerasModel(model, state, rate, content.Version, [.. notes]) { FrozenLayers = content.Config?.Frozen ?? [] };
     }
 
-    private (EngineState? State, double? LearningRate) State(Content content, KerasOptimizer.Settings? settings, CnnModel model)
+    /// <summary>Adam's state, where the file says that it is this Adam's; else a note that it was left out. It never stands in the way of the weights.</summary>
+    private (EngineState? State, double? LearningRate) State(Content content, KerasConversion conversion, CnnModel model)
     {
-        int trainable = model.Layers.Sum(layer => layer.Weights.Count(w => w.Trainable)), arrays = content.Optimizer.Count;
-        string? problem = settings?.Problem ?? (settings is null && arrays > 2 && arrays != 2 * trainable + 1 && arrays != 2 * trainable + 2 ? $"its {arrays} arrays are not Adam's" : null);
-        if (problem is null)
+        var settings = KerasOptimizer.Read(content.Training ?? content.Settings);
+        double? rate = settings?.LearningRate;
+        if (content.Optimizer.Count == 0)
         {
-            return KerasOptimizer.State(file, content.Optimizer, model, Floats);
+            return (null, rate);
         }
 
-        if (arrays > 1)
+        string? problem = settings switch
+        {
+            { Problem: { } known } => known,
+            null when !options.TakeOptimizerState => "a file of weights alone does not say whose it is (KerasLoadOptions.TakeOptimizerState takes it as Adam's)",
+            _ => conversion.KeepsMoments ? null : "its moments belong to the first convolution before its input's scale was folded in",
+        };
+        if (problem is null)
+        {
+            var (state, storedRate, found) = KerasOptimizer.State(file, content.Optimizer, model, (weight, path) => conversion.Convert(weight.Name, weight.Shape, Floats(path)));
+            if (settings is null && state is not null)
+            {
+                notes.Add("The optimizer's state was taken as Adam's, as asked: the file does not say whose it is.");
+            }
+
+            (problem, rate) = (found, found is null ? settings?.FollowsSchedule == true ? null : storedRate ?? rate : rate);
+            if (problem is null)
+            {
+                if (settings?.FollowsSchedule == true)
+                {
+                    notes.Add("The learning rate follows a schedule in the file: training goes on with the rate it is given here.");
+                }
+
+                return (state, rate);
+            }
+        }
+
+        if (content.Optimizer.Count > 1 || settings is { Problem: not null })
         {
             notes.Add($"The optimizer's state was left out: {problem}. Training starts with a fresh Adam.");
         }
 
-        return (null, null);
+        return (null, rate);
     }
 
-    /// <summary>A layer with weights as the file has it: its name and where each variable lies.</summary>
-    private sealed record FoundLayer(string Name, IReadOnlyDictionary<string, string> Variables);
-
-    /// <summary>HDF5 models: a group for each layer, whose attribute names its weights (<c>conv2d_1/kernel:0</c>).</summary>
-    private List<FoundLayer> LayersByName(string prefix, IReadOnlyList<string>? configured)
+    /// <summary>Weights alone tell filters and classes by their shapes; the rest is given, stored by this library, or assumed.</summary>
+    private CnnArchitecture Inferred(List<FoundLayer> found, JsonElement? own)
     {
-        var names = configured ?? file.Texts("/", "layer_names") ?? [];
-        var layers = new List<FoundLayer>();
-        foreach (string name in names)
+        double[]? Stored(string name) => own is { } settings ? KerasJson.Numbers(settings, name) : null;
+        var rates = options.DropoutRates ?? Stored("dropout_rates");
+        var epsilon = options.BatchNormalizationEpsilon ?? Stored("batch_normalization_epsilon");
+        if (epsilon is null)
         {
-            string group = prefix + name;
-            if (!file.Exists(group))
-            {
-                throw new Cifar3ModelException($"Layer '{name}' is missing: expected the group '{group}' with its weights.");
-            }
-
-            var variables = (file.Texts(group, "weight_names") ?? []).ToDictionary(weight => weight.Split('/')[^1].Split(':')[0], weight => $"{group}/{weight}");
-            if (variables.Count > 0)
-            {
-                layers.Add(new FoundLayer(name, variables));
-            }
-        }
-
-        return Complete(layers);
-    }
-
-    /// <summary><c>.keras</c> files: layers named by class and number, variables numbered in Keras' order.</summary>
-    private List<FoundLayer> NumberedLayers()
-    {
-        var expected = new CnnArchitecture().CreateLayers();
-        if (file.Children("layers").FirstOrDefault(name => expected.All(layer => layer.Name != name) && name != "input_layer") is { } unknown)
-        {
-            throw new Cifar3ModelException($"Layer '{unknown}' does not belong to this network. Expected: {string.Join(", ", expected.Select(layer => layer.Name))}.");
-        }
-
-        return Complete(expected.Where(layer => file.Exists($"layers/{layer.Name}/vars/0")).Select(layer => new FoundLayer(
-            layer.Name,
-            layer.Weights.Select((weight, i) => (weight.Name, Path: $"layers/{layer.Name}/vars/{i}")).Where(v => file.Exists(v.Path)).ToDictionary(v => v.Name, v => v.Path))));
-    }
-
-    /// <summary>The layers with weights must be those of the network, in order; their variables tell which is which.</summary>
-    private static List<FoundLayer> Complete(IEnumerable<FoundLayer> layers)
-    {
-        var found = layers.ToList();
-        var expected = new CnnArchitecture().CreateLayers().Where(layer => layer.Weights.Length > 0).ToList();
-        for (int i = 0; i < Math.Max(found.Count, expected.Count); i++)
-        {
-            string want = i < expected.Count ? $"{expected[i].Kind} with {string.Join(", ", expected[i].Weights.Select(w => w.Name))}" : "the end";
-            string got = i < found.Count ? $"'{found[i].Name}' with {string.Join(", ", found[i].Variables.Keys)}" : "the end";
-            if (i >= found.Count || i >= expected.Count || !expected[i].Weights.Select(w => w.Name).ToHashSet().SetEquals(found[i].Variables.Keys))
-            {
-                throw new Cifar3ModelException($"Layer {i + 1} of those with weights is not this network's: expected {want}, found {got}.");
-            }
-        }
-
-        return found;
-    }
-
-    /// <summary>Weights alone tell filters and classes by their shapes, but no dropout rates.</summary>
-    private CnnArchitecture Inferred(List<FoundLayer> found, IEnumerable<double>? dropoutRates)
-    {
-        if (dropoutRates is null)
-        {
-            notes.Add("The file holds weights alone and tells no dropout rates: 0.5 is assumed, which matters only when training continues.");
+            notes.Add($"The file holds weights alone: BatchNormalization's epsilon of {FormattableString.Invariant($"{BatchNormalizationLayer.DefaultEpsilon}")} and pixels divided by 255 are assumed{(rates is null ? ", and a dropout rate of 0.5, which matters only when training continues" : "")}.");
         }
 
         int[] filters = [Size(0), Size(3), Size(6)];
-        try
-        {
-            return new CnnArchitecture(Size(9), filters, dropoutRates);
-        }
-        catch (ArgumentOutOfRangeException e)
-        {
-            throw new Cifar3ModelException(e.Message.Split(" (Parameter")[0], e);
-        }
+        return KerasConfig.Create(() => new CnnArchitecture(Size(9), filters, rates, options.BatchNormalizationMomentum ?? Stored("batch_normalization_momentum"), epsilon));
 
         int Size(int layer) => file.Shape(found[layer].Variables["bias"]) is [var size]
             ? size
             : throw new Cifar3ModelException($"'{found[layer].Variables["bias"]}' is not a vector. Expected one bias for each filter or class.");
     }
 
-    private WeightTensor Weight(CnnLayer layer, WeightSpec spec, FoundLayer found)
+    private WeightTensor Weight(CnnLayer layer, WeightSpec spec, FoundLayer found, KerasConversion conversion)
     {
-        string path = found.Variables[spec.Name];
+        string path = found.Variables[spec.Name], name = $"{layer.Name}/{spec.Name}";
         var shape = file.Shape(path);
         if (!shape.SequenceEqual(spec.Shape))
         {
@@ -230,7 +217,7 @@ internal sealed class KerasReader
             throw new Cifar3ModelException($"Layer '{found.Name}': weight '{path}' has another shape. Expected ({string.Join(", ", spec.Shape)}), found ({string.Join(", ", shape)}).{hint}");
         }
 
-        return new WeightTensor($"{layer.Name}/{spec.Name}", spec.Shape, Floats(path));
+        return new WeightTensor(name, spec.Shape, conversion.Convert(name, spec.Shape, Floats(path)));
     }
 
     private ModelMetadata Metadata(JsonElement? own, IEnumerable<string>? classNames, int classes)
@@ -265,29 +252,5 @@ internal sealed class KerasReader
         }
 
         return values;
-    }
-
-    private List<string> Numbered(string group)
-    {
-        var paths = new List<string>();
-        while (file.Exists($"{group}/{paths.Count}"))
-        {
-            paths.Add($"{group}/{paths.Count}");
-        }
-
-        return paths;
-    }
-
-    private static JsonElement Parse(byte[] json, string what)
-    {
-        try
-        {
-            using var document = JsonDocument.Parse(json);
-            return document.RootElement.Clone();
-        }
-        catch (JsonException e)
-        {
-            throw new Cifar3ModelException($"'{what}' is not valid JSON: {e.Message.TrimEnd('.')}. The file is damaged.", e);
-        }
     }
 }

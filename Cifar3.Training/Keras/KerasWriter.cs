@@ -26,8 +26,16 @@ internal static class KerasWriter
         }
     }
 
-    /// <summary>Writes an HDF5 tree: every dataset in one piece, as Keras' own files have it.</summary>
-    public static void WriteHdf5(Stream stream, H5File file) => file.Write(stream, new H5WriteOptions(PreferCompactDatasetLayout: false));
+    /// <summary>
+    /// Writes an HDF5 tree: every dataset in one piece, as Keras' own files have it. It is put together in memory, so that a full disk fails
+    /// in one write of the target's own and not inside the HDF5 library.
+    /// </summary>
+    public static void WriteHdf5(Stream stream, H5File file)
+    {
+        using var memory = new MemoryStream();
+        file.Write(memory, new H5WriteOptions(PreferCompactDatasetLayout: false));
+        memory.WriteTo(stream);
+    }
 
     /// <summary>The whole model as HDF5: each weight under its layer and its full name.</summary>
     public static H5File Model(CnnModel model, EngineState? state, double learningRate, bool keras3)
@@ -77,6 +85,7 @@ internal static class KerasWriter
 
         var file = new H5File { ["layers"] = layers, ["vars"] = Numbered("sequential", []) };
         file.Attributes[KerasReader.MetadataKey] = Metadata(model);
+        file.Attributes[KerasReader.SettingsKey] = KerasConfigWriter.Settings(model, learningRate).ToJsonString();
         if (state is not null)
         {
             file["optimizer"] = new H5Group { ["vars"] = Numbered("adam", Adam3(state, learningRate).Select(a => a.Data)) };
@@ -89,7 +98,7 @@ internal static class KerasWriter
             var group = new H5Group { Attributes = { ["name"] = name } };
             foreach (object array in arrays)
             {
-                group[$"{group.Count}"] = array;
+                group[FormattableString.Invariant($"{group.Count}")] = array;
             }
 
             return group;
@@ -104,9 +113,7 @@ internal static class KerasWriter
         Entry("config.json", target => target.Write(JsonSerializer.SerializeToUtf8Bytes(KerasConfigWriter.Archive(model, learningRate))));
         Entry("model.weights.h5", target =>
         {
-            using var hdf5 = new MemoryStream();
-            WriteHdf5(hdf5, Weights(model, state, learningRate));
-            hdf5.WriteTo(target);
+            WriteHdf5(target, Weights(model, state, learningRate));
         });
 
         void Entry(string name, Action<Stream> write)

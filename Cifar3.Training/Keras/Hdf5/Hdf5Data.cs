@@ -1,0 +1,260 @@
+using System.IO.Compression;
+using System.Text;
+
+namespace Cifar3.Training;
+
+/// <summary>How a dataset is stored: in its header, in one piece, or in chunks that filters may have passed.</summary>
+internal sealed record Hdf5Layout
+{
+    /// <summary>The values themselves, where they stand in the header.</summary>
+    public ReadOnlyMemory<byte>? Compact { get; init; }
+
+    /// <summary>Address of the one piece, or of the chunks' B-tree.</summary>
+    public ulong Address { get; init; }
+
+    /// <summary>Bytes of the one piece.</summary>
+    public ulong Length { get; init; }
+
+    /// <summary>Shape of a chunk; null where there are none.</summary>
+    public int[]? Chunk { get; init; }
+
+    /// <summary>Why the data cannot be read here; null where it can.</summary>
+    public string? Problem { get; init; }
+
+    /// <summary>Reads a layout message.</summary>
+    public static Hdf5Layout Read(Hdf5Cursor body)
+    {
+        int version = body.Byte();
+        if (version is not (3 or 4))
+        {
+            return new Hdf5Layout { Problem = $"An HDF5 dataset has a storage layout of version {version}" };
+        }
+
+        int kind = body.Byte();
+        switch (kind)
+        {
+            case 0:
+                return new Hdf5Layout { Compact = body.Slice(body.UInt16()) };
+            case 1:
+                return new Hdf5Layout { Address = body.Address(), Length = body.Address() };
+            case 2 when version == 3:
+                int rank = body.Byte() - 1; // the last size is an element's
+                ulong tree = body.Address();
+                return new Hdf5Layout { Address = tree, Chunk = [.. Enumerable.Range(0, Math.Max(0, rank)).Select(_ => Hdf5Cursor.Checked(body.UInt32()))] };
+            case 2:
+                return new Hdf5Layout { Problem = "An HDF5 dataset is chunked with an index of HDF5 1.10 (libver='latest')" };
+            default:
+                return new Hdf5Layout { Problem = $"An HDF5 dataset has a storage layout of kind {kind}" };
+        }
+    }
+}
+
+/// <summary>HDF5's filters: what a chunk passed when it was written.</summary>
+internal static class Hdf5Filters
+{
+    private const int Deflate = 1, Shuffle = 2, Fletcher32 = 3;
+
+    /// <summary>Reads a filter message: numbers and names, in the order of writing.</summary>
+    public static List<(int Id, string Name)> Read(Hdf5Cursor body)
+    {
+        int version = body.Byte(), count = body.Byte();
+        body.Take(version == 1 ? 6 : 0);
+        var filters = new List<(int, string)>();
+        for (int i = 0; i < count; i++)
+        {
+            int id = body.UInt16(), nameSize = version == 1 || id >= 256 ? body.UInt16() : 0;
+            body.UInt16();
+            int values = body.UInt16();
+            string name = Encoding.UTF8.GetString(body.Take(nameSize)).TrimEnd('\0');
+            body.Take(4 * values + (version == 1 && values % 2 == 1 ? 4 : 0));
+            filters.Add((id, name.Length > 0 ? name : id switch { Deflate => "deflate", Shuffle => "shuffle", Fletcher32 => "fletcher32", 4 => "szip", 32000 => "lzf", _ => $"filter {id}" }));
+        }
+
+        return filters;
+    }
+
+    /// <summary>The filter that is not known here; null where all are.</summary>
+    public static string? Unknown(IEnumerable<(int Id, string Name)> filters) => filters.Where(filter => filter.Id is < Deflate or > Fletcher32).Select(filter => filter.Name).FirstOrDefault();
+
+    /// <summary>Takes the filters back, last first.</summary>
+    /// <param name="filters">The dataset's filters.</param>
+    /// <param name="skipped">A bit for each filter that this chunk did not pass.</param>
+    /// <param name="stored">The chunk in the file.</param>
+    /// <param name="size">Bytes of the chunk's elements.</param>
+    /// <param name="elementSize">Bytes of one element.</param>
+    public static byte[] Undo(IReadOnlyList<(int Id, string Name)> filters, uint skipped, ReadOnlyMemory<byte> stored, int size, int elementSize)
+    {
+        byte[] bytes = stored.ToArray();
+        for (int i = filters.Count - 1; i >= 0; i--)
+        {
+            if ((skipped >> i & 1) != 0)
+            {
+                continue;
+            }
+
+            bytes = filters[i].Id switch
+            {
+                Deflate => Inflate(bytes, size + 4), // a checksum may follow
+                Shuffle => Unshuffle(bytes, elementSize),
+                _ => bytes[..Math.Max(0, bytes.Length - 4)], // the checksum of Fletcher
+            };
+        }
+
+        return bytes;
+    }
+
+    private static byte[] Inflate(byte[] compressed, int most)
+    {
+        using var stream = new ZLibStream(new MemoryStream(compressed), CompressionMode.Decompress);
+        byte[] bytes = new byte[most];
+        int length = stream.ReadAtLeast(bytes, most, throwOnEndOfStream: false);
+        return bytes[..length];
+    }
+
+    /// <summary>All first bytes, then all second ones, …: back into elements.</summary>
+    private static byte[] Unshuffle(byte[] shuffled, int elementSize)
+    {
+        byte[] bytes = [.. shuffled];
+        int count = shuffled.Length / elementSize;
+        for (int i = 0; i < count; i++)
+        {
+            for (int b = 0; b < elementSize; b++)
+            {
+                bytes[i * elementSize + b] = shuffled[b * count + i];
+            }
+        }
+
+        return bytes;
+    }
+}
+
+/// <summary>Reads datasets' elements.</summary>
+internal sealed class Hdf5Data(Hdf5Structure file)
+{
+    private const int MaxExpansion = 20, MaxTreeLevel = 8;
+    private long expanded;
+
+    /// <summary>All elements of a dataset, row-major, as stored but for chunks and filters.</summary>
+    /// <param name="dataset">The dataset.</param>
+    /// <param name="path">What messages call it.</param>
+    public ReadOnlyMemory<byte> Read(Hdf5Object dataset, string path)
+    {
+        var type = dataset.Type ?? throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' has no type");
+        int[] shape = dataset.Shape ?? throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' has no shape");
+        var layout = dataset.Layout!;
+        string? problem = layout.Problem ?? (dataset.IsInOtherFiles ? "An HDF5 dataset keeps its data in another file" : null)
+            ?? (Hdf5Filters.Unknown(dataset.Filters) is { } filter ? $"An HDF5 dataset is compressed or filtered with '{filter}'" : null);
+        if (problem is not null)
+        {
+            throw Hdf5Error.Unsupported($"{problem} ('{path}')");
+        }
+
+        long needed = shape.Aggregate((long)type.Size, (product, size) => product * size);
+        if (layout.Compact is { } compact)
+        {
+            return Filled(compact);
+        }
+
+        if (layout.Chunk is not null)
+        {
+            return Chunks(dataset, layout, type.Size, shape, needed, path);
+        }
+
+        ulong size = (ulong)file.File.Length;
+        if (needed > 0 && (layout.Address > size || layout.Length > size - layout.Address))
+        {
+            throw Hdf5Error.Damaged(layout.Address == ulong.MaxValue
+                ? $"The HDF5 dataset '{path}' was never written"
+                : $"HDF5 data at {layout.Address:N0} is {layout.Length:N0} bytes long. The file ends at {size:N0}");
+        }
+
+        return needed == 0 ? default : Filled(file.File.Slice((int)layout.Address, (int)layout.Length));
+
+        ReadOnlyMemory<byte> Filled(ReadOnlyMemory<byte> stored) => stored.Length == needed
+            ? stored
+            : throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' of {needed:N0} bytes has {stored.Length:N0} bytes of storage");
+    }
+
+    private byte[] Chunks(Hdf5Object dataset, Hdf5Layout layout, int elementSize, int[] shape, long needed, string path)
+    {
+        int[] chunk = layout.Chunk!;
+        long chunkBytes = chunk.Aggregate((long)elementSize, (product, size) => product * size);
+        expanded += needed;
+        if (chunk.Length != shape.Length || chunk.Contains(0) || chunkBytes > needed + Hdf5Structure.MaxBlock || expanded > MaxExpansion * (long)file.File.Length + Hdf5Structure.MaxBlock)
+        {
+            throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' would expand to {needed:N0} bytes in chunks of {chunkBytes:N0}. Expected at most {MaxExpansion} times the file's {file.File.Length:N0}");
+        }
+
+        byte[] elements = new byte[needed];
+        long covered = 0;
+        if (layout.Address != ulong.MaxValue)
+        {
+            Node(layout.Address, MaxTreeLevel);
+        }
+
+        // A chunk that was never written holds the fill value, which no weights are.
+        return covered >= needed ? elements : throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' was not written completely: {covered:N0} of {needed:N0} bytes");
+
+        void Node(ulong address, int levelBelow)
+        {
+            foreach (var (keyBytes, child, level) in file.Tree(address, type: 1, keySize: 8 + 8 * (shape.Length + 1), levelBelow))
+            {
+                if (level > 0)
+                {
+                    Node(child, level);
+                    continue;
+                }
+
+                var key = new Hdf5Cursor(keyBytes);
+                uint size = key.UInt32(), skipped = key.UInt32();
+                int[] at = [.. shape.Select(_ => Hdf5Cursor.Checked(key.Address()))];
+                byte[] values = Hdf5Filters.Undo(dataset.Filters, skipped, file.Block(child, size, "chunk"), (int)chunkBytes, elementSize);
+                if (values.Length < chunkBytes)
+                {
+                    throw Hdf5Error.Damaged($"A chunk of the HDF5 dataset '{path}' has {values.Length:N0} bytes. Expected {chunkBytes:N0}");
+                }
+
+                covered += Copy(values, chunk, at, elements, shape, elementSize);
+                if (covered > needed)
+                {
+                    throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' has chunks that overlap");
+                }
+            }
+        }
+    }
+
+    /// <summary>Copies a chunk to its place, row by row; parts beyond the dataset's end are left out. Returns the bytes copied.</summary>
+    private static long Copy(byte[] chunk, int[] chunkShape, int[] at, byte[] elements, int[] shape, int elementSize)
+    {
+        int last = shape.Length - 1, rowElements = last < 0 ? 1 : Math.Min(chunkShape[last], shape[last] - at[last]);
+        if (rowElements <= 0)
+        {
+            return 0;
+        }
+
+        long copied = 0;
+        int rows = chunkShape.Length == 0 ? 1 : chunkShape[..last].Aggregate(1, (product, size) => product * size);
+        for (int row = 0; row < rows; row++)
+        {
+            int rest = row, source = row * (last < 0 ? 1 : chunkShape[last]);
+            long target = last < 0 ? 0 : at[last], stride = last < 0 ? 1 : shape[last];
+            bool inside = true;
+            for (int d = last - 1; d >= 0; d--)
+            {
+                int place = at[d] + rest % chunkShape[d];
+                rest /= chunkShape[d];
+                inside &= place < shape[d];
+                target += place * stride;
+                stride *= shape[d];
+            }
+
+            if (inside)
+            {
+                chunk.AsSpan(source * elementSize, rowElements * elementSize).CopyTo(elements.AsSpan((int)(target * elementSize)));
+                copied += rowElements * elementSize;
+            }
+        }
+
+        return copied;
+    }
+}
