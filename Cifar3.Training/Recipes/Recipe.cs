@@ -30,16 +30,17 @@ public sealed record Recipe
     {
         Name = "fast",
         ImagesShown = 400_000,
-        LearningRate = 4e-3f,
+        LearningRate = 3e-3f,
         LearningRateScheduler = new OneCycle(),
         WeightDecay = 0.05f,
+        LabelSmoothing = 0.1f,
         DropoutRates = [0.1, 0.1, 0.1],
         Augmentations = FlipShiftCutout,
-        EmaMomentum = 0.999,
+        EmaMomentum = 0.998,
     };
 
     /// <summary>The best model, where a training may take longer: the shipped model's recipe.</summary>
-    public static Recipe Best { get; } = Fast with { Name = "best", Epoch = 100, BatchSize = 128 };
+    public static Recipe Best { get; } = Fast with { Name = "best", Epoch = 100 };
 
     /// <summary>
     /// The default: as much as a few minutes give on any set of images, from a hundred to many thousands. Batch size and epochs follow from the number
@@ -62,7 +63,7 @@ public sealed record Recipe
     /// </summary>
     public int ImagesShown { get; init; } = 240_000;
 
-    /// <summary>Images in a training step; null = about a fortieth of the training images, a power of 2 from 16 to 128: steps teach, and small sets need enough of them. Default: null.</summary>
+    /// <summary>Images in a training step; null = about a fortieth of the training images, a power of 2 from 16 to 64: steps teach, and small sets need enough of them. Default: null.</summary>
     public int? BatchSize { get; init; }
 
     /// <summary>Adam's learning rate; with a <see cref="LearningRateScheduler"/> its highest. Default: 0.001.</summary>
@@ -115,7 +116,7 @@ public sealed record Recipe
         }
 
         int batch = 16;
-        while (batch < 128 && images / (2 * batch) >= 40)
+        while (batch < 64 && images / (2 * batch) >= 40)
         {
             batch *= 2;
         }
