@@ -45,7 +45,7 @@ internal static class ExternalData
         }
 
         string path = Find(location, modelPath, name);
-        using var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0);
+        using var stream = BoundedReader.Open(path);
         if (offset < 0 || offset > stream.Length - length)
         {
             throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"weight '{name}' is cut off: expected {length:N0} bytes from {offset:N0} of '{Shown.Text(location)}', found a file of {stream.Length:N0} bytes"));

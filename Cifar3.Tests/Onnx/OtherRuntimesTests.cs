@@ -23,7 +23,9 @@ public sealed class OtherRuntimesTests
             from onnx.reference import ReferenceEvaluator
             folder, keras = sys.argv[1], sys.argv[2] == "Keras"
             x = np.fromfile(folder + "/pixels.bin", np.uint8).reshape(-1, 32, 32, 3)[:4]
-            model = ReferenceEvaluator(folder + "/model.onnx")
+            model = onnx.load(folder + "/model.onnx")
+            model.opset_import[0].version = 21 if sys.argv[2] == "Int8" else 17  # onnx 1.23 has DequantizeLinear of 19 and later alone; this graph's operators mean the same in both
+            model = ReferenceEvaluator(model)
             for row in model.run(None, {"input": x.astype(np.float32) / 255} if keras else {"pixels": x})[0]:
                 print(*row)
             """,
