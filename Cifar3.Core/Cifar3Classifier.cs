@@ -54,7 +54,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// input must be pixels / 255.
     /// </remarks>
     /// <param name="path">The <c>.onnx</c> file.</param>
-    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
+    /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
@@ -63,7 +63,7 @@ public sealed partial class Cifar3Classifier : IDisposable
 
     /// <summary>Loads a model from the bytes of its file.</summary>
     /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes()"/> gives them.</param>
-    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
+    /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <inheritdoc cref="Load(string, ClassifierOptions)" path="/exception"/>
     public static Cifar3Classifier Load(byte[] onnx, ClassifierOptions? options = null)
@@ -74,14 +74,14 @@ public sealed partial class Cifar3Classifier : IDisposable
 
     /// <summary>Loads the model that travels in this library: aeroplane, car or bird, trained on CIFAR-10's images of those classes.</summary>
     /// <remarks>Its figures stand in the model card, <c>assets/README.md</c>. It gives one of the three classes for every picture, whatever it shows.</remarks>
-    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
+    /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier LoadDefault(ClassifierOptions? options = null) => Load(ShippedModel.Read(), options);
 
     /// <summary>Scores a model without a file, such as one just trained.</summary>
     /// <param name="model">The model.</param>
-    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
+    /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier FromModel(CnnModel model, ClassifierOptions? options = null)

@@ -12,7 +12,7 @@ public static class Cifar3TransformsCatalog
     /// <param name="scoreColumnName">The column of probabilities to add. Default: <c>Score</c>.</param>
     /// <param name="predictedLabelColumnName">The column of keys to add. Default: <c>PredictedLabel</c>.</param>
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
-    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
+    /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
     /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
@@ -41,7 +41,7 @@ public static class Cifar3TransformsCatalog
     /// <param name="scoreColumnName">The column of probabilities to add. Default: <c>Score</c>.</param>
     /// <param name="predictedLabelColumnName">The column of keys to add. Default: <c>PredictedLabel</c>.</param>
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
-    /// <param name="options">What scores, threads, limits. Default: <see cref="ScoringBackend.Auto"/> and all defaults.</param>
+    /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
     /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
     public static Cifar3ScoringEstimator ApplyCifar3(

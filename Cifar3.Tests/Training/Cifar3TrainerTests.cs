@@ -21,8 +21,8 @@ public sealed class Cifar3TrainerTests
     [TestCase(300, 16, 150)]
     [TestCase(1600, 32, 150)]
     [TestCase(2700, 64, 88)]
-    [TestCase(13_500, 128, 17)]
-    [TestCase(50_000, 128, 10)]
+    [TestCase(13_500, 64, 17)]
+    [TestCase(50_000, 64, 10)]
     public void Plan_OfTheAutoRecipe_FollowsTheNumberOfImages(int images, int batch, int epochs)
     {
         var plan = TrainingPlan.Create(new TrainerOptions(), images);
