@@ -26,6 +26,11 @@ internal static class ChildProgram
             return 0;
         }
 
+        if (arguments is ["cultures", var folder])
+        {
+            return CultureTests.Child(folder);
+        }
+
         using var classifier = Cifar3Classifier.Load(arguments[0], new ClassifierOptions { Backend = Enum.Parse<ScoringBackend>(arguments[1]) });
         Console.WriteLine(classifier.PredictPixels(new byte[CnnArchitecture.ImageBytes]));
         foreach (ProcessModule module in Process.GetCurrentProcess().Modules)

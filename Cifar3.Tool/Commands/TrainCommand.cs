@@ -43,7 +43,7 @@ internal static class TrainCommand
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
                     InitialModel = Initial(arguments.GetValue(initial), data),
-                    TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
+                    TrainedOn = FormattableString.Invariant($"{data.Train.Count:N0} images from {data.Source}"),
                     WorkspacePath = run,
                     Resume = arguments.GetValue(resume),
                     Callbacks = callbacks,

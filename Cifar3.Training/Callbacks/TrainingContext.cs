@@ -17,7 +17,7 @@ public sealed class TrainingContext
         this.engine = engine;
         TrainImages = train.Count;
         ValidationImages = validation?.Count ?? 0;
-        trainedOn = options.TrainedOn ?? $"{train.Count:N0} images: {string.Join(", ", train.ClassNames)}";
+        trainedOn = options.TrainedOn ?? FormattableString.Invariant($"{train.Count:N0} images: {string.Join(", ", train.ClassNames)}");
         LearningRate = Plan.LearningRate;
     }
 

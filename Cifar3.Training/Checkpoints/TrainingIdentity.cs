@@ -48,7 +48,7 @@ internal static class TrainingIdentity
             hash.AppendData(MemoryMarshal.AsBytes(moment.Values));
         }
 
-        return $"step {state.Step:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…";
+        return FormattableString.Invariant($"step {state.Step:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…");
     }
 
     /// <summary>Number of images and SHA-256 over their pixels and labels.</summary>
@@ -65,6 +65,6 @@ internal static class TrainingIdentity
             hash.AppendData(Encoding.UTF8.GetBytes(string.Join(',', images.Labels.ToArray())));
         }
 
-        return $"{images.Count:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…";
+        return FormattableString.Invariant($"{images.Count:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…");
     }
 }

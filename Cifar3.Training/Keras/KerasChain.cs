@@ -141,7 +141,9 @@ internal static partial class KerasChain
             throw NoChain(layer, $"it is called with {argument.Name}={argument.Value.GetRawText()}");
         }
 
-        return reference.Count >= 3 && reference[0].ValueKind == JsonValueKind.String && IsZero(reference[1]) && IsZero(reference[2])
+        // Name, which use of that layer, which of its outputs. Keras 2 counts a nested model's own building as its first use; two uses in this
+        // model are seen when the chain comes to that layer.
+        return reference.Count >= 3 && reference[0].ValueKind == JsonValueKind.String && IsZero(reference[2])
             ? reference[0].GetString()
             : throw NoChain(layer, "its input is not another layer's first output");
 

@@ -88,7 +88,7 @@ internal sealed class KerasConversion
         double[] scale = [255, 255, 255], shift = [0, 0, 0]; // of pixel/255
         foreach (var layer in layers)
         {
-            var (factor, offset) = layer.Kind == "Rescaling" ? Rescaling(layer) : Normalization(layer, variables(layer));
+            var (factor, offset) = layer.Kind == "Rescaling" ? Rescaling(layer) : Normalization(layer, variables);
             for (int c = 0; c < scale.Length; c++)
             {
                 (scale[c], shift[c]) = (scale[c] * factor[c], shift[c] * factor[c] + offset[c]);
@@ -118,16 +118,16 @@ internal sealed class KerasConversion
         (PerChannel(layer, KerasJson.Numbers(layer.Config, "scale") ?? throw layer.Difference("scale", "a number", layer.Compact("scale")), "scale"),
             PerChannel(layer, KerasJson.Numbers(layer.Config, "offset") ?? [0], "offset"));
 
-    private static (double[] Factor, double[] Offset) Normalization(KerasLayer layer, IReadOnlyList<float[]> variables)
+    private static (double[] Factor, double[] Offset) Normalization(KerasLayer layer, Func<KerasLayer, IReadOnlyList<float[]>> variables)
     {
         layer.Same("axis", "-1", "[-1]", "3", "[3]");
         layer.Same("invert", "false");
 
         // Given as settings, or found by adapt() and then stored as the variables mean, variance, count.
         double[]? mean = KerasJson.Numbers(layer.Config, "mean"), variance = KerasJson.Numbers(layer.Config, "variance");
-        if ((mean is null || variance is null) && variables.Count >= 2)
+        if ((mean is null || variance is null) && variables(layer) is [var means, var variances, ..])
         {
-            (mean, variance) = (Array.ConvertAll(variables[0], v => (double)v), Array.ConvertAll(variables[1], v => (double)v));
+            (mean, variance) = (Array.ConvertAll(means, v => (double)v), Array.ConvertAll(variances, v => (double)v));
         }
 
         if (mean is null || variance is null)

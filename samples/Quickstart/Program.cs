@@ -47,7 +47,7 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
         InitialModel = start,
         InitialState = state,
         Engine = engine,
-        TrainedOn = $"{data.Train.Count:N0} images from {data.Source}",
+        TrainedOn = FormattableString.Invariant($"{data.Train.Count:N0} images from {data.Source}"),
         Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
     };
     Console.WriteLine($"Validation: on the {label} after every epoch");

@@ -48,10 +48,10 @@ internal static class KerasGraph
             switch (layer)
             {
                 case Conv2DLayer conv:
-                    graph.Convolution(name, conv.Filters, conv.OutputShape[0], conv.Padding == ConvPadding.Same ? 1 : 0, $"{name}/kernel", $"{name}/bias", $"Keras Conv2D: {conv.Filters} filters of 3x3, padding '{conv.Padding.ToString().ToLowerInvariant()}'; {layer.ParameterCount:N0} parameters.");
+                    graph.Convolution(name, conv.Filters, conv.OutputShape[0], conv.Padding == ConvPadding.Same ? 1 : 0, $"{name}/kernel", $"{name}/bias", FormattableString.Invariant($"Keras Conv2D: {conv.Filters} filters of 3x3, padding '{conv.Padding.ToString().ToLowerInvariant()}'; {layer.ParameterCount:N0} parameters."));
                     break;
                 case BatchNormalizationLayer norm:
-                    graph.Then(name, "BatchNormalization", $"Keras BatchNormalization with its moving statistics; {layer.ParameterCount:N0} parameters.", DataType.Float, graph.Shape, [$"{name}/gamma", $"{name}/beta", $"{name}/moving_mean", $"{name}/moving_variance"], Float("epsilon", (float)norm.Epsilon));
+                    graph.Then(name, "BatchNormalization", FormattableString.Invariant($"Keras BatchNormalization with its moving statistics; {layer.ParameterCount:N0} parameters."), DataType.Float, graph.Shape, [$"{name}/gamma", $"{name}/beta", $"{name}/moving_mean", $"{name}/moving_variance"], Float("epsilon", (float)norm.Epsilon));
                     break;
                 case MaxPooling2DLayer:
                     graph.MaxPooling(name, DataType.Float);
@@ -62,7 +62,7 @@ internal static class KerasGraph
                     graph.Flatten(name, DataType.Float);
                     break;
                 case DenseLayer dense:
-                    string doc = $"Keras Dense: {layer.InputShape[0]} inputs, {dense.Units} classes; {layer.ParameterCount:N0} parameters.";
+                    string doc = FormattableString.Invariant($"Keras Dense: {layer.InputShape[0]} inputs, {dense.Units} classes; {layer.ParameterCount:N0} parameters.");
                     if (denseInKerasLayout)
                     {
                         graph.Then(name, "Gemm", doc, DataType.Float, [dense.Units], [$"{name}/kernel", $"{name}/bias"]);

@@ -21,7 +21,7 @@ internal static class OnnxExporter
             OnnxFlavor.Optimized => OptimizedGraph.Create(FoldedNetwork.Create(model)),
             _ => Quantize(FoldedNetwork.Create(model), options),
         };
-        graph.DocString = $"CNN of {model.Architecture}; {model.Weights.Sum(w => w.Count):N0} parameters.";
+        graph.DocString = FormattableString.Invariant($"CNN of {model.Architecture}; {model.Weights.Sum(w => w.Count):N0} parameters.");
         var proto = Wrap(graph);
         proto.DocString = Describe(model, graph);
         if (options.Flavor == OnnxFlavor.Keras)
@@ -71,7 +71,7 @@ internal static class OnnxExporter
 
         if (metadata.Recipe is not null)
         {
-            lines.Add($"Recipe: {metadata.Recipe}; seed {metadata.Seed}, epoch {metadata.Epoch}.");
+            lines.Add(FormattableString.Invariant($"Recipe: {metadata.Recipe}; seed {metadata.Seed}, epoch {metadata.Epoch}."));
         }
 
         if (metadata.ValAccuracy is double accuracy)
