@@ -10,7 +10,7 @@ public sealed record ModelMetadata
     /// <summary>The classes' names; the index is the label. Always present.</summary>
     public required ImmutableArray<string> ClassNames { get; init; }
 
-    /// <summary>Name and settings of the training recipe in words, such as <c>seed: Adam 0.001, batch 128, 10 epochs</c>; null before training.</summary>
+    /// <summary>Name and settings of the training recipe in words, such as <c>keras: Adam 0.001, batch 128, 10 epochs</c>; null before training.</summary>
     public string? Recipe { get; init; }
 
     /// <summary>What it was trained on, in words; null before training.</summary>

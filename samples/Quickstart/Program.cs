@@ -61,7 +61,12 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
         throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}");
     }
 
-    Console.WriteLine($"Trained by {result.Engine}.");
+    Console.WriteLine($"Trained by {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
+    if (result.Warning is { } warning)
+    {
+        Report.Warning("THE TRAINING DID NOT SUCCEED.", warning);
+    }
+
     TrainingCurves.Save(Path.Combine(folder, "curves.png"), result.History, data.IsSynthetic ? "synthetic images" : "");
 
     Report.Heading("4. Export to ONNX, load, score");
