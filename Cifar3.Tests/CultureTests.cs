@@ -80,7 +80,7 @@ public sealed class CultureTests
         }
 
         var images = new ImageSet(EngineTestData.RandomImages(1200, 1), EngineTestData.RandomLabels(1200, 3, 1), model.ClassNames);
-        var options = new TrainerOptions { InitialModel = model, Epoch = 1, BatchSize = 600, LearningRate = 2.5e-3f, Threads = 2, WorkspacePath = Path.Combine(folder, "work") };
+        var options = new TrainerOptions { InitialModel = model, Recipe = Recipe.Keras, Epoch = 1, BatchSize = 600, LearningRate = 2.5e-3f, Threads = 2, WorkspacePath = Path.Combine(folder, "work") };
         var first = new Cifar3Trainer(options).Fit(images, null);
         lines.Add($"trained {first.Model.WeightHash()} {first.Model.Metadata.TrainedOn} {first.Model.Metadata.Recipe}");
         string moved = Path.Combine(folder, "moved");

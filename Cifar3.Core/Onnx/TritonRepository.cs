@@ -15,7 +15,7 @@ public static class TritonRepository
     /// <summary>Writes the repository.</summary>
     /// <param name="folder">The repository's folder; other models in it stay.</param>
     /// <param name="model">The model.</param>
-    /// <param name="options">Its flavour. Default: <see cref="OnnxFlavor.Keras"/>.</param>
+    /// <param name="options">Its flavour; null = <see cref="OnnxFlavor.Keras"/>. Default: null.</param>
     /// <param name="name">The model's name: letters, digits, <c>_</c>, <c>-</c> and <c>.</c>, at most 100, not beginning with a dot. Default: <c>cifar3</c>.</param>
     /// <param name="maxBatchSize">The most images that the server puts together, above 0. Default: 64.</param>
     /// <returns>The model's folder.</returns>

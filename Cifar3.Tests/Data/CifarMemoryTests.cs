@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Formats.Tar;
-using System.IO.Compression;
 using System.Globalization;
+using System.IO.Compression;
 
 namespace Cifar3.Tests;
 

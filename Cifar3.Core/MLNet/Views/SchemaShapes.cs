@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
+using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
-using Microsoft.ML;
 
 namespace Cifar3;
 
