@@ -43,7 +43,7 @@ public sealed partial class CnnModel
     {
         if (!(temperature > 0 && double.IsFinite(temperature)))
         {
-            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, FormattableString.Invariant($"The temperature must be above 0 and finite. Received: {temperature}."));
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, FormattableString.Invariant($"The temperature must be above 0 and finite. Received: temperature={temperature}."));
         }
 
         string dense = Layers[^1].Name;

@@ -94,7 +94,7 @@ internal sealed class ManagedScorerTests
         using var scorer = new ManagedScorer(Small, threads: 1);
 
         Assert.That(() => scorer.Score(new byte[3071], new float[5]), Throws.ArgumentException.With.Message.Contains("3,071 bytes"));
-        Assert.That(() => scorer.ScorePiece(new byte[3072], new float[6]), Throws.ArgumentException.With.Message.Contains("need 5 probabilities"));
+        Assert.That(() => scorer.ScorePiece(new byte[3072], new float[6]), Throws.ArgumentException.With.Message.Contains("need 5 numbers each"));
         Assert.That(() => new ManagedScorer(Small, threads: -1), Throws.InstanceOf<ArgumentOutOfRangeException>());
     }
 
