@@ -18,7 +18,7 @@ public sealed class QuickstartTests
         Assert.That(epochs, Has.Length.EqualTo(2), "one plain line an epoch");
         Assert.That(run.Output, Does.Contain("(100, 32, 32, 3)").And.Contain("(20, 32, 32, 3)").And.Contain("nut, screw"));
         Assert.That(run.Output, Does.Contain("Total params: 288,930").And.Contain("bit for bit").And.Contain($"Results\n{results}\n"));
-        Assert.That(run.Output, Does.Contain("batch 8, 2 epochs").And.Not.Contain("ynthetic"));
+        Assert.That(run.Output, Does.Contain("batch 16, 2 epochs").And.Not.Contain("ynthetic"));
         foreach (string file in new[] { "examples.png", "curves.png", "training.csv", "cifar3.onnx", "confusion-matrix.png", "predictions.png" })
         {
             Assert.That(new FileInfo(Path.Combine(results, file)), Has.Property(nameof(FileInfo.Length)).GreaterThan(50), file);

@@ -4,7 +4,7 @@ using System.Text.Json;
 namespace Cifar3.Tests;
 
 /// <summary>What a user of the tool does first, in an empty folder: install it from a feed, train, report, predict, export, serve.</summary>
-[Category(TestCategories.Packages)] // packs everything and installs the tool: minutes of dotnet in other processes
+[Category(TestCategories.Slow)] // packs everything and installs the tool: minutes of dotnet in other processes
 public sealed class ToolPackageTests
 {
     [Test]

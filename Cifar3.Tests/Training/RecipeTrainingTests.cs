@@ -143,7 +143,7 @@ public sealed class RecipeTrainingTests
 
         Assert.That(result.Warning, Is.Null);
         Assert.That(result.BestModel.Metadata.ValAccuracy, Is.GreaterThan(.6));
-        Assert.That(result.Recipe, Does.StartWith("auto: AdamW 0.004 one cycle"));
+        Assert.That(result.Recipe, Does.StartWith("auto: AdamW 0.003 one cycle"));
         Assert.That(result.Model.Metadata.Recipe, Is.EqualTo(result.Recipe));
     }
 
