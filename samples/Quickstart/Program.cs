@@ -62,6 +62,7 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
     }
 
     Console.WriteLine($"Trained by {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
+    Console.WriteLine($"Recipe: {result.Recipe}");
     if (result.Warning is { } warning)
     {
         Report.Warning("THE TRAINING DID NOT SUCCEED.", warning);
