@@ -23,13 +23,13 @@ public sealed record ClassifierOptions
 
     /// <summary>
     /// Whether predictions tell how familiar an image looks, <see cref="Prediction.Familiarity"/> and <see cref="Prediction.IsFamiliar"/>: whether it is of
-    /// any of the classes at all. Computed by the managed back end, at no cost that could be measured, for models that <see cref="CnnModel.SaveOnnx(string)"/> wrote without
-    /// options; ONNX Runtime's graphs give probabilities only. See docs/quality.md. Default: false.
+    /// any of the classes at all. Computed by the managed back end for models that <see cref="CnnModel.SaveOnnx(string)"/> wrote without
+    /// options; ONNX Runtime's graphs give probabilities only. Default: false.
     /// </summary>
     public bool Familiarity { get; init; }
 
     /// <summary>
-    /// Whether each image is scored as it is and mirrored, and the probabilities' mean is given: a little more accurate for models of things that look
+    /// Whether each image is scored as it is and mirrored, and the probabilities' mean is given: for models of things that look
     /// alike from left and right, at twice the time. Default: false.
     /// </summary>
     public bool FlipAveraging { get; init; }

@@ -55,7 +55,7 @@ public sealed partial class CnnModel
 
     /// <summary>
     /// Fits on images that were not trained on: the temperature at which probabilities tell how often the model is right, folded into the dense
-    /// layer, and the familiarity that <see cref="FamiliarShare"/> of them reach. Trainers do it at the end, on the validation images, where their recipe says so.
+    /// layer, and the familiarity that <see cref="FamiliarShare"/> of them reach. No trainer calls it by itself.
     /// </summary>
     /// <remarks>
     /// Temperature: Guo et al. 2017, <see href="https://arxiv.org/abs/1706.04599"/>; it stays 1 where the model recognises every image, which tells nothing
