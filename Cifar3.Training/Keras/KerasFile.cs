@@ -18,6 +18,9 @@ public static class KerasFile
     /// <summary>The largest file that is opened: the largest network with Adam's state has 0.6 GB.</summary>
     internal const int MaxFileSize = 1 << 30;
 
+    /// <summary>The most characters of an error out of a reader: it may quote names of a damaged file.</summary>
+    private const int MaxMessage = 1000;
+
     /// <summary>Reads a model that Keras (or this library) saved. The format is found from the content, not from the name.</summary>
     /// <remarks>The weights load whatever optimizer the file has; <see cref="KerasModel.Notes"/> says what was converted, assumed or left out.</remarks>
     /// <param name="path">The file: <c>.keras</c>, <c>.h5</c>, <c>.hdf5</c> or <c>.weights.h5</c>.</param>
@@ -74,7 +77,7 @@ public static class KerasFile
         }
         catch (Cifar3ModelException e)
         {
-            throw new Cifar3ModelException($"Cannot read Keras file '{path}': {Readable(e.Message)}", e);
+            throw new Cifar3ModelException($"Cannot read Keras file '{path}': {Shown.Text(e.Message, MaxMessage)}", e);
         }
         catch (OutOfMemoryException e)
         {
@@ -84,15 +87,8 @@ public static class KerasFile
         catch (Exception e) when (e is not StackOverflowException)
         {
             // Whatever a reader underneath makes of damaged bytes: the user learns that the file is damaged.
-            throw new Cifar3ModelException($"Cannot read Keras file '{path}': it is damaged ({Readable(e.Message).TrimEnd('.')}). Save it again or fetch a fresh copy.", e);
+            throw new Cifar3ModelException($"Cannot read Keras file '{path}': it is damaged ({Shown.Text(e.Message, MaxMessage).TrimEnd('.')}). Save it again or fetch a fresh copy.", e);
         }
-    }
-
-    /// <summary>Messages quote names out of the file: a damaged one may be long or hold control characters.</summary>
-    private static string Readable(string message)
-    {
-        const int longest = 1000;
-        return string.Concat((message.Length <= longest ? message : message[..longest] + "…").Select(c => char.IsControl(c) ? '?' : c));
     }
 
     private static byte[] ReadAll(string path)

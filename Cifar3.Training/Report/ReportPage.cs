@@ -41,7 +41,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
         [
             (Percent(report.Accuracy), $"accuracy on {Count(report.Count)} test images"),
             (report.LogLoss.ToString("F4", CultureInfo.InvariantCulture), "log-loss (nats)"),
-            (Percent(numbers.CalibrationError), "calibration error"),
+            (Percent(numbers.Report.Calibration.ExpectedCalibrationError), "calibration error"),
             ($"{model.Metadata.Epoch} of {result.History.Epochs.Length}", "chosen epoch"),
             (Time(result.History.Epochs.Sum(epoch => epoch.Seconds)), "training time"),
         ];
@@ -143,8 +143,8 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
     }
 
     private Html Calibration() => Html.Of($"""
-        <section><h2>Calibration</h2><p>Of the images where the model is, say, 90 % sure, 90 % should be right: bars on the dashed line. On average confidence and truth are {Percent(numbers.CalibrationError)} apart (expected calibration error, ten bins).</p>
-        <div class="charts">{SvgChart.Reliability(numbers.Calibration)}</div></section>
+        <section><h2>Calibration</h2><p>Of the images where the model is, say, 90 % sure, 90 % should be right: bars on the dashed line. On average confidence and truth are {Percent(numbers.Report.Calibration.ExpectedCalibrationError)} apart (expected calibration error, {numbers.Report.Calibration.Bins.Length} bins).</p>
+        <div class="charts">{SvgChart.Reliability(numbers.Report.Calibration.Bins)}</div></section>
         """);
 
     private Html Mistakes()

@@ -35,11 +35,11 @@ internal static class SvgChart
     }
 
     /// <summary>How often the model is right where it is so sure: bars of the accuracy over the confidence, with the diagonal of a model that knows itself.</summary>
-    public static Html Reliability(IReadOnlyList<CalibrationBin> bins)
+    public static Html Reliability(IReadOnlyList<ReliabilityBin> bins)
     {
         double side = Width - Left - Right, high = Height - Top - Bottom;
         var bars = bins.Where(bin => bin.Count > 0).Select(bin => Html.Of($"""
-            <rect class="bar" x="{Left + side * bin.From + 1:F1}" y="{Height - Bottom - high * bin.Accuracy:F1}" width="{side * (bin.To - bin.From) - 2:F1}" height="{high * bin.Accuracy:F1}"><title>{bin.Count:N0} images, confidence {bin.Confidence:P1}, right {bin.Accuracy:P1}</title></rect>
+            <rect class="bar" x="{Left + side * bin.Lower + 1:F1}" y="{Height - Bottom - high * bin.Accuracy:F1}" width="{side * (bin.Upper - bin.Lower) - 2:F1}" height="{high * bin.Accuracy:F1}"><title>{bin.Count:N0} images, confidence {bin.Confidence:P1}, right {bin.Accuracy:P1}</title></rect>
             """));
         var ticks = Enumerable.Range(0, 6).Select(i => Html.Of($"""<text class="tick" x="{Left + side * i / 5:F1}" y="{Height - Bottom + 16}" text-anchor="middle">{20 * i} %</text>"""));
         return Html.Of($"""

@@ -5,7 +5,7 @@ internal sealed unsafe class EngineInference : IDisposable
 {
     private readonly ForwardNetwork network;
     private readonly WorkerPool pool;
-    private readonly ForwardBuffers?[] buffers; // a worker: made when it first computes
+    private readonly ForwardBuffers?[] buffers; // one a worker: all made before the first pass, since which worker computes is chance
     private readonly Action<int, int> runPiece;
     private readonly int classes;
     private bool ready;
@@ -60,7 +60,7 @@ internal sealed unsafe class EngineInference : IDisposable
     public IReadOnlyDictionary<string, float[]> Activations(ReadOnlySpan<byte> images)
     {
         Prepare();
-        var own = buffers[0] ??= network.CreateBuffers();
+        var own = buffers[0]!;
         var found = new List<(string Layer, float[] Values)>();
         for (int first = 0; first < images.Length; first += CnnArchitecture.ImageBytes)
         {
@@ -90,6 +90,11 @@ internal sealed unsafe class EngineInference : IDisposable
 
     private void Prepare()
     {
+        for (int worker = 0; worker < buffers.Length; worker++)
+        {
+            buffers[worker] ??= network.CreateBuffers();
+        }
+
         if (!ready)
         {
             network.Prepare();
@@ -102,6 +107,6 @@ internal sealed unsafe class EngineInference : IDisposable
         int first = piece * pieceSize, images = Math.Min(pieceSize, count - first);
         network.Run(
             pixels + (long)first * CnnArchitecture.ImageBytes, labels == null ? null : labels + first, images,
-            probabilities + (long)first * classes, losses == null ? null : losses + first, buffers[worker] ??= network.CreateBuffers());
+            probabilities + (long)first * classes, losses == null ? null : losses + first, buffers[worker]!);
     }
 }
