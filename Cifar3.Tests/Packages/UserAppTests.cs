@@ -17,7 +17,7 @@ public sealed class UserAppTests
         string output = app.Run(pictures);
 
         float[][] told = UserApp.Scores(output);
-        using var classifier = Cifar3Classifier.Load(Path.Combine(app.Folder, "model.onnx"));
+        using var classifier = Cifar3Classifier.Load(Path.Combine(app.Folder, "model.onnx"), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime });
         var here = classifier.PredictMany(Directory.GetFiles(pictures).Order(StringComparer.Ordinal)).ToList();
         Assert.That(told, Has.Length.EqualTo(PictureCount));
         AssertEqual(told, [.. here.Select(prediction => prediction.Probabilities.ToArray())], "the same model, the same scores as here");
