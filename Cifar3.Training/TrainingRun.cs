@@ -162,7 +162,7 @@ internal sealed class TrainingRun
 
     /// <summary>
     /// Batch statistics that belong to the weights: their exact means over batches of training images, the same ones each time, drawn by the seed
-    /// (<see href="https://arxiv.org/abs/1803.05407"/>, section 3.1). Averaged weights always get their own.
+    /// (<see href="https://arxiv.org/abs/1803.05407"/>, section 3.1). Without them averaged weights keep the average of the moving statistics.
     /// </summary>
     private void RecomputeStatistics()
     {

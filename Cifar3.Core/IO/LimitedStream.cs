@@ -4,29 +4,10 @@ namespace Cifar3;
 /// <param name="inner">The stream read from; disposed with this one.</param>
 /// <param name="limit">The most bytes it may give.</param>
 /// <param name="cancellation">Checked at every read.</param>
-internal sealed class LimitedStream(Stream inner, long limit, CancellationToken cancellation) : Stream
+internal sealed class LimitedStream(Stream inner, long limit, CancellationToken cancellation) : ForwardStream
 {
     /// <summary>Bytes given so far.</summary>
     public long Given { get; private set; }
-
-    /// <inheritdoc/>
-    public override bool CanRead => true;
-
-    /// <inheritdoc/>
-    public override bool CanSeek => false;
-
-    /// <inheritdoc/>
-    public override bool CanWrite => false;
-
-    /// <inheritdoc/>
-    public override long Length => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override long Position
-    {
-        get => throw new NotSupportedException();
-        set => throw new NotSupportedException();
-    }
 
     /// <inheritdoc/>
     /// <exception cref="InvalidDataException">The limit is passed.</exception>
@@ -37,23 +18,6 @@ internal sealed class LimitedStream(Stream inner, long limit, CancellationToken 
         Given += read;
         return Given <= limit ? read : throw new InvalidDataException($"it unpacks to more than {limit:N0} bytes");
     }
-
-    /// <inheritdoc/>
-    public override int Read(byte[] buffer, int offset, int count) => Read(buffer.AsSpan(offset, count));
-
-    /// <inheritdoc/>
-    public override void Flush()
-    {
-    }
-
-    /// <inheritdoc/>
-    public override long Seek(long offset, SeekOrigin origin) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void SetLength(long value) => throw new NotSupportedException();
-
-    /// <inheritdoc/>
-    public override void Write(byte[] buffer, int offset, int count) => throw new NotSupportedException();
 
     /// <inheritdoc/>
     protected override void Dispose(bool disposing)

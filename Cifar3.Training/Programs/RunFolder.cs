@@ -72,12 +72,8 @@ public sealed class RunFolder
     {
         try
         {
-            if (new FileInfo(path).Length > MaxRecordBytes)
-            {
-                throw Damaged($"expected at most {MaxRecordBytes:N0} bytes, found {new FileInfo(path).Length:N0}");
-            }
-
-            var record = JsonSerializer.Deserialize(File.ReadAllBytes(path), RunJson.Default.RunRecord);
+            byte[] json = BoundedReader.ReadFile(path, MaxRecordBytes) ?? throw Damaged($"expected at most {MaxRecordBytes:N0} bytes, found more");
+            var record = JsonSerializer.Deserialize(json, RunJson.Default.RunRecord);
             return record is { Format: Format, Engine: not null } ? record : throw Damaged($"expected a record of the format '{Format}', found another");
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
