@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <c>use_ema</c> and <c>ema_momentum</c>). Lives beside the engine: every engine gives its weights, none averages them.
 /// </summary>
 /// <remarks>
-/// average = m·average + (1 − m)·weights after every step. In the first steps m is at most (1 + t)/(10 + t), as in TensorFlow's
+/// average += (1 − m)·(weights − average) after every step, a form in which weights that do not change (frozen ones) keep their bits. In the first steps m is at most (1 + t)/(10 + t), as in TensorFlow's
 /// ExponentialMovingAverage: random initial weights would else stay in the average of a short training.
 /// </remarks>
 internal sealed class AveragedWeights
@@ -34,10 +34,10 @@ internal sealed class AveragedWeights
     public void Add(ITrainingEngine engine)
     {
         engine.ReadWeights(current);
-        float kept = (float)Math.Min(momentum, (1.0 + Steps) / (10.0 + Steps)), added = 1 - kept;
+        float added = 1 - (float)Math.Min(momentum, (1.0 + Steps) / (10.0 + Steps));
         for (int i = 0; i < Values.Length; i++)
         {
-            Values[i] = kept * Values[i] + added * current[i];
+            Values[i] += added * (current[i] - Values[i]);
         }
 
         Steps++;

@@ -10,7 +10,8 @@ namespace Cifar3.Training;
 /// however often the training was interrupted and resumed.
 /// </remarks>
 /// <example><code>
-/// var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar(), new EarlyStopping()] }).Fit(data.Train, data.Test);
+/// var (train, validation) = data.Train.TrainValidationSplit(0.1, seed: 1);
+/// var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar(), new EarlyStopping()] }).Fit(train, validation);
 /// result.BestModel.SaveOnnx("cifar3.onnx");
 /// </code></example>
 public sealed class Cifar3Trainer
@@ -53,7 +54,7 @@ public sealed class Cifar3Trainer
             TensorFlow = Options.TensorFlow,
         };
         using var engine = Options.EngineFactory is { } create ? create(model, engineOptions) : TrainingEngines.Create(Options.Engine, model, engineOptions);
-        return new TrainingRun(Options, model, engine, train, validation).Run(cancellationToken);
+        return new TrainingRun(Options, plan, model, engine, train, validation).Run(cancellationToken);
     }
 
     private static void Check(ImageSet train, ImageSet? validation)

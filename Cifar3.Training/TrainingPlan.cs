@@ -9,7 +9,8 @@ internal sealed record TrainingPlan
     /// <summary>Shares of old statistics below this no longer matter: what early stopping waits for.</summary>
     private const double Forgotten = 0.01;
 
-    private const int StatisticsImages = 2560, StatisticsBatch = 128;
+    /// <summary>Batch statistics are computed over half of the training images, within these bounds: on small sets all of them would cost a third of the training.</summary>
+    private const int FewestStatisticsImages = 640, MostStatisticsImages = 2560, StatisticsBatch = 128;
 
     public required string Recipe { get; init; }
 
@@ -37,6 +38,9 @@ internal sealed record TrainingPlan
 
     /// <summary>Whether batch statistics are computed anew before each validation.</summary>
     public required bool RecomputeStatistics { get; init; }
+
+    /// <summary>Whether the best model is calibrated on the validation images at the end.</summary>
+    public required bool Calibrate { get; init; }
 
     /// <summary>Images that the statistics are computed over, and the size of their batches.</summary>
     public required (int Images, int Batch) Statistics { get; init; }
@@ -75,8 +79,9 @@ internal sealed record TrainingPlan
             Augmentations = settings.Augmentations is { } list ? [.. list] : recipe.Augmentations,
             EmaMomentum = (settings.EmaMomentum ?? recipe.EmaMomentum) is { } momentum and > 0 ? momentum : null,
             RecomputeStatistics = settings.RecomputeStatistics ?? recipe.RecomputeStatistics,
+            Calibrate = settings.Calibrate ?? recipe.Calibrate,
             StatisticsMomentum = settings.InitialModel?.Architecture.BatchNormalizationMomentum.Max() ?? BatchNormalizationLayer.DefaultMomentum,
-            Statistics = (Math.Min(images, StatisticsImages), Math.Min(images, StatisticsBatch)),
+            Statistics = (Math.Min(images, Math.Clamp(images / 2, FewestStatisticsImages, MostStatisticsImages)), Math.Min(images, StatisticsBatch)),
         };
     }
 

@@ -22,14 +22,14 @@ internal sealed class TrainingRun
     private int[]? statisticsOrder;
     private byte[]? statisticsImages;
 
-    public TrainingRun(TrainerOptions options, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation)
+    public TrainingRun(TrainerOptions options, TrainingPlan plan, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation)
     {
         this.options = options;
         this.engine = engine;
         this.train = train;
         this.validation = validation;
-        context = new TrainingContext(options, model, engine, train, validation);
-        plan = context.Plan;
+        context = new TrainingContext(options, plan, model, engine, train, validation);
+        this.plan = plan;
         batches = new BatchSource(train, plan, options.SeedOrZero, options.ClassWeights);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
         if (options.WorkspacePath is null)
@@ -63,7 +63,7 @@ internal sealed class TrainingRun
         }
 
         var last = context.Model;
-        return new TrainingResult(last, best ?? last, context.History, context.StopReason, context.Engine, context.Warning);
+        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning);
     }
 
     /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>
@@ -132,6 +132,9 @@ internal sealed class TrainingRun
             TrainingCheckpoint.Save(checkpointPath, identity, context, engine.ExportState(), best, averaged);
         }
     }
+
+    /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images to measure that with.</summary>
+    private CnnModel Calibrated(CnnModel model) => plan.Calibrate && validation is not null ? model.Calibrate(validation) : model;
 
     /// <summary>Whether no epoch before was better: the highest validation accuracy, of equals that with the lowest loss.</summary>
     private bool IsBest(EpochLog log) =>

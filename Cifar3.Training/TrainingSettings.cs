@@ -64,6 +64,13 @@ public abstract record TrainingSettings
     /// </summary>
     public bool? RecomputeStatistics { get; init; }
 
+    /// <summary>
+    /// Whether the best model is calibrated on the validation images when the training ends (<see cref="CnnModel.Calibrate"/>): a temperature in its dense
+    /// layer, which changes no label, and the familiarity that 95 % of them reach; null = the recipe's. Models of callbacks are as they were trained.
+    /// Default: null. (ML.NET: none.)
+    /// </summary>
+    public bool? Calibrate { get; init; }
+
     /// <summary>How much the images of each class count in the loss, Keras' <c>class_weight</c>; null = all the same. Default: null. (ML.NET: none.)</summary>
     public ClassWeights? ClassWeights { get; init; }
 

@@ -55,7 +55,8 @@ public sealed partial class CnnModel
 
     /// <summary>
     /// Fits on images that were not trained on: the temperature at which probabilities tell how often the model is right, folded into the dense
-    /// layer, and the familiarity that <see cref="FamiliarShare"/> of them reach. No trainer calls it by itself.
+    /// layer, and the familiarity that <see cref="FamiliarShare"/> of them reach. The trainers call it with their validation
+    /// images, unless their settings say otherwise.
     /// </summary>
     /// <remarks>
     /// Temperature: Guo et al. 2017, <see href="https://arxiv.org/abs/1706.04599"/>; it stays 1 where the model recognises every image, which tells nothing
@@ -77,7 +78,8 @@ public sealed partial class CnnModel
         var calibrated = WithTemperature(TemperatureScaling.Fit(probabilities, validation.Labels));
         var (_, familiarity) = calibrated.Score(validation);
         Array.Sort(familiarity);
-        return calibrated.With(calibrated.Metadata with { FamiliarityThreshold = familiarity[(int)((1 - FamiliarShare) * familiarity.Length)] });
+        double threshold = familiarity[(int)((1 - FamiliarShare) * familiarity.Length)];
+        return calibrated.With(calibrated.Metadata with { FamiliarityThreshold = double.IsFinite(threshold) ? threshold : null }); // none of weights that diverged
     }
 
     /// <summary>Probabilities [N, classes] and familiarities [N].</summary>

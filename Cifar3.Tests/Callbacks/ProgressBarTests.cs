@@ -37,6 +37,44 @@ public sealed partial class ProgressBarTests
     }
 
     [Test]
+    public void Training_ResumedStoppedAndUseless_SaysEachInALine()
+    {
+        var (console, text) = Console(terminal: false);
+        var bar = new ProgressBar(console, new ManualClock());
+        var context = ScriptedTraining.Context(epochs: 9);
+        context.ResumedAfterEpoch = 2;
+        bar.OnTrainBegin(context);
+        context.Epoch(.25);
+        context.BestEpoch = context.History.Epochs[0];
+        context.StopTraining("nothing improved");
+        context.Warning = "no better than chance.";
+
+        bar.OnTrainEnd(context);
+
+        Assert.That(text.ToString(), Is.EqualTo(
+            "Training on Fake 1.0 (CPU, test).\n" +
+            "Going on with the interrupted training, after epoch 2 of 9.\n" +
+            "Stopped after epoch 1 of 9: nothing improved.\n" +
+            "Best model: epoch 1 - val_accuracy: 0.2500 - val_loss: 0.7500\n" +
+            "Warning: no better than chance.\n"));
+    }
+
+    [Test]
+    public void OnTestBegin_Terminal_SaysThatItValidatesUntilTheEpochsLine()
+    {
+        var (console, text) = Console(terminal: true);
+        var bar = new ProgressBar(console, new ManualClock());
+        var context = ScriptedTraining.Context(epochs: 1);
+        bar.OnEpochBegin(context, 1);
+
+        bar.OnTestBegin(context);
+
+        Assert.That(Colours().Replace(text.ToString(), ""), Is.EqualTo("Epoch 1/1\nvalidating 100 images …"));
+        bar.OnEpochEnd(context, new EpochLog(1, 1, .5, 2, .25, 1e-3, 1));
+        Assert.That(text.ToString(), Does.Contain("…\r\e[2K"), "the line was not taken back");
+    }
+
+    [Test]
     public void Training_FastSteps_DrawsAtMostEvery50Milliseconds()
     {
         string output = Run(terminal: true, epochs: 1, secondsPerBatch: 0.001, images: 3200);
@@ -65,7 +103,7 @@ public sealed partial class ProgressBarTests
         var (console, text) = Console(terminal: false);
         var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
         var engine = new FakeEngine(model, new EngineOptions()) { IsDeterministic = false };
-        var context = new TrainingContext(new TrainerOptions(), model, engine, ColourImages.Create(1), null);
+        var context = new TrainingContext(new TrainerOptions(), TrainingPlan.Create(new TrainerOptions(), 1), model, engine, ColourImages.Create(1), null);
 
         new ProgressBar(console, new ManualClock()).OnTrainBegin(context);
 

@@ -11,7 +11,7 @@ internal static class ScriptedTraining
         var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
         var options = new TrainerOptions { Recipe = Recipe.Keras, Epoch = epochs, BatchSize = 32, RecomputeStatistics = true }; // no lag to wait for
         var set = ColourImages.Create(images);
-        return new TrainingContext(options, model, new FakeEngine(model, new EngineOptions()), set, validation ? set : null);
+        return new TrainingContext(options, TrainingPlan.Create(options, images), model, new FakeEngine(model, new EngineOptions()), set, validation ? set : null);
     }
 
     /// <summary>Runs epochs of these validation accuracies until a callback stops; returns the number of epochs run.</summary>

@@ -127,7 +127,7 @@ internal sealed class EstimatorContract(string name)
             {
                 var expected = DataViewContent.Read(own, columns.Select(i => own.Schema[i]));
                 Assert.That(expected, Has.Count.EqualTo(24));
-                DataViewContent.AssertEqual(DataViewContent.Read(other, columns.Select(i => other.Schema[i])), expected, tolerance: 2e-6);
+                DataViewContent.AssertEqual(DataViewContent.Read(other, columns.Select(i => other.Schema[i])), expected, tolerance: 1e-5); // a calibrated model's logits are larger by one over its temperature
             }
         }
     }

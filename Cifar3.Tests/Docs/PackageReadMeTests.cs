@@ -14,7 +14,9 @@ public sealed class PackageReadMeTests : IDisposable
     {
         Both();
 
-        Assert.That(CnnModel.LoadOnnx("cifar3.onnx").ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        using var classifier = Cifar3Classifier.Load("cifar3.onnx");
+        Assert.That(classifier.ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        Assert.That(classifier.Evaluate(Cifar3Data.Load().Test).Accuracy, Is.GreaterThan(.8));
     }
 
     [Test]
@@ -33,13 +35,16 @@ public sealed class PackageReadMeTests : IDisposable
         Training();
 
         Assert.That(File.Exists("model.onnx") && File.Exists("curves.png"));
+        using var classifier = Cifar3Classifier.Load("model.onnx");
+        Assert.That(classifier.Evaluate(Cifar3Data.Load("images").Test).Accuracy, Is.GreaterThan(.8));
     }
 
     private static void Both()
     {
         // packages/Cifar3/README.md
         var data = Cifar3Data.Load();                                // CIFAR-10's aeroplanes, cars and birds, or your folders: Load(folder)
-        var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar()] }).Fit(data.Train, data.Test);
+        var (train, validation) = data.Train.TrainValidationSplit(); // a tenth set aside: the best model is chosen on it
+        var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar()] }).Fit(train, validation);
         result.BestModel.SaveOnnx("cifar3.onnx");
 
         using var classifier = Cifar3Classifier.Load("cifar3.onnx"); // or LoadDefault(): the model inside the package
@@ -61,7 +66,8 @@ public sealed class PackageReadMeTests : IDisposable
     {
         // Cifar3.Training/README.md
         var data = Cifar3Data.Load("images"); // folders train/<class>/* and test/<class>/*
-        var result = new Cifar3Trainer(new TrainerOptions { Epoch = 20 }).Fit(data.Train, data.Test);
+        var (train, validation) = data.Train.TrainValidationSplit();
+        var result = new Cifar3Trainer().Fit(train, validation);
         result.BestModel.SaveOnnx("model.onnx");
         TrainingCurves.Save("curves.png", result.History);
         // end

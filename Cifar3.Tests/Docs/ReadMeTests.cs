@@ -17,6 +17,7 @@ public sealed partial class ReadMeTests
 
         using var classifier = Cifar3Classifier.Load("cifar3.onnx");
         Assert.That(classifier.ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
+        Assert.That(classifier.Evaluate(Cifar3Data.Load().Test).Accuracy, Is.GreaterThan(.8), "the first program of README.md must not end in a model at chance");
     }
 
     [Test]
@@ -73,12 +74,13 @@ public sealed partial class ReadMeTests
     {
         // README.md
         var data = Cifar3Data.Load();                                // 15,000 training and 3,000 test images
+        var (train, validation) = data.Train.TrainValidationSplit(); // a tenth set aside: the best model is chosen on it
         var trainer = new Cifar3Trainer(new TrainerOptions
         {
             Seed = 1,                                                // same seed, same model, bit for bit
             Callbacks = [new ProgressBar(), new EarlyStopping("val_accuracy", patience: 3)],
         });
-        var result = trainer.Fit(data.Train, data.Test);             // Recipe.Auto: batch and epochs follow from the images
+        var result = trainer.Fit(train, validation);                 // Recipe.Auto: batch and epochs follow from the images
         result.BestModel.SaveOnnx("cifar3.onnx");                    // any ONNX runtime scores it
 
         using var classifier = Cifar3Classifier.Load("cifar3.onnx"); // CUDA when present, CPU otherwise

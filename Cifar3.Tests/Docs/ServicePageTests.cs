@@ -76,7 +76,8 @@ public sealed class ServicePageTests
     {
         // docs/tool.md
         var data = Cifar3Data.Load("pictures");
-        var result = new Cifar3Trainer(new TrainerOptions { Epoch = 2 }).Fit(data.Train, data.Test);
+        var (train, validation) = data.Train.TrainValidationSplit();
+        var result = new Cifar3Trainer().Fit(train, validation);
         TrainingReport.Save("report.html", result, data);
         byte[] curves = TrainingCurves.ToPng(result); // the plots alone: into a file, a stream, or bytes
         // end

@@ -19,9 +19,9 @@ public sealed class Cifar3TrainerTests
 
     [TestCase(100, 16, 150)]
     [TestCase(300, 16, 150)]
-    [TestCase(1600, 32, 150)]
-    [TestCase(2700, 64, 88)]
-    [TestCase(13_500, 64, 17)]
+    [TestCase(1600, 32, 125)]
+    [TestCase(2700, 64, 74)]
+    [TestCase(13_500, 64, 14)]
     [TestCase(50_000, 64, 10)]
     public void Plan_OfTheAutoRecipe_FollowsTheNumberOfImages(int images, int batch, int epochs)
     {

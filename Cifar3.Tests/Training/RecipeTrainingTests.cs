@@ -148,6 +148,21 @@ public sealed class RecipeTrainingTests
     }
 
     [Test]
+    public void Fit_WithValidation_CalibratesTheBestModelAndNoOther()
+    {
+        var options = new TrainerOptions { Epoch = 3, Filters = [8, 8, 8], Engine = TrainingEngine.Managed };
+
+        var plain = new Cifar3Trainer(options with { Calibrate = false }).Fit(Train, Validation);
+        var calibrated = new Cifar3Trainer(options).Fit(Train, Validation);
+
+        Assert.That(calibrated.BestModel.WeightHash(), Is.EqualTo(plain.BestModel.Calibrate(Validation).WeightHash()));
+        Assert.That(calibrated.BestModel.Metadata.FamiliarityThreshold, Is.Not.Null);
+        Assert.That(calibrated.Model.WeightHash(), Is.EqualTo(plain.Model.WeightHash()));
+        Assert.That(new Cifar3Trainer(options with { Recipe = Recipe.Keras }).Fit(Train, Validation).BestModel.Metadata.Temperature, Is.Null);
+        Assert.That(new Cifar3Trainer(options).Fit(Train).BestModel.Metadata.FamiliarityThreshold, Is.Null, "calibrated on nothing");
+    }
+
+    [Test]
     public void ClassWeights_UnknownClass_IsNamed()
     {
         Assert.That(

@@ -36,6 +36,7 @@ internal static class TrainCommand
                     callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
                 }
 
+                var (train, validation) = data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
                 var options = new TrainerOptions
                 {
                     Recipe = Recipe.Named(arguments.GetValue(recipeName)!),
@@ -43,16 +44,16 @@ internal static class TrainCommand
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
                     InitialModel = Initial(arguments.GetValue(initial), data),
-                    TrainedOn = FormattableString.Invariant($"{data.Train.Count:N0} images from {data.Source}"),
+                    TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),
                     WorkspacePath = run,
                     Resume = arguments.GetValue(resume),
                     Callbacks = callbacks,
                 };
-                Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
+                Console.WriteLine($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 TrainingResult result;
                 try
                 {
-                    result = new Cifar3Trainer(options).Fit(data.Train, data.Test, cancel);
+                    result = new Cifar3Trainer(options).Fit(train, validation.Count > 0 ? validation : null, cancel);
                 }
                 catch (OperationCanceledException e) when (checkpoint.LastFile is not null)
                 {
@@ -62,7 +63,6 @@ internal static class TrainCommand
                 RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
                 string report = Path.Combine(run, ReportCommand.FileName);
                 TrainingReport.Save(report, result, data);
-                Console.WriteLine(result.StoppedEarly ? $"Stopped early: {result.StopReason}" : $"Trained {result.History.Epochs.Length} epochs.");
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}");
                 Console.WriteLine($"Model:  {best}");
                 Console.WriteLine($"Report: {report}");

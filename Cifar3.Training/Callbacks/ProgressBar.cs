@@ -1,10 +1,12 @@
+using System.Globalization;
 using Spectre.Console;
 
 namespace Cifar3.Training;
 
 /// <summary>
 /// Shows a training on the console: first a line with the engine, its version and device. In a terminal then a bar with steps, time, images
-/// per second and the running loss and accuracy, and Keras' line for the epoch; elsewhere one plain line an epoch. Keras' <c>ProgbarLogger</c>.
+/// per second and the running loss and accuracy, then the validation, and Keras' line for the epoch; elsewhere one plain line an epoch. At the end why
+/// the training stopped where it stopped early, which epoch's model is the best, and what speaks against it. Keras' <c>ProgbarLogger</c>.
 /// </summary>
 /// <remarks>
 /// The bar is drawn at most every 0.05 seconds, between two training steps, and costs training no measurable time.
@@ -37,6 +39,10 @@ public sealed class ProgressBar : Callback
     {
         string caution = context.IsDeterministic ? "" : ", which does not give the same bits in every run: another run with the same seed will differ slightly";
         WriteLine($"Training on {context.Engine}{caution}.");
+        if (context.ResumedAfterEpoch > 0)
+        {
+            WriteLine($"Going on with the interrupted training, after epoch {context.ResumedAfterEpoch} of {context.Epochs}.");
+        }
     }
 
     /// <inheritdoc/>
@@ -93,6 +99,36 @@ public sealed class ProgressBar : Callback
     }
 
     /// <inheritdoc/>
+    public override void OnTestBegin(TrainingContext context)
+    {
+        if (animated)
+        {
+            EraseLine();
+            console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images …", "validating …"));
+            lineOpen = true;
+        }
+    }
+
+    /// <inheritdoc/>
+    public override void OnTrainEnd(TrainingContext context)
+    {
+        if (context.StopReason is { } reason)
+        {
+            WriteLine($"Stopped after epoch {context.History.Epochs.Length} of {context.Epochs}: {reason}.");
+        }
+
+        if (context.BestEpoch is { } best)
+        {
+            WriteLine($"Best model: epoch {best.Epoch} - {ProgressLine.Metrics(("val_accuracy", best.ValAccuracy), ("val_loss", best.ValLoss))}");
+        }
+
+        if (context.Warning is { } warning)
+        {
+            WriteLine($"Warning: {warning}");
+        }
+    }
+
+    /// <inheritdoc/>
     public override void OnTrainInterrupted(TrainingContext context, Exception reason)
     {
         if (lineOpen)
@@ -106,6 +142,8 @@ public sealed class ProgressBar : Callback
     private double SecondsPerStep(int steps) => steps > 1
         ? clock.GetElapsedTime(firstStepEnd, lastStepEnd).TotalSeconds / (steps - 1)
         : clock.GetElapsedTime(epochStart, lastStepEnd).TotalSeconds;
+
+    private static string Shortest(int width, string full, string brief) => full.Length <= width ? full : brief.Length <= width ? brief : "";
 
     private void EraseLine()
     {

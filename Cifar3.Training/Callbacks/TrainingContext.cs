@@ -9,10 +9,10 @@ public sealed class TrainingContext
     private readonly string trainedOn;
     private CnnModel? current;
 
-    internal TrainingContext(TrainerOptions options, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation)
+    internal TrainingContext(TrainerOptions options, TrainingPlan plan, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation)
     {
         Options = options;
-        Plan = TrainingPlan.Create(options, train.Count);
+        Plan = plan;
         this.initial = initial;
         this.engine = engine;
         TrainImages = train.Count;

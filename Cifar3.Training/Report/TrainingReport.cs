@@ -11,7 +11,8 @@ namespace Cifar3.Training;
 /// folders and files are escaped.
 /// </remarks>
 /// <example><code>
-/// var result = new Cifar3Trainer().Fit(data.Train, data.Test);
+/// var (train, validation) = data.Train.TrainValidationSplit();
+/// var result = new Cifar3Trainer().Fit(train, validation);
 /// TrainingReport.Save("report.html", result, data);
 /// </code></example>
 public static class TrainingReport

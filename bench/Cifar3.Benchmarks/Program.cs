@@ -9,5 +9,6 @@ return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machi
     PipelineSubject.Create(),
     ScoreSubject.Create(),
     ServeSubject.Create(),
+    QualitySubject.Create(),
     WorkerCommand.Create(),
 }.Parse(args).Invoke();

@@ -26,6 +26,13 @@ internal static class DataChoice
     /// <summary>The recipe asked for; else the notebook's for the notebook's images, and the one that fits any number for others.</summary>
     public static Recipe RecipeFor(ImageData data, string? name) =>
         name is not null ? Recipe.Named(name) : data.Train.Count == NotebookImages ? Recipe.Keras : Recipe.Auto;
+
+    /// <summary>What is trained on and what chooses the model: the test images for the notebook's recipe, as there; else a tenth of each class's training images.</summary>
+    public static (ImageSet Train, ImageSet Validation) ValidationFor(ImageData data, Recipe recipe, int seed)
+    {
+        var (train, validation) = data.Train.TrainValidationSplit(seed: seed);
+        return recipe == Recipe.Keras || validation.Count == 0 ? (data.Train, data.Test) : (train, validation);
+    }
 }
 
 /// <summary>A line that tells how far a download or the decoding is; only in a terminal.</summary>

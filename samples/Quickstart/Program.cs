@@ -38,6 +38,7 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
     Console.Write((start ?? CnnModel.Create(data.ClassNames, seed)).Summary());
 
     Report.Heading("3. Training");
+    var (train, validation) = DataChoice.ValidationFor(data, recipe, seed);
     var checkpoint = new ModelCheckpoint(Path.Combine(folder, "checkpoints", "model_{val_accuracy:.3f}.onnx"), monitor: "val_accuracy", saveBestOnly: true);
     var options = new TrainerOptions
     {
@@ -47,21 +48,23 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
         InitialModel = start,
         InitialState = state,
         Engine = engine,
-        TrainedOn = FormattableString.Invariant($"{data.Train.Count:N0} images from {data.Source}"),
+        TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),
         Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
     };
-    Console.WriteLine($"Validation: on the {label} after every epoch");
+    Console.WriteLine(ReferenceEquals(validation, data.Test)
+        ? $"Validation: on the {label} after every epoch, as in the notebook"
+        : FormattableString.Invariant($"Validation: on {validation.Count:N0} of the training images, set aside; the {label} are looked at once, at the end"));
     TrainingResult result;
     try
     {
-        result = new Cifar3Trainer(options).Fit(data.Train, data.Test, cancel);
+        result = new Cifar3Trainer(options).Fit(train, validation, cancel);
     }
     catch (OperationCanceledException) when (checkpoint.LastFile is not null)
     {
         throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}");
     }
 
-    Console.WriteLine($"Trained by {result.Engine}{(result.StoppedEarly ? $"; stopped early: {result.StopReason}" : "")}.");
+    Console.WriteLine($"Trained by {result.Engine}.");
     Console.WriteLine($"Recipe: {result.Recipe}");
     if (result.Warning is { } warning)
     {
