@@ -22,6 +22,16 @@ public sealed class Cifar3CnnTrainerTests
     }
 
     [Test]
+    public void Fit_ContextWithASeed_IsTheTrainingsUnlessTheOptionsHaveOne()
+    {
+        string Hash(MLContext context, int? seed) => Trainer(context, Quick with { Seed = seed }).Fit(Images.ToDataView()).Model.WeightHash();
+
+        Assert.That(Hash(new MLContext(seed: 7), null), Is.EqualTo(Hash(new MLContext(), 7)));
+        Assert.That(Hash(new MLContext(seed: 7), 8), Is.EqualTo(Hash(new MLContext(), 8)));
+        Assert.That(Hash(new MLContext(seed: 7), null), Is.Not.EqualTo(Hash(new MLContext(seed: 8), null)));
+    }
+
+    [Test]
     public void Catalog_SimpleOverload_TakesMLNetsNames()
     {
         var validation = Images.ToDataView();

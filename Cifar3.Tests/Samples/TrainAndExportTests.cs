@@ -13,13 +13,14 @@ public sealed partial class TrainAndExportTests
         string folder = TestFiles.NewFolder(), images = Path.Combine(folder, "images");
         UserFolder.WriteImages(images, "screw", "nut");
 
-        var (exitCode, output) = DotnetCommand.Run(folder, Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", images, "--epochs", "2", "--out", "trained");
+        var (exitCode, output) = DotnetCommand.Run(folder, Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", images, "--epochs", "30", "--out", "trained");
 
         Assert.That(exitCode, Is.Zero, output);
         Assert.That(output, Does.Contain("24 training and 8 test images").And.Contain("Accuracy on the test images: ").And.Contain("Confusion table"));
-        Assert.That(output, Does.Contain("Epoch: 2,").And.Contain("Dataset used: Validation"));
+        Assert.That(output, Does.Contain("Epoch: 30,").And.Contain("Dataset used: Validation"));
         using var classifier = Cifar3Classifier.Load(Path.Combine(folder, "trained", "model.onnx"));
         Assert.That(classifier.ClassNames, Is.EqualTo(new[] { "nut", "screw" }));
+        Assert.That(classifier.Evaluate(Cifar3Data.Load(images).Test).Accuracy, Is.GreaterThan(.8), output);
 
         string picture = Path.Combine(folder, "small.png"); // 32×32: of other sizes ML.NET's resizing makes other pixels
         File.WriteAllBytes(picture, TestImages.Encode(Cifar3Data.Synthetic(trainCount: 3, testCount: 3, seed: 1).Test.Image(0), 32, 32, SKEncodedImageFormat.Png));

@@ -38,7 +38,6 @@ static void Train(string? path, int? epochs, Recipe recipe, string folder)
         FeatureColumnName = "Image", // a column of MLImage; paths, encoded files and pixels are taken too
         LabelColumnName = "Label",
         PredictedLabelValueColumnName = "PredictedLabelValue",
-        ValidationSet = test,
         Recipe = recipe,
         Epoch = epochs,
         MetricsCallback = metrics => Console.WriteLine(metrics),
