@@ -239,6 +239,13 @@ public sealed partial class Cifar3Classifier : IDisposable
     private static Cifar3Classifier Create(OnnxFile file, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
     {
         options = ClassifierOptions.Checked(options);
-        return new Cifar3Classifier(ScoringModel.Open(file, options, sidecar), options);
+        try
+        {
+            return new Cifar3Classifier(ScoringModel.Open(file, options, sidecar), options);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw file.NoMemory(e);
+        }
     }
 }

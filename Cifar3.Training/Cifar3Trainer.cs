@@ -37,7 +37,7 @@ public sealed class Cifar3Trainer
     /// <exception cref="Cifar3DataException">The image sets are empty or do not fit together.</exception>
     /// <exception cref="Cifar3ModelException">The checkpoint or the initial model does not belong to this training, or the checkpoint is damaged.</exception>
     /// <exception cref="TensorFlowException">The TensorFlow engine was asked for, and its library is absent, unusable, or refused.</exception>
-    /// <exception cref="Cifar3Exception">The loss is no longer finite, or a file cannot be written.</exception>
+    /// <exception cref="Cifar3Exception">The loss is no longer finite, a file cannot be written, or another training uses the workspace.</exception>
     public TrainingResult Fit(ImageSet train, ImageSet? validation = null, CancellationToken cancellationToken = default)
     {
         Check(train, validation);
@@ -53,8 +53,10 @@ public sealed class Cifar3Trainer
             FrozenLayers = Options.FrozenLayers,
             TensorFlow = Options.TensorFlow,
         };
-        using var engine = Options.EngineFactory is { } create ? create(model, engineOptions) : TrainingEngines.Create(Options.Engine, model, engineOptions);
-        return new TrainingRun(Options, plan, model, engine, train, validation).Run(cancellationToken);
+        using var workspace = TrainingWorkspace.Open(Options, plan, model, train, validation);
+        using var engine = Options.EngineFactory is { } create ? create(model, engineOptions)
+            : TrainingEngines.CreateOn(Arithmetic.LevelFor(workspace?.Interrupted), Options.Engine, model, engineOptions);
+        return new TrainingRun(Options, plan, model, engine, train, validation, workspace).Run(cancellationToken);
     }
 
     private static void Check(ImageSet train, ImageSet? validation)

@@ -37,6 +37,12 @@ public sealed class TrainingResult
     /// <summary>Why the model should not be trusted, with the likely cause and what to do: it is no better than chance. Null where nothing speaks against it.</summary>
     public string? Warning { get; }
 
+    /// <summary>
+    /// Why the bits may not be those of a training that was never interrupted, in words: it went on with another instruction set, engine or version. Null where
+    /// nothing changed, or nothing was interrupted.
+    /// </summary>
+    public string? ResumeNote { get; internal init; }
+
     /// <summary>The recipe and every value that was settled, in words, such as <c>keras: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5</c>.</summary>
     public string Recipe => Model.Metadata.Recipe ?? "not known";
 
@@ -50,6 +56,6 @@ public sealed class TrainingResult
         string best = BestModel.Metadata.Epoch is { } epoch and > 0 && History.Epochs[epoch - 1] is { ValAccuracy: { } accuracy, ValLoss: { } loss }
             ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
             : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
-        return $"{History.Epochs.Length} epochs{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
+        return $"{History.Epochs.Length} epochs{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
     }
 }

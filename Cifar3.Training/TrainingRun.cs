@@ -13,18 +13,17 @@ internal sealed class TrainingRun
     private readonly TrainingContext context;
     private readonly TrainingPlan plan;
     private readonly BatchSource batches;
-    private readonly string? checkpointPath;
-    private readonly IReadOnlyList<(string Name, string Value)> identity = [];
-    private readonly TrainingCheckpoint? interrupted;
+    private readonly TrainingWorkspace? workspace;
     private AveragedWeights? averaged;
     private long step;
     private CnnModel? best;
     private int[]? statisticsOrder;
     private byte[]? statisticsImages;
 
-    public TrainingRun(TrainerOptions options, TrainingPlan plan, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation)
+    public TrainingRun(TrainerOptions options, TrainingPlan plan, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation, TrainingWorkspace? workspace)
     {
         this.options = options;
+        this.workspace = workspace;
         this.engine = engine;
         this.train = train;
         this.validation = validation;
@@ -32,15 +31,6 @@ internal sealed class TrainingRun
         this.plan = plan;
         batches = new BatchSource(train, plan, options.SeedOrZero, options.ClassWeights);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
-        if (options.WorkspacePath is null)
-        {
-            return;
-        }
-
-        checkpointPath = Path.Combine(options.WorkspacePath, TrainingCheckpoint.FileName);
-        OutputFolder.Prepare(options.WorkspacePath);
-        identity = TrainingIdentity.Describe(options, plan, model, train, validation);
-        interrupted = options.Resume ? TrainingCheckpoint.Load(checkpointPath, identity, model) : null;
     }
 
     public TrainingResult Run(CancellationToken cancellationToken)
@@ -63,12 +53,13 @@ internal sealed class TrainingRun
         }
 
         var last = context.Model;
-        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning);
+        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote };
     }
 
     /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>
     private void Begin()
     {
+        var interrupted = workspace?.Interrupted;
         if (interrupted is null && options.InitialState is { } initial)
         {
             engine.ImportState(initial);
@@ -83,6 +74,7 @@ internal sealed class TrainingRun
             context.LearningRate = interrupted.LearningRate;
             context.StopReason = interrupted.StopReason;
             context.ResumedAfterEpoch = context.History.Epochs.Length;
+            context.ResumeNote = Arithmetic.Difference(interrupted, engine);
             if (interrupted.Best is { } found)
             {
                 best = context.ModelAfter(found.Epoch, found.Weights);
@@ -127,10 +119,7 @@ internal sealed class TrainingRun
         }
 
         ForEach(callback => callback.OnEpochEnd(context, log));
-        if (checkpointPath is not null)
-        {
-            TrainingCheckpoint.Save(checkpointPath, identity, context, engine.ExportState(), best, averaged);
-        }
+        workspace?.Save(context, engine, best, averaged);
     }
 
     /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images to measure that with.</summary>

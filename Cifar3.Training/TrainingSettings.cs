@@ -115,14 +115,15 @@ public abstract record TrainingSettings
 
     /// <summary>
     /// Folder for what an interrupted training needs to go on: after every epoch the file <c>training.checkpoint</c> is replaced there. One training at a
-    /// time may use it. Null = nothing is written. Default: null. (ML.NET: null, a folder in the system's temporary one.)
+    /// time may use it: it is locked (<c>training.lock</c>) while one runs, and a second one is refused. Null = nothing is written. Default: null. (ML.NET: null, a folder in the system's temporary one.)
     /// </summary>
     public string? WorkspacePath { get; init; }
 
     /// <summary>
     /// Whether to go on from the checkpoint in <see cref="WorkspacePath"/>. Where none is there yet, training starts at the beginning, so
-    /// a job may always say true. On the same deterministic engine the result is bit for bit that of a training never interrupted;
-    /// another engine may go on too. Default: false. (ML.NET: none.)
+    /// a job may always say true. On the same deterministic engine the result is bit for bit that of a training never interrupted: the managed engine goes
+    /// on with the instruction set that it began with where the processor has it. Another one, or another engine, may go on too:
+    /// <see cref="TrainingResult.ResumeNote"/> says so. Default: false. (ML.NET: none.)
     /// </summary>
     public bool Resume { get; init; }
 

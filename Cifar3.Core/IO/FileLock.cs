@@ -1,11 +1,16 @@
+using System.Text;
+
 namespace Cifar3;
 
 /// <summary>Lets one process at a time do something: holds a lock file open until disposed. A crash releases it.</summary>
 internal sealed class FileLock : IDisposable
 {
-    private readonly FileStream stream;
+    private const int MaxHolderBytes = 1024;
 
-    private FileLock(FileStream stream) => this.stream = stream;
+    private readonly FileStream stream;
+    private readonly string? removed;
+
+    private FileLock(FileStream stream, string? removed = null) => (this.stream, this.removed) = (stream, removed);
 
     /// <summary>Waits until the lock is free and takes it.</summary>
     /// <param name="path">The lock file; it stays, empty, because removing it while another process waits for it would let two in.</param>
@@ -28,6 +33,94 @@ internal sealed class FileLock : IDisposable
         }
     }
 
+    /// <summary>Takes the lock if nobody holds it, and writes down who does. The file goes with the lock; one that a killed process left is taken over.</summary>
+    /// <param name="path">The lock file.</param>
+    /// <param name="holder">Who takes it, in words, for <see cref="Holder"/>.</param>
+    /// <returns>The lock; null where another process, or another part of this one, holds it.</returns>
+    /// <exception cref="UnauthorizedAccessException">The file may not be written.</exception>
+    /// <exception cref="IOException">The folder is missing, or the file cannot be written for another reason than that it is locked.</exception>
+    public static FileLock? TryTake(string path, string holder)
+    {
+        byte[] content = Encoding.UTF8.GetBytes($"{holder}\n{Guid.NewGuid():N}\n");
+        bool windows = OperatingSystem.IsWindows();
+        while (true)
+        {
+            FileStream stream;
+            try
+            {
+                // On Unix every way of sharing but none is a shared lock, which a second holder would get too.
+                stream = new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, windows ? FileShare.Read : FileShare.None, 1, windows ? FileOptions.DeleteOnClose : FileOptions.None);
+            }
+            catch (IOException e) when (IoFault.IsInUse(e))
+            {
+                return null;
+            }
+
+            try
+            {
+                stream.SetLength(0);
+                stream.Write(content);
+                stream.Flush();
+
+                // Whoever held it may have removed the file between our opening and our locking it: then this is a lock on nothing.
+                if (windows || ReadShared(path).AsSpan().SequenceEqual(content))
+                {
+                    return new FileLock(stream, windows ? null : path);
+                }
+            }
+            catch
+            {
+                stream.Dispose();
+                throw;
+            }
+
+            stream.Dispose();
+        }
+    }
+
+    /// <summary>Who holds a lock that <see cref="TryTake"/> could not take, in the holder's words; null where that cannot be read.</summary>
+    public static string? Holder(string path)
+    {
+        try
+        {
+            string text = Encoding.UTF8.GetString(ReadShared(path));
+            int end = text.IndexOf('\n', StringComparison.Ordinal);
+            return end > 0 ? text[..end] : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return null;
+        }
+    }
+
     /// <summary>Lets the next one in.</summary>
-    public void Dispose() => stream.Dispose();
+    public void Dispose()
+    {
+        if (removed is not null && stream.CanRead)
+        {
+            try
+            {
+                File.Delete(removed);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                // a file without a lock is none
+            }
+        }
+
+        stream.Dispose();
+    }
+
+    /// <summary>The content of a file that may be locked; empty where there is none.</summary>
+    private static byte[] ReadShared(string path)
+    {
+        using var stream = OperatingSystem.IsWindows() ? new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete) : UnixFile.OpenUnlocked(path);
+        if (stream is null)
+        {
+            return [];
+        }
+
+        var bytes = new byte[MaxHolderBytes];
+        return bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)];
+    }
 }

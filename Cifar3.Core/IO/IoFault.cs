@@ -37,7 +37,7 @@ internal static class IoFault
     };
 
     /// <summary>What to do when a file cannot be read.</summary>
-    public static string ReadRemedy(Exception e) => Cause(e) switch
+    public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e) switch
     {
         IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
         IoCause.PathTooLong => "Choose a shorter path",

@@ -1,4 +1,5 @@
 using System.Runtime.InteropServices;
+using Microsoft.Win32.SafeHandles;
 
 namespace Cifar3;
 
@@ -79,6 +80,13 @@ internal static partial class UnixFile
             _ = Sync(handle);
             _ = Close(handle);
         }
+    }
+
+    /// <summary>Opens a file for reading whoever has locked it, which .NET's own streams do not; null where that cannot be done.</summary>
+    public static FileStream? OpenUnlocked(string path)
+    {
+        int handle = Open(path, 0);
+        return handle < 0 ? null : new FileStream(new SafeFileHandle(handle, ownsHandle: true), FileAccess.Read, 1);
     }
 
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]

@@ -229,7 +229,7 @@ internal static class ImageDecoder
         catch (Exception e) when (e is IOException or NotSupportedException or ObjectDisposedException or InvalidDataException or UnauthorizedAccessException)
         {
             // InvalidDataException: a damaged GZipStream or DeflateStream
-            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {Shown.Text(e.Message.TrimEnd('.'))}. Pass an open, readable stream whose content is sound.", e);
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {Shown.Text(e.Message.TrimEnd('.'))}. {(MemoryFault.Is(e) ? MemoryFault.Remedy : "Pass an open, readable stream whose content is sound")}.", e);
         }
 
         Decode(bytes, rgb, name, maxPixels);

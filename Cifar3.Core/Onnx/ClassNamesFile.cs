@@ -3,7 +3,8 @@ namespace Cifar3;
 /// <summary>The text file beside a model of another tool that names its classes: <c>model.classes.txt</c> for <c>model.onnx</c>, one name a line.</summary>
 internal static class ClassNamesFile
 {
-    private const int MaxBytes = 1 << 20;
+    /// <summary>The most bytes of the list.</summary>
+    public const int MaxBytes = 1 << 20;
 
     /// <summary>Reads the names; null when there is no such file.</summary>
     /// <exception cref="Cifar3ModelException">The file cannot be read or is no list of names.</exception>

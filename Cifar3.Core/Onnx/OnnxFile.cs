@@ -44,9 +44,14 @@ internal sealed class OnnxFile
 
     private static readonly MessageParser<ModelProto> Parser = ModelProto.Parser.WithDiscardUnknownFields(true);
 
-    private OnnxFile(string name, ModelProto model)
+    /// <summary>How many times its length a file takes while it is read: its bytes, those of its weights, their numbers in another layout, and what a runtime gets.</summary>
+    public const int MemoryTimes = 4;
+
+    private readonly long length;
+
+    private OnnxFile(string name, ModelProto model, long length)
     {
-        (Name, Model) = (name, model);
+        (Name, Model, this.length) = (name, model, length);
         try
         {
             Properties = OnnxMetadata.ToDictionary(model.MetadataProps);
@@ -94,7 +99,7 @@ internal sealed class OnnxFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw Unreadable(path, e.Message.TrimEnd('.'), "Check the path and that you may read it", e);
+            throw Unreadable(path, e.Message.TrimEnd('.'), MemoryFault.Is(e) ? MemoryFault.Remedy : e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e) : "Check the path and that you may read it", e);
         }
     }
 
@@ -125,7 +130,7 @@ internal sealed class OnnxFile
             {
                 GraphCheck.CheckCounts(model);
                 ExternalData.Read(model, path);
-                return new OnnxFile(name, model);
+                return new OnnxFile(name, model, bytes.Length);
             }
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
@@ -135,6 +140,10 @@ internal sealed class OnnxFile
         catch (FormatException e)
         {
             throw Unreadable(name, e.Message, "Choose an .onnx file, or take a fresh copy of this one", e);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw NoMemory(name, bytes.Length, e);
         }
 
         if (OtherFile.Protobuf(bytes) is var (kind, advice))
@@ -148,7 +157,17 @@ internal sealed class OnnxFile
 
     /// <summary>The network, weights bit for bit; of kind <see cref="OnnxKind.Keras"/> alone.</summary>
     /// <exception cref="Cifar3ModelException">The file is of another kind, damaged, or was changed.</exception>
-    public CnnModel ReadModel() => OnnxReader.Read(this);
+    public CnnModel ReadModel()
+    {
+        try
+        {
+            return OnnxReader.Read(this);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw NoMemory(e);
+        }
+    }
 
     /// <summary>Refuses options for files of other tools.</summary>
     /// <exception cref="Cifar3ModelException">One was given, and the file is this library's.</exception>
@@ -173,6 +192,11 @@ internal sealed class OnnxFile
     /// <summary>The error of every unreadable model: which, why, what to do.</summary>
     public static Cifar3ModelException Unreadable(string name, string problem, string remedy, Exception? cause = null) =>
         new($"Cannot read model '{Shown.Path(name)}': {problem}. {remedy}.", cause);
+
+    /// <summary>The error where there is no memory for what is made of the file.</summary>
+    public Cifar3ModelException NoMemory(OutOfMemoryException cause) => NoMemory(Name, length, cause);
+
+    private static Cifar3ModelException NoMemory(string name, long length, Exception cause) => Unreadable(name, MemoryFault.Problem(length, MemoryTimes), MemoryFault.Remedy, cause);
 
     private static Cifar3ModelException WrongSize(string name, string found) =>
         Unreadable(name, string.Create(CultureInfo.InvariantCulture, $"expected 1 to {MaxBytes:N0} bytes, found {found}"), "Choose the .onnx file that the training wrote");

@@ -22,8 +22,8 @@ internal static class OnnxMetadata
     /// <summary>The same of the flavours made for scoring: optimized, int8.</summary>
     public const string ScoringFormat = "cifar3-scoring 1";
 
-    // Bounds of what a file may tell, far above what a model says: names of 100 classes, the log of 100,000 epochs.
-    private const int MaxTextLength = 100_000, MaxNameLength = 1_000, MaxHistoryLength = 32 << 20, MaxEpochs = 100_000;
+    /// <summary>Bounds of what a file may tell, far above what a model says: names of 100 classes, the log of 100,000 epochs.</summary>
+    public const int MaxTextLength = 100_000, MaxNameLength = 1_000, MaxHistoryLength = 32 << 20, MaxEpochs = 100_000;
 
     /// <summary>The keys, in the order in which they are written.</summary>
     public static class Keys

@@ -60,6 +60,32 @@ public sealed partial class ProgressBarTests
     }
 
     [Test]
+    public void Training_ResumedUnderOtherInstructions_SaysSo()
+    {
+        var (console, text) = Console(terminal: false);
+        var context = ScriptedTraining.Context(epochs: 9);
+        (context.ResumedAfterEpoch, context.ResumeNote) = (2, "other bits.");
+
+        new ProgressBar(console, new ManualClock()).OnTrainBegin(context);
+
+        Assert.That(text.ToString(), Does.EndWith("after epoch 2 of 9.\nNote: other bits.\n"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Training_ConsoleThatTakesNothing_GoesOn(bool terminal)
+    {
+        using var full = new FullWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Ansi = terminal ? AnsiSupport.Yes : AnsiSupport.No, Out = new FullOutput(full, terminal) });
+        var options = new TrainerOptions { Epoch = 2, Callbacks = [new ProgressBar(console, TimeProvider.System)] };
+
+        var result = FakeTrainer.Create(options).Fit(ColourImages.Create(40), ColourImages.Create(20));
+
+        Assert.That(result.History.Epochs, Has.Length.EqualTo(2));
+        Assert.That(full.Writes, Is.GreaterThan(2), "it was tried");
+    }
+
+    [Test]
     public void OnTestBegin_Terminal_SaysThatItValidatesUntilTheEpochsLine()
     {
         var (console, text) = Console(terminal: true);
@@ -198,5 +224,40 @@ public sealed partial class ProgressBarTests
         public override long TimestampFrequency => 1_000_000;
 
         public override long GetTimestamp() => (long)Math.Round(Seconds * TimestampFrequency);
+    }
+
+    /// <summary>A console on a full disk.</summary>
+    private sealed class FullWriter : StringWriter
+    {
+        public int Writes { get; private set; }
+
+        public override void Write(char value) => Fail();
+
+        public override void Write(char[] buffer, int index, int count) => Fail();
+
+        public override void Write(string? value) => Fail();
+
+        public override void WriteLine(string? value) => Fail();
+
+        private void Fail()
+        {
+            Writes++;
+            throw new IOException("No space left on device");
+        }
+    }
+
+    private sealed class FullOutput(TextWriter writer, bool terminal) : IAnsiConsoleOutput
+    {
+        public TextWriter Writer => writer;
+
+        public bool IsTerminal => terminal;
+
+        public int Width => 80;
+
+        public int Height => 25;
+
+        public void SetEncoding(System.Text.Encoding encoding)
+        {
+        }
     }
 }

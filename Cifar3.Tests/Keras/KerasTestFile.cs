@@ -75,6 +75,19 @@ internal static class KerasTestFile
         return stream.ToArray();
     }
 
+    /// <summary>The entries of an archive.</summary>
+    public static Dictionary<string, byte[]> Unzip(byte[] archive)
+    {
+        using var zip = new ZipArchive(new MemoryStream(archive), ZipArchiveMode.Read);
+        return zip.Entries.ToDictionary(entry => entry.FullName, entry =>
+        {
+            using var stream = entry.Open();
+            using var content = new MemoryStream();
+            stream.CopyTo(content);
+            return content.ToArray();
+        });
+    }
+
     /// <summary>The entry of a layer in an architecture, counted from the first convolution.</summary>
     public static JsonNode Layer(this JsonNode config, string name) => config["config"]!["layers"]!.AsArray().Single(layer => (string?)layer!["config"]!["name"] == name)!;
 

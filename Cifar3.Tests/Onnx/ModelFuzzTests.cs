@@ -18,7 +18,7 @@ public sealed class ModelFuzzTests
 
     /// <summary>The full size: <c>dotnet test -c Release Cifar3.Tests --filter Name~TenThousandDamagedModels --logger "console;verbosity=detailed"</c>.</summary>
     [Test]
-    [Explicit("10,000 damaged copies of every file take some minutes.")]
+    [Category(TestCategories.Slow)] // 10,000 damaged copies of every file take some minutes
     public void Load_TenThousandDamagedModels_AreModelsOrClearErrors([ValueSource(nameof(Files))] string file) => Run(file, count: 10_000);
 
     private static void Run(string file, int count)

@@ -33,7 +33,9 @@ internal sealed class QuickstartProcess : IDisposable
     /// <param name="maxFileKilobytes">The largest file that the system lets it write: a disk that is soon full; 0 = no limit.</param>
     /// <param name="home">A home folder for the program, far from all caches and networks; null = the user's.</param>
     /// <param name="processors">How many processors the runtime shall see; 0 = those that there are.</param>
-    public static QuickstartProcess Start(string[] arguments, int maxFileKilobytes = 0, string? home = null, int processors = 0)
+    /// <param name="output">Where bash sends the standard output, such as <c>&gt;/dev/full</c>; null = here.</param>
+    /// <param name="nohup">Whether it is started with SIGHUP ignored, as nohup does.</param>
+    public static QuickstartProcess Start(string[] arguments, int maxFileKilobytes = 0, string? home = null, int processors = 0, string? output = null, bool nohup = false)
     {
         var start = new ProcessStartInfo { RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         start.Environment.Remove("CIFAR3_DATA");
@@ -56,7 +58,13 @@ internal sealed class QuickstartProcess : IDisposable
         }
         else if (OperatingSystem.IsLinux())
         {
-            command = ["env", "--default-signal=INT", .. command]; // a test run in the background ignores Ctrl-C, and children inherit that
+            // A test run in the background ignores Ctrl-C, and children inherit that.
+            command = ["env", $"--default-signal=INT,TERM{(nohup ? "" : ",HUP")}", .. nohup ? ["--ignore-signal=HUP"] : Array.Empty<string>(), .. command];
+        }
+
+        if (output is not null)
+        {
+            command = ["bash", "-c", $"exec \"$@\" {output}", "bash", .. command];
         }
 
         start.FileName = command[0];
@@ -107,9 +115,12 @@ internal sealed class QuickstartProcess : IDisposable
         }
     }
 
-    public void PressControlC()
+    public void PressControlC() => Signal("INT");
+
+    /// <summary>Sends a signal, such as <c>TERM</c>.</summary>
+    public void Signal(string name)
     {
-        using var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+        using var kill = Process.Start("kill", [$"-{name}", process.Id.ToString(CultureInfo.InvariantCulture)]);
         kill.WaitForExit();
     }
 

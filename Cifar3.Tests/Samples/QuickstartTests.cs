@@ -127,6 +127,55 @@ public sealed class QuickstartTests
         Assert.That(Directory.GetFiles(results, "*", SearchOption.AllDirectories).Select(Path.GetExtension), Is.SubsetOf(new[] { ".png", ".csv", ".onnx" }));
     }
 
+    [TestCase("TERM", 143)]
+    [TestCase("HUP", 129)]
+    public void Signal_InMidEpoch_IsTakenAsControlC(string signal, int exitCode)
+    {
+        Assume.That(OperatingSystem.IsLinux(), "Signals are sent by kill.");
+        using var run = QuickstartProcess.Start(["--data", QuickstartProcess.CreateImageFolders(trainImages: 700), "--epochs", "100000", "--out", Path.Combine(TestFiles.NewFolder(), "results")]);
+        run.WaitFor("Epoch 1/100000");
+
+        run.Signal(signal);
+        run.WaitForExit();
+
+        Assert.That(run.ExitCode, Is.EqualTo(exitCode), run.Output);
+        Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
+        Assert.That(run.ErrorLines[0], Does.StartWith("Stopped. The best model so far is kept: "));
+        Assert.That(CnnModel.LoadOnnx(run.ErrorLines[0].Split("kept: ")[1]).Metadata.ValAccuracy, Is.Not.Null);
+    }
+
+    [Test]
+    public void Signal_HangUpOfAProgramStartedWithNohup_IsIgnored()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "Signals are sent by kill.");
+        using var run = QuickstartProcess.Start(["--data", QuickstartProcess.CreateImageFolders(trainImages: 100), "--epochs", "100000", "--out", Path.Combine(TestFiles.NewFolder(), "results")], nohup: true);
+        run.WaitFor("Epoch 1/100000");
+
+        run.Signal("HUP");
+        run.WaitFor($"Epoch {run.Output.Split("Epoch ").Length + 20}/100000");
+        run.Signal("TERM");
+        run.WaitForExit();
+
+        Assert.That(run.ExitCode, Is.EqualTo(143));
+    }
+
+    /// <summary>Nobody reads the progress: the training ends as it would have, the model is there, and the exit code tells what was lost.</summary>
+    [TestCase(">/dev/full", "No space left on device")]
+    [TestCase(">&-", "")]
+    public void Run_ConsoleFullOrClosed_TrainsAllTheSame(string output, string cause)
+    {
+        Assume.That(OperatingSystem.IsLinux(), "The console is closed by bash.");
+        string results = Path.Combine(TestFiles.NewFolder(), "results");
+
+        using var run = QuickstartProcess.Start(["--data", QuickstartProcess.CreateImageFolders(trainImages: 10), "--epochs", "2", "--out", results], output: output);
+        run.WaitForExit();
+
+        Assert.That(CnnModel.LoadOnnx(Path.Combine(results, "cifar3.onnx")).Metadata.ValAccuracy, Is.Not.Null);
+        Assert.That(File.ReadAllLines(Path.Combine(results, "training.csv")), Has.Length.EqualTo(3));
+        Assert.That(run.ExitCode, Is.EqualTo(cause.Length > 0 ? 1 : run.ExitCode), string.Join('\n', run.ErrorLines));
+        Assert.That(string.Join('\n', run.ErrorLines), cause.Length > 0 ? Does.StartWith("Error: The program's output could not be written: " + cause) : Does.Not.Contain("Unhandled"));
+    }
+
     [Test]
     public void Run_DiskFullWhileSaving_SaysSoAndLeavesNoHalfFile()
     {

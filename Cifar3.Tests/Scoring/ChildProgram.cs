@@ -26,6 +26,26 @@ internal static class ChildProgram
             return 0;
         }
 
+        if (arguments is ["read", var kind, var file])
+        {
+            return LimitsOfTheProcessTests.ReadInChild(kind, file);
+        }
+
+        if (arguments is ["starve", var place])
+        {
+            return LimitsOfTheProcessTests.StarveInChild(place);
+        }
+
+        if (arguments is ["write", var target])
+        {
+            return KillTests.WriteInChild(target);
+        }
+
+        if (arguments is ["train", var workspace, var epochs])
+        {
+            return TrainingProcess.Child(workspace, int.Parse(epochs, System.Globalization.CultureInfo.InvariantCulture));
+        }
+
         if (arguments is ["cultures", var folder])
         {
             return CultureTests.Child(folder);
@@ -42,15 +62,34 @@ internal static class ChildProgram
     }
 
     /// <summary>Runs it and gives the lines that it printed.</summary>
-    public static string[] Run(params string[] arguments)
+    public static string[] Run(params string[] arguments) => Run(arguments, []);
+
+    /// <summary>The same with an environment and limits of its own.</summary>
+    /// <param name="arguments">Its arguments.</param>
+    /// <param name="environment">What it finds in its environment beside the caller's.</param>
+    /// <param name="limit">A limit that bash sets, such as <c>ulimit -n 100</c>; null = none.</param>
+    public static string[] Run(string[] arguments, (string Name, string Value)[] environment, string? limit = null)
     {
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        var start = new ProcessStartInfo(dotnet, [typeof(ChildProgram).Assembly.Location, .. arguments]) { RedirectStandardOutput = true, RedirectStandardError = true };
-        using var process = Process.Start(start)!;
+        using var process = Start(arguments, environment, limit);
         var errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero, () => errors.Result);
         return output.Split('\n', StringSplitOptions.TrimEntries | StringSplitOptions.RemoveEmptyEntries);
+    }
+
+    /// <summary>Starts it.</summary>
+    public static Process Start(string[] arguments, (string Name, string Value)[] environment, string? limit = null)
+    {
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        string[] command = [dotnet, typeof(ChildProgram).Assembly.Location, .. arguments];
+        command = limit is null ? command : ["bash", "-c", $"{limit}; exec \"$@\"", "bash", .. command];
+        var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        foreach (var (name, value) in environment)
+        {
+            start.Environment[name] = value;
+        }
+
+        return Process.Start(start)!;
     }
 }

@@ -9,7 +9,8 @@ namespace Cifar3.Training;
 /// the training stopped where it stopped early, which epoch's model is the best, and what speaks against it. Keras' <c>ProgbarLogger</c>.
 /// </summary>
 /// <remarks>
-/// The bar is drawn at most every 0.05 seconds, between two training steps, and costs training no measurable time.
+/// The bar is drawn at most every 0.05 seconds, between two training steps, and costs training no measurable time. A console that is closed or full
+/// ends no training: what it does not take is left out.
 /// </remarks>
 public sealed class ProgressBar : Callback
 {
@@ -43,6 +44,11 @@ public sealed class ProgressBar : Callback
         {
             WriteLine($"Going on with the interrupted training, after epoch {context.ResumedAfterEpoch} of {context.Epochs}.");
         }
+
+        if (context.ResumeNote is { } note)
+        {
+            WriteLine($"Note: {note}");
+        }
     }
 
     /// <inheritdoc/>
@@ -52,7 +58,7 @@ public sealed class ProgressBar : Callback
         lastDrawn = 0;
         if (animated)
         {
-            console.MarkupLine($"Epoch {epoch}/{context.Epochs}");
+            Show(() => console.MarkupLine($"Epoch {epoch}/{context.Epochs}"));
         }
     }
 
@@ -76,7 +82,7 @@ public sealed class ProgressBar : Callback
         var remaining = TimeSpan.FromSeconds(step * (context.StepsPerEpoch - log.Batch));
         double rate = Math.Min(context.BatchSize, context.TrainImages) / Math.Max(step, 1e-9);
         EraseLine();
-        console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1));
+        Show(() => console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1)));
         lineOpen = true;
         lastDrawn = now;
     }
@@ -90,7 +96,7 @@ public sealed class ProgressBar : Callback
         if (animated)
         {
             EraseLine();
-            console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics));
+            Show(() => console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics)));
         }
         else
         {
@@ -104,7 +110,7 @@ public sealed class ProgressBar : Callback
         if (animated)
         {
             EraseLine();
-            console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images …", "validating …"));
+            Show(() => console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images …", "validating …")));
             lineOpen = true;
         }
     }
@@ -133,7 +139,7 @@ public sealed class ProgressBar : Callback
     {
         if (lineOpen)
         {
-            console.WriteLine(); // what comes next must not stand behind the half-done bar
+            Show(console.WriteLine); // what comes next must not stand behind the half-done bar
             lineOpen = false;
         }
     }
@@ -149,11 +155,23 @@ public sealed class ProgressBar : Callback
     {
         if (lineOpen)
         {
-            console.Write(new ControlCode("\r\e[2K"));
+            Show(() => console.Write(new ControlCode("\r\e[2K")));
             lineOpen = false;
         }
     }
 
     /// <summary>Without a terminal a line stays one line: Spectre would break it after 80 characters.</summary>
-    private void WriteLine(string line) => console.Profile.Out.Writer.WriteLine(line);
+    private void WriteLine(string line) => Show(() => console.Profile.Out.Writer.WriteLine(line));
+
+    private static void Show(Action draw)
+    {
+        try
+        {
+            draw();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
+        {
+            // The console is closed or full: the next line may find it otherwise.
+        }
+    }
 }

@@ -69,6 +69,12 @@ public sealed class TrainingContext
     /// <summary>Number of the epoch after which an interrupted training went on; 0 where it began.</summary>
     public int ResumedAfterEpoch { get; internal set; }
 
+    /// <summary>
+    /// Why an interrupted training that goes on may not end in the bits of one never interrupted, in words: another instruction set, engine or version
+    /// computed before. Null where nothing changed.
+    /// </summary>
+    public string? ResumeNote { get; internal set; }
+
     /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
     public CnnModel Model => current ??= initial.With(engine.ExportState().Weights, MetadataAfter(History.Epochs.Length));
 

@@ -46,15 +46,27 @@ internal static class CheckpointFile
         {
             return null;
         }
+        catch (InvalidProtocolBufferException e)
+        {
+            throw Damaged(path, e.Message.TrimEnd('.'), e);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw NoMemory(path, e);
+        }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw Damaged(path, e.Message.TrimEnd('.'), e); // InvalidProtocolBufferException is an IOException
+            throw new Cifar3ModelException($"Cannot read training checkpoint '{Shown.Path(Path.GetFullPath(path))}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e); // not damaged: not read
         }
     }
 
     /// <summary>The error for a file whose content is not what it should be.</summary>
     public static Cifar3ModelException Damaged(string path, string what, Exception? cause = null) =>
         new($"Cannot read training checkpoint '{Path.GetFullPath(path)}': {what}. Delete the file, or set Resume to false, and train from the beginning.", cause);
+
+    /// <summary>The error where there is no memory for a checkpoint: its bytes, what they are parsed into, and the weights.</summary>
+    public static Cifar3ModelException NoMemory(string path, OutOfMemoryException cause) =>
+        new($"Cannot read training checkpoint '{Shown.Path(Path.GetFullPath(path))}': {MemoryFault.Problem(new FileInfo(path) is { Exists: true } file ? file.Length : 0, 3)}. {MemoryFault.Remedy}.", cause);
 
     private static byte[] ReadPayload(string path, FileStream stream, long maxBytes)
     {

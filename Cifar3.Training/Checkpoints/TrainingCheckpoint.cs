@@ -11,7 +11,9 @@ internal sealed class TrainingCheckpoint
     public const string FileName = "training.checkpoint";
 
     /// <summary>Room for the history and for callbacks' models beside the weights, two moments, the best model and the averaged weights.</summary>
-    private const int SpareBytes = 64 << 20, SpareModels = 28;
+    public const int SpareBytes = 64 << 20, MaxModels = 33;
+
+    private const int MaxEngines = 100;
 
     private readonly string path;
     private readonly CheckpointData data;
@@ -36,9 +38,12 @@ internal sealed class TrainingCheckpoint
     /// <summary>The averaged weights and the number of steps in them; null where weights are not averaged.</summary>
     public (long Steps, IReadOnlyList<WeightTensor> Weights)? Averaged { get; private init; }
 
+    /// <summary>What made the bits so far, the last one last: engines with their instruction sets.</summary>
+    public IReadOnlyList<string> ComputedBy => data.ComputedBy;
+
     /// <summary>Writes the state after an epoch.</summary>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingContext context, EngineState state, CnnModel? best, AveragedWeights? averaged)
+    public static void Save(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingContext context, EngineState state, CnnModel? best, AveragedWeights? averaged, IEnumerable<string> computedBy)
     {
         var data = new CheckpointData
         {
@@ -64,6 +69,7 @@ internal sealed class TrainingCheckpoint
         data.AdamM.AddRange(state.AdamM.Select(CheckpointTensors.Write));
         data.AdamV.AddRange(state.AdamV.Select(CheckpointTensors.Write));
         data.Callbacks.AddRange(CheckpointCallbacks.Write(context.Options.Callbacks));
+        data.ComputedBy.AddRange(computedBy);
         CheckpointFile.Write(path, data);
     }
 
@@ -75,7 +81,7 @@ internal sealed class TrainingCheckpoint
     public static TrainingCheckpoint? Load(string path, IReadOnlyList<(string Name, string Value)> identity, CnnModel model)
     {
         long modelBytes = 4L * model.Weights.Sum(w => w.Count);
-        if (CheckpointFile.Read(path, (SpareModels + 5) * modelBytes + SpareBytes) is not { } data)
+        if (CheckpointFile.Read(path, MaxModels * modelBytes + SpareBytes) is not { } data)
         {
             return null;
         }
@@ -83,6 +89,11 @@ internal sealed class TrainingCheckpoint
         CheckSameTraining(path, identity, data);
         try
         {
+            if (data.ComputedBy.Count > MaxEngines)
+            {
+                throw new InvalidDataException($"expected at most {MaxEngines} engines, found {data.ComputedBy.Count:N0}");
+            }
+
             var history = CheckpointHistory.Read(data.History);
             var trainable = EngineState.Initial(model).AdamM;
             var state = new EngineState(
@@ -106,6 +117,10 @@ internal sealed class TrainingCheckpoint
         catch (InvalidDataException e)
         {
             throw CheckpointFile.Damaged(path, e.Message, e);
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw CheckpointFile.NoMemory(path, e);
         }
     }
 

@@ -1,6 +1,6 @@
 namespace Cifar3.Training;
 
-/// <summary>The list of training engines. A new engine is one folder beside this file and one line in <see cref="Create"/>.</summary>
+/// <summary>The list of training engines. A new engine is one folder beside this file and one line in <see cref="CreateOn"/>.</summary>
 public static class TrainingEngines
 {
     /// <summary>Creates an engine that starts from a model's weights, at step 0.</summary>
@@ -10,10 +10,13 @@ public static class TrainingEngines
     /// <returns>The engine; the caller disposes it.</returns>
     /// <exception cref="TensorFlowException">TensorFlow was asked for, and its library is absent or unusable.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The kind is unknown, or an option is outside its range.</exception>
-    public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options) => kind switch
+    public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options) => CreateOn(SimdLevels.Best, kind, model, options);
+
+    /// <summary>The same with the instruction set that the managed engine shall have.</summary>
+    internal static ITrainingEngine CreateOn(SimdLevel simd, TrainingEngine kind, CnnModel model, EngineOptions options) => kind switch
     {
-        TrainingEngine.Auto => Create(TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options),
-        TrainingEngine.Managed => new ManagedEngine(model, options),
+        TrainingEngine.Auto => CreateOn(simd, TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options),
+        TrainingEngine.Managed => new ManagedEngine(model, options, simd),
         TrainingEngine.TensorFlow => new TensorFlowEngine(model, options),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"There is no training engine {kind}. Expected one of: {string.Join(", ", Enum.GetNames<TrainingEngine>())}."),
     };

@@ -8,10 +8,11 @@ namespace Cifar3.Training;
 /// </summary>
 internal sealed class KerasArchive
 {
-    private const int MaxConfig = 4 << 20, MaxExpansion = 4, MaxEntries = 1_000;
+    /// <summary>The most bytes of a text, how often its stored size a text and the weights may expand to, and the most entries.</summary>
+    public const int MaxConfig = 4 << 20, MaxTextExpansion = 20, MaxExpansion = 4, MaxEntries = 1_000;
 
     /// <summary>Room of the weights' file for its structure and for what else Keras may store there.</summary>
-    private const int Spare = 16 << 20;
+    public const int Spare = 16 << 20;
 
     private readonly byte[] content;
 
@@ -38,9 +39,9 @@ internal sealed class KerasArchive
             throw new Cifar3ModelException("The archive keeps its weights as NumPy arrays (model.weights.npz). Expected model.weights.h5; save it with Keras' default format.");
         }
 
-        byte[] config = Entry(zip, "config.json", MaxConfig, 20) ?? throw Missing("config.json"); // text
+        byte[] config = Entry(zip, "config.json", MaxConfig, MaxTextExpansion) ?? throw Missing("config.json"); // text
         _ = zip.GetEntry("model.weights.h5") ?? throw Missing("model.weights.h5");
-        return new KerasArchive(content, config, Entry(zip, "metadata.json", MaxConfig, 20));
+        return new KerasArchive(content, config, Entry(zip, "metadata.json", MaxConfig, MaxTextExpansion));
 
         Cifar3ModelException Missing(string name) =>
             new($"The archive has no '{name}'. Expected config.json, metadata.json and model.weights.h5. Found: {string.Join(", ", zip.Entries.Take(10).Select(e => e.FullName))}.");

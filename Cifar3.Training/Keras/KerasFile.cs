@@ -18,6 +18,9 @@ public static class KerasFile
     /// <summary>The largest file that is opened: the largest network with Adam's state has 0.6 GB.</summary>
     internal const int MaxFileSize = 1 << 30;
 
+    /// <summary>How many times its size a file may take while it is read.</summary>
+    internal const int MemoryTimes = 6;
+
     /// <summary>The most characters of an error out of a reader: it may quote names of a damaged file.</summary>
     private const int MaxMessage = 1000;
 
@@ -79,10 +82,13 @@ public static class KerasFile
         {
             throw new Cifar3ModelException($"Cannot read Keras file '{path}': {Shown.Text(e.Message, MaxMessage)}", e);
         }
-        catch (OutOfMemoryException e)
+        catch (OutOfMemoryException e) when (content is not null)
         {
-            string needs = content is null ? "more memory than there is" : FormattableString.Invariant($"about {6L * content.Length / 1_000_000 + 1:N0} MB of memory, more than there is");
-            throw new Cifar3ModelException($"Cannot read Keras file '{path}': it needs {needs}. Free memory or raise this process's limit.", e);
+            throw new Cifar3ModelException($"Cannot read Keras file '{Shown.Path(path)}': {MemoryFault.Problem(content.Length, MemoryTimes)}. {MemoryFault.Remedy}.", e);
+        }
+        catch (Exception e) when (content is null && e is IOException or UnauthorizedAccessException)
+        {
+            throw new Cifar3ModelException($"Cannot read Keras file '{Shown.Path(path)}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e); // the file is not damaged: it was not read
         }
         catch (Exception e) when (e is not StackOverflowException)
         {

@@ -14,6 +14,11 @@ internal sealed class ChannelLog(IChannel channel) : Callback
         {
             channel.Warning(MessageSensitivity.None, $"{context.Engine} does not give the same bits in every run: another run with the same seed will differ slightly.");
         }
+
+        if (context.ResumeNote is { } note)
+        {
+            channel.Warning(MessageSensitivity.None, note);
+        }
     }
 
     /// <inheritdoc/>

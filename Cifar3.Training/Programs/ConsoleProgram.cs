@@ -1,6 +1,11 @@
+using System.Runtime.InteropServices;
+
 namespace Cifar3.Training;
 
-/// <summary>What a console program around this library needs: errors as one line, exit codes, and Ctrl-C in good order.</summary>
+/// <summary>What a console program around this library needs: errors as one line, exit codes, Ctrl-C and signals in good order, a console that may be closed or full.</summary>
+/// <example><code>
+/// return ConsoleProgram.Run(cancel => new Cifar3Trainer(options).Fit(train, validation, cancel).BestModel.SaveOnnx("model.onnx"));
+/// </code></example>
 public static class ConsoleProgram
 {
     /// <summary>The exit code where something failed: 1.</summary>
@@ -9,13 +14,23 @@ public static class ConsoleProgram
     /// <summary>The exit code after Ctrl-C: 130, as shells count it.</summary>
     public const int Interrupted = 130;
 
+    /// <summary>The exit code after SIGTERM, which service managers, containers and batch systems send: 143.</summary>
+    public const int Terminated = 143;
+
+    /// <summary>The exit code after SIGHUP, which a closed terminal or a lost connection sends: 129.</summary>
+    public const int HungUp = 129;
+
+    private static readonly TimeSpan WindowsGrace = TimeSpan.FromSeconds(4); // of the five that Windows gives a program whose window is closed
+
     /// <summary>Runs a program's work and turns what can go wrong into one line on the standard error.</summary>
     /// <remarks>
-    /// The first Ctrl-C cancels the token, so that the work ends in good order (a training between two batches); a second one ends the
-    /// program at once. What is no expected error (of this library, an argument, a file) is thrown on.
+    /// The first Ctrl-C, SIGTERM or SIGHUP cancels the token, so that the work ends in good order (a training between two batches); a second one ends the
+    /// program at once. SIGHUP stays ignored where the program was started so (nohup). What is no expected error (of this library, an argument, a file) is
+    /// thrown on. Text that the console does not take (closed, or redirected to a full disk) ends no work: it is left out, and the exit code of work
+    /// that went well is then <see cref="Failed"/>, with a line that says so.
     /// </remarks>
     /// <param name="action">The work; it watches the token.</param>
-    /// <returns>0, <see cref="Failed"/>, or <see cref="Interrupted"/>.</returns>
+    /// <returns>0, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>
     public static int Run(Action<CancellationToken> action)
     {
         ArgumentNullException.ThrowIfNull(action);
@@ -28,39 +43,75 @@ public static class ConsoleProgram
 
     /// <summary>The same for work that has an exit code of its own.</summary>
     /// <param name="action">The work; it watches the token and gives the exit code.</param>
-    /// <returns>The work's exit code, <see cref="Failed"/>, or <see cref="Interrupted"/>.</returns>
+    /// <returns>The work's exit code, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>
     public static int Run(Func<CancellationToken, int> action)
     {
         ArgumentNullException.ThrowIfNull(action);
+        using var output = ForgivingConsole.Use();
+        using var ended = new ManualResetEventSlim();
         using var source = new CancellationTokenSource();
-        ConsoleCancelEventHandler stop = (_, e) =>
-        {
-            e.Cancel = !source.IsCancellationRequested;
-            source.Cancel();
-        };
-        Console.CancelKeyPress += stop;
+        int stopCode = Interrupted;
+        ConsoleCancelEventHandler pressed = (_, e) => e.Cancel = Stop(Interrupted);
+        Console.CancelKeyPress += pressed;
+        using var term = Register(PosixSignal.SIGTERM, Terminated);
+        using var hangUp = Register(PosixSignal.SIGHUP, HungUp);
         try
         {
-            return action(source.Token);
+            int code = action(source.Token);
+            return code == 0 && output.Problem is { } problem ? Say($"Error: The program's output could not be written: {problem}. What it wrote to files is there.", Failed) : code;
         }
         catch (OperationCanceledException e)
         {
-            Console.Error.WriteLine(e is StoppedException ? $"Stopped. {e.Message}" : "Stopped.");
-            return Interrupted;
+            return Say(e is StoppedException ? $"Stopped. {e.Message}" : "Stopped.", stopCode);
         }
         catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            Console.Error.WriteLine($"Error: {e.Message.ReplaceLineEndings(" ")}");
-            return Failed;
+            return Say($"Error: {e.Message.ReplaceLineEndings(" ")}", Failed);
         }
         finally
         {
-            Console.CancelKeyPress -= stop;
+            ended.Set();
+            Console.CancelKeyPress -= pressed;
+        }
+
+        // True for the first one, which is taken as a wish; the second has its usual effect.
+        bool Stop(int code)
+        {
+            try
+            {
+                if (source.IsCancellationRequested)
+                {
+                    return false;
+                }
+
+                stopCode = code;
+                source.Cancel();
+                return true;
+            }
+            catch (ObjectDisposedException)
+            {
+                return false; // the work has just ended
+            }
+        }
+
+        PosixSignalRegistration Register(PosixSignal signal, int code) => PosixSignalRegistration.Create(signal, context =>
+        {
+            context.Cancel = Stop(code);
+            if (OperatingSystem.IsWindows() && context.Cancel)
+            {
+                ended.Wait(WindowsGrace); // the process ends when this returns
+            }
+        });
+
+        static int Say(string line, int code)
+        {
+            Console.Error.WriteLine(line);
+            return code;
         }
     }
 }
 
-/// <summary>Ctrl-C ended the work; the message says what is kept.</summary>
+/// <summary>Ctrl-C or a signal ended the work; the message says what is kept.</summary>
 public sealed class StoppedException : OperationCanceledException
 {
     /// <summary>Creates the exception without a message.</summary>

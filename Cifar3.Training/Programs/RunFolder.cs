@@ -20,7 +20,7 @@ public sealed class RunFolder
     public const string RecordFile = "run.json";
 
     private const string Format = "cifar3-run 1";
-    private const int MaxRecordBytes = 1 << 20;
+    internal const int MaxRecordBytes = 1 << 20;
 
     private RunFolder(TrainingResult result, string? dataPath, double? testFraction) => (Result, DataPath, TestFraction) = (result, dataPath, testFraction);
 

@@ -11,7 +11,9 @@ internal static class CifarSource
     /// <summary>The most memory that reading takes: 750 MB. The published files take 300 MB for all ten classes.</summary>
     public const long MaxMemory = 750_000_000;
 
-    private const long MaxUnpacked = 1L << 28; // the published archives unpack to 185 MB
+    /// <summary>The most bytes that an archive may unpack to; the published ones have 185 MB.</summary>
+    public const long MaxUnpacked = 1L << 28;
+
     private const int TrainBatches = 5;
 
     private static readonly string[] Names = [.. Enumerable.Range(1, TrainBatches).Select(i => $"data_batch_{i}"), "test_batch"];

@@ -14,7 +14,8 @@ namespace Cifar3;
 /// </remarks>
 internal sealed class PickleReader
 {
-    private const int MaxSteps = 2_000_000; // the published files take about 20,000
+    /// <summary>The most opcodes; the published files have about 20,000.</summary>
+    public const int MaxSteps = 2_000_000;
 
     private readonly ReadOnlyMemory<byte> file;
     private readonly string name;

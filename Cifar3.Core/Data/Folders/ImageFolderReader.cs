@@ -17,7 +17,8 @@ internal static class ImageFolderReader
     /// <summary>The share of each class that is set aside for testing where neither folders nor options say.</summary>
     public const double DefaultTestFraction = 0.2;
 
-    private const int MaxImages = int.MaxValue / CnnArchitecture.ImageBytes; // pixels lie in one array
+    /// <summary>The most images of a set, whose pixels lie in one array.</summary>
+    public const int MaxImages = int.MaxValue / CnnArchitecture.ImageBytes;
 
     /// <summary>Reads the folders.</summary>
     /// <param name="root">The folder.</param>

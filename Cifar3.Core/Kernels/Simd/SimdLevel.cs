@@ -16,4 +16,17 @@ internal static class SimdLevels
 
     /// <summary>All that this processor computes in hardware, widest first: what tests run over.</summary>
     public static IEnumerable<SimdLevel> Available => Enum.GetValues<SimdLevel>().Where(level => level <= Best).Reverse();
+
+    /// <summary>
+    /// The instructions whose bits a level gives, such as <c>AVX2</c>: 128 bits with and without fused multiply-add are different sums.
+    /// </summary>
+    public static string Name(SimdLevel level) => level switch
+    {
+        SimdLevel.V512 => V512.Name,
+        SimdLevel.V256 => V256.Name,
+        _ => V128.Name == "SSE" && V128.IsFused ? "SSE and FMA" : V128.Name,
+    };
+
+    /// <summary>The level of a name; null where this processor has none of it.</summary>
+    public static SimdLevel? Find(string name) => Available.Where(level => Name(level) == name).Cast<SimdLevel?>().FirstOrDefault();
 }

@@ -20,7 +20,8 @@ internal sealed class GraphCheck
     /// <summary>The most nodes of a graph; this network's flavours have 17 to 44.</summary>
     public const int MaxNodes = 1_000;
 
-    private const int MaxRank = 5, MaxWeights = 4_000;
+    /// <summary>The most dimensions of an array, and weights of a graph.</summary>
+    public const int MaxRank = 5, MaxWeights = 4_000;
 
     private readonly Dictionary<string, TensorProto> constants = [];
     private readonly Dictionary<string, GraphValue> values = [];

@@ -19,7 +19,9 @@ internal sealed record GraphValue(long[] Shape, DataType Type, bool IsConstant)
 /// </summary>
 internal static class GraphShapes
 {
-    private const int MaxKernel = 32; // the image's size
+    /// <summary>The longest side of a kernel: the image's size.</summary>
+    public const int MaxKernel = 32;
+
 
     /// <summary>Shape and type of a node's output, and its work in multiplications or as much; reads all its settings.</summary>
     /// <param name="node">The node.</param>

@@ -42,6 +42,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     internal ManagedEngine(CnnModel model, EngineOptions options, SimdLevel simd)
     {
         EngineChecks.Options(options, model);
+        Simd = simd;
         pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
         (classes, maxBatch) = (model.Architecture.Classes, options.MaxBatchSize);
         parameters = new ParameterTable(arena, model, options.FrozenLayers);
@@ -63,6 +64,9 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
 
     /// <summary>True: the same seed gives the same bits on the same instruction set, whatever the number of threads.</summary>
     public bool IsDeterministic => true;
+
+    /// <summary>The instruction set, which decides the bits.</summary>
+    internal SimdLevel Simd { get; }
 
     /// <summary>Buffers that a kernel wrote beyond; always none.</summary>
     internal IReadOnlyList<string> FindOverruns() => [.. arena.FindOverruns(), .. inference.FindOverruns()];

@@ -131,7 +131,10 @@ internal static class Hdf5Filters
 /// <summary>Reads datasets' elements.</summary>
 internal sealed class Hdf5Data(Hdf5Structure file)
 {
-    private const int MaxExpansion = 20, MaxTreeLevel = 8;
+    /// <summary>How often the file's size its data may expand to.</summary>
+    public const int MaxExpansion = 20;
+
+    private const int MaxTreeLevel = 8;
     private long expanded;
 
     /// <summary>All elements of a dataset, row-major, as stored but for chunks and filters.</summary>

@@ -9,7 +9,8 @@ namespace Cifar3.Training;
 /// </remarks>
 internal sealed class Hdf5Reader
 {
-    private const int MaxStrings = 16 << 20;
+    /// <summary>The most bytes of text in attributes.</summary>
+    public const int MaxStrings = 16 << 20;
 
     private readonly Hdf5Structure file;
     private readonly Hdf5Data data;

@@ -1,0 +1,81 @@
+using System.Text;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// The program's console, for as long as this is not disposed, as one that takes everything: what cannot be written, because the other end is closed or the disk of a
+/// redirection full, is left out and remembered. A training must not end because nobody reads its progress.
+/// </summary>
+internal sealed class ForgivingConsole : IDisposable
+{
+    private readonly ForgivingWriter output, error;
+
+    private ForgivingConsole() => (output, error) = (new ForgivingWriter(() => Console.Out), new ForgivingWriter(() => Console.Error));
+
+    /// <summary>Why text of the standard output was left out; null where none was.</summary>
+    public string? Problem => output.Problem;
+
+    /// <summary>Takes the console's place.</summary>
+    public static ForgivingConsole Use()
+    {
+        var console = new ForgivingConsole();
+        Console.SetOut(console.output);
+        Console.SetError(console.error);
+        return console;
+    }
+
+    /// <summary>Gives the console back.</summary>
+    public void Dispose()
+    {
+        Console.SetOut(output.Inner);
+        Console.SetError(error.Inner);
+    }
+
+    private sealed class ForgivingWriter : TextWriter
+    {
+        public ForgivingWriter(Func<TextWriter> inner)
+        {
+            try
+            {
+                Inner = inner();
+            }
+            catch (Exception e) when (IsLost(e))
+            {
+                Inner = Null; // there is no such stream at all
+                Problem = Describe(e);
+            }
+        }
+
+        public TextWriter Inner { get; }
+
+        public string? Problem { get; private set; }
+
+        public override Encoding Encoding => Inner.Encoding;
+
+        public override void Write(char value) => Try(() => Inner.Write(value));
+
+        public override void Write(char[] buffer, int index, int count) => Try(() => Inner.Write(buffer, index, count));
+
+        public override void Write(string? value) => Try(() => Inner.Write(value));
+
+        public override void WriteLine(string? value) => Try(() => Inner.WriteLine(value));
+
+        public override void Flush() => Try(Inner.Flush);
+
+        private static bool IsLost(Exception e) => e is IOException or ObjectDisposedException or UnauthorizedAccessException;
+
+        private static string Describe(Exception e) => Shown.Text(e.Message.TrimEnd('.'));
+
+        private void Try(Action write)
+        {
+            try
+            {
+                write();
+            }
+            catch (Exception e) when (IsLost(e))
+            {
+                Problem ??= Describe(e);
+            }
+        }
+    }
+}
