@@ -68,6 +68,9 @@ internal static partial class Log
     [LoggerMessage(4, LogLevel.Warning, "Model '{Model}' refused a request with {Status}: {Reason}")]
     public static partial void Refused(ILogger logger, string model, int status, string reason);
 
+    [LoggerMessage(6, LogLevel.Warning, "Model '{Model}' is scored on the CPU. {Reason}")]
+    public static partial void NotOnCuda(ILogger logger, string model, string reason);
+
     [LoggerMessage(5, LogLevel.Debug, "Model '{Model}' scored {Images} images in {Milliseconds} ms")]
     public static partial void Scored(ILogger logger, string model, int images, double milliseconds);
 }

@@ -48,6 +48,11 @@ internal sealed class ServedModel : IDisposable
         current = Read();
         metrics.ModelLoaded(Name, current.Version);
         Log.ModelLoaded(logger, Name, current.Version, current.Classifier.Device);
+        if (current.Classifier.FallbackReason is { } reason)
+        {
+            Log.NotOnCuda(logger, Name, reason);
+        }
+
         if (Options.WatchForChanges && Options.ModelPath is { } path)
         {
             string full = Path.GetFullPath(path);
@@ -110,14 +115,14 @@ internal sealed class ServedModel : IDisposable
     {
         if (Options.ModelPath is not { } path)
         {
-            return new Loaded(Cifar3Classifier.LoadDefault(Options.Classifier), ShippedVersion);
+            return new Loaded(WithFamiliarity(Cifar3Classifier.LoadDefault), ShippedVersion);
         }
 
         // Loaded by its path, which also finds the class names beside it; the version is that of the bytes before and after.
         for (int attempt = 1; ; attempt++)
         {
             string before = Version(path);
-            var classifier = Cifar3Classifier.Load(path, Options.Classifier);
+            var classifier = WithFamiliarity(options => Cifar3Classifier.Load(path, options));
             if (attempt == Attempts || Version(path) == before)
             {
                 return new Loaded(classifier, before);
@@ -125,6 +130,19 @@ internal sealed class ServedModel : IDisposable
 
             classifier.Dispose();
         }
+    }
+
+    /// <summary>A model that knows what is familiar to it says so, where that asks for no other back end than the one chosen.</summary>
+    private Cifar3Classifier WithFamiliarity(Func<ClassifierOptions, Cifar3Classifier> load)
+    {
+        var classifier = load(Options.Classifier);
+        if (Options.Classifier.Familiarity || classifier.Metadata.FamiliarityThreshold is null || classifier.Backend != ScoringBackend.Managed)
+        {
+            return classifier;
+        }
+
+        classifier.Dispose();
+        return load(Options.Classifier with { Familiarity = true });
     }
 
     private static string Version(string path)

@@ -20,12 +20,15 @@ public sealed partial class Cifar3Classifier : IDisposable
     private readonly IScorer scorer;
     private readonly ScoreRows rows;
     private readonly int maxPixels;
+    private readonly bool isForeign;
 
     private Cifar3Classifier(ScoringModel model, ClassifierOptions options)
     {
         Metadata = model.Metadata;
         rows = ScoreRows.Of(Metadata, options);
         maxPixels = options.MaxImagePixels;
+        InputDescription = model.Signature.Describe();
+        isForeign = model.IsForeign;
         (scorer, FallbackReason) = ScorerFactory.Create(model, options, typeof(Cifar3Classifier));
     }
 
@@ -42,6 +45,13 @@ public sealed partial class Cifar3Classifier : IDisposable
     public string Device => scorer.Device;
 
     /// <summary>
+    /// How the model takes pixels, in one line: layout, range, and for a model of another tool why this range was chosen. Read it once for a model of unknown
+    /// origin: the same picture in another range gives another class.
+    /// </summary>
+    /// <example><c>[N, 3, 32, 32], red, green, blue: 0 to 255 (the pixel itself), read from its graph, which begins with a·x + b with a = 0.00392, …</c></example>
+    public string InputDescription { get; }
+
+    /// <summary>
     /// Why <see cref="ScoringBackend.Auto"/> did not take CUDA although the program brings ONNX Runtime with CUDA: one line with what is missing and
     /// the remedy; null where it did not come to that.
     /// </summary>
@@ -50,8 +60,8 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <summary>Loads a model file that <see cref="CnnModel.SaveOnnx(string)"/> wrote, or one that another tool made of a Keras model.</summary>
     /// <remarks>
     /// A file of another tool (tf2onnx) is taken when its classes are named, by <see cref="ClassifierOptions.ClassNames"/> or a text file
-    /// beside it. Names and layout of its input ([N, 32, 32, 3] or [N, 3, 32, 32]) and a missing softmax are found from its graph; its
-    /// input must be pixels / 255.
+    /// beside it. Names and layout of its input ([N, 32, 32, 3] or [N, 3, 32, 32]) and a missing softmax and the range
+    /// of its pixels are found from its graph; <see cref="InputDescription"/> says what was found, <see cref="ClassifierOptions.InputScaling"/> overrides it.
     /// </remarks>
     /// <param name="path">The <c>.onnx</c> file.</param>
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
@@ -223,9 +233,9 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public ClassificationReport Evaluate(ImageSet images) => ClassificationReport.Create(images, PredictBatch(images));
 
-    /// <summary>Classes and what scores, such as <c>aeroplane, car, bird on Managed 0.1.0, CPU, AVX2, 2 threads</c>.</summary>
+    /// <summary>Classes and what scores, such as <c>aeroplane, car, bird on Managed 0.1.0, CPU, AVX2, 2 threads</c>; for a model of another tool <see cref="InputDescription"/> too.</summary>
     /// <returns>One line.</returns>
-    public override string ToString() => $"{string.Join(", ", ClassNames.Take(10))}{(ClassNames.Length > 10 ? ", …" : "")} on {Device}";
+    public override string ToString() => $"{string.Join(", ", ClassNames.Take(10))}{(ClassNames.Length > 10 ? ", …" : "")} on {Device}{(isForeign ? $"; input {InputDescription}" : "")}";
 
     /// <summary>Frees memory and threads; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 using System.Security.Cryptography;
 using System.Text;
 
@@ -100,6 +101,15 @@ public sealed partial class CnnModel
     /// <returns>Text of several lines, 65 characters wide.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The style is unknown.</exception>
     public string Summary(SummaryStyle style = SummaryStyle.Keras3) => ModelSummary.Write(Layers, style);
+
+    /// <summary>Classes, filters, number of weights and, where it was trained, epoch and accuracy.</summary>
+    /// <returns>One line, such as <c>3 classes (aeroplane, car, bird), filters 32/64/128, 289,443 weights, epoch 9, val_accuracy 0.8993</c>.</returns>
+    public override string ToString()
+    {
+        string names = string.Join(", ", ClassNames.Take(10).Select(name => Shown.Text(name, 80))) + (ClassNames.Length > 10 ? ", …" : "");
+        string trained = Metadata.Epoch == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", epoch {Metadata.Epoch}{(Metadata.ValAccuracy is { } accuracy ? string.Create(CultureInfo.InvariantCulture, $", val_accuracy {accuracy:F4}") : "")}");
+        return string.Create(CultureInfo.InvariantCulture, $"{ClassNames.Length} classes ({names}), filters {string.Join('/', Architecture.Filters)}, {Weights.Sum(weight => (long)weight.Count):N0} weights{trained}");
+    }
 
     /// <summary>
     /// SHA-256 over names, shapes and little-endian bytes of all weights in Keras' order, as 64 lower-case hexadecimal digits.

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Cifar3.Training;
 
@@ -23,7 +24,13 @@ public sealed class History
     /// <exception cref="KeyNotFoundException">There is no such metric; the message lists those that there are.</exception>
     public IReadOnlyList<double> this[string metric] => Metrics.Contains(metric)
         ? [.. Epochs.Select(e => EpochMetrics.Value(e, metric)!.Value)]
-        : throw new KeyNotFoundException($"The history has no metric '{metric}'. It has: {string.Join(", ", Metrics)}.");
+        : throw new KeyNotFoundException($"The history has no metric '{Shown.Text(metric)}'{EpochMetrics.Suggestion(metric)}. It has: {string.Join(", ", Metrics)}.");
+
+    /// <summary>The number of epochs and the last one's metrics, such as <c>10 epochs, the last: accuracy 0.8790, loss 0.3102, val_accuracy 0.8810, val_loss 0.3170</c>.</summary>
+    /// <returns>One line.</returns>
+    public override string ToString() => Epochs.IsEmpty ? "no epochs" : string.Create(
+        CultureInfo.InvariantCulture,
+        $"{Epochs.Length} {(Epochs.Length == 1 ? "epoch" : "epochs")}, the last: {string.Join(", ", Metrics.Where(metric => metric != "learning_rate").Select(metric => string.Create(CultureInfo.InvariantCulture, $"{metric} {this[metric][^1]:F4}")))}");
 }
 
 /// <summary>The numbers of an <see cref="EpochLog"/> under Keras' names.</summary>
@@ -33,6 +40,40 @@ internal static class EpochMetrics
 
     /// <summary>The names that a training measures, in the order of Keras' log line.</summary>
     public static IReadOnlyList<string> Names(bool validated) => validated ? [.. Training, .. Validation, .. Other] : [.. Training, .. Other];
+
+    /// <summary>" (did you mean 'val_accuracy'?)" for a name that is nearly one or is Keras' short or older one (<c>val_acc</c>, <c>lr</c>); empty for others.</summary>
+    public static string Suggestion(string metric)
+    {
+        string prefix = metric.StartsWith("val_", StringComparison.OrdinalIgnoreCase) ? "val_" : "", name = metric[prefix.Length..].ToLowerInvariant();
+        string? meant = Names(validated: true).Contains(metric) ? null
+            : name is "acc" or "accuracy" or "categorical_accuracy" or "sparse_categorical_accuracy" or "binary_accuracy" ? prefix + "accuracy"
+            : name is "categorical_crossentropy" or "crossentropy" or "log_loss" ? prefix + "loss"
+            : name is "lr" ? "learning_rate"
+            : Names(validated: true).FirstOrDefault(known => Distance(known, metric.ToLowerInvariant()) <= 2);
+        return meant is null ? "" : $" (did you mean '{meant}'?)";
+    }
+
+    /// <summary>How many characters must be put in, taken out or changed to make one text the other (Levenshtein); long texts are far from every name.</summary>
+    private static int Distance(string a, string b)
+    {
+        if (Math.Abs(a.Length - b.Length) > 2)
+        {
+            return int.MaxValue;
+        }
+
+        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
+        for (int i = 1; i <= a.Length; i++)
+        {
+            int corner = row[0]++;
+            for (int j = 1; j <= b.Length; j++)
+            {
+                int next = Math.Min(corner + (a[i - 1] == b[j - 1] ? 0 : 1), 1 + Math.Min(row[j], row[j - 1]));
+                (corner, row[j]) = (row[j], next);
+            }
+        }
+
+        return row[^1];
+    }
 
     /// <summary>The metric's value; null where the name is unknown or there was no validation.</summary>
     public static double? Value(EpochLog log, string metric) => metric switch

@@ -56,6 +56,6 @@ public sealed class TrainingResult
         string best = BestModel.Metadata.Epoch is { } epoch and > 0 && History.Epochs[epoch - 1] is { ValAccuracy: { } accuracy, ValLoss: { } loss }
             ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
             : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
-        return $"{History.Epochs.Length} epochs{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
+        return $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
     }
 }

@@ -131,7 +131,7 @@ internal static class PictureEndpoints
         }
         catch (Cifar3ImageException e) when (!alone)
         {
-            return new PredictionAnswer(name, null, null, null, RequestGate.OneLine(e.Message), model, rented.Version);
+            return new PredictionAnswer(name, null, null, null, null, null, RequestGate.OneLine(e.Message), model, rented.Version);
         }
     }
 }
@@ -141,16 +141,20 @@ internal static class PictureEndpoints
 /// <param name="Label">The most probable class; null where the picture cannot be read.</param>
 /// <param name="Confidence">Its probability, 0 to 1.</param>
 /// <param name="Probabilities">The probability of every class, in the model's order.</param>
+/// <param name="Familiarity">How much it looks like what the model was trained on; null where the model does not tell (<see cref="Prediction.Familiarity"/>).</param>
+/// <param name="IsFamiliar">Whether that reaches the model's threshold; null where it has none.</param>
 /// <param name="Error">Why the picture cannot be read; null where it can.</param>
 /// <param name="Model">The model's name.</param>
 /// <param name="Version">The model's version.</param>
-internal sealed record PredictionAnswer(string? File, string? Label, float? Confidence, ClassAnswer[]? Probabilities, string? Error, string Model, string Version)
+internal sealed record PredictionAnswer(string? File, string? Label, float? Confidence, ClassAnswer[]? Probabilities, float? Familiarity, bool? IsFamiliar, string? Error, string Model, string Version)
 {
     public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => new(
         file,
         prediction.Label,
         prediction.Confidence,
         [.. prediction.Probabilities.Select((probability, i) => new ClassAnswer(prediction.ClassNames[i], probability))],
+        prediction.Familiarity,
+        prediction.IsFamiliar,
         null,
         model,
         version);

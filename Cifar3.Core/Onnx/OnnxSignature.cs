@@ -21,6 +21,9 @@ internal sealed record OnnxSignature(string InputName, string OutputName, int Cl
     /// <summary>How pixels become the input's numbers, where it does not take bytes.</summary>
     public InputScaling Scaling { get; init; } = InputScaling.ZeroToOne;
 
+    /// <summary>Why <see cref="Scaling"/> is what it is, in words; null where the file is this library's.</summary>
+    public string? ScalingReason { get; init; }
+
     /// <summary>What an image costs, in multiples of this network of default size; at least 1.</summary>
     public double Cost { get; init; } = 1;
 
@@ -28,6 +31,15 @@ internal sealed record OnnxSignature(string InputName, string OutputName, int Cl
     public long[] ImageShape => ChannelsFirst
         ? [CnnArchitecture.InputChannels, CnnArchitecture.InputSize, CnnArchitecture.InputSize]
         : [CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels];
+
+    /// <summary>Layout, scaling and its reason, and what is done behind the graph, in one line.</summary>
+    public string Describe()
+    {
+        const int size = CnnArchitecture.InputSize, channels = CnnArchitecture.InputChannels;
+        string layout = ChannelsFirst ? $"[N, {channels}, {size}, {size}]" : $"[N, {size}, {size}, {channels}]";
+        string scaling = TakesBytes ? "the pixels themselves, uint8" : $"{Scaling}{(ScalingReason is null ? "" : $", {ScalingReason}")}";
+        return $"{layout}, red, green, blue: {scaling}{(IsLogits ? ". Softmax is computed behind the graph" : "")}";
+    }
 
     /// <summary>Images of one run, where <paramref name="best"/> are best for this library's network: fewer of a graph that needs more for each, so that a run takes the same memory.</summary>
     public int ImagesPerRun(int best) => OneImageOnly ? 1 : Math.Max(1, (int)(best / Cost));

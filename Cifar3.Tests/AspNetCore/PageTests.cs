@@ -6,6 +6,9 @@ namespace Cifar3.Tests;
 [Category(TestCategories.Browser)] // needs Chromium
 public sealed class PageTests
 {
+    /// <summary>How Chromium is started: without a sandbox, for tests may run as root, and without work of its own.</summary>
+    internal static readonly string[] Flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
+
     private static readonly string[] Places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
 
     /// <summary>Names, types and contents of files as a drop or a paste of the page's own window: <c>{ event, target, files }</c>.</summary>
@@ -25,16 +28,10 @@ public sealed class PageTests
     [Test]
     public async Task Page_DropPasteBadAndHuge_TellsEachAndSwitchesTheme()
     {
-        string chromium = Places.FirstOrDefault(File.Exists) ?? "";
-        if (chromium.Length == 0)
-        {
-            Assert.Ignore($"There is no Chromium here: none of {string.Join(", ", Places)}. On Debian: apt-get install chromium.");
-        }
-
+        string chromium = Chromium();
         await using var service = await ServiceApp.StartAsync();
         using var playwright = await Playwright.CreateAsync();
-        string[] flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = flags, Headless = true });
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
         var page = await browser.NewPageAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1100, Height = 900 }, ColorScheme = ColorScheme.Light });
         var foreign = new List<string>();
         var errors = new List<string>();
@@ -96,6 +93,18 @@ public sealed class PageTests
 
         Assert.That(foreign, Is.Empty, "no other host is asked");
         Assert.That(errors, Is.Empty);
+    }
+
+    /// <summary>The program; skips the test where there is none.</summary>
+    internal static string Chromium()
+    {
+        string chromium = Places.FirstOrDefault(File.Exists) ?? "";
+        if (chromium.Length == 0)
+        {
+            Assert.Ignore($"There is no Chromium here: none of {string.Join(", ", Places)}. On Debian: apt-get install chromium.");
+        }
+
+        return chromium;
     }
 
     private static Task GiveAsync(IPage page, string kind, IEnumerable<(string Name, byte[] Content)> files) =>

@@ -41,6 +41,32 @@ public sealed class PictureServiceTests
         Assert.That(json.GetProperty("version").GetString(), Is.EqualTo("shipped"));
     }
 
+    /// <summary>A calibrated model says how familiar a picture is to it, without being asked; a model without a threshold, and one whose graph has no logits, do not.</summary>
+    [Test]
+    public async Task Predict_CalibratedModel_SaysWhatIsFamiliar()
+    {
+        var images = Cifar3Data.Synthetic(trainCount: 3, testCount: 60, seed: 5).Test;
+        var model = TestModels.Random(filters: [4, 4, 8]).Calibrate(images);
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, "model.onnx"), fast = Path.Combine(folder, "fast.onnx");
+        model.SaveOnnx(path);
+        model.SaveOnnx(fast, new OnnxExportOptions { Flavor = OnnxFlavor.Optimized });
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = path, services => services.AddCifar3Classifier(options => options.ModelPath = fast, "fast"));
+        using var classifier = Cifar3Classifier.FromModel(model, new ClassifierOptions { Familiarity = true });
+
+        foreach (int i in new[] { 0, 1, 2, 3 })
+        {
+            byte[] png = TestImages.Encode(i == 3 ? new byte[CnnArchitecture.ImageBytes] : images.Image(i).ToArray(), 32, 32, SkiaSharp.SKEncodedImageFormat.Png);
+            var expected = classifier.Predict(png);
+            var answer = await (await app.Client.PostAsync("/predict/cifar3", ServiceApp.Raw(png))).Content.ReadFromJsonAsync<JsonElement>();
+
+            Assert.That(answer.GetProperty("familiarity").GetSingle(), Is.EqualTo(expected.Familiarity!.Value).Within(1e-4));
+            Assert.That(answer.GetProperty("isFamiliar").GetBoolean(), Is.EqualTo(expected.IsFamiliar!.Value));
+        }
+
+        var plain = await (await app.Client.PostAsync("/predict/fast", ServiceApp.Raw(ImageCorpus.Files["jpeg"]))).Content.ReadFromJsonAsync<JsonElement>();
+        Assert.That(plain.TryGetProperty("familiarity", out _) || plain.TryGetProperty("isFamiliar", out _), Is.False);
+    }
+
     [Test]
     public async Task Predict_Form_AnswersEachFileInItsPlace()
     {
@@ -85,6 +111,50 @@ public sealed class PictureServiceTests
                 await AssertAnsweredAsync(response, name);
             }
         }
+    }
+
+    /// <summary>
+    /// What the decoder's tests make to cost much (parts beside the pixels, decompression bombs, endless scans, sides of 65,536, other formats), over HTTP: answered or refused with one
+    /// line, and the process takes no more than the limits say.
+    /// </summary>
+    [Test]
+    public async Task Predict_PicturesMadeToCostMuch_AreAnsweredOrRefusedWithinTheStatedMemory()
+    {
+        await using var own = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxImageBytes) = (2, 12 << 20));
+        byte[] progressive = ImageCorpus.Files["jpeg progressive"], last = progressive[progressive.AsSpan().LastIndexOf((ReadOnlySpan<byte>)[0xFF, 0xDA])..^2];
+        List<(string Name, byte[] File)> hostile =
+        [
+            .. PicturePartsTests.Padded.Select(kind => (kind, PicturePartsTests.Pad(kind, 10_000_000))),
+            .. ImageCorpus.OtherFormats.Select(format => (format.Key, format.Value)),
+            .. ImageCorpus.Files.Select(file => ($"{file.Key}, cut off", file.Value[..(file.Value.Length * 2 / 3)])),
+            ("scans", [.. progressive[..^2], .. Enumerable.Range(0, 2000).SelectMany(_ => last), 0xFF, 0xD9]),
+            ("bomb of 16 megapixels", PngFile.Create(4096, 4096, 8, PngColour.Rgba)),
+            ("bomb of 400 megapixels", PngFile.Create(20_000, 20_000, 1, PngColour.Grey)),
+            ("jpeg of 400 megapixels", JpegFile.Create(20_000, 20_000, 1, (_, _, _) => 60)),
+            ("a side of 65,536", TestImages.Resized(PngFile.Create(1, 1, 8, PngColour.Grey), 1, 65_536)),
+            ("no side", TestImages.Resized(PngFile.Create(1, 1, 8, PngColour.Grey), 0, 0)),
+        ];
+        using var growth = new MemoryGrowth();
+
+        foreach (var (name, file) in hostile)
+        {
+            using var response = await own.Client.PostAsync("/predict", ServiceApp.Raw(file));
+            await AssertAnsweredAsync(response, name);
+        }
+
+        using var form = new MultipartFormDataContent();
+        foreach (var (name, file) in hostile.Where(picture => picture.File.Length < 1 << 20))
+        {
+            form.Add(ServiceApp.Raw(file), "files", "x.png");
+        }
+
+        using var answer = await own.Client.PostAsync("/predict", form);
+        TestContext.Out.WriteLine($"{hostile.Count} pictures one by one and {form.Count()} in a form: the process grew by {growth.Peak / 1e6:F0} MB");
+        Assert.That(answer.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That((await answer.Content.ReadFromJsonAsync<JsonElement>()).EnumerateArray().Count(), Is.EqualTo(form.Count()));
+        Assert.That(growth.Peak, Is.LessThan((2L * 12 << 20) + (8 << 20) + 4 * (1L << 25) + (200L << 20)), "a body and its copies, 4 bytes for each of 33,554,432 pixels, and what client and test hold themselves");
+        using var next = await own.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
+        Assert.That(next.StatusCode, Is.EqualTo(HttpStatusCode.OK), "the service goes on");
     }
 
     private static IEnumerable<TestCaseData> Refused()

@@ -97,14 +97,33 @@ public sealed class EarlyStoppingTests
     }
 
     [Test]
-    public void OnTrainBegin_UnknownMetric_ListsThoseThereAre()
+    public void OnTrainBegin_MetricThatIsNotMeasured_ListsThoseThereAre()
     {
-        Assert.That(
-            () => new EarlyStopping("val_acuracy", mode: MonitorMode.Max).OnTrainBegin(ScriptedTraining.Context()),
-            Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo("EarlyStopping monitors 'val_acuracy', which this training does not measure. Metrics: accuracy, loss, val_accuracy, val_loss, learning_rate. Choose one of these."));
         Assert.That(
             () => new EarlyStopping().OnTrainBegin(ScriptedTraining.Context(validation: false)),
             Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Metrics: accuracy, loss, learning_rate. Give Fit validation images"));
+    }
+
+    /// <summary>The name is looked at before the mode: Keras' older names, and slips, are no question of a direction.</summary>
+    [TestCase("val_acc", " (did you mean 'val_accuracy'?)")]
+    [TestCase("acc", " (did you mean 'accuracy'?)")]
+    [TestCase("val_acuracy", " (did you mean 'val_accuracy'?)")]
+    [TestCase("VAL_LOSS", " (did you mean 'val_loss'?)")]
+    [TestCase("val_categorical_accuracy", " (did you mean 'val_accuracy'?)")]
+    [TestCase("lr", " (did you mean 'learning_rate'?)")]
+    [TestCase("f1_score", "")]
+    public void Constructor_UnknownMetric_SuggestsTheNearestAndListsAll(string metric, string suggestion)
+    {
+        string expected = $"monitors '{metric}', which no training measures{suggestion}. Metrics: accuracy, loss, val_accuracy, val_loss, learning_rate.";
+
+        foreach (var mode in Enum.GetValues<MonitorMode>())
+        {
+            Assert.That(() => new EarlyStopping(metric, mode: mode), Throws.ArgumentException.With.Message.Contains("EarlyStopping " + expected));
+            Assert.That(() => new ModelCheckpoint("m.onnx", metric, mode: mode), Throws.ArgumentException.With.Message.Contains("ModelCheckpoint " + expected));
+            Assert.That(() => new ReduceLROnPlateau(metric, mode: mode), Throws.ArgumentException.With.Message.Contains("ReduceLROnPlateau " + expected));
+        }
+
+        Assert.That(() => new EarlyStopping(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("monitor"));
     }
 
     [Test]

@@ -19,7 +19,7 @@ public sealed class FilePatternTests
     public void Format_Placeholders_AsPython(string pattern, string expected) =>
         Assert.That(new FilePattern("Test", pattern).Format(Log), Is.EqualTo(expected));
 
-    [TestCase("model_{val_acc:.3f}.onnx", "'{val_acc:.3f}'")]
+    [TestCase("model_{val_acc:.3f}.onnx", "'{val_acc:.3f}' in the file name 'model_{val_acc:.3f}.onnx' (did you mean 'val_accuracy'?)")]
     [TestCase("model_{epoch:.3f}.onnx", "'{epoch:.3f}'")]
     [TestCase("model_{loss:03d}.onnx", "'{loss:03d}'")]
     [TestCase("model_{loss", "'{loss'")]

@@ -33,6 +33,15 @@ public sealed partial record DocPage(string Path)
     /// <summary>The page's blocks in a language, each ending with a line feed.</summary>
     public IEnumerable<string> Blocks(string language) => Fence().Matches(Text).Where(m => m.Groups["language"].Value == language).Select(m => m.Groups["code"].Value);
 
+    /// <summary>The rows of the table whose first heading is <paramref name="heading"/>: the cells' text, backticks left in.</summary>
+    public IReadOnlyList<string[]> Table(string heading)
+    {
+        string[] lines = Text.Split('\n');
+        int first = Array.FindIndex(lines, line => line.StartsWith($"| {heading} |", StringComparison.Ordinal));
+        Assert.That(first, Is.GreaterThanOrEqualTo(0), $"{Path} has a table '{heading}'");
+        return [.. lines.Skip(first + 2).TakeWhile(line => line.StartsWith('|')).Select(line => line.Trim('|').Split(" | ").Select(cell => cell.Trim()).ToArray())];
+    }
+
     /// <summary>The lines that tests hold for this page, in the form of <see cref="Blocks"/>.</summary>
     public IEnumerable<string> TestedCode() =>
         Directory.EnumerateFiles(System.IO.Path.Combine(Root, "Cifar3.Tests"), "*.cs", SearchOption.AllDirectories)

@@ -28,6 +28,54 @@ public sealed class OnnxPageTests
         Assert.That(page, Does.Contain($"`{OnnxMetadata.ScoringFormat[..^2]}` 1").And.Contain("formats `cifar3-cnn` 1 and 2"));
     }
 
+    /// <summary>Rows of the page's tables by the beginning of their first cell, and the tests that hold them.</summary>
+    private static readonly (string Row, string[] Tests)[] Files =
+        [
+            ("this library's, Keras' layers", [nameof(OnnxReaderTests.LoadOnnx_WhatSaveOnnxWrote_IsTheSameModel), nameof(OnnxReaderTests.LoadOnnx_FileWithoutBatchNormalizationSettings_HasKerasDefaults)]),
+            ("this library's, `Optimized`", [nameof(OnnxFlavorTests.Load_Flavor_KeepsTheMetadata), nameof(OnnxFlavorTests.LoadOnnx_Flavor_SaysWhatToDoInstead)]),
+            ("tf2onnx", [nameof(ForeignOnnxTests.Load_Tf2OnnxOfRealKeras_PredictsAsKerasDoes), nameof(OnnxReaderTests.LoadOnnx_MadeByTf2onnx_SaysSo)]),
+            ("PyTorch", [nameof(ForeignOnnxTests.Load_SameNetworkWrittenInAnotherWay_GivesTheSameProbabilities)]),
+            ("weights in a file", [nameof(OtherToolsModelTests.Load_WeightsBesideTheFile_AreRead), nameof(OtherToolsModelTests.Load_WeightsThatMayNotBeRead_SaysWhy)]),
+            ("anything else", [nameof(OtherFileTests.Open_Bytes_AreNamed), nameof(OtherFileTests.Open_Archive_IsNamedByWhatIsInIt)]),
+        ],
+        Graphs =
+        [
+            ("input [N, 32, 32, 3]", [nameof(ForeignOnnxTests.Load_SameNetworkWrittenInAnotherWay_GivesTheSameProbabilities), nameof(OtherToolsModelTests.Load_PreprocessingInTheGraph_IsFedWithWhatItExpects)]),
+            ("`Mul`, `Div`", [nameof(OtherToolsModelTests.Load_PreprocessingInTheGraph_IsFedWithWhatItExpects), nameof(OtherToolsModelTests.Load_PreprocessingThatLeavesTheRangeOpen_AsksForIt)]),
+            ("no such beginning", [nameof(OtherToolsModelTests.Load_InputScaling_IsComputedOutsideTheGraph), nameof(OtherToolsModelTests.InputDescription_OfEveryOrigin_SaysLayoutRangeAndWhy)]),
+            ("N fixed", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities)]),
+            ("ends in `Softmax`", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities), nameof(ForeignOnnxTests.Load_SameNetworkWrittenInAnotherWay_GivesTheSameProbabilities)]),
+            ("a second output", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities)]),
+            ("float16 inside", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities)]),
+            ("functions", [nameof(ForeignOnnxTests.Load_GraphThatDoesNotFit_SaysWhatWasFound)]),
+        ],
+        Programs =
+        [
+            ("ONNX Runtime 1.31 (.NET)", [nameof(OnnxFlavorTests.Score_OptimizedShippedModel_IsTheFaithfulOnes), nameof(OnnxFlavorTests.Score_Int8AnyFilters_StaysCloseToFloat)]),
+            ("onnx 1.23", [nameof(OtherRuntimesTests.Score_OnnxReferenceEvaluator_GivesTheSame)]),
+            ("OpenCV 4.6", [nameof(OtherRuntimesTests.Score_OpenCv_GivesTheSame)]),
+            ("onnxruntime-node", [nameof(OtherRuntimesTests.Score_OnnxRuntimeNode_GivesTheSame)]),
+            ("onnxruntime-web", [nameof(OtherRuntimesTests.Score_OnnxRuntimeWeb_GivesTheSame)]),
+        ];
+
+    /// <summary>No row of the page stands there without a test.</summary>
+    [Test]
+    public void Page_EveryRow_HasItsTests()
+    {
+        var page = new DocPage("docs/onnx.md");
+        string[] tests = [.. typeof(OnnxPageTests).Assembly.GetTypes().SelectMany(type => type.GetMethods()).Where(method => method.IsDefined(typeof(NUnitAttribute), inherit: true)).Select(method => method.Name)];
+        foreach (var (heading, proofs) in new[] { ("file", Files), ("in the graph", Graphs), ("program", Programs) })
+        {
+            var rows = page.Table(heading);
+            Assert.That(rows, Has.Count.EqualTo(proofs.Length), $"rows of '{heading}'");
+            for (int i = 0; i < proofs.Length; i++)
+            {
+                Assert.That(rows[i][0], Does.StartWith(proofs[i].Row));
+                Assert.That(proofs[i].Tests, Is.Not.Empty.And.SubsetOf(tests));
+            }
+        }
+    }
+
     private static IEnumerable<string> Named(string path)
     {
         // docs/onnx.md

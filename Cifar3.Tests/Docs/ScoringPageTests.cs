@@ -83,6 +83,57 @@ public sealed class ScoringPageTests
     [Test]
     public void Page_Table_Works() => Assert.That(Table().Works, Is.True);
 
+    /// <summary>The table of flavours beside what is written: names and types of inputs, and whether the weights come back.</summary>
+    [Test]
+    public void Page_TableOfFlavors_IsWhatIsWritten()
+    {
+        var rows = new DocPage("docs/scoring.md").Table("`OnnxFlavor`");
+
+        Assert.That(rows.Select(cells => cells[0].Split('`')[1]), Is.EqualTo(Enum.GetNames<OnnxFlavor>()));
+        foreach (string[] cells in rows)
+        {
+            byte[] bytes = Model.ToOnnxBytes(new OnnxExportOptions { Flavor = Enum.Parse<OnnxFlavor>(cells[0].Split('`')[1]), CalibrationImages = Data.Train });
+            var input = Onnx.ModelProto.Parser.ParseFrom(bytes).Graph.Input.Single();
+            string type = input.Type.TensorType.ElemType == (int)Onnx.TensorProto.Types.DataType.Uint8 ? "uint8" : "float", shape = string.Join(", ", input.Type.TensorType.Shape.Dim.Select(dim => dim.HasDimValue ? $"{dim.DimValue}" : dim.DimParam));
+            bool comesBack = true;
+            try
+            {
+                Assert.That(CnnModel.LoadOnnx(bytes).WeightHash(), Is.EqualTo(Model.WeightHash()));
+            }
+            catch (Cifar3ModelException)
+            {
+                comesBack = false;
+            }
+
+            Assert.That(cells[1], Does.StartWith($"`{input.Name}`: {type} [{shape}]"));
+            Assert.That(cells[3], Does.StartWith(comesBack ? "yes, bit for bit" : "no"));
+        }
+    }
+
+    /// <summary>The table of back ends: which of them take which files, and what <c>Auto</c> takes here.</summary>
+    [Test]
+    public void Page_TableOfBackends_IsWhatScores()
+    {
+        var rows = new DocPage("docs/scoring.md").Table("`ScoringBackend`").ToDictionary(cells => cells[0].Split('`')[1], cells => cells[2]);
+        Assert.That(rows.Keys, Is.EquivalentTo(Enum.GetNames<ScoringBackend>()));
+        Assert.That(rows["Auto"], Is.EqualTo("all"));
+        Assert.That(rows["Managed"], Is.EqualTo("`Keras`"));
+        Assert.That(rows["OnnxRuntime"], Does.StartWith("all"));
+        foreach (var flavor in Enum.GetValues<OnnxFlavor>())
+        {
+            byte[] bytes = Model.ToOnnxBytes(new OnnxExportOptions { Flavor = flavor, CalibrationImages = Data.Train });
+            using var auto = Cifar3Classifier.Load(bytes);
+            using var runtime = Cifar3Classifier.Load(bytes, new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime });
+
+            Assert.That(auto.Backend, Is.EqualTo(flavor == OnnxFlavor.Keras ? ScoringBackend.Managed : ScoringBackend.OnnxRuntime));
+            Assert.That(runtime.Backend, Is.EqualTo(ScoringBackend.OnnxRuntime));
+            if (flavor != OnnxFlavor.Keras)
+            {
+                Assert.That(() => Cifar3Classifier.Load(bytes, new ClassifierOptions { Backend = ScoringBackend.Managed }), Throws.TypeOf<Cifar3ModelException>());
+            }
+        }
+    }
+
     private static Prediction Flavors(CnnModel model, ImageData data, string folder)
     {
         // docs/scoring.md

@@ -91,31 +91,11 @@ public sealed class PicturePartsTests
         Assert.That(() => Decode(ImageCorpus.OtherFormats[kind]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("Expected a JPEG, PNG, WEBP, BMP or GIF"));
 
     /// <summary>What <see cref="PictureParts"/> says of the other formats: no part costs more than its bytes.</summary>
-    [TestCase("jpeg with segments")]
-    [TestCase("gif with one long comment")]
-    [TestCase("gif with many comments")]
-    [TestCase("gif of many frames")]
-    [TestCase("webp with a long chunk")]
-    [TestCase("webp with many chunks")]
-    [TestCase("webp of many frames")]
-    [TestCase("bmp with its pixels far away")]
+    [TestCaseSource(nameof(Padded))]
     [CancelAfter(60_000)]
     public void Decode_OtherFormatWithTensOfMegabytesBesideThePixels_TakesNoLongerThanItsBytes(string kind)
     {
-        const int Many = 20_000_000;
-        byte[] gif = ImageCorpus.Files["gif"], webp = ImageCorpus.Files["webp lossless"], jpeg = ImageCorpus.Files["jpeg"], bmp = ImageCorpus.Files["bmp"];
-        int gifFrame = 13 + 768; // behind header and palette
-        byte[] file = kind switch
-        {
-            "jpeg with segments" => [.. jpeg[..2], .. Repeated([0xFF, 0xE5, 0xFF, 0xFF, .. new byte[0xFFFD]], Many), .. jpeg[2..]],
-            "gif with one long comment" => [.. gif[..gifFrame], 0x21, 0xFE, .. Repeated([255, .. new byte[255]], Many), 0, .. gif[gifFrame..]],
-            "gif with many comments" => [.. gif[..gifFrame], .. Repeated([0x21, 0xFE, 1, 65, 0], Many), .. gif[gifFrame..]],
-            "gif of many frames" => [.. gif[..^1], .. Repeated(gif[gifFrame..^1], Many), 0x3B],
-            "webp with a long chunk" => Riff([.. webp[12..], .. "XYZ "u8, .. BitConverter.GetBytes(Many), .. new byte[Many]]),
-            "webp with many chunks" => Riff([.. webp[12..], .. Repeated([.. "XYZ "u8, 2, 0, 0, 0, 1, 2], Many)]),
-            "webp of many frames" => Frames(ImageCorpus.Files["webp moving"], Many),
-            _ => [.. bmp[..10], .. BitConverter.GetBytes(BitConverter.ToInt32(bmp, 10) + Many), .. bmp[14..BitConverter.ToInt32(bmp, 10)], .. new byte[Many], .. bmp[BitConverter.ToInt32(bmp, 10)..]],
-        };
+        byte[] file = Pad(kind, 20_000_000);
         var clock = Stopwatch.StartNew();
 
         try
@@ -129,6 +109,28 @@ public sealed class PicturePartsTests
 
         TestContext.Out.WriteLine($"{kind}: {file.Length / 1e6:F0} MB in {clock.Elapsed.TotalSeconds:F2} s");
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(10)));
+    }
+
+    /// <summary>The kinds of <see cref="Pad"/>.</summary>
+    internal static readonly string[] Padded =
+        ["jpeg with segments", "gif with one long comment", "gif with many comments", "gif of many frames", "webp with a long chunk", "webp with many chunks", "webp of many frames", "bmp with its pixels far away"];
+
+    /// <summary>A small picture with so many bytes beside its pixels.</summary>
+    internal static byte[] Pad(string kind, int many)
+    {
+        byte[] gif = ImageCorpus.Files["gif"], webp = ImageCorpus.Files["webp lossless"], jpeg = ImageCorpus.Files["jpeg"], bmp = ImageCorpus.Files["bmp"];
+        int gifFrame = 13 + 768; // behind header and palette
+        return kind switch
+        {
+            "jpeg with segments" => [.. jpeg[..2], .. Repeated([0xFF, 0xE5, 0xFF, 0xFF, .. new byte[0xFFFD]], many), .. jpeg[2..]],
+            "gif with one long comment" => [.. gif[..gifFrame], 0x21, 0xFE, .. Repeated([255, .. new byte[255]], many), 0, .. gif[gifFrame..]],
+            "gif with many comments" => [.. gif[..gifFrame], .. Repeated([0x21, 0xFE, 1, 65, 0], many), .. gif[gifFrame..]],
+            "gif of many frames" => [.. gif[..^1], .. Repeated(gif[gifFrame..^1], many), 0x3B],
+            "webp with a long chunk" => Riff([.. webp[12..], .. "XYZ "u8, .. BitConverter.GetBytes(many), .. new byte[many]]),
+            "webp with many chunks" => Riff([.. webp[12..], .. Repeated([.. "XYZ "u8, 2, 0, 0, 0, 1, 2], many)]),
+            "webp of many frames" => Frames(ImageCorpus.Files["webp moving"], many),
+            _ => [.. bmp[..10], .. BitConverter.GetBytes(BitConverter.ToInt32(bmp, 10) + many), .. bmp[14..BitConverter.ToInt32(bmp, 10)], .. new byte[many], .. bmp[BitConverter.ToInt32(bmp, 10)..]],
+        };
 
         static byte[] Repeated(byte[] part, int bytes)
         {

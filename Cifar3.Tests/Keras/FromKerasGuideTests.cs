@@ -13,7 +13,7 @@ public sealed class FromKerasGuideTests
         Guide();
 
         var files = Directory.GetFiles("results").Select(file => Path.GetFileName(file)!).ToList();
-        Assert.That(files, Is.SupersetOf(new[] { "examples.png", "curves.png", "confusion-matrix.png", "cifar3.onnx", "more.keras" }));
+        Assert.That(files, Is.SupersetOf(new[] { "examples.png", "curves.png", "confusion-matrix.png", "predictions.png", "cifar3.onnx", "more.keras" }));
         Assert.That(files, Has.Some.Match("^model_[01].[0-9]{3}.h5$"));
         var keras = KerasFile.Load(Path.Combine("results", "more.keras"));
         Assert.That(keras.Model.ClassNames, Has.Length.EqualTo(3));
@@ -25,6 +25,11 @@ public sealed class FromKerasGuideTests
         // docs/from-keras.md
         string? path = null;        // a CIFAR-10 archive or folder, or folders train/<class>/* and test/<class>/*; null: found or downloaded
         string results = "results"; // where files go
+        // end
+
+        // docs/from-keras.md
+        Console.Write(Cifar3Classifier.Diagnose());                      // processor, ONNX Runtime, CUDA; each that is missing with its reason
+        Console.WriteLine(TensorFlowEngine.IsAvailable ? TensorFlowEngine.GetInfo() : "trains with the managed engine, on the CPU");
         // end
 
         // docs/from-keras.md
@@ -67,6 +72,15 @@ public sealed class FromKerasGuideTests
         // end
 
         // docs/from-keras.md
+        string kerasFile = Directory.GetFiles(results, "model_*.h5").Order().Last();
+        using var saved = Cifar3Classifier.FromModel(CnnModel.LoadKeras(kerasFile, data.ClassNames));
+        var predicted = saved.PredictBatch(data.Test);                   // all of them
+        Console.WriteLine($"{predicted.Where((prediction, i) => prediction.LabelIndex == data.Test.Labels[i]).Count()} of {predicted.Count} right");
+        var shown = ExampleGrid.Choose(data.Test, 15);
+        ExampleGrid.Save(Path.Combine(results, "predictions.png"), shown, saved.PredictBatch(shown), "15 test images"); // labels green where right, red where wrong
+        // end
+
+        // docs/from-keras.md
         string onnx = Path.Combine(results, "cifar3.onnx");
         result.BestModel.SaveOnnx(onnx);
         // end
@@ -77,7 +91,6 @@ public sealed class FromKerasGuideTests
         // end
 
         // docs/from-keras.md
-        string kerasFile = Directory.GetFiles(results, "model_*.h5").Order().Last();
         var keras = KerasFile.Load(kerasFile, data.ClassNames);          // Keras files name no classes: give them in the order of its outputs
         Console.WriteLine($"Keras {keras.KerasVersion}, Adam at step {keras.State?.Step}");
         var more = new Cifar3Trainer(new TrainerOptions { InitialModel = keras.Model, InitialState = keras.State, Epoch = 1 }).Fit(data.Train, data.Test);

@@ -30,9 +30,11 @@ public sealed class KerasMutationTests
     [Category(TestCategories.Slow)] // 10,000 byte flips and 10,000 truncations of every file take several minutes
     public void Load_TenThousandDamagedFiles_GiveAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, flips: Full, truncations: Full);
 
-    private static void Run(string file, int flips, int truncations)
+    private static void Run(string file, int flips, int truncations) => Run(file, Original(file), damaged => Packed(file, damaged), flips, truncations);
+
+    /// <summary>Damages a file, or the part of it that <paramref name="pack"/> puts into one.</summary>
+    internal static void Run(string file, byte[] original, Func<byte[], byte[]> pack, int flips, int truncations)
     {
-        byte[] original = Original(file);
         int[] structure = Structure(original);
         long worstMemory = 0, models = 0, errors = 0;
         var slowest = TimeSpan.Zero;
@@ -43,7 +45,7 @@ public sealed class KerasMutationTests
         {
             using var watch = new Timer(_ => Environment.FailFast($"{nameof(KerasMutationTests)}: damage number {i} of {file} hangs the reader."), null, Hang, Timeout.InfiniteTimeSpan);
             var random = new Random(i);
-            byte[] damaged = Packed(file, i < flips ? Flip(original, structure, random) : original[..random.Next(original.Length)]);
+            byte[] damaged = pack(i < flips ? Flip(original, structure, random) : original[..random.Next(original.Length)]);
             long before = GC.GetAllocatedBytesForCurrentThread(), start = Stopwatch.GetTimestamp();
             bool isModel = true;
             try

@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json;
 using Cifar3.Training;
 
@@ -13,7 +14,7 @@ public sealed class KerasSpellingTests
     /// Each variant builds a list of layers, or a model; <c>feed</c> is what its input is, as a factor of pixel/255. Weights are random,
     /// batch statistics too, so that a layer left out or taken twice shows.
     /// </summary>
-    private const string Script = """
+    internal const string Script = """
         import json, os, sys
         os.environ["KERAS_BACKEND"] = "tensorflow"
         import h5py, numpy as np, io, zipfile
@@ -188,7 +189,7 @@ public sealed class KerasSpellingTests
         """;
 
     /// <summary>What computes something else, or what is not read: a part of the message.</summary>
-    private static readonly Dictionary<string, string> Refused = new()
+    internal static readonly Dictionary<string, string> Refused = new()
     {
         ["rescaling_shift"] = "shifts the input",
         ["normalization_shift"] = "shifts the input",
@@ -203,7 +204,7 @@ public sealed class KerasSpellingTests
     };
 
     /// <summary>What a file's notes must say, by the beginning of its name.</summary>
-    private static readonly Dictionary<string, string> Said = new()
+    internal static readonly Dictionary<string, string> Said = new()
     {
         ["logits"] = "softmax was added",
         ["augmentation"] = "(RandomFlip) does nothing in inference",
@@ -273,5 +274,43 @@ public sealed class KerasSpellingTests
         TestContext.Out.WriteLine($"{read} files read, {refused} refused; probabilities differ from Keras' by up to {worst:e1}");
         Assert.That(problems, Is.Empty, string.Join('\n', problems));
         Assert.That(read, Is.GreaterThan(100));
+    }
+
+    /// <summary>
+    /// Damaged copies of the files whose parts no other file has: names in a fractal heap, chunks behind filters, other number types, the groups of TensorFlow 2.13,
+    /// nested and Functional models. Of archives the architecture and the weights are damaged behind a checksum that is right.
+    /// </summary>
+    [TestCase(60, 20)]
+    [TestCase(5_000, 1_000, Category = TestCategories.Slow)]
+    public void Load_DamagedSpelling_IsAModelOrAClearError(int flips, int truncations)
+    {
+        string[] files =
+        [
+            "accents.3.h5", "japanese.3.h5", "japanese.3.keras", "long_names.2.h5", "gzip.3.h5", "chunks.2.h5", "big_endian.3.h5", "float64.2.h5", "new_format.3.h5", "new_chunks.3.h5", "bfloat16.h5", "bfloat16.keras",
+            "tf213.3.keras", "tf213.2.weights.h5", "functional.2.h5", "functional.3.keras", "sequential_in_functional.3.keras", "nested_sequential.2.keras", "nested_sequential.3.weights.h5", "normalization_adapted.3.h5", "plain.2-legacy.h5",
+        ];
+        Assert.That(files, Is.SubsetOf(expected.Keys));
+        foreach (string file in files)
+        {
+            byte[] whole = File.ReadAllBytes(Path.Combine(folder, file));
+            if (!file.EndsWith(".keras", StringComparison.Ordinal))
+            {
+                KerasMutationTests.Run(file, whole, damaged => damaged, flips, truncations);
+                continue;
+            }
+
+            byte[] config = Entry(whole, "config.json"), weights = Entry(whole, "model.weights.h5");
+            KerasMutationTests.Run(file, config, damaged => KerasTestFile.Zip(damaged, weights), flips, truncations);
+            KerasMutationTests.Run(file, weights, damaged => KerasTestFile.Zip(config, damaged), flips, truncations);
+        }
+
+        static byte[] Entry(byte[] archive, string name)
+        {
+            using var zip = new ZipArchive(new MemoryStream(archive));
+            using var stream = zip.GetEntry(name)!.Open();
+            using var content = new MemoryStream();
+            stream.CopyTo(content);
+            return content.ToArray();
+        }
     }
 }

@@ -178,7 +178,7 @@ public sealed class ForeignOnnxTests
         return proto.ToByteArray();
     }
 
-    private static void Rewrite(ModelProto proto, string way)
+    internal static void Rewrite(ModelProto proto, string way)
     {
         var graph = proto.Graph;
         switch (way)

@@ -8,18 +8,86 @@ namespace Cifar3.Tests;
 public sealed class ModelFuzzTests
 {
     private static readonly string[] Names = ["airplane", "automobile", "bird"];
+    private const byte Secret = 0x5A; // the content of a file that no model may read
+
     private static readonly TimeSpan Hang = TimeSpan.FromMinutes(2);
     private static readonly long[] Numbers = [0, 1, -1, 2, 3, 7, 32, 255, 65_536, int.MaxValue, int.MinValue, long.MaxValue, long.MinValue];
 
-    private static readonly string[] Files = ["ours", "optimized", "int8", "foreign", "keras2/trained-tf2onnx.onnx", "keras2/trained-tf2onnx-nchw.onnx"];
+    private static readonly string[] Files =
+    [
+        "ours", "optimized", "int8", "foreign", "keras2/trained-tf2onnx.onnx", "keras2/trained-tf2onnx-nchw.onnx",
+        "form: front: Mul 1/255, Sub mean, Div std, back, each channel", "form: front: uint8, Cast, Div 255", "form: front: BatchNormalization of pixels, back", "form: batch of 16, Reshape", "form: float16 inside, with casts",
+        "form: second output: logits", "form: constants as nodes",
+    ];
 
     [Test]
-    public void Load_DamagedFile_IsAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, count: file.Contains('/', StringComparison.Ordinal) ? 200 : 600);
+    public void Load_DamagedFile_IsAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, count: file.Contains("tf2onnx", StringComparison.Ordinal) || file.StartsWith("form: ", StringComparison.Ordinal) ? 200 : 600);
 
     /// <summary>The full size: <c>dotnet test -c Release Cifar3.Tests --filter Name~TenThousandDamagedModels --logger "console;verbosity=detailed"</c>.</summary>
     [Test]
     [Category(TestCategories.Slow)] // 10,000 damaged copies of every file take some minutes
     public void Load_TenThousandDamagedModels_AreModelsOrClearErrors([ValueSource(nameof(Files))] string file) => Run(file, count: 10_000);
+
+    /// <summary>Weights in a file of their own: the place, offset and length that the model tells are damaged, and the file is cut, missing, a folder or a link.</summary>
+    [TestCase(400)]
+    [TestCase(10_000, Category = TestCategories.Slow)]
+    public void Load_DamagedModelWithWeightsBesideIt_IsAModelOrAClearError(int count)
+    {
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, "model.onnx"), data = Path.Combine(folder, "model.onnx.data"), secret = Path.Combine(folder, "..", $"{Path.GetFileName(folder)}.secret");
+        byte[] original = OtherToolsModelTests.External(ForeignOnnxTests.Foreign(TestModels.Random(filters: [4, 4, 8]), _ => { }), data, "model.onnx.data"), weights = File.ReadAllBytes(data);
+        File.WriteAllBytes(secret, [.. Enumerable.Repeat(Secret, weights.Length)]);
+        int models = 0, errors = 0;
+        for (int i = 0; i < count; i++)
+        {
+            var random = new Random(i);
+            var proto = ModelProto.Parser.ParseFrom(original);
+            for (int n = random.Next(0, 3); n > 0; n--)
+            {
+                var entries = proto.Graph.Initializer[random.Next(proto.Graph.Initializer.Count)].ExternalData;
+                var entry = entries[random.Next(entries.Count)];
+                entry.Value = entry.Key == "location" ? Pick("", ".", "..", "model.onnx", "MODEL.ONNX.DATA", "model.onnx.data\0x", secret, Path.Combine("..", Path.GetFileName(secret)), "link", "//model.onnx.data", new string('a', 5000))
+                    : Pick("-1", "0", "1", "99999999999999999999", "9223372036854775807", "0x10", "1e3", "", " 4 ", "٣", weights.Length.ToString(System.Globalization.CultureInfo.InvariantCulture));
+                if (random.Next(8) == 0)
+                {
+                    entries.Add(new StringStringEntryProto(entry) { Key = Pick("offset", "length", "location", "checksum", "") });
+                }
+            }
+
+            File.WriteAllBytes(path, random.Next(3) == 0 ? ByteMutation.Damage(proto.ToByteArray(), original, random) : proto.ToByteArray());
+            File.Delete(data);
+            File.Delete(Path.Combine(folder, "link"));
+            File.CreateSymbolicLink(Path.Combine(folder, "link"), secret);
+            if (random.Next(10) > 0)
+            {
+                File.WriteAllBytes(data, random.Next(4) == 0 ? weights[..random.Next(weights.Length)] : weights);
+            }
+
+            try
+            {
+                var read = OnnxFile.Open(path).Model.Graph.Initializer;
+                Assert.That(read.Where(tensor => tensor.RawData.Length >= 4 && tensor.RawData.Span.IndexOfAnyExcept(Secret) < 0), Is.Empty, $"damage number {i} reads a file outside the folder");
+                using var classifier = Cifar3Classifier.Load(path, new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 1, ClassNames = Names });
+                Assert.That(classifier.PredictPixels(EngineTestData.RandomImages(1, seed: 1)).Probabilities, Has.Length.EqualTo(3));
+                models++;
+            }
+            catch (Cifar3Exception e)
+            {
+                errors++;
+                Assert.That(e.Message, Does.StartWith("Cannot ").And.Length.LessThan(4000));
+            }
+            catch (Exception e) when (e is not AssertionException)
+            {
+                throw new AssertionException($"Damage number {i} gives {e.GetType().Name} instead of a Cifar3Exception: {e}", e);
+            }
+
+            string Pick(params string[] texts) => texts[random.Next(texts.Length)];
+        }
+
+        File.Delete(secret);
+        TestContext.Out.WriteLine($"{count:N0} damaged models, {models:N0} scored, {errors:N0} errors");
+        Assert.That(models, Is.GreaterThan(count / 20));
+        Assert.That(errors, Is.GreaterThan(count / 4));
+    }
 
     private static void Run(string file, int count)
     {
@@ -29,6 +97,7 @@ public sealed class ModelFuzzTests
             "optimized" => TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }),
             "int8" => TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Int8, CalibrationImages = new ImageSet(EngineTestData.RandomImages(8, seed: 1), new int[8], Names), QuantizeLastLayer = true }),
             "foreign" => ForeignOnnxTests.Foreign(TestModels.Random(filters: [4, 4, 8]), _ => { }),
+            _ when file.StartsWith("form: ", StringComparison.Ordinal) => OtherToolsModelTests.InAnotherForm(file["form: ".Length..]),
             _ => File.ReadAllBytes(TestFiles.Golden(file)),
         };
         byte[] pixels = EngineTestData.RandomImages(2, seed: 1);
@@ -85,7 +154,8 @@ public sealed class ModelFuzzTests
         for (int n = random.Next(1, 4); n > 0; n--)
         {
             var node = graph.Node[random.Next(graph.Node.Count)];
-            var tensor = graph.Initializer[random.Next(graph.Initializer.Count)];
+            List<TensorProto> weights = [.. graph.Initializer, .. graph.Node.SelectMany(other => other.Attribute).Where(attribute => attribute.T is not null).Select(attribute => attribute.T)];
+            var tensor = weights[random.Next(weights.Count)];
             switch (random.Next(12))
             {
                 case 0 or 1 or 2 when node.Attribute.Count > 0:

@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using Microsoft.Playwright;
 
 namespace Cifar3.Tests;
 
@@ -32,7 +33,7 @@ public sealed class OtherRuntimesTests
             folder,
             flavor.ToString());
 
-        AssertSame(output, 4, flavor == OnnxFlavor.Int8 ? 0.02 : 1e-5);
+        AssertSame(output, 4, Tolerance(flavor));
     }
 
     /// <summary>OpenCV 4.6 of Debian 12 (<c>apt-get install python3-opencv</c>) reads both float flavours. It knows no DequantizeLinear over weights, so int8 is not for it.</summary>
@@ -65,30 +66,93 @@ public sealed class OtherRuntimesTests
         AssertSame(output, Images.Count, 1e-4);
     }
 
-    /// <summary>ONNX Runtime for node, the oldest that reads the files and the newest. Takes minutes: npm downloads some hundred megabytes.</summary>
+    /// <summary>ONNX Runtime for node, the oldest that reads the files and the newest. npm downloads some hundred megabytes.</summary>
     [TestCase("1.12.1")]
     [TestCase("latest")]
     [Category(TestCategories.Slow)]
     public void Score_OnnxRuntimeNode_GivesTheSame(string version)
     {
-        string folder = Save(OnnxFlavor.Keras);
-        File.WriteAllText(Path.Combine(folder, "package.json"), "{}");
-        File.WriteAllText(
-            Path.Combine(folder, "run.js"),
-            """
-            const ort = require('onnxruntime-node'), fs = require('fs');
-            (async () => {
-              const bytes = fs.readFileSync('pixels.bin'), n = bytes.length / 3072;
-              const session = await ort.InferenceSession.create('model.onnx');
-              const result = await session.run({ input: new ort.Tensor('float32', Float32Array.from(bytes, b => b / 255), [n, 32, 32, 3]) });
-              const p = result.probabilities.data;
-              for (let i = 0; i < n; i++) console.log(p[3 * i], p[3 * i + 1], p[3 * i + 2]);
-            })();
-            """);
-        Run("npm", ["install", "--no-audit", "--no-fund", "--silent", $"onnxruntime-node@{version}"], "npm", folder);
+        string packages = NodePackages.Install("onnxruntime-node", version);
+        foreach (var flavor in Enum.GetValues<OnnxFlavor>())
+        {
+            string folder = Save(flavor);
+            File.WriteAllText(
+                Path.Combine(packages, "run.js"),
+                """
+                const ort = require('onnxruntime-node'), fs = require('fs'), [folder, flavor] = process.argv.slice(2);
+                (async () => {
+                  const bytes = fs.readFileSync(folder + '/pixels.bin'), shape = [bytes.length / 3072, 32, 32, 3];
+                  const session = await ort.InferenceSession.create(folder + '/model.onnx');
+                  const feed = flavor == 'Keras' ? { input: new ort.Tensor('float32', Float32Array.from(bytes, b => b / 255), shape) } : { pixels: new ort.Tensor('uint8', Uint8Array.from(bytes), shape) };
+                  console.log(Array.from((await session.run(feed)).probabilities.data).join(' '));
+                })();
+                """);
 
-        AssertSame(Run("node", ["run.js"], "node", folder), Images.Count, 1e-5);
+            AssertSame(Run("node", ["run.js", folder, flavor.ToString()], "node", packages), Images.Count, Tolerance(flavor));
+        }
+
+        TestContext.Out.WriteLine($"onnxruntime-node {NodePackages.Version(packages, "onnxruntime-node")}");
     }
+
+    /// <summary>ONNX Runtime compiled to WebAssembly, in a page of a real Chromium; the files come from a place that the test answers for, and no other host is asked.</summary>
+    [TestCase("1.12.1")]
+    [TestCase("latest")]
+    [Category(TestCategories.Browser)]
+    public async Task Score_OnnxRuntimeWeb_GivesTheSame(string version)
+    {
+        string chromium = PageTests.Chromium(), packages = NodePackages.Install("onnxruntime-web", version), dist = Path.Combine(packages, "node_modules", "onnxruntime-web", "dist");
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = PageTests.Flags, Headless = true });
+        var page = await browser.NewPageAsync();
+        var elsewhere = new List<string>();
+        string folder = "";
+        await page.RouteAsync("**/*", async route =>
+        {
+            var address = new Uri(route.Request.Url);
+            string name = Path.GetFileName(address.AbsolutePath), file = Path.Combine(name is "model.onnx" or "pixels.bin" ? folder : dist, name);
+            if (address.Host != "cifar3.test")
+            {
+                elsewhere.Add(route.Request.Url);
+                await route.AbortAsync();
+            }
+            else if (name.Length == 0)
+            {
+                await route.FulfillAsync(new RouteFulfillOptions { ContentType = "text/html", Body = "<!DOCTYPE html><script src=\"ort.min.js\"></script>" });
+            }
+            else
+            {
+                await route.FulfillAsync(File.Exists(file)
+                    ? new RouteFulfillOptions { BodyBytes = File.ReadAllBytes(file), ContentType = Path.GetExtension(file) switch { ".js" or ".mjs" => "text/javascript", ".wasm" => "application/wasm", _ => "application/octet-stream" } }
+                    : new RouteFulfillOptions { Status = 404 });
+            }
+        });
+        await page.GotoAsync("http://cifar3.test/");
+
+        foreach (var flavor in Enum.GetValues<OnnxFlavor>())
+        {
+            folder = Save(flavor);
+            string output = await page.EvaluateAsync<string>(
+                """
+                async flavor => {
+                  const get = async name => new Uint8Array(await (await fetch(name + '?' + flavor)).arrayBuffer());
+                  ort.env.wasm.numThreads = 1;
+                  ort.env.wasm.wasmPaths = 'http://cifar3.test/';
+                  const bytes = await get('pixels.bin'), shape = [bytes.length / 3072, 32, 32, 3];
+                  const session = await ort.InferenceSession.create(await get('model.onnx'), { executionProviders: ['wasm'] });
+                  const feed = flavor == 'Keras' ? { input: new ort.Tensor('float32', Float32Array.from(bytes, b => b / 255), shape) } : { pixels: new ort.Tensor('uint8', bytes, shape) };
+                  return Array.from((await session.run(feed)).probabilities.data).join(' ');
+                }
+                """,
+                flavor.ToString());
+
+            AssertSame(output, Images.Count, Tolerance(flavor));
+        }
+
+        TestContext.Out.WriteLine($"onnxruntime-web {NodePackages.Version(packages, "onnxruntime-web")} in Chromium {browser.Version}");
+        Assert.That(elsewhere, Is.Empty);
+    }
+
+    private static double Tolerance(OnnxFlavor flavor) => flavor == OnnxFlavor.Int8 ? 0.02 : 1e-5;
 
     private static string Save(OnnxFlavor flavor)
     {

@@ -43,6 +43,51 @@ public sealed class OtherToolsModelTests
         Assert.That(() => Cifar3Classifier.Load(Model.ToOnnxBytes(), new ClassifierOptions { InputScaling = InputScaling.Bytes }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Leave ClassifierOptions.InputScaling out"));
     }
 
+    /// <summary>What was chosen can be read: the same picture in another range gives another class.</summary>
+    [TestCase("", "[N, 32, 32, 3], red, green, blue: 0 to 1 (pixel / 255), usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling")]
+    [TestCase("Div 255", "[N, 32, 32, 3], red, green, blue: 0 to 255 (the pixel itself), read from its graph, which begins with a·x + b with a = 0.00392, 0.00392, 0.00392 and b = 0, 0, 0")]
+    [TestCase("uint8, Cast, Div 255", "[N, 32, 32, 3], red, green, blue: 0 to 255 (the pixel itself), its input is of whole numbers")]
+    [TestCase("option", "[N, 32, 32, 3], red, green, blue: pixel * 0.5 + -1, as ClassifierOptions.InputScaling says")]
+    [TestCase("logits", "[N, 32, 32, 3], red, green, blue: 0 to 1 (pixel / 255), usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling. Softmax is computed behind the graph")]
+    [TestCase("channels first", "[N, 3, 32, 32], red, green, blue: 0 to 1 (pixel / 255), usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling")]
+    [TestCase("own", "[N, 32, 32, 3], red, green, blue: 0 to 1 (pixel / 255)")]
+    [TestCase("own, optimized", "[N, 32, 32, 3], red, green, blue: the pixels themselves, uint8")]
+    public void InputDescription_OfEveryOrigin_SaysLayoutRangeAndWhy(string origin, string expected)
+    {
+        bool own = origin.StartsWith("own", StringComparison.Ordinal);
+        using var classifier = own
+            ? Cifar3Classifier.Load(Model.ToOnnxBytes(new OnnxExportOptions { Flavor = origin == "own" ? OnnxFlavor.Keras : OnnxFlavor.Optimized }))
+            : Load(
+                ForeignOnnxTests.Foreign(Model, proto =>
+                {
+                    if (origin is "logits" or "channels first")
+                    {
+                        ForeignOnnxTests.Rewrite(proto, origin);
+                    }
+                    else if (origin is not ("" or "option"))
+                    {
+                        PutInFront(proto.Graph, origin);
+                    }
+                }),
+                origin == "option" ? InputScaling.Rescaling(0.5f, -1) : null);
+
+        Assert.That(classifier.InputDescription, Is.EqualTo(expected));
+        Assert.That(classifier.ToString(), own ? Does.Not.Contain(expected) : Does.EndWith($"{classifier.Device}; input {expected}"));
+    }
+
+    /// <summary>The network in one of the forms tried here, for <see cref="ModelFuzzTests"/>.</summary>
+    internal static byte[] InAnotherForm(string form) => ForeignOnnxTests.Foreign(Model, proto =>
+    {
+        if (form.StartsWith("front: ", StringComparison.Ordinal))
+        {
+            PutInFront(proto.Graph, form["front: ".Length..]);
+        }
+        else
+        {
+            Rewrite(proto.Graph, form);
+        }
+    });
+
     [TestCase("LogSoftmax")]
     [TestCase("second output: label")]
     [TestCase("second output: logits")]
@@ -297,7 +342,7 @@ public sealed class OtherToolsModelTests
     }
 
     /// <summary>The model with all weights in a file of their own.</summary>
-    private static byte[] External(byte[] onnx, string data, string location)
+    internal static byte[] External(byte[] onnx, string data, string location)
     {
         var model = ModelProto.Parser.ParseFrom(onnx);
         using var file = File.Create(data);

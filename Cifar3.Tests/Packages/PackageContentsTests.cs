@@ -11,12 +11,16 @@ namespace Cifar3.Tests;
 [Category(TestCategories.Packages)]
 public sealed class PackageContentsTests
 {
-    private static readonly string[] Libraries = ["Cifar3.Core", "Cifar3.Training"], WithoutCode = ["Cifar3", "Cifar3.Gpu"];
+    private static readonly string[] Libraries = ["Cifar3.Core", "Cifar3.Training"], WithoutCode = ["Cifar3", "Cifar3.Gpu"], Applied = ["Cifar3.AspNetCore"];
+
+    private const string Tool = "Cifar3.Tool";
 
     /// <summary>The kind "embedded source" of the portable PDB format.</summary>
     private static readonly Guid EmbeddedSource = new("0E8A571B-6926-466E-B4AD-8AB04611F5FE");
 
-    private static IEnumerable<string> Packages => [.. Libraries, .. WithoutCode];
+    private static IEnumerable<string> LibrariesAndApplied => [.. Libraries, .. Applied];
+
+    private static IEnumerable<string> Packages => [.. LibrariesAndApplied, .. WithoutCode, Tool];
 
     [TestCaseSource(nameof(Packages))]
     public void Package_Metadata_IsComplete(string package)
@@ -32,13 +36,13 @@ public sealed class PackageContentsTests
         Assert.That(metadata["tags"], Does.Contain("onnx"));
     }
 
-    [TestCaseSource(nameof(Libraries))]
+    [TestCaseSource(nameof(LibrariesAndApplied))]
     public void Library_Files_AreAssemblyAndItsDocumentationForOneFramework(string package)
     {
         Assert.That(Files(package).Where(file => file.StartsWith("lib/", StringComparison.Ordinal)), Is.EquivalentTo(new[] { $"lib/net10.0/{package}.dll", $"lib/net10.0/{package}.xml" }));
     }
 
-    [TestCaseSource(nameof(Libraries))]
+    [TestCaseSource(nameof(LibrariesAndApplied))]
     public void ReadMe_OwnSize_IsThePackages(string package)
     {
         var row = Regex.Match(new DocPage("README.md").Text, $@"\[`{Regex.Escape(package)}`\].*\| (?<size>[0-9.]+) MB \|");
@@ -91,15 +95,40 @@ public sealed class PackageContentsTests
     }
 
     [Test]
+    public void AspNetCore_Dependencies_AreCoreAndTheFrameworkAlone()
+    {
+        var dependencies = Dependencies("Cifar3.AspNetCore").Select(d => d.Id).ToList();
+        string framework = NuspecXml("Cifar3.AspNetCore").Descendants().Single(e => e.Name.LocalName == "frameworkReference").Attribute("name")!.Value;
+
+        Assert.That(dependencies, Does.Contain("Cifar3.Core"));
+        Assert.That(dependencies.Except(["Cifar3.Core"]), Is.SubsetOf(Dependencies("Cifar3.Core").Select(d => d.Id)), "nothing more: the application brings the native runtime");
+        Assert.That(framework, Is.EqualTo("Microsoft.AspNetCore.App"));
+    }
+
+    /// <summary>A tool is a program for every desktop: its native libraries are those of the platforms that README names, and none of phones.</summary>
+    [Test]
+    public void Tool_Files_AreACommandWithNativeLibrariesOfDesktopsAlone()
+    {
+        string[] files = Files(Tool), native = [.. files.Where(file => file.Contains("/runtimes/", StringComparison.Ordinal)).Select(file => file.Split("/runtimes/")[1].Split('/')[0]).Distinct()];
+        using var package = PackageFeed.Open(Tool);
+        var settings = XDocument.Load(Read(package, files.Single(file => file.EndsWith("/DotnetToolSettings.xml", StringComparison.Ordinal))));
+
+        Assert.That(settings.Descendants("Command").Select(c => $"{(string?)c.Attribute("Name")} {(string?)c.Attribute("EntryPoint")}"), Is.EqualTo(new[] { "cifar3 cifar3-tool.dll" }));
+        Assert.That(native, Is.SupersetOf(new[] { "win-x64", "win-arm64", "linux-x64", "linux-arm64", "osx-arm64" }).And.None.Contains("android").And.None.Contains("ios"));
+        Assert.That(files, Has.None.EndsWith(".aar").And.None.Contains("xcframework").And.None.Contains("libonnxruntime_providers_cuda"));
+        Assert.That(files.Where(file => file.EndsWith("/Cifar3.Core.dll", StringComparison.Ordinal)), Has.Exactly(1).Items);
+    }
+
+    [Test]
     public void Packages_OfThisProject_AskForEachOtherInThisVersionAlone()
     {
         var ours = Packages.SelectMany(Dependencies).Where(d => d.Id.StartsWith("Cifar3", StringComparison.Ordinal)).ToList();
 
-        Assert.That(ours, Has.Count.EqualTo(7));
+        Assert.That(ours, Has.Count.EqualTo(8));
         Assert.That(ours.Select(d => d.Version), Is.All.EqualTo($"[{PackageFeed.Version}]"), "they use each other's internals");
     }
 
-    [TestCaseSource(nameof(Libraries))]
+    [TestCaseSource(nameof(LibrariesAndApplied))]
     public void Symbols_OfLibrary_BelongToItAndAreDeterministic(string package)
     {
         using var symbols = PackageFeed.Open(package, ".snupkg");

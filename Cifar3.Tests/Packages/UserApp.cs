@@ -17,6 +17,14 @@ internal sealed class UserApp : IDisposable
     /// </summary>
     public static UserApp Create(string name)
     {
+        var app = CreateEmpty(name);
+        DotnetCommand.Must(app.Folder, "new", "console", "--framework", "net10.0", "--no-restore");
+        return app;
+    }
+
+    /// <summary>The folder with its <c>nuget.config</c> alone.</summary>
+    public static UserApp CreateEmpty(string name)
+    {
         string folder = Path.Combine(TestFiles.NewFolder(), name);
         Directory.CreateDirectory(folder);
         string cache = Environment.GetEnvironmentVariable("NUGET_PACKAGES") is { Length: > 0 } named ? named : Path.Combine(Environment.GetFolderPath(Environment.SpecialFolder.UserProfile), ".nuget", "packages");
@@ -33,7 +41,6 @@ internal sealed class UserApp : IDisposable
               </fallbackPackageFolders>
             </configuration>
             """);
-        DotnetCommand.Must(folder, "new", "console", "--framework", "net10.0", "--no-restore");
         return new UserApp(folder);
     }
 

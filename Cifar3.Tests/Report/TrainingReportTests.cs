@@ -47,6 +47,24 @@ public sealed class TrainingReportTests
     }
 
     [Test]
+    public void ToHtml_FilesLeftOut_AreCountedWithExamples()
+    {
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["a", "b"]);
+        var data = new ImageData(images, images, "folders")
+        {
+            Skipped = [new SkippedFiles(SkipReason.LoosePicture, 7, ["/x/<b>1.png", "/x/2.png"]), new SkippedFiles(SkipReason.BadImage, 1, ["/x/bad.png"])],
+            BadImages = [new BadImage("/x/bad.png", "Cannot read image '/x/bad.png': the file is cut off.")],
+        };
+
+        string html = TrainingReport.ToHtml(Result(["a", "b"], "any"), data), without = TrainingReport.ToHtml(Result(["a", "b"], "any"), new ImageData(images, images, "folders"));
+
+        Assert.That(html, Does.Contain("<summary>Left out: 7 pictures in no class folder, 1 picture that cannot be decoded</summary>"));
+        Assert.That(html, Does.Contain("<li>7 pictures in no class folder: /x/&lt;b&gt;1.png, /x/2.png, …</li>").And.Contain("the file is cut off."));
+        Assert.That(without, Does.Not.Contain("Left out"));
+        AssertWellFormed(html);
+    }
+
+    [Test]
     public void ToHtml_Page_AsksNoNetwork()
     {
         var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["a", "b"]);

@@ -105,7 +105,7 @@ internal static class InspectCommand
                 }
 
                 using var classifier = Shared.LoadClassifier(path); // a file for scoring only
-                Show(classifier.Metadata, $"scored by: {classifier.Device}");
+                Show(classifier.Metadata, $"input: {classifier.InputDescription}{Environment.NewLine}scored by: {classifier.Device}");
                 return 0;
             },
             model);

@@ -29,7 +29,7 @@ public sealed class EarlyStopping : Callback
     /// <param name="baseline">A value to reach: training stops when it is not beaten within the patience. Default: null, none.</param>
     /// <param name="restoreBestWeights">Whether training ends with the weights of the best epoch, not the last. Default: false.</param>
     /// <param name="startFromEpoch">Number of epochs at the beginning that are not watched. Default: 0.</param>
-    /// <exception cref="ArgumentException">A number is negative, or the mode cannot be told from the metric's name.</exception>
+    /// <exception cref="ArgumentException">A number is negative, no training measures the metric, or the mode cannot be told from its name.</exception>
     public EarlyStopping(
         string monitor = "val_accuracy",
         int patience = 3,

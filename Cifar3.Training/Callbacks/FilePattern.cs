@@ -32,7 +32,7 @@ internal sealed partial class FilePattern
                 if (!match.Success || !Known.Contains(name) || !IsFormat(name, format))
                 {
                     int end = pattern.IndexOf('}', position);
-                    throw new ArgumentException($"{owner} cannot read '{(end > position ? pattern[position..(end + 1)] : pattern[position..])}' in the file name '{pattern}'. Expected {{epoch}}, {{epoch:02d}} or a metric such as {{val_accuracy:.3f}}, of: {string.Join(", ", Known.Skip(1))}.", nameof(pattern));
+                    throw new ArgumentException($"{owner} cannot read '{(end > position ? pattern[position..(end + 1)] : pattern[position..])}' in the file name '{pattern}'{(match.Success && !Known.Contains(name) ? EpochMetrics.Suggestion(name) : "")}. Expected {{epoch}}, {{epoch:02d}} or a metric such as {{val_accuracy:.3f}}, of: {string.Join(", ", Known.Skip(1))}.", nameof(pattern));
                 }
 
                 parts.Add((literal.ToString(), name, format));

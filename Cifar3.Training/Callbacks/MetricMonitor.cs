@@ -18,19 +18,25 @@ internal sealed class MetricMonitor
 {
     private readonly bool higherIsBetter;
 
-    /// <exception cref="ArgumentException">Mode is Auto and the name does not tell the direction.</exception>
-    public MetricMonitor(string owner, string metric, MonitorMode mode, double minDelta = 0)
+    /// <exception cref="ArgumentException">No training measures the metric, or mode is Auto and the name does not tell the direction.</exception>
+    public MetricMonitor(string owner, string monitor, MonitorMode mode, double minDelta = 0)
     {
+        ArgumentNullException.ThrowIfNull(monitor);
+        if (!EpochMetrics.Names(validated: true).Contains(monitor))
+        {
+            throw new ArgumentException($"{owner} monitors '{Shown.Text(monitor)}', which no training measures{EpochMetrics.Suggestion(monitor)}. Metrics: {string.Join(", ", EpochMetrics.Names(validated: true))}.", nameof(monitor));
+        }
+
         Owner = owner;
-        Metric = metric;
+        Metric = monitor;
         MinDelta = Math.Abs(minDelta);
         higherIsBetter = mode switch
         {
             MonitorMode.Max => true,
             MonitorMode.Min => false,
-            _ when metric.EndsWith("accuracy", StringComparison.Ordinal) => true,
-            _ when metric.EndsWith("loss", StringComparison.Ordinal) => false,
-            _ => throw new ArgumentException($"{owner} cannot tell from the name whether a higher or a lower '{metric}' is better. Received: monitor='{metric}', mode=Auto. Pass MonitorMode.Max for the highest value or MonitorMode.Min for the lowest.", nameof(mode)),
+            _ when monitor.EndsWith("accuracy", StringComparison.Ordinal) => true,
+            _ when monitor.EndsWith("loss", StringComparison.Ordinal) => false,
+            _ => throw new ArgumentException($"{owner} cannot tell from the name whether a higher or a lower '{monitor}' is better. Received: monitor='{monitor}', mode=Auto. Pass MonitorMode.Max for the highest value or MonitorMode.Min for the lowest.", nameof(mode)),
         };
     }
 

@@ -28,7 +28,7 @@ public sealed class ModelCheckpoint : Callback
     /// <param name="monitor">The metric that tells what is best: <c>val_accuracy</c>, <c>val_loss</c>, <c>accuracy</c> or <c>loss</c>. Default: <c>val_accuracy</c>.</param>
     /// <param name="saveBestOnly">Whether only a model better than all before is saved. Default: true.</param>
     /// <param name="mode">Which direction is better. Default: <see cref="MonitorMode.Auto"/>, from the metric's name.</param>
-    /// <exception cref="ArgumentException">The file name has another ending or an unknown placeholder, or the mode cannot be told from the metric's name.</exception>
+    /// <exception cref="ArgumentException">The file name has another ending or an unknown placeholder, no training measures the metric, or the mode cannot be told from the metric's name.</exception>
     public ModelCheckpoint(string filePath, string monitor = "val_accuracy", bool saveBestOnly = true, MonitorMode mode = MonitorMode.Auto)
         : this(filePath, monitor, saveBestOnly, mode, Writer(filePath))
     {

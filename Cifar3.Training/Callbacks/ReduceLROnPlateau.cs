@@ -24,7 +24,7 @@ public sealed class ReduceLROnPlateau : Callback
     /// <param name="minDelta">The smallest change that counts as improvement. Default: 0.0001.</param>
     /// <param name="cooldown">Number of epochs after a reduction that are not watched. Default: 0.</param>
     /// <param name="minLearningRate">The rate below which it is not lowered. Default: 0.</param>
-    /// <exception cref="ArgumentException">A number is outside its range, or the mode cannot be told from the metric's name.</exception>
+    /// <exception cref="ArgumentException">A number is outside its range, no training measures the metric, or the mode cannot be told from its name.</exception>
     public ReduceLROnPlateau(
         string monitor = "val_loss",
         double factor = 0.1,

@@ -6,7 +6,7 @@ namespace Cifar3.Training;
 /// <summary>The sections of the report, each one piece of HTML.</summary>
 internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNumbers numbers)
 {
-    private const int ExamplesEach = 8, MaxExampleClasses = 20, MaxMatrixClasses = 30;
+    private const int ExamplesEach = 8, MaxExampleClasses = 20, MaxMatrixClasses = 30, MaxBadImages = 20;
 
     private readonly CnnModel model = result.BestModel;
     private readonly ClassificationReport report = numbers.Report;
@@ -59,9 +59,12 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
         var unequal = 2 * least < most
             ? Html.Of($"""<p class="warning">The classes are unequal: {Count(least)} to {Count(most)} training images a class. Accuracy then says little about the rare ones; look at their recall below.</p>""")
             : Html.Empty;
+        var skipped = data.Skipped.Select(files => Html.Of($"""<li>{files.ToString()}{(files.Examples.IsEmpty ? "" : $": {string.Join(", ", files.Examples.Select(path => Cifar3.Shown.Path(path)))}{(files.Count > files.Examples.Length ? ", …" : "")}")}</li>"""))
+            .Concat(data.BadImages.Take(MaxBadImages).Select(bad => Html.Of($"<li>{Cifar3.Shown.Text(bad.Message, 600)}</li>"))).ToList();
+        var leftOut = skipped.Count > 0 ? Html.Of($"""<details class="skipped"><summary>Left out: {string.Join(", ", data.Skipped)}</summary><ul>{skipped}</ul></details>""") : Html.Empty;
         var examples = data.ClassNames.Take(MaxExampleClasses).Select((name, label) => Html.Of($"""<div class="examples"><span>{name}</span>{Examples(label)}</div>"""));
         return Html.Of($"""
-            <section><h2>Data</h2><p>{Count(data.Train.Count)} training and {Count(data.Test.Count)} test images of 32×32 pixels: {data.Source}</p>{unequal}
+            <section><h2>Data</h2><p>{Count(data.Train.Count)} training and {Count(data.Test.Count)} test images of 32×32 pixels: {data.Source}</p>{leftOut}{unequal}
             <div class="scroll"><table><thead><tr><th>class</th><th class="number">training</th><th class="number">test</th><th class="wide">share</th></tr></thead><tbody>{rows}</tbody></table></div>
             <h3>Examples of the training images</h3>{examples}</section>
             """);

@@ -27,6 +27,8 @@ namespace Cifar3;
 /// Microsoft.ML.ImageAnalytics and Microsoft.ML.OnnxTransformer. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
 /// Cifar3.Core, and files of the flavours for ONNX Runtime (<see cref="OnnxFlavor.Optimized"/>, <see cref="OnnxFlavor.Int8"/>) or of other tools are not
 /// written: save a chain made of the model itself. Pictures other than 32×32 in a column of unknown size are resized there by ML.NET, which takes the nearest pixel, and score differently.
+/// Of paths the saved chain turns no picture upright, for ML.NET's loader drops the EXIF orientation: where pictures may be turned, give files as bytes (<c>LoadRawImageBytes</c>), which score the same
+/// before and after the model was saved.
 /// </para>
 /// <para>Thread-safe. What scores is <see cref="ClassifierOptions.Backend"/>'s choice, as for <see cref="Cifar3Classifier"/>. Disposing it frees memory and
 /// threads; it may still be used afterwards, which prepares the model again.</para>

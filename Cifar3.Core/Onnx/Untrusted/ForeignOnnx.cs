@@ -64,9 +64,9 @@ internal static class ForeignOnnx
         var type = (DataType)input.Type.TensorType.ElemType;
         var (output, isLogits) = ForeignGraph.ChooseOutput(graph);
         int classes = Classes(output, classNames);
-        scaling ??= InputRange.Find(graph, input.Name, channelsFirst ? 1 : 3, type is DataType.Uint8 or DataType.Int32);
+        var (chosen, reason) = scaling is not null ? (scaling, "as ClassifierOptions.InputScaling says") : InputRange.Find(graph, input.Name, channelsFirst ? 1 : 3, type is DataType.Uint8 or DataType.Int32);
         string inputName = ForeignGraph.FloatInput(graph, input), outputName = ForeignGraph.FloatOutput(graph, output);
-        return new OnnxSignature(inputName, outputName, classes) { ChannelsFirst = channelsFirst, IsLogits = isLogits, Scaling = scaling };
+        return new OnnxSignature(inputName, outputName, classes) { ChannelsFirst = channelsFirst, IsLogits = isLogits, Scaling = chosen, ScalingReason = reason };
     }
 
     /// <summary>Checks the graph for any number of images; one that is made for a certain number is freed of it first.</summary>

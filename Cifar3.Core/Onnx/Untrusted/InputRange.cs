@@ -19,12 +19,13 @@ internal static class InputRange
     /// <param name="input">Its input.</param>
     /// <param name="channelAxis">Where the input has its channels: 1 or 3.</param>
     /// <param name="takesIntegers">Whether the input is of whole numbers.</param>
+    /// <returns>The scaling, and why it is this one, in words.</returns>
     /// <exception cref="FormatException">The graph does something to the pixels that leaves open what it takes.</exception>
-    public static InputScaling Find(GraphProto graph, string input, int channelAxis, bool takesIntegers)
+    public static (InputScaling Scaling, string Reason) Find(GraphProto graph, string input, int channelAxis, bool takesIntegers)
     {
         if (takesIntegers)
         {
-            return InputScaling.Bytes;
+            return (InputScaling.Bytes, "its input is of whole numbers");
         }
 
         var constants = new Dictionary<string, TensorProto>();
@@ -40,7 +41,7 @@ internal static class InputRange
             current = node.Output[0];
         }
 
-        return chain.Decide() ?? throw new FormatException($"the graph computes {chain} from its input, from which it cannot be told whether it takes pixels from 0 to 255 or from 0 to 1. Say it in ClassifierOptions.InputScaling");
+        return chain.Decide() is { } scaling ? (scaling, chain.Reason) : throw new FormatException($"the graph computes {chain} from its input, from which it cannot be told whether it takes pixels from 0 to 255 or from 0 to 1. Say it in ClassifierOptions.InputScaling");
     }
 
     /// <summary>The nodes so far as a·x + b.</summary>
@@ -79,6 +80,9 @@ internal static class InputRange
             : steps == 0 || IsPlausible(1) ? InputScaling.ZeroToOne
             : IsPlausible(255) ? InputScaling.Bytes
             : null;
+
+        /// <summary>What the decision rests on.</summary>
+        public string Reason => steps == 0 ? "usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling" : $"read from its graph, which begins with {this}";
 
         public override string ToString() => isOpen ? "something other than a·x + b" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"a·x + b with a = {a[0]:G3}, {a[1]:G3}, {a[2]:G3} and b = {b[0]:G3}, {b[1]:G3}, {b[2]:G3}");
 

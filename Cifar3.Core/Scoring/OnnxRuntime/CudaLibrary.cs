@@ -114,7 +114,7 @@ internal static partial class CudaLibrary
     [GeneratedRegex(@"CUDA (failure|error) (?<code>\d+)", RegexOptions.ExplicitCapture)]
     private static partial Regex CudaFailure();
 
-    [GeneratedRegex(@"\[ErrorCode:\w+\]|\[ONNXRuntimeError\][ :\d]*\w*[ :]*|/\S+\.(cc|h|cpp|cu):\d+|[A-Za-z]:\\\S+\.(cc|h|cpp|cu)(:\d+|\(\d+\))", RegexOptions.ExplicitCapture)]
+    [GeneratedRegex(@"\[ErrorCode:\w+\]|\[ONNXRuntimeError\][ :\d]*\w*[ :]*|/\S+\.(cc|h|cpp|cu):\d+( ([\w:<>*&]+ )?[\w:<>~]+::[\w~]+\([^()]*\))?|[A-Za-z]:\\\S+\.(cc|h|cpp|cu)(:\d+|\(\d+\))", RegexOptions.ExplicitCapture)]
     private static partial Regex SourcePlace();
 
     [GeneratedRegex(@"\s+")]

@@ -52,7 +52,7 @@ internal sealed class OnnxRuntimeScorer : IScorer
         catch (OnnxRuntimeException e)
         {
             narrow?.Dispose();
-            throw OnnxFile.Unreadable(model.Name, $"ONNX Runtime {version} refuses it: {e.Message.TrimEnd('.')}", "Save the model again, or update the package of ONNX Runtime", e);
+            throw OnnxFile.Unreadable(model.Name, $"ONNX Runtime {version} refuses it: {CudaLibrary.Shorten(e.Message)}", "Save the model again, or update the package of ONNX Runtime", e);
         }
     }
 
