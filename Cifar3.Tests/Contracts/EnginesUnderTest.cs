@@ -11,6 +11,7 @@ internal static class EnginesUnderTest
         new("Managed", (model, options) => new ManagedEngine(model, options)),
         .. SimdLevels.Available.Skip(1).Select(level => new EngineUnderTest($"Managed {level}", (model, options) => new ManagedEngine(model, options, level), IsFast: false)),
         new("TensorFlow", (model, options) => new TensorFlowEngine(model, options), WhyAbsent: TensorFlowTestBase.WhyAbsent),
+        new("GPU", GpuTestBase.CreateEngine, IsFast: false, WhyAbsent: GpuTestBase.WhyAbsent),
     ];
 
     /// <summary>Test fixture arguments.</summary>

@@ -27,10 +27,19 @@ public sealed class GoldenActivationTests
         var found = engine switch
         {
             TensorFlowEngine tensorFlow => WithSoftmax(tensorFlow.Activations(images, new int[Images], training: false)),
+            GpuEngine gpu => Gpu(Predicted(gpu), Images),
             var other => Managed(((ManagedEngine)other).Activations(images)),
         };
 
         AssertLayers(golden, "trained/activations_test_first_4", model, found, Ceiling);
+
+        Dictionary<string, float[]> Gpu(GpuEngine gpu, int batch) => gpu.Activations(model, Images, batch).ToDictionary();
+
+        GpuEngine Predicted(GpuEngine gpu)
+        {
+            gpu.Predict(images, new float[3 * Images]);
+            return gpu;
+        }
     }
 
     [Test]
@@ -44,10 +53,19 @@ public sealed class GoldenActivationTests
         var found = engine switch
         {
             TensorFlowEngine tensorFlow => WithSoftmax(tensorFlow.Activations(images, labels, training: true)),
+            GpuEngine gpu => Gpu(Stepped(gpu), GoldenFile.Batch),
             var other => Managed(Trained((ManagedEngine)other)),
         };
 
         AssertLayers(golden, "step_1/float64/activations_first_4", model, found, TrainingCeiling);
+
+        Dictionary<string, float[]> Gpu(GpuEngine gpu, int batch) => gpu.Activations(model, Images, batch).ToDictionary();
+
+        GpuEngine Stepped(GpuEngine gpu)
+        {
+            gpu.TrainStep(images, labels, 1e-3f, step: 1);
+            return gpu;
+        }
 
         IReadOnlyDictionary<string, float[]> Trained(ManagedEngine managed)
         {

@@ -107,7 +107,7 @@ public sealed class ToolTests
 
     [Test]
     public void Doctor_ThisMachine_NamesEnginesAndRuntime() =>
-        Assert.That(Must("doctor"), Does.Contain("Managed").And.Contain("built with CPUExecutionProvider").And.Contain("TensorFlow"));
+        Assert.That(Must("doctor"), Does.Contain("Managed").And.Contain("built with CPUExecutionProvider").And.Contain("TensorFlow").And.Contain("GPU for training"));
 
     [TestCase("train")]
     [TestCase("evaluate")]

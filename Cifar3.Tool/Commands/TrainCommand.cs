@@ -15,7 +15,7 @@ internal static class TrainCommand
         var epochs = new Option<int?>("--epochs") { Description = "Number of passes over the training pictures. Default: the recipe's." };
         var recipeName = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of pictures), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
         var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model." };
-        var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
+        var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy. Default: never." };
         var fraction = new Option<double>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is no test folder.", DefaultValueFactory = _ => DefaultTestFraction };
         var initial = new Option<string?>("--init-from") { Description = "A model to go on from: .onnx of this library, .keras or .h5. Default: new weights." };

@@ -11,4 +11,10 @@ public enum TrainingEngine
 
     /// <summary>TensorFlow's C library, on the CPU or on an NVIDIA GPU; the app adds the package that holds it (see <see cref="TensorFlowEngine"/>).</summary>
     TensorFlow,
+
+    /// <summary>
+    /// A GPU through its driver alone, nothing to install (see <see cref="GpuEngine"/>): any with OpenCL 1.2. It has not been run on a GPU yet, only on a
+    /// processor's OpenCL, so <see cref="Auto"/> does not choose it.
+    /// </summary>
+    Gpu,
 }

@@ -9,6 +9,7 @@ public static class TrainingEngines
     /// <param name="options">Seed, threads and batch size.</param>
     /// <returns>The engine; the caller disposes it.</returns>
     /// <exception cref="TensorFlowException">TensorFlow was asked for, and its library is absent or unusable.</exception>
+    /// <exception cref="GpuException">A GPU was asked for, and there is none, or its driver refused.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The kind is unknown, or an option is outside its range.</exception>
     public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options) => CreateOn(SimdLevels.Best, kind, model, options);
 
@@ -18,6 +19,7 @@ public static class TrainingEngines
         TrainingEngine.Auto => CreateOn(simd, TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options),
         TrainingEngine.Managed => new ManagedEngine(model, options, simd),
         TrainingEngine.TensorFlow => new TensorFlowEngine(model, options),
+        TrainingEngine.Gpu => new GpuEngine(model, options),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"There is no training engine {kind}. Expected one of: {string.Join(", ", Enum.GetNames<TrainingEngine>())}."),
     };
 }

@@ -1,0 +1,44 @@
+namespace Cifar3.Training;
+
+/// <summary>Finds the device to train on: the first GPU, or the one that the environment names.</summary>
+internal static class GpuSearch
+{
+    /// <summary>The environment variable that names a device by a part of its name: that one is taken, be it a GPU or not.</summary>
+    public const string Variable = "CIFAR3_GPU";
+
+    /// <summary>Opens the device.</summary>
+    /// <param name="wanted">Part of the device's description, case ignored; null or empty takes the first GPU.</param>
+    /// <exception cref="GpuException">None is there: lists everything that was looked for and found.</exception>
+    public static GpuDevice Open(string? wanted)
+    {
+        var tried = new List<string>();
+        return OpenOpenCl(wanted, OpenClLibrary.FileNames, tried) ?? throw None(wanted, tried);
+    }
+
+    /// <summary>The first OpenCL device that will do; null, and lines in <paramref name="tried"/>, where there is none.</summary>
+    internal static GpuDevice? OpenOpenCl(string? wanted, IReadOnlyList<string> names, List<string> tried)
+    {
+        if (OpenClLibrary.TryLoad(names, tried) is not { } cl)
+        {
+            return null;
+        }
+
+        var devices = OpenClDeviceInfo.All(cl);
+        if (devices.Find(device => IsWanted(device.ToString(), device.IsGpu, wanted)) is { } found)
+        {
+            return new OpenClDevice(cl, found, GpuKernels.Source);
+        }
+
+        tried.AddRange(devices.Count == 0
+            ? [$"{names[0]} (OpenCL): it is there, but no driver offers a device"]
+            : devices.Select(device => $"{device}: {(device.IsGpu ? "not the one that is wanted" : "a processor, not a GPU")}"));
+        return null;
+    }
+
+    internal static GpuException None(string? wanted, IEnumerable<string> tried) => new(
+        $"There is no GPU to train on{(string.IsNullOrEmpty(wanted) ? "" : $" whose name contains '{wanted}'")}. Looked for:\n  {string.Join("\n  ", tried)}\n" +
+        $"Install the GPU's driver, which brings what is missing; or set {Variable} to a part of a listed device's name to train on that one; or use the managed engine, which needs none of them.");
+
+    private static bool IsWanted(string description, bool isGpu, string? wanted) =>
+        string.IsNullOrEmpty(wanted) ? isGpu : description.Contains(wanted, StringComparison.OrdinalIgnoreCase);
+}

@@ -1,0 +1,68 @@
+// The last layer: logits, softmax, cross-entropy, and back.
+//   dense_forward           logits[n][k] = Σ_f x[n][f]·w[f][k] + bias[k]: work-item t adds f = t, t + 64, …, one fused multiply-add each, then sum_of_group
+//   softmax_loss            p = softmax(logits); loss = Σ t·(ln Σ exp(logits) − logits); dlogits = (p·Σ t − t)/N; t the targets, or 1 for the label
+//   dense_backward_weights  dw[f][k] = Σ_n x[n][f]·dlogits[n][k], dbias[k] = Σ_n dlogits[n][k], n rising
+//   dense_backward_input    dx[n][f] = Σ_k dlogits[n][k]·w[f][k], k rising
+// x, dx [N, F]   logits, dlogits, targets [N, K]   w [F, K] and bias [K] in parameters (side by side), their gradients in gradients
+// results: the losses [N], then the probabilities [N, K], read back together.
+KERNEL dense_forward(__global const float* restrict x, __global const float* restrict parameters, int kernelAt, __global float* restrict logits, int F, int K)
+{
+    __local float2 all[GROUP];
+    const int n = get_group_id(0), k = get_group_id(1);
+    float own = 0;
+    for (int f = get_local_id(0); f < F; f += GROUP)
+        own = FMA(x[n * F + f], parameters[kernelAt + f * K + k], own);
+    const float2 sum = sum_of_group((float2)(own, 0), all);
+    if (get_local_id(0) == 0)
+        logits[n * K + k] = sum.x + sum.y + parameters[kernelAt + F * K + k];
+}
+
+KERNEL softmax_loss(__global const float* restrict logits, __global const int* restrict labels, __global const float* restrict targets, int hasTargets,
+    __global float* restrict results, __global float* restrict dlogits, int N, int K)
+{
+    const int n = ELEMENT;
+    if (n >= N)
+        return;
+    float largest = logits[n * K], sum = 0, loss = 0, total = 0;
+    for (int k = 1; k < K; k++)
+        largest = logits[n * K + k] > largest ? logits[n * K + k] : largest;
+    for (int k = 0; k < K; k++)
+        sum += exp_of(logits[n * K + k] - largest);
+    const float log_sum = log_of(sum);
+    for (int k = 0; k < K; k++)
+    {
+        const float target = hasTargets ? targets[n * K + k] : k == labels[n] ? 1 : 0;
+        loss = FMA(target, log_sum - (logits[n * K + k] - largest), loss);
+        total += target;
+    }
+    for (int k = 0; k < K; k++)
+    {
+        const float target = hasTargets ? targets[n * K + k] : k == labels[n] ? 1 : 0;
+        const float p = exp_of(logits[n * K + k] - largest) / sum;
+        results[N + n * K + k] = p;
+        dlogits[n * K + k] = FMA(p, total, -target) / (float)N;
+    }
+    results[n] = loss;
+}
+
+KERNEL dense_backward_weights(__global const float* restrict x, __global const float* restrict dlogits, __global float* restrict gradients, int kernelAt, int N, int F, int K)
+{
+    const int f = ELEMENT / K, k = ELEMENT % K;
+    if (f > F)
+        return;
+    float2 sum = (float2)(0, 0);
+    for (int n = 0; n < N; n++)
+        sum = add(sum, f < F ? x[n * F + f] * dlogits[n * K + k] : dlogits[n * K + k]);
+    gradients[kernelAt + f * K + k] = sum.x + sum.y; // the bias lies behind the kernel's last row
+}
+
+KERNEL dense_backward_input(__global const float* restrict dlogits, __global const float* restrict parameters, int kernelAt, __global float* restrict dx, int N, int F, int K)
+{
+    const int n = ELEMENT / F, f = ELEMENT % F;
+    if (n >= N)
+        return;
+    float sum = 0;
+    for (int k = 0; k < K; k++)
+        sum = FMA(dlogits[n * K + k], parameters[kernelAt + f * K + k], sum);
+    dx[n * F + f] = sum;
+}
