@@ -33,7 +33,7 @@ public sealed record OnnxExportOptions
     /// <summary>
     /// For <see cref="OnnxFlavor.Int8"/>: whether weights are of 7 bits (−64 to 64), so that the file gives the same classes on every processor. With 8
     /// bits, any program but <c>Cifar3Classifier</c> computes wrongly on x86 processors without VNNI, where sums of two products overflow: accuracy
-    /// .8867 in place of .8997 for the shipped model. ONNX Runtime's quantizer calls this <c>reduce_range</c>. Default: true.
+    /// .8867 in place of .8997 for a model of the notebook's recipe. ONNX Runtime's quantizer calls this <c>reduce_range</c>. Default: true.
     /// </summary>
     public bool ReduceRange { get; init; } = true;
 

@@ -112,7 +112,7 @@ internal sealed class TrainingRun
         log = log with { Seconds = clock.Elapsed.TotalSeconds };
         context.History = new History(context.History.Epochs.Add(log));
         useTrainedWeights();
-        if (IsBest(log))
+        if (BestEpoch.IsLast(context.History.Epochs, context.BestEpoch, context.ValidationImages, plan.Schedule is { EndsLow: true }))
         {
             best = context.Model;
             context.BestEpoch = log;
@@ -124,10 +124,6 @@ internal sealed class TrainingRun
 
     /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images to measure that with.</summary>
     private CnnModel Calibrated(CnnModel model) => plan.Calibrate && validation is not null ? model.Calibrate(validation) : model;
-
-    /// <summary>Whether no epoch before was better: the highest validation accuracy, of equals that with the lowest loss.</summary>
-    private bool IsBest(EpochLog log) =>
-        log.ValAccuracy is { } accuracy && (context.BestEpoch is not { } before || accuracy > before.ValAccuracy || (accuracy == before.ValAccuracy && log.ValLoss < before.ValLoss));
 
     /// <summary>
     /// Makes the engine's weights the epoch's model: the averaged ones, where weights are averaged, with batch statistics computed anew where the plan

@@ -35,6 +35,14 @@ public sealed class QualityPageTests : IDisposable
     [Test]
     public void OwnRecipe_IsNamedInTheModel() => Assert.That(OwnRecipe(Cifar3Data.Load()).Metadata.Recipe, Does.StartWith("mine: AdamW 0.001").And.Contain("batch 32, 5 epochs"));
 
+    [Test]
+    public void Confidence_FamiliarityAskedFor_IsShown()
+    {
+        File.Copy(Path.Combine(user.Images, "test", "bird", "0.png"), "photo.jpg", overwrite: true);
+
+        Assert.That(Familiar(), Is.Not.Null);
+    }
+
     [TestCaseSource(typeof(Recipe), nameof(Recipe.All))]
     public void RecipeTable_EveryRecipe_TellsItsValues(Recipe recipe)
     {
@@ -80,5 +88,15 @@ public sealed class QualityPageTests : IDisposable
         var model = new Cifar3Trainer(new TrainerOptions { Recipe = mine }).Fit(data.Train, data.Test).BestModel;
         // end
         return model;
+    }
+
+    private static bool? Familiar()
+    {
+        // docs/quality.md
+        using var classifier = Cifar3Classifier.LoadDefault(new ClassifierOptions { Familiarity = true });
+        var prediction = classifier.Predict("photo.jpg");
+        Console.WriteLine($"{prediction}: {(prediction.IsFamiliar == false ? "like none of the training images" : "familiar")} ({prediction.Familiarity:F2})");
+        // end
+        return prediction.IsFamiliar;
     }
 }

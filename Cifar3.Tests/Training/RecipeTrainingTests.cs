@@ -125,6 +125,32 @@ public sealed class RecipeTrainingTests
         Assert.That(result.ToString(), Does.Contain($"the best is {best.Epoch}"));
     }
 
+    [TestCase(false, 3, new[] { .5, .7, .96, .9, .95, .96, .93 }, Description = "the highest; of equals the lower loss, which is the earlier here")]
+    [TestCase(true, 6, new[] { .5, .7, .96, .9, .95, .96, .9 }, Description = "the standard error is .028: .95 takes .96's place, .9 does not")]
+    [TestCase(true, 7, new[] { .5, .7, .96, .9, .95, .96, .94 }, Description = "the latest within it")]
+    [TestCase(true, 5, new[] { .5, 1, .98, 1, 1 }, Description = "no error at 1: the latest of equals")]
+    public void BestEpoch_Accuracies_IsTheRulesEpoch(bool endsLow, int expected, double[] accuracies)
+    {
+        List<EpochLog> epochs = [];
+        EpochLog? kept = null;
+        foreach (double accuracy in accuracies)
+        {
+            epochs.Add(new EpochLog(epochs.Count + 1, 1, .5, ValLoss: epochs.Count, accuracy, 1e-3, 1));
+            kept = BestEpoch.IsLast(epochs, kept, images: 50, endsLow) ? epochs[^1] : kept;
+        }
+
+        Assert.That(kept!.Epoch, Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Fit_ScheduleThatEndsLow_KeepsTheLatestWithinAStandardError()
+    {
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 12, Seed = 3, LearningRate = .02f, LearningRateScheduler = new OneCycle() }).Fit(Train, Validation);
+
+        double highest = result.History.Epochs.Max(epoch => epoch.ValAccuracy)!.Value, error = Math.Sqrt(highest * (1 - highest) / Validation.Count);
+        Assert.That(result.BestModel.Metadata.Epoch, Is.EqualTo(result.History.Epochs.Last(epoch => epoch.ValAccuracy >= highest - error).Epoch));
+    }
+
     [Test]
     public void Fit_FewStepsWithStaleStatistics_WarnsAndNamesTheCause()
     {

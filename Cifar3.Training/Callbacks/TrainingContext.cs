@@ -60,7 +60,10 @@ public sealed class TrainingContext
     /// <summary>Why a callback asked to stop, in words; null where none did.</summary>
     public string? StopReason { get; internal set; }
 
-    /// <summary>The epoch of the best model so far, by validation accuracy and then loss; null without validation.</summary>
+    /// <summary>
+    /// The epoch of the best model so far, by validation accuracy and then loss; under a schedule that ends low (<see cref="OneCycle"/>, <see cref="CosineDecay"/>) the
+    /// latest whose accuracy is within a standard error of the highest. Null without validation.
+    /// </summary>
     public EpochLog? BestEpoch { get; internal set; }
 
     /// <summary>Why the result should not be trusted, in words, once the training has ended; null where nothing speaks against it.</summary>
