@@ -31,10 +31,10 @@ public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int p
         const int kernelAt = 1; // a place that is not aligned
         int biasAt = kernelAt + 9 * c * k;
         for (int m = 0; m < M; m++)
-        for (int o = 0; o < k; o++)
-        {
-            expected[m * k + o] = Math.Max(0, Sum(0, 9 * c, q => (Patch(x, m, q), parameters[kernelAt + q * k + o])) + parameters[biasAt + o]);
-        }
+            for (int o = 0; o < k; o++)
+            {
+                expected[m * k + o] = Math.Max(0, Sum(0, 9 * c, q => (Patch(x, m, q), parameters[kernelAt + q * k + o])) + parameters[biasAt + o]);
+            }
 
         using var device = OpenDevice();
         var y = Buffer(device, new float[M * k]);
@@ -74,11 +74,11 @@ public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int p
         int slices = (M + perSlice - 1) / perSlice;
         float[] x = RandomFloats(n * h * w * c, 5), dy = RandomFloats(M * k, 6), expected = new float[slices * 9 * c * k];
         for (int slice = 0; slice < slices; slice++)
-        for (int q = 0; q < 9 * c; q++)
-        for (int o = 0; o < k; o++)
-        {
-            expected[(slice * 9 * c + q) * k + o] = Sum(slice * perSlice, Math.Min(M, (slice + 1) * perSlice), m => (Patch(x, m, q), dy[m * k + o]));
-        }
+            for (int q = 0; q < 9 * c; q++)
+                for (int o = 0; o < k; o++)
+                {
+                    expected[(slice * 9 * c + q) * k + o] = Sum(slice * perSlice, Math.Min(M, (slice + 1) * perSlice), m => (Patch(x, m, q), dy[m * k + o]));
+                }
 
         using var device = OpenDevice();
         var part = Buffer(device, new float[expected.Length]);
