@@ -122,8 +122,8 @@ internal sealed class TrainingRun
         workspace?.Save(context, engine, best, averaged);
     }
 
-    /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images to measure that with.</summary>
-    private CnnModel Calibrated(CnnModel model) => plan.Calibrate && validation is not null ? model.Calibrate(validation) : model;
+    /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images enough to measure that with.</summary>
+    private CnnModel Calibrated(CnnModel model) => plan.Calibrate && validation?.Count >= TrainingPlan.FewestCalibrationImages ? model.Calibrate(validation) : model;
 
     /// <summary>
     /// Makes the engine's weights the epoch's model: the averaged ones, where weights are averaged, with batch statistics computed anew where the plan

@@ -65,7 +65,7 @@ public abstract record TrainingSettings
     public bool? RecomputeStatistics { get; init; }
 
     /// <summary>
-    /// Whether the best model is calibrated on the validation images when the training ends (<see cref="CnnModel.Calibrate"/>): a temperature in its dense
+    /// Whether the best model is calibrated on the validation images, where there are 100 or more, when the training ends (<see cref="CnnModel.Calibrate"/>): a temperature in its dense
     /// layer, which changes no label, and the familiarity that 95 % of them reach; null = the recipe's. Models of callbacks are as they were trained.
     /// Default: null. (ML.NET: none.)
     /// </summary>

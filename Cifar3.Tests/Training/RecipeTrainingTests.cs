@@ -176,16 +176,18 @@ public sealed class RecipeTrainingTests
     [Test]
     public void Fit_WithValidation_CalibratesTheBestModelAndNoOther()
     {
+        var enough = ColourImages.Create(120, seed: 1);
         var options = new TrainerOptions { Epoch = 3, Filters = [8, 8, 8], Engine = TrainingEngine.Managed };
 
-        var plain = new Cifar3Trainer(options with { Calibrate = false }).Fit(Train, Validation);
-        var calibrated = new Cifar3Trainer(options).Fit(Train, Validation);
+        var plain = new Cifar3Trainer(options with { Calibrate = false }).Fit(Train, enough);
+        var calibrated = new Cifar3Trainer(options).Fit(Train, enough);
 
-        Assert.That(calibrated.BestModel.WeightHash(), Is.EqualTo(plain.BestModel.Calibrate(Validation).WeightHash()));
+        Assert.That(calibrated.BestModel.WeightHash(), Is.EqualTo(plain.BestModel.Calibrate(enough).WeightHash()));
         Assert.That(calibrated.BestModel.Metadata.FamiliarityThreshold, Is.Not.Null);
         Assert.That(calibrated.Model.WeightHash(), Is.EqualTo(plain.Model.WeightHash()));
-        Assert.That(new Cifar3Trainer(options with { Recipe = Recipe.Keras }).Fit(Train, Validation).BestModel.Metadata.Temperature, Is.Null);
+        Assert.That(new Cifar3Trainer(options with { Recipe = Recipe.Keras }).Fit(Train, enough).BestModel.Metadata.Temperature, Is.Null);
         Assert.That(new Cifar3Trainer(options).Fit(Train).BestModel.Metadata.FamiliarityThreshold, Is.Null, "calibrated on nothing");
+        Assert.That(new Cifar3Trainer(options).Fit(Train, Validation).BestModel.Metadata.Temperature, Is.Null, "calibrated on 50 images");
     }
 
     [Test]

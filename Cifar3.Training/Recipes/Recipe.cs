@@ -94,7 +94,7 @@ public sealed record Recipe
     /// </summary>
     public bool RecomputeStatistics { get; init; } = true;
 
-    /// <summary>Whether the best model is calibrated on the validation images when the training ends (<see cref="CnnModel.Calibrate"/>). Default: true.</summary>
+    /// <summary>Whether the best model is calibrated on the validation images, where there are 100 or more, when the training ends (<see cref="CnnModel.Calibrate"/>). Default: true.</summary>
     public bool Calibrate { get; init; } = true;
 
     /// <summary>The recipe in words for 15,000 images, such as <c>keras: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5</c>.</summary>
