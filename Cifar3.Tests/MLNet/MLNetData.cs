@@ -46,7 +46,8 @@ internal static class MLNetData
         return [.. classifier.PredictPixelsBatch(images.Pixels).Select(p => p.Probabilities.ToArray())];
     }
 
-    public static void AssertEqual(float[][] actual, float[][] expected, double tolerance = 2e-6)
+    /// <summary>Two runtimes' float32 of one model: on 3,000 images of a trained one they are up to 4e-6 apart.</summary>
+    public static void AssertEqual(float[][] actual, float[][] expected, double tolerance = 5e-6)
     {
         Assert.That(actual, Has.Length.EqualTo(expected.Length));
         for (int i = 0; i < expected.Length; i++)
