@@ -47,7 +47,7 @@ public sealed class PageTests
         await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
 
         // Three dropped pictures: each gets its label.
-        using var classifier = Cifar3Classifier.LoadDefault();
+        using var classifier = Cifar3Classifier.LoadDefault(new ClassifierOptions { Familiarity = true });
         var drawn = Cifar3Data.Synthetic(trainCount: 3, testCount: 3, seed: 6).Test;
         var pictures = Enumerable.Range(0, 3).Select(i => TestImages.Encode(drawn.Image(i).ToArray(), 32, 32, SkiaSharp.SKEncodedImageFormat.Png)).ToList();
         await GiveAsync(page, "drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture))]);
@@ -55,6 +55,9 @@ public sealed class PageTests
         var labels = (await page.Locator(".card .label").AllTextContentsAsync()).Order();
         Assert.That(labels, Is.EqualTo(pictures.Select(picture => classifier.Predict(picture).Label).Order()));
         Assert.That(await page.Locator(".card progress").CountAsync(), Is.EqualTo(9), "a bar a class");
+        int familiar = pictures.Count(picture => classifier.Predict(picture).IsFamiliar == true);
+        Assert.That(await page.Locator(".card", new PageLocatorOptions { HasText = "familiar" }).CountAsync(), Is.EqualTo(familiar));
+        Assert.That(await page.Locator(".card", new PageLocatorOptions { HasText = "Unlike what the model was trained on" }).CountAsync(), Is.EqualTo(3 - familiar));
 
         // The theme is switched by keyboard.
         Assert.That(await page.EvaluateAsync<string>("() => document.documentElement.dataset.theme"), Is.EqualTo("light"));

@@ -41,9 +41,9 @@ public sealed class DataSearchTests
 
     [TestCase("relative/cache")]
     [TestCase(".")]
-    public void Default_RelativeCacheVariables_CountAsNotSet(string value)
+    public void Default_RelativeHomeAndCacheVariables_CountAsNotSet(string value)
     {
-        string[] names = ["XDG_CACHE_HOME", "TORCH_HOME", "KERAS_HOME"];
+        string[] names = ["HOME", "XDG_CACHE_HOME", "TORCH_HOME", "KERAS_HOME"];
         string?[] before = [.. names.Select(Environment.GetEnvironmentVariable)];
         Array.ForEach(names, name => Environment.SetEnvironmentVariable(name, value));
         try

@@ -1,5 +1,7 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Text.Json;
+using System.Text.RegularExpressions;
 
 namespace Cifar3.Tests;
 
@@ -22,13 +24,16 @@ public sealed class ToolPackageTests
         try
         {
             DotnetCommand.Must(folder, "tool", "install", "Cifar3.Tool", "--version", PackageFeed.Version, "--tool-path", Path.Combine(folder, "tools"));
-            string trained = Tool("train", pictures, "--out", "run", "--epochs", "1", "--engine", "Managed");
+            string trained = Tool("train", pictures, "--out", "run", "--engine", "Managed");
+            string evaluated = Tool("evaluate", "run/model.onnx", Path.Combine(pictures, "test"));
             Tool("report", "run", "--out", "again.html");
             string predicted = Tool("predict", "run/model.onnx", picture, "--json");
             Tool("export", "run/model.onnx", "--flavor", "optimized", "--out", "fast.onnx");
             Tool("export", "run/model.onnx", "--triton", "repository");
 
             Assert.That(trained, Does.Contain("Report: "));
+            var accuracy = Regex.Match(evaluated, @"[Aa]ccuracy\D*([.\d]+)( ?%)?");
+            Assert.That(double.Parse(accuracy.Groups[1].Value, CultureInfo.InvariantCulture) / (accuracy.Groups[2].Success ? 100 : 1), Is.GreaterThan(0.9), "two easy classes, chance is .5: " + evaluated);
             Assert.That(File.ReadAllText(Path.Combine(folder, "again.html")), Does.Contain("Confusion matrix"));
             using var fast = Cifar3Classifier.Load(Path.Combine(folder, "fast.onnx"));
             Assert.That(JsonDocument.Parse(predicted).RootElement.GetProperty("label").GetString(), Is.EqualTo(fast.Predict(picture).Label));
@@ -63,7 +68,7 @@ public sealed class ToolPackageTests
             using var client = new HttpClient();
             using var response = await client.PostAsync($"{address}/predict", ServiceApp.Raw(File.ReadAllBytes(picture)));
             Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain($"\"label\":\"{label}\""));
-            using var kill = Process.Start("kill", ["-INT", process.Id.ToString(System.Globalization.CultureInfo.InvariantCulture)]);
+            using var kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
             Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "Ctrl-C ends it");
             Assert.That(process.ExitCode, Is.Zero);
         }

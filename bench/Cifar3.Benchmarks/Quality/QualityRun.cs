@@ -13,8 +13,8 @@ internal sealed record QualityRun(double Seconds, CnnModel Model, Classification
     /// <summary>Trains on images of a set, a tenth of them set aside to choose the model by.</summary>
     /// <param name="settings">The recipe and what differs from it.</param>
     /// <param name="data">Training and test images.</param>
-    /// <param name="perClass">How many training images of each class, drawn by the settings' seed; 0 = all.</param>
-    public static QualityRun Train(TrainerOptions settings, ImageData data, int perClass = 0)
+    /// <param name="perClass">How many training images of each class, drawn by the settings' seed; null = all.</param>
+    public static QualityRun Train(TrainerOptions settings, ImageData data, IReadOnlyList<int>? perClass = null)
     {
         int seed = settings.Seed ?? 0;
         var (train, validation) = Draw(data.Train, perClass, seed).TrainValidationSplit(seed: seed);
@@ -41,9 +41,9 @@ internal sealed record QualityRun(double Seconds, CnnModel Model, Classification
         return null;
     }
 
-    private static ImageSet Draw(ImageSet images, int perClass, int seed)
+    private static ImageSet Draw(ImageSet images, IReadOnlyList<int>? perClass, int seed)
     {
-        if (perClass == 0)
+        if (perClass is null)
         {
             return images;
         }
@@ -54,7 +54,7 @@ internal sealed record QualityRun(double Seconds, CnnModel Model, Classification
         {
             int[] members = [.. Enumerable.Range(0, labels.Length).Where(i => labels[i] == label)];
             random.Shuffle(members);
-            return members.Take(perClass);
+            return members.Take(perClass[label]);
         }).Order()]);
     }
 }

@@ -58,13 +58,23 @@ internal static class ServeSubject
 
         var table = new Table { Border = TableBorder.Markdown };
         table.AddColumns("request", "connections", "requests/s", "images/s", "p50 ms", "p99 ms");
-        foreach (var (name, count, create) in new (string, int, Func<HttpRequestMessage>)[] { ("JPEG file", 1, () => Picture(picture)), ("1 binary tensor", 1, single.Create), ($"{BatchSize} binary tensors", BatchSize, batch.Create) })
+        var scores = new float[BatchSize * classifier.ClassNames.Length];
+        var kinds = new (string Name, int Images, Action Direct, Func<HttpRequestMessage> Create)[]
         {
+            ("JPEG file", 1, () => classifier.Predict(picture), () => Picture(picture)),
+            ("1 binary tensor", 1, () => classifier.Score(images.Image(0), scores), single.Create),
+            ($"{BatchSize} binary tensors", BatchSize, () => classifier.Score(images.Pixels, scores), batch.Create),
+        };
+        foreach (var (name, count, direct, create) in kinds)
+        {
+            AddRow("called directly", await LoadAsync(() => { direct(); return Task.CompletedTask; }, 1, seconds));
             foreach (int connections in Connections)
             {
-                var (rate, p50, p99) = await LoadAsync(client, create, connections, seconds);
-                table.AddRow(name, connections.ToString(CultureInfo.InvariantCulture), Number(rate), Number(rate * count), p50.ToString("F2", CultureInfo.InvariantCulture), p99.ToString("F2", CultureInfo.InvariantCulture));
+                AddRow(connections.ToString(CultureInfo.InvariantCulture), await LoadAsync(() => SendAsync(client, create()), connections, seconds));
             }
+
+            void AddRow(string connections, (double Rate, double P50, double P99) load) => table.AddRow(
+                name, connections, Number(load.Rate), Number(load.Rate * count), load.P50.ToString("F3", CultureInfo.InvariantCulture), load.P99.ToString("F3", CultureInfo.InvariantCulture));
         }
 
         Tables.Write(table);
@@ -104,7 +114,7 @@ internal static class ServeSubject
         return times[times.Count / 2];
     }
 
-    private static async Task<(double Rate, double P50, double P99)> LoadAsync(HttpClient client, Func<HttpRequestMessage> create, int connections, double seconds)
+    private static async Task<(double Rate, double P50, double P99)> LoadAsync(Func<Task> call, int connections, double seconds)
     {
         long start = Stopwatch.GetTimestamp();
         var each = await Task.WhenAll(Enumerable.Range(0, connections).Select(_ => Task.Run(async () =>
@@ -113,7 +123,7 @@ internal static class ServeSubject
             while (Stopwatch.GetElapsedTime(start).TotalSeconds < seconds)
             {
                 long before = Stopwatch.GetTimestamp();
-                await SendAsync(client, create());
+                await call();
                 times.Add(Stopwatch.GetElapsedTime(before).TotalMilliseconds);
             }
 
