@@ -24,7 +24,7 @@ public sealed class GpuPageTests
         // docs/gpu.md
         var options = new TrainerOptions { Engine = TrainingEngine.Gpu };
         var result = new Cifar3Trainer(options).Fit(data.Train, data.Test);
-        Console.WriteLine(result.Engine);   // GPU 0.1.0 (AMD Radeon RX 7900 XTX (OpenCL, AMD Accelerated Parallel Processing 3614.0))
+        Console.WriteLine(result.Engine);   // GPU 0.1.0 (NVIDIA H100 80GB HBM3 (CUDA driver 12.4, sm_90))
         // end
         return result;
     }

@@ -13,8 +13,8 @@ public enum TrainingEngine
     TensorFlow,
 
     /// <summary>
-    /// A GPU through its driver alone, nothing to install (see <see cref="GpuEngine"/>): any with OpenCL 1.2. It has not been run on a GPU yet, only on a
-    /// processor's OpenCL, so <see cref="Auto"/> does not choose it.
+    /// A GPU through its driver alone, nothing to install (see <see cref="GpuEngine"/>): NVIDIA's since 2016, and any with OpenCL 1.2. It has not been run
+    /// on a GPU yet, only on a processor's OpenCL, so <see cref="Auto"/> does not choose it.
     /// </summary>
     Gpu,
 }

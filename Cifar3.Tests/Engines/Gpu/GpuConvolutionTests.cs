@@ -7,9 +7,9 @@ namespace Cifar3.Tests;
 /// same bits, or a kernel reads a wrong number somewhere. Sizes that fill no tile, and sizes that fill several.
 /// </summary>
 [TestFixtureSource(nameof(Shapes))]
-public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int pad) : GpuTestBase
+public sealed class GpuConvolutionTests(GpuHost host, int n, int h, int w, int c, int k, int pad) : GpuTestBase(host)
 {
-    private static readonly object[][] Shapes =
+    private static readonly int[][] Sizes =
     [
         [1, 3, 3, 1, 1, 0],
         [2, 6, 7, 3, 5, 1],
@@ -17,6 +17,8 @@ public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int p
         [2, 8, 8, 32, 36, 1],
         [1, 7, 5, 65, 16, 1],
     ];
+
+    private static IEnumerable<object[]> Shapes => from host in Enum.GetValues<GpuHost>() from size in Sizes select (object[])[host, .. size];
 
     private int OH => h - 2 + 2 * pad;
 
@@ -36,7 +38,7 @@ public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int p
                 expected[m * k + o] = Math.Max(0, Sum(0, 9 * c, q => (Patch(x, m, q), parameters[kernelAt + q * k + o])) + parameters[biasAt + o]);
             }
 
-        using var device = OpenDevice();
+        using var device = Open();
         var y = Buffer(device, new float[M * k]);
         device.Launch(device.Kernel("conv_forward"), Tiles(M), Tiles(k), 1, Buffer(device, x), Buffer(device, parameters), kernelAt, biasAt, y, n, h, w, c, OH, OW, k, pad);
 
@@ -60,7 +62,7 @@ public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int p
             });
         }
 
-        using var device = OpenDevice();
+        using var device = Open();
         var dx = Buffer(device, new float[expected.Length]);
         device.Launch(device.Kernel("conv_backward_input"), Tiles(n * h * w), Tiles(c), 1, Buffer(device, dy), Buffer(device, parameters), kernelAt, dx, n, h, w, c, OH, OW, k, pad);
 
@@ -80,7 +82,7 @@ public sealed class GpuConvolutionTests(int n, int h, int w, int c, int k, int p
                     expected[(slice * 9 * c + q) * k + o] = Sum(slice * perSlice, Math.Min(M, (slice + 1) * perSlice), m => (Patch(x, m, q), dy[m * k + o]));
                 }
 
-        using var device = OpenDevice();
+        using var device = Open();
         var part = Buffer(device, new float[expected.Length]);
         device.Launch(device.Kernel("conv_backward_weights"), Tiles(9 * c), Tiles(k), slices, Buffer(device, x), Buffer(device, dy), part, n, h, w, c, OH, OW, k, pad, perSlice);
 

@@ -54,6 +54,7 @@ public sealed class GpuSearchTests
         {
             TestContext.Out.WriteLine(e.Message);
             Assert.That(e.Message, Does.StartWith("There is no GPU to train on. Looked for:").And.Contain("OpenCL"));
+            Assert.That(CudaDriver.FileNames, Is.All.Matches<string>(name => e.Message.Contains(name, StringComparison.Ordinal)), "NVIDIA's driver was looked for by all its names");
             Assert.That(e.Message, GpuTestBase.WhyAbsent() is null ? Does.Contain("a processor, not a GPU") : Does.Contain("no such library").Or.Contain("no driver offers a device"));
         }
     }

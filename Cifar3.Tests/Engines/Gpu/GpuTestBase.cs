@@ -5,9 +5,9 @@ namespace Cifar3.Tests;
 
 /// <summary>
 /// A fixture that needs an OpenCL device, be it a GPU or a processor (PoCL: <c>apt-get install pocl-opencl-icd ocl-icd-libopencl1</c>); without
-/// one all its tests are skipped with the reason.
+/// one all its tests are skipped with the reason. Or one that also runs behind the other host, which needs nothing.
 /// </summary>
-public abstract class GpuTestBase
+public abstract class GpuTestBase(GpuHost host = GpuHost.OpenCl)
 {
     private static readonly Lazy<string?> Absence = new(() =>
     {
@@ -28,10 +28,13 @@ public abstract class GpuTestBase
     /// <summary>The device that CIFAR3_GPU names, or the first of OpenCL.</summary>
     internal static GpuDevice OpenDevice() => GpuSearch.Open(Environment.GetEnvironmentVariable(GpuSearch.Variable) is { Length: > 0 } named ? named : "OpenCL");
 
+    /// <summary>The device behind the fixture's host.</summary>
+    internal GpuDevice Open() => host == GpuHost.Ptx ? new FakeCuda().Open() : OpenDevice();
+
     [OneTimeSetUp]
-    public static void RequireDevice()
+    public void RequireDevice()
     {
-        if (WhyAbsent() is { } reason)
+        if (host == GpuHost.OpenCl && WhyAbsent() is { } reason)
         {
             Assert.Ignore(reason);
         }

@@ -3,7 +3,8 @@ using System.Runtime.InteropServices;
 namespace Cifar3.Training;
 
 /// <summary>
-/// Trains the network on a GPU with nothing but the GPU's driver: no package, no toolkit. The kernels are one text in OpenCL C, which the driver compiles.
+/// Trains the network on a GPU with nothing but the GPU's driver: no package, no toolkit. The kernels are one text in OpenCL C, which the driver compiles;
+/// for NVIDIA's own driver it comes as PTX, made of that text.
 /// </summary>
 /// <remarks>
 /// Everything is float32, with sums that keep what rounding loses where the batch's statistics and gradients need it; no TF32, no atomics.
@@ -73,7 +74,7 @@ public sealed partial class GpuEngine : ITrainingEngine
     /// <inheritdoc/>
     public string Name => $"GPU {ModelMetadata.CurrentVersion}";
 
-    /// <summary>Device and driver, such as <c>AMD Radeon RX 7900 XTX (OpenCL, AMD Accelerated Parallel Processing 3614.0)</c>.</summary>
+    /// <summary>Device and driver, such as <c>NVIDIA H100 80GB HBM3 (CUDA driver 12.4, sm_90)</c> or <c>AMD Radeon RX 7900 XTX (OpenCL, AMD Accelerated Parallel Processing 3614.0)</c>.</summary>
     public string Device => device.Description;
 
     /// <summary>True: the same seed gives the same bits on the same device and driver.</summary>

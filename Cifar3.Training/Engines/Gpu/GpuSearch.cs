@@ -1,6 +1,11 @@
+using System.Text;
+
 namespace Cifar3.Training;
 
-/// <summary>Finds the device to train on: the first GPU, or the one that the environment names.</summary>
+/// <summary>
+/// Finds the device to train on: the first GPU, or the one that the environment names. NVIDIA's driver is asked first, since containers often
+/// lack the file that leads OpenCL to it.
+/// </summary>
 internal static class GpuSearch
 {
     /// <summary>The environment variable that names a device by a part of its name: that one is taken, be it a GPU or not.</summary>
@@ -12,7 +17,27 @@ internal static class GpuSearch
     public static GpuDevice Open(string? wanted)
     {
         var tried = new List<string>();
-        return OpenOpenCl(wanted, OpenClLibrary.FileNames, tried) ?? throw None(wanted, tried);
+        return OpenCuda(wanted, CudaDriver.TryLoad(CudaDriver.FileNames, tried), tried) ?? OpenOpenCl(wanted, OpenClLibrary.FileNames, tried) ?? throw None(wanted, tried);
+    }
+
+    /// <summary>The first card of NVIDIA's driver that will do; null, and lines in <paramref name="tried"/>, where there is none.</summary>
+    internal static GpuDevice? OpenCuda(string? wanted, CudaDriver? cuda, List<string> tried)
+    {
+        if (cuda is null)
+        {
+            return null;
+        }
+
+        var devices = CudaDeviceInfo.All(cuda, out string? error);
+        if (devices.Find(device => device.Capability >= CudaDeviceInfo.LeastCapability && IsWanted(device.ToString(), isGpu: true, wanted)) is { } found)
+        {
+            return new CudaDevice(cuda, found, Encoding.UTF8.GetBytes(GpuKernels.Ptx + '\0'));
+        }
+
+        tried.AddRange(devices.Count == 0
+            ? [$"NVIDIA's driver (CUDA): it is there, but {error ?? "has no card"}"]
+            : devices.Select(device => $"{device}: {(device.Capability < CudaDeviceInfo.LeastCapability ? $"older than sm_{CudaDeviceInfo.LeastCapability}" : "not the one that is wanted")}"));
+        return null;
     }
 
     /// <summary>The first OpenCL device that will do; null, and lines in <paramref name="tried"/>, where there is none.</summary>

@@ -9,7 +9,7 @@ internal abstract class GpuDevice : IDisposable
     /// <summary>Work-items of a work-group, in all kernels: <c>GROUP</c> in <c>common.cl</c>.</summary>
     public const int Group = 64;
 
-    /// <summary>Device and driver in words, such as <c>NVIDIA H100 (CUDA driver 12.4)</c>.</summary>
+    /// <summary>Device and driver in words, such as <c>NVIDIA H100 80GB HBM3 (CUDA driver 12.4, sm_90)</c>.</summary>
     public abstract string Description { get; }
 
     /// <summary>Takes memory; what it holds is not defined. It goes with the device.</summary>

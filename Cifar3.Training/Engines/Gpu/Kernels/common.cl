@@ -73,12 +73,12 @@ static inline float exp_of(float x)
     return p * AS_FLOAT(((int)n + 127) << 23);
 }
 
-// ln x for x ≥ 1: x = 2ᵉ·m, m from √½ to √2, and ln m = 2 artanh((m − 1)/(m + 1)) by its series.
-static inline float log_of(float x)
+// ln(1 + r) for r ≥ 0: 1 + r = 2ᵉ·m, m from √½ to √2, and ln m = 2 artanh((m − 1)/(m + 1)) by its series. Where e is 0, m − 1 is r itself, however small.
+static inline float log_of_1_plus(float r)
 {
-    const int bits = AS_INT(x) - 0x3f3504f3;               // √½
-    const float e = (float)(bits >> 23), m = AS_FLOAT((bits & 0x7fffff) + 0x3f3504f3);
-    const float s = (m - 1) / (m + 1), q = s * s;
+    const int bits = AS_INT(1 + r) - 0x3f3504f3;           // √½
+    const float e = (float)(bits >> 23), m1 = bits >> 23 == 0 ? r : AS_FLOAT((bits & 0x7fffff) + 0x3f3504f3) - 1;
+    const float s = m1 / (m1 + 2), q = s * s;
     float p = FMA(q, 0.111111111f, 0.142857143f);
     p = FMA(p, q, 0.2f);
     p = FMA(p, q, 0.333333333f);
