@@ -4,6 +4,8 @@ using Cifar3.Benchmarks;
 
 return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machine, and compares with the targets.")
 {
+    GpuSubject.Create(),
+#if !GPU_ONLY
     StepSubject.Create(),
     TensorFlowSubject.Create(),
     PipelineSubject.Create(),
@@ -11,4 +13,5 @@ return new RootCommand("Measures Cifar3 beside its peers, in turn, on this machi
     ServeSubject.Create(),
     QualitySubject.Create(),
     WorkerCommand.Create(),
+#endif
 }.Parse(args).Invoke();

@@ -191,6 +191,26 @@ public sealed class GpuCudaDeviceTests
     }
 
     [Test]
+    public void Graph_OfALaunch_TakesPlaceWhenItIsLaunched()
+    {
+        using var device = cuda.Open();
+        var (pixels, x) = (GpuTestBase.Buffer<byte>(device, 255, 0, 51), GpuTestBase.Buffer(device, 9f, 9, 9));
+        var kernel = device.Kernel("pixels_to_floats");
+
+        using (var graph = CudaGraph.Capture(device, () => device.Launch(kernel, 1, 1, 1, pixels, x, 3)))
+        {
+            float[] recorded = GpuTestBase.Read<float>(device, x, 3);
+            graph.Launch();
+
+            Assert.That(recorded, Is.EqualTo(new[] { 9f, 9, 9 }));
+            Assert.That(GpuTestBase.Read<float>(device, x, 3), Is.EqualTo(new[] { 1, 0, .2f }));
+        }
+
+        device.Dispose();
+        Assert.That(cuda.Left, Is.Zero);
+    }
+
+    [Test]
     public void Kernel_NoSuchName_NamesIt()
     {
         using var device = cuda.Open();

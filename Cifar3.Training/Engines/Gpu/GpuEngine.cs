@@ -167,6 +167,20 @@ public sealed partial class GpuEngine : ITrainingEngine
         device.Dispose();
     }
 
+    /// <summary>For measuring: the device.</summary>
+    internal GpuDevice OpenedDevice => device;
+
+    /// <summary>For measuring: numbers that <see cref="ReadWeights"/> reads.</summary>
+    internal int WeightCount => FirstMoments;
+
+    /// <summary>For measuring: the launches of a step on the batch that is there, and nothing else: no copies, no waiting.</summary>
+    internal void LaunchStep(int n, float learningRate, long step)
+    {
+        network.Forward(n, GpuPass.Training, step, hasTargets: false);
+        network.Backward(n);
+        network.Update(learningRate, step);
+    }
+
     private static GpuDevice OpenDevice() => GpuSearch.Open(Environment.GetEnvironmentVariable(GpuSearch.Variable));
 
     private void Infer(ReadOnlySpan<byte> images, int first, int n)

@@ -35,11 +35,17 @@ internal sealed class PeerProcess : IDisposable
     /// <param name="arguments">What the script finds in <c>sys.argv[1:]</c>.</param>
     /// <param name="packages">Folder of Python packages for <c>PYTHONPATH</c>; null = those of the system.</param>
     /// <param name="missing">Why there is no such peer here; null when there is.</param>
+    /// <param name="showsGpus">Whether the script may see CUDA's devices. Default: false.</param>
     /// <returns>The peer, ready; null when it is missing.</returns>
-    public static PeerProcess? TryStartPython(string script, IEnumerable<string> arguments, string? packages, out string? missing)
+    public static PeerProcess? TryStartPython(string script, IEnumerable<string> arguments, string? packages, out string? missing, bool showsGpus = false)
     {
         string python = OperatingSystem.IsWindows() ? "python" : File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
-        Dictionary<string, string> environment = new() { ["PYTHONDONTWRITEBYTECODE"] = "1", ["TF_CPP_MIN_LOG_LEVEL"] = "3", ["CUDA_VISIBLE_DEVICES"] = "-1" };
+        Dictionary<string, string> environment = new() { ["PYTHONDONTWRITEBYTECODE"] = "1", ["TF_CPP_MIN_LOG_LEVEL"] = "3" };
+        if (!showsGpus)
+        {
+            environment["CUDA_VISIBLE_DEVICES"] = "-1";
+        }
+
         if (packages is not null)
         {
             environment["PYTHONPATH"] = packages;

@@ -11,6 +11,8 @@ internal sealed unsafe partial class FakeCuda
     private readonly Dictionary<nint, string> modules = [];
     private readonly Dictionary<nint, PtxKernel> kernels = [];
     private readonly Dictionary<nint, Queue<Action>> streams = [];
+    private readonly Dictionary<nint, List<Action>> graphs = [];
+    private List<Action>? captured; // while launches are recorded
     private nint lastHandle = 0x1000;
     private bool isBroken;
 
@@ -54,15 +56,42 @@ internal sealed unsafe partial class FakeCuda
             return InvalidHandle;
         }
 
-        queue.Enqueue(work);
+        if (captured is not null)
+        {
+            captured.Add(work);
+        }
+        else
+        {
+            queue.Enqueue(work);
+        }
+
         return 0;
+    }
+
+    private int BeginCapture(nint stream)
+    {
+        captured = [];
+        return streams.ContainsKey(stream) ? 0 : InvalidHandle;
+    }
+
+    private int EndCapture(nint* to)
+    {
+        var work = captured!;
+        captured = null;
+        return Give(to, NewGraph(work));
+    }
+
+    private nint NewGraph(List<Action> work)
+    {
+        graphs.Add(++lastHandle, work);
+        return lastHandle;
     }
 
     private int Synchronize(nint stream)
     {
-        if (!streams.TryGetValue(stream, out var queue))
+        if (captured is not null || !streams.TryGetValue(stream, out var queue))
         {
-            return InvalidHandle;
+            return captured is null ? InvalidHandle : 900; // CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
         }
 
         while (!isBroken && queue.TryDequeue(out var work))

@@ -52,6 +52,11 @@ internal sealed unsafe partial class FakeCuda
         functions["cuStreamDestroy_v2"] = new F1(stream => InContext("cuStreamDestroy_v2", () => streams.Remove(stream) ? 0 : InvalidHandle));
         functions["cuLaunchKernel"] = new LaunchFunction((kernel, x, y, z, blockX, blockY, blockZ, shared, stream, arguments, extra) =>
             InContext("cuLaunchKernel", () => (blockY, blockZ, shared, extra) == (1, 1, 0, 0) ? Launch(kernel, (x, y, z), blockX, stream, (ulong**)arguments) : InvalidValue));
+        functions["cuStreamBeginCapture_v2"] = new F2((stream, mode) => InContext("cuStreamBeginCapture_v2", () => BeginCapture(stream)));
+        functions["cuStreamEndCapture"] = new F2((stream, to) => InContext("cuStreamEndCapture", () => EndCapture((nint*)to)));
+        functions["cuGraphInstantiateWithFlags"] = new F3((to, graph, flags) => InContext("cuGraphInstantiateWithFlags", () => graphs.TryGetValue(graph, out var work) ? Give((nint*)to, NewGraph(work)) : InvalidHandle));
+        functions["cuGraphLaunch"] = new F2((graph, stream) => InContext("cuGraphLaunch", () => graphs[graph].Select(work => Later(stream, work)).Max()));
+        functions["cuGraphDestroy"] = functions["cuGraphExecDestroy"] = new F1(graph => InContext("cuGraphDestroy", () => graphs.Remove(graph) ? 0 : InvalidHandle));
         functions["cuGetErrorName"] = new F2((error, to) => words.TryGetValue((int)error, out var found) ? Give((nint*)to, found.Name) : InvalidValue);
         functions["cuGetErrorString"] = new F2((error, to) => words.TryGetValue((int)error, out var found) ? Give((nint*)to, found.Text) : InvalidValue);
     }
@@ -84,7 +89,7 @@ internal sealed unsafe partial class FakeCuda
     public List<string> Calls { get; } = [];
 
     /// <summary>How many contexts, modules, streams and pieces of memory are not given back.</summary>
-    public int Left => retained + modules.Count + streams.Count + deviceMemory.Count + lockedMemory.Count;
+    public int Left => retained + modules.Count + streams.Count + graphs.Count + deviceMemory.Count + lockedMemory.Count;
 
     /// <summary>The driver that this one poses as.</summary>
     public CudaDriver Driver => new(name => Marshal.GetFunctionPointerForDelegate(functions[name]));

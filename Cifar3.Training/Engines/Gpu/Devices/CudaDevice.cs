@@ -140,6 +140,12 @@ internal sealed unsafe class CudaDevice : GpuDevice
         GC.KeepAlive(this);
     }
 
+    /// <summary>The driver, for what the engine itself does not need.</summary>
+    internal CudaDriver Driver => cuda;
+
+    /// <summary>The stream that all takes place in.</summary>
+    internal nint Stream => stream;
+
     /// <summary>What the driver's compiler made of a kernel: registers of a work-item, bytes of local memory (registers that did not suffice) and of shared memory.</summary>
     internal (int Registers, int LocalBytes, int SharedBytes) Resources(GpuKernel kernel)
     {
@@ -222,7 +228,8 @@ internal sealed unsafe class CudaDevice : GpuDevice
         _ => $"A newer driver may, or the same card through OpenCL ({GpuSearch.Variable}=OpenCL).",
     };
 
-    private void Use() => Check(cuda.CtxSetCurrent(context), "its context");
+    /// <summary>Makes the context the calling thread's.</summary>
+    internal void Use() => Check(cuda.CtxSetCurrent(context), "its context");
 
     private void Wait()
     {
@@ -230,7 +237,8 @@ internal sealed unsafe class CudaDevice : GpuDevice
         staging.Clear();
     }
 
-    private void Check(int error, string what)
+    /// <summary>Throws what the driver says of an error.</summary>
+    internal void Check(int error, string what)
     {
         if (error != 0)
         {

@@ -35,6 +35,7 @@ internal sealed unsafe class CudaDriver
     /// <param name="find">The address of a function by its name; throws where there is none.</param>
     public CudaDriver(Func<string, nint> find)
     {
+        Find = find;
         Init = (delegate* unmanaged<uint, int>)find("cuInit");
         DriverGetVersion = (delegate* unmanaged<int*, int>)find("cuDriverGetVersion");
         DeviceGetCount = (delegate* unmanaged<int*, int>)find("cuDeviceGetCount");
@@ -61,6 +62,9 @@ internal sealed unsafe class CudaDriver
         GetErrorName = (delegate* unmanaged<int, byte**, int>)find("cuGetErrorName");
         GetErrorString = (delegate* unmanaged<int, byte**, int>)find("cuGetErrorString");
     }
+
+    /// <summary>The address of any function by its name; throws where there is none.</summary>
+    public Func<string, nint> Find { get; }
 
     /// <summary>The library's file names on this system; none on macOS, which has no such driver.</summary>
     public static IReadOnlyList<string> FileNames { get; } =
