@@ -69,7 +69,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) =>
-        Create(OnnxFile.Open(path), options, ClassNamesFile.Read(path));
+        Create(OnnxFile.Open(path, bytes => KernelWarmup.Start(bytes, options)), options, ClassNamesFile.Read(path));
 
     /// <summary>Loads a model from the bytes of its file.</summary>
     /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes()"/> gives them.</param>
@@ -79,6 +79,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     public static Cifar3Classifier Load(byte[] onnx, ClassifierOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(onnx);
+        KernelWarmup.Start(onnx, options);
         return Create(OnnxFile.Open(onnx, OnnxFile.InMemory), options, sidecar: null);
     }
 

@@ -111,6 +111,23 @@ internal sealed unsafe class ForwardBlock<V>
         valid.Forward(in y, new ReluPoolSink(p, valid.Bias, pooled, pooled, null, 1, null), 0, images, in work);
     }
 
+    /// <summary>One of several parts of x → y of one image.</summary>
+    public void RunFirst(in Plane x, in Plane y, int part, int parts, in WinogradWork work)
+    {
+        if (same != null)
+        {
+            same.ForwardPart(in x, new PlainSink(y, bias, 0), part, parts, in work);
+        }
+        else
+        {
+            Conv3x3.Forward<V>(x, 0, y, 0, y.Height * part / parts, y.Height * (part + 1) / parts, 1, packed, bias);
+        }
+    }
+
+    /// <summary>One of several parts of y → p of one image; after all parts of <see cref="RunFirst"/>.</summary>
+    public void RunSecond(in Plane y, in Plane p, int part, int parts, in WinogradWork work) =>
+        valid.ForwardPart(in y, new ReluPoolSink(p, valid.Bias, pooled, pooled, null, 1, null), part, parts, in work);
+
     /// <summary>What the last <see cref="Run"/> left of one image, by layer name; the second convolution's output was pooled as it was computed.</summary>
     public IEnumerable<(string Layer, float[] Values)> Activations(Plane y, Plane p)
     {

@@ -9,6 +9,9 @@ internal abstract unsafe class ForwardNetwork
     /// <summary>Most images of one <see cref="Run"/>: the last convolutions read all their weights once for these.</summary>
     public const int MaxImages = 32;
 
+    /// <summary>Convolutions, one after the other.</summary>
+    public const int Stages = 2 * CnnArchitecture.Blocks;
+
     /// <summary>What the vectors are called.</summary>
     public abstract string SimdName { get; }
 
@@ -27,6 +30,21 @@ internal abstract unsafe class ForwardNetwork
     /// <param name="buffers">The calling thread's.</param>
     /// <param name="familiarity">Whether a row has it. Default: false.</param>
     public abstract void Run(byte* pixels, int* labels, int images, float* rows, double* losses, ForwardBuffers buffers, bool familiarity = false);
+
+    /// <summary>Begins an image that threads share: its pixels as floats. Then come all stages, each after the one before, then <see cref="Finish"/>.</summary>
+    public abstract void Begin(byte* pixels, ForwardBuffers buffers);
+
+    /// <summary>One of the parts of a stage: a convolution of the image. Parts may run at once; an image has the bits of <see cref="Run"/> however many there are.</summary>
+    /// <param name="stage">0 to <see cref="Stages"/> − 1.</param>
+    /// <param name="part">0 to parts − 1.</param>
+    /// <param name="parts">At most <see cref="ForwardBuffers.Parts"/>.</param>
+    /// <param name="buffers">The image's.</param>
+    public abstract void RunPart(int stage, int part, int parts, ForwardBuffers buffers);
+
+    /// <summary>Ends an image: its row.</summary>
+    public void Finish(float* row, ForwardBuffers buffers, bool familiarity) => Classify(1, null, row, null, buffers, familiarity);
+
+    private protected abstract void Classify(int images, int* labels, float* rows, double* losses, ForwardBuffers buffers, bool familiarity);
 
     /// <summary>What the layers computed for the one image of the last <see cref="Run"/>, by layer name; without the layers that are computed as part of others.</summary>
     public abstract IEnumerable<(string Layer, float[] Values)> Activations(ForwardBuffers buffers);
@@ -64,10 +82,11 @@ internal abstract unsafe class ForwardNetwork
     }
 }
 
-/// <summary>One thread's activations and scratch memory (about 5 MB with the default filters).</summary>
-internal sealed unsafe class ForwardBuffers(Arena arena, Plane[] x, Plane[] y, WinogradWork work, float* logits) : IDisposable
+/// <summary>One thread's activations and scratch memory (about 5 MB with the default filters; what only a helper needs is not touched without one).</summary>
+internal sealed unsafe class ForwardBuffers(Arena arena, Plane[] x, Plane[] y, WinogradWork[] works, float* logits) : IDisposable
 {
-    private readonly WinogradWork work = work;
+    /// <summary>The most threads that share an image.</summary>
+    public const int Parts = 2;
 
     /// <summary>The inputs of the three blocks and of the dense layer.</summary>
     public Plane[] X => x;
@@ -75,7 +94,8 @@ internal sealed unsafe class ForwardBuffers(Arena arena, Plane[] x, Plane[] y, W
     /// <summary>The outputs of the three blocks' first convolutions.</summary>
     public Plane[] Y => y;
 
-    public ref readonly WinogradWork Work => ref work;
+    /// <summary>Scratch memory of a part; that of part 0 is the calling thread's.</summary>
+    public ref readonly WinogradWork Work(int part = 0) => ref works[part];
 
     public float* Logits => logits;
 
@@ -131,15 +151,15 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         int[] images = [1, MiddleImages, MaxImages];
         Plane[] x = [.. blocks.Zip(images, (block, count) => block.CreateInput(arena, count)), new Plane(arena, "dense x", MaxImages, side, side, lastChannels, 0, flat: true)];
         Plane[] y = [.. blocks.Zip(images, (block, count) => block.CreateMiddle(arena, count))];
-        var work = new WinogradWork(
-            arena.Floats("V", blocks.Max(block => block.InputFloats)), arena.Floats("M", blocks.Max(block => block.OutputFloats)), arena.Floats("tile", WinogradMap.ScratchFloats));
-        return new ForwardBuffers(arena, x, y, work, arena.Floats("logits", MaxImages * paddedClasses));
+        WinogradWork[] works = [.. Enumerable.Range(0, ForwardBuffers.Parts).Select(_ => new WinogradWork(
+            arena.Floats("V", blocks.Max(block => block.InputFloats)), arena.Floats("M", blocks.Max(block => block.OutputFloats)), arena.Floats("tile", WinogradMap.ScratchFloats)))];
+        return new ForwardBuffers(arena, x, y, works, arena.Floats("logits", MaxImages * paddedClasses));
     }
 
     public override void Run(byte* pixels, int* labels, int images, float* rows, double* losses, ForwardBuffers buffers, bool familiarity = false)
     {
         Plane[] x = buffers.X, y = buffers.Y;
-        ref readonly var work = ref buffers.Work;
+        ref readonly var work = ref buffers.Work();
         for (int first = 0; first < images; first += MiddleImages)
         {
             int count = Math.Min(MiddleImages, images - first);
@@ -153,6 +173,28 @@ internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
         }
 
         blocks[2].Run(x[2], y[2], x[3], images, in work);
+        Classify(images, labels, rows, losses, buffers, familiarity);
+    }
+
+    public override void Begin(byte* pixels, ForwardBuffers buffers) => PixelsToFloat.Run<V>(pixels, buffers.X[0], 0);
+
+    public override void RunPart(int stage, int part, int parts, ForwardBuffers buffers)
+    {
+        Plane[] x = buffers.X, y = buffers.Y;
+        var (block, second) = Math.DivRem(stage, 2);
+        if (second == 0)
+        {
+            blocks[block].RunFirst(in x[block], in y[block], part, parts, in buffers.Work(part));
+        }
+        else
+        {
+            blocks[block].RunSecond(in y[block], in x[block + 1], part, parts, in buffers.Work(part));
+        }
+    }
+
+    private protected override void Classify(int images, int* labels, float* rows, double* losses, ForwardBuffers buffers, bool familiarity)
+    {
+        Plane[] x = buffers.X;
         Dense.Forward<V>(x[3].At(0), x[3].ImageStride, images, features, paddedClasses, packed, bias, buffers.Logits);
         for (int image = 0; image < images; image++)
         {

@@ -17,6 +17,10 @@ internal static unsafe class Conv3x3
 {
     /// <summary>y of one image.</summary>
     public static void Forward<V>(in Plane x, int xImage, in Plane y, int yImage, int offset, float* packed, float* bias)
+        where V : struct, ISimd<V> => Forward<V>(in x, xImage, in y, yImage, 0, y.Height, offset, packed, bias);
+
+    /// <summary>Rows first to end of it.</summary>
+    public static void Forward<V>(in Plane x, int xImage, in Plane y, int yImage, int first, int end, int offset, float* packed, float* bias)
         where V : struct, ISimd<V>
     {
         int inner = 3 * x.Channels;
@@ -39,7 +43,7 @@ internal static unsafe class Conv3x3
                 Inner = inner,
                 Floor = 0,
             };
-            for (int row = 0; row < y.Height; row++)
+            for (int row = first; row < end; row++)
             {
                 task.A = x.At(xImage, row - offset, -offset);
                 task.C = y.At(yImage, row) + column;

@@ -8,9 +8,10 @@ namespace Cifar3;
 /// </summary>
 /// <remarks>
 /// Helpers spin for a moment after a run, because the next one usually follows within microseconds, and then sleep. They hold no
-/// reference to the engine between runs, so an engine that nobody disposed can still be collected.
+/// reference to the engine between runs, so an engine that nobody disposed can still be collected. A run waits for every helper, which
+/// pays from a millisecond on; shorter work goes in stages (<c>WorkerPool.Stages.cs</c>). One thread at a time uses the pool.
 /// </remarks>
-internal sealed class WorkerPool : IDisposable
+internal sealed partial class WorkerPool : IDisposable
 {
     private const int SpinRounds = 40;
 
@@ -53,6 +54,7 @@ internal sealed class WorkerPool : IDisposable
         Volatile.Write(ref busyHelpers, helpers.Length);
         lock (gate)
         {
+            (staged, invited) = (false, false);
             Interlocked.Increment(ref run);
             Monitor.PulseAll(gate);
         }
@@ -87,8 +89,15 @@ internal sealed class WorkerPool : IDisposable
 
     private void Help(int worker)
     {
-        for (int seen = 0; AwaitRun(ref seen);)
+        bool isStaged = false;
+        for (int seen = 0; AwaitRun(ref seen, ref isStaged);)
         {
+            if (isStaged)
+            {
+                Assist(seen);
+                continue;
+            }
+
             TakePieces(worker);
             if (Interlocked.Decrement(ref busyHelpers) == 0)
             {
@@ -118,9 +127,10 @@ internal sealed class WorkerPool : IDisposable
         }
     }
 
-    private bool AwaitRun(ref int seen)
+    // Whoever comes from stages has looked for more long enough.
+    private bool AwaitRun(ref int seen, ref bool isStaged)
     {
-        for (int round = 0; round < spinRounds && Volatile.Read(ref run) == seen; round++)
+        for (int round = 0; round < spinRounds && !isStaged && Volatile.Read(ref run) == seen; round++)
         {
             Thread.SpinWait(100);
         }
@@ -132,7 +142,7 @@ internal sealed class WorkerPool : IDisposable
                 Monitor.Wait(gate);
             }
 
-            seen = run;
+            (seen, isStaged) = (run, staged);
             return !stopped;
         }
     }

@@ -82,8 +82,10 @@ internal sealed class OnnxFile
     public IReadOnlyDictionary<string, string> Properties { get; }
 
     /// <summary>Reads a file.</summary>
+    /// <param name="path">The file.</param>
+    /// <param name="onRead">Receives its bytes before they are parsed. Default: nobody.</param>
     /// <exception cref="Cifar3ModelException">The file is missing, cannot be read, is too large or no ONNX model: says what it is.</exception>
-    public static OnnxFile Open(string path)
+    public static OnnxFile Open(string path, Action<byte[]>? onRead = null)
     {
         ArgumentNullException.ThrowIfNull(path);
         if (Directory.Exists(path))
@@ -95,6 +97,7 @@ internal sealed class OnnxFile
         try
         {
             byte[] bytes = BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, string.Create(CultureInfo.InvariantCulture, $"more than {MaxBytes:N0}"));
+            onRead?.Invoke(bytes);
             return Open(bytes, path, path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
@@ -122,7 +125,7 @@ internal sealed class OnnxFile
         Exception? cause = null;
         try
         {
-            ProtobufLimits.Check(bytes, ModelProto.Descriptor);
+            ProtobufLimits.Check(bytes, OnnxMessage.Model);
 
             // Bytes of many other kinds parse as unknown fields: only a graph makes a model.
             var model = Parser.ParseFrom(bytes);

@@ -103,7 +103,7 @@ internal static class OnnxMetadata
     /// <exception cref="FormatException">A value is missing or malformed: says which, what was expected and what was found.</exception>
     public static (CnnArchitecture Architecture, ModelMetadata Metadata, string WeightHash) Read(IReadOnlyDictionary<string, string> props)
     {
-        string[] names = Json(Keys.ClassNames, OnnxJson.Readable.StringArray);
+        string[] names = Json(Keys.ClassNames, MetadataJson.Texts);
         if (names.Any(name => name is null or { Length: > MaxNameLength }))
         {
             throw Malformed(Keys.ClassNames, FormattableString.Invariant($"a JSON array of strings, each of at most {MaxNameLength:N0} characters"));
@@ -122,16 +122,16 @@ internal static class OnnxMetadata
             History = [.. History()],
             LibraryVersion = Text(Keys.LibraryVersion),
         };
-        int[] filters = Json(Keys.Filters, OnnxJson.Readable.Int32Array);
-        double[] rates = Json(Keys.DropoutRates, OnnxJson.Readable.DoubleArray);
+        int[] filters = Json(Keys.Filters, MetadataJson.Integers);
+        double[] rates = Json(Keys.DropoutRates, MetadataJson.Numbers);
         if (filters.Length != CnnArchitecture.Blocks || rates.Length != CnnArchitecture.Blocks || names.Length > CnnArchitecture.MaxClasses)
         {
             throw new FormatException(FormattableString.Invariant($"the network it describes is out of range: expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes, {CnnArchitecture.Blocks} filter counts and {CnnArchitecture.Blocks} dropout rates, found {names.Length:N0}, {filters.Length:N0} and {rates.Length:N0}"));
         }
 
         // Files of earlier versions name neither: theirs are Keras' defaults.
-        double[]? momentum = props.ContainsKey(Keys.BatchNormalizationMomentum) ? Json(Keys.BatchNormalizationMomentum, OnnxJson.Readable.DoubleArray) : null;
-        double[]? epsilon = props.ContainsKey(Keys.BatchNormalizationEpsilon) ? Json(Keys.BatchNormalizationEpsilon, OnnxJson.Readable.DoubleArray) : null;
+        double[]? momentum = props.ContainsKey(Keys.BatchNormalizationMomentum) ? Json(Keys.BatchNormalizationMomentum, MetadataJson.Numbers) : null;
+        double[]? epsilon = props.ContainsKey(Keys.BatchNormalizationEpsilon) ? Json(Keys.BatchNormalizationEpsilon, MetadataJson.Numbers) : null;
         if (momentum is { Length: not CnnArchitecture.Blocks } || epsilon is { Length: not CnnArchitecture.Blocks })
         {
             throw new FormatException(FormattableString.Invariant($"the network it describes is out of range: expected {CnnArchitecture.Blocks} momenta and epsilons of batch normalization, found {momentum?.Length:N0} and {epsilon?.Length:N0}"));
@@ -162,16 +162,15 @@ internal static class OnnxMetadata
 
         EpochLog[] History()
         {
-            var history = Json(Keys.History, OnnxJson.Readable.EpochLogArray);
+            var history = Json(Keys.History, MetadataJson.Epochs);
             return history.Length <= MaxEpochs && Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, FormattableString.Invariant($"a JSON array of at most {MaxEpochs:N0} epochs"));
         }
 
-        T Json<T>(string key, System.Text.Json.Serialization.Metadata.JsonTypeInfo<T> type)
-            where T : class
+        T[] Json<T>(string key, Func<string, T[]> read)
         {
             try
             {
-                return JsonSerializer.Deserialize(Text(key, key == Keys.History ? MaxHistoryLength : MaxTextLength), type) ?? throw Malformed(key, "a JSON array");
+                return read(Text(key, key == Keys.History ? MaxHistoryLength : MaxTextLength));
             }
             catch (JsonException e)
             {

@@ -16,7 +16,7 @@ internal sealed unsafe class ManagedScorer : IScorer
     private readonly ForwardNetwork network;
     private readonly WorkerPool pool;
     private readonly Stack<ForwardBuffers> idle = new();
-    private readonly Action<int, int> scorePiece;
+    private readonly Action<int, int> scorePiece, runPart;
     private readonly object helpers = new(); // held by the call that has the pool
     private readonly int width; // of a row: the classes, and the familiarity
     private readonly bool familiarity;
@@ -26,6 +26,7 @@ internal sealed unsafe class ManagedScorer : IScorer
     private byte* pixels;
     private float* probabilities;
     private int count, pieceSize;
+    private ForwardBuffers? shared; // of the one image that is shared
 
     /// <summary>Prepares a model's weights.</summary>
     /// <param name="model">The model; later changes are impossible, it is immutable.</param>
@@ -50,6 +51,7 @@ internal sealed unsafe class ManagedScorer : IScorer
         this.familiarity = familiarity;
         width = model.Architecture.Classes + (familiarity ? 1 : 0);
         scorePiece = (piece, _) => ScorePiece(piece);
+        runPart = (stage, part) => network.RunPart(stage, part, ForwardBuffers.Parts, shared!);
         uses = new UseCount(owner ?? typeof(ManagedScorer), Free);
     }
 
@@ -71,7 +73,10 @@ internal sealed unsafe class ManagedScorer : IScorer
     /// <summary>Version, processor, vectors and threads in words.</summary>
     public string Device => string.Create(CultureInfo.InvariantCulture, $"Managed {ModelMetadata.CurrentVersion}, CPU, {network.SimdName}, {pool.Threads} {(pool.Threads == 1 ? "thread" : "threads")}");
 
-    /// <summary>Probabilities of any number of images. Few images (a piece or less for each thread) cost few threads: one image is scored where it is.</summary>
+    /// <summary>
+    /// Probabilities of any number of images. Few images (a piece or less for each thread) cost few threads. Two threads share one image, where no
+    /// other call is running; it does not wait for the second to wake up.
+    /// </summary>
     /// <param name="pixels">[N, 32, 32, 3], uint8.</param>
     /// <param name="probabilities">Receives [N, classes].</param>
     /// <exception cref="ArgumentException">The pixels are not whole images, or the probabilities are not one a class and image.</exception>
@@ -85,11 +90,18 @@ internal sealed unsafe class ManagedScorer : IScorer
             fixed (byte* from = pixels)
             fixed (float* to = probabilities)
             {
-                if (images > 1 && pool.Threads > 1 && Monitor.TryEnter(helpers))
+                if ((images > 1 || (images == 1 && uses.IsSingle)) && pool.Threads > 1 && Monitor.TryEnter(helpers))
                 {
                     try
                     {
-                        Share(from, to, images);
+                        if (images > 1)
+                        {
+                            Share(from, to, images);
+                        }
+                        else
+                        {
+                            ShareOne(from, to);
+                        }
                     }
                     finally
                     {
@@ -152,6 +164,35 @@ internal sealed unsafe class ManagedScorer : IScorer
         probabilities = to;
         (count, pieceSize) = (images, ForwardNetwork.PieceSize(images, pool.Threads));
         pool.Run((images + pieceSize - 1) / pieceSize, scorePiece);
+    }
+
+    private void ShareOne(byte* from, float* to)
+    {
+        shared = Rent();
+        pool.BeginStages();
+        try
+        {
+            network.Begin(from, shared);
+            for (int stage = 0; stage < ForwardNetwork.Stages; stage++)
+            {
+                if (pool.IsAssisted)
+                {
+                    pool.RunStage(stage, ForwardBuffers.Parts, runPart);
+                }
+                else
+                {
+                    network.RunPart(stage, 0, 1, shared);
+                }
+            }
+
+            network.Finish(to, shared, familiarity);
+        }
+        finally
+        {
+            pool.EndStages();
+            Return(shared);
+            shared = null;
+        }
     }
 
     private void ScorePiece(int piece)

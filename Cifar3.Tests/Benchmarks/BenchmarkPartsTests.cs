@@ -45,6 +45,16 @@ public sealed class BenchmarkPartsTests
     }
 
     [Test]
+    public void Current_Processor_IsWhatTheSystemSays()
+    {
+        Assume.That(OperatingSystem.IsLinux() && System.Runtime.Intrinsics.X86.X86Base.IsSupported, "the system's list is Linux's");
+        string flags = File.ReadLines("/proc/cpuinfo").First(line => line.StartsWith("flags", StringComparison.Ordinal)) + " ";
+
+        Assert.That(ProcessorKind.Current.HasBfloat16, Is.EqualTo(flags.Contains(" avx512_bf16 ", StringComparison.Ordinal) || flags.Contains(" amx_bf16 ", StringComparison.Ordinal)));
+        Assert.That(ProcessorKind.Current.HasVnni, Is.EqualTo(flags.Contains(" avx512_vnni ", StringComparison.Ordinal) || flags.Contains(" avx_vnni ", StringComparison.Ordinal)));
+    }
+
+    [Test]
     public void ToJson_Targets_AreFigureValueTargetMet()
     {
         using var json = JsonDocument.Parse(TargetReport.ToJson([Target.AtLeast(3.5, "training, 2 threads", 4.25), Target.AtMost(600, "peak memory, MB", null)]));

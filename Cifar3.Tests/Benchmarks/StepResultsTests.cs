@@ -4,7 +4,9 @@ namespace Cifar3.Tests;
 
 public sealed class StepResultsTests
 {
-    private static readonly StepResults WithoutPeers = new() { PeakFlops = 145e9, Training = 2000, OneThread = 1000, Avx2 = 1500, Evaluation = 9000, PeakMemory = 250e6, AllocatedBytes = 0 };
+    private static readonly ProcessorKind Wide = new(ProcessorKind.Avx512, HasBfloat16: true, HasVnni: true), Laptop = new(ProcessorKind.AvxTwo, HasBfloat16: false, HasVnni: false);
+
+    private static readonly StepResults WithoutPeers = new() { Machine = Wide, PeakFlops = 145e9, Training = 2000, OneThread = 1000, Avx2 = 1500, Evaluation = 9000, PeakMemory = 250e6, AllocatedBytes = 0 };
 
     [Test]
     public void Targets_AllMeasured_AreTheRatiosOfTheirFigures()
@@ -14,6 +16,15 @@ public sealed class StepResultsTests
         Assert.That(results.DirectRoofline, Is.EqualTo(1000));
         Assert.That(results.Targets.Select(target => target.Value), Is.EqualTo(new double?[] { 2.5, 2, 2, 2, 45, 3, 2, 250, 0 }));
         Assert.That(results.Targets.Select(target => target.Met), Is.EqualTo(new[] { false, false, true, true, true, true, true, true, true }));
+    }
+
+    [Test]
+    public void Targets_OtherMachine_AreThatMachinesAndSaySo()
+    {
+        var targets = (WithoutPeers with { Machine = Laptop, Training = 1800 }).Targets;
+
+        Assert.That(targets.Select(target => target.Figure), Has.None.Contains("bf16"), "peers that take no part are no target");
+        Assert.That(targets.Where(target => target.Figure.EndsWith("AVX2", StringComparison.Ordinal)).Select(target => (target.Goal, target.Met)), Is.EqualTo(new[] { (1.75, true), (1.75, true) }));
     }
 
     [Test]

@@ -67,6 +67,35 @@ internal sealed class ManagedScorerTests
     }
 
     [Test]
+    public void Predict_OneImageAtATime_HasTheSameBitsWhetherAHelperComesOrNot([ValueSource(typeof(SimdLevels), nameof(SimdLevels.Available))] SimdLevel simd)
+    {
+        foreach (var model in new[] { Small, CnnModel.Create(["a", "b"], seed: 3, filters: [32, 80, 112]), CnnModel.Create(["a", "b"], seed: 3) })
+        {
+            const int images = 20;
+            int classes = model.Architecture.Classes;
+            byte[] pixels = EngineTestData.RandomImages(images, seed: 4);
+            float[] expected = new float[images * classes], found = new float[images * classes];
+            using var alone = new ManagedScorer(model, threads: 1, simd);
+            using var shared = new ManagedScorer(model, threads: 2, simd);
+            alone.Score(pixels, expected);
+
+            for (int round = 0; round < 30; round++)
+            {
+                for (int i = 0; i < images; i++)
+                {
+                    shared.Score(pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes), found.AsSpan(i * classes, classes));
+                }
+
+                Assert.That(found, Is.EqualTo(expected), $"round {round}");
+                Array.Clear(found);
+                Thread.Sleep(round % 2); // the helper sleeps, or still looks
+            }
+
+            Assert.That(shared.FindOverruns(), Is.Empty);
+        }
+    }
+
+    [Test]
     public void Predict_Warm_AllocatesNothing()
     {
         using var scorer = new ManagedScorer(Small, threads: 2);

@@ -17,14 +17,21 @@ internal static unsafe class WinogradConvolution
     public static void Forward<V, TTile, TSink>(in WinogradShape shape, in Plane x, float* u, int first, int end, in TSink sink, in WinogradWork work)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
+        where TSink : struct, IWinogradSink =>
+        Forward<V, TTile, TSink>(in shape, in x, u, new WinogradPart(first, end, 0, shape.Outputs), in sink, in work);
+
+    /// <summary>Some of the tiles and output channels. V is computed whole by whoever computes some channels of a tile.</summary>
+    public static void Forward<V, TTile, TSink>(in WinogradShape shape, in Plane x, float* u, in WinogradPart part, in TSink sink, in WinogradWork work)
+        where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
         where TSink : struct, IWinogradSink
     {
-        for (int t = first; t < end; t += shape.Capacity)
+        for (int t = part.FirstTile; t < part.EndTile; t += shape.Capacity)
         {
-            int tiles = Math.Min(shape.Capacity, end - t);
+            int tiles = Math.Min(shape.Capacity, part.EndTile - t);
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
-            WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, 0, shape.Points, work.Output);
-            WinogradOutput.Forward<V, TTile, TSink>(in shape, work.Output, t, tiles, in sink, work.Scratch);
+            WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, 0, shape.Points, part.FirstChannel, part.EndChannel, work.Output);
+            WinogradOutput.Forward<V, TTile, TSink>(in shape, work.Output, t, tiles, part.FirstChannel, part.EndChannel, in sink, work.Scratch);
         }
     }
 

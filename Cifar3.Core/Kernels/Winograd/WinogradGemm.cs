@@ -30,25 +30,38 @@ internal unsafe struct MatrixProduct
 // Idea: a block of up to V.MaxRows × 2 vectors of C stays in registers through the sum; a step loads two vectors of B and broadcasts
 // one float of A a row, shared by two multiplications.
 // Order of summation: k ascending, FMA chains of Chain products that start at 0, finished chains added to C in order. Independent of blocking.
-// Columns are a multiple of the vector width; no operand needs alignment. Reference: WinogradGemmTests.
+// Columns are a multiple of the vector width; no operand needs alignment. One row: WinogradRow. Reference: WinogradGemmTests.
 // Measured on one Zen 4 core, AVX-512 (peak 105-117 GFLOP/s), sums of 32 to 128: 101-116 GFLOP/s; += with sums of 8: 97.
 internal static unsafe class WinogradGemm
 {
     /// <summary>C = A·B.</summary>
     public static void Multiply<V>(in MatrixProduct product)
-        where V : struct, ISimd<V> => Panels<V, N0>(in product);
+        where V : struct, ISimd<V>
+    {
+        if (product.Rows > 1)
+        {
+            Panels<V, N0>(in product, 0);
+            return;
+        }
+
+        int done = WinogradRow.Multiply<V>(in product);
+        if (done < product.Columns)
+        {
+            Panels<V, N0>(in product, done);
+        }
+    }
 
     /// <summary>C += A·B.</summary>
     public static void MultiplyAdd<V>(in MatrixProduct product)
-        where V : struct, ISimd<V> => Panels<V, N1>(in product);
+        where V : struct, ISimd<V> => Panels<V, N1>(in product, 0);
 
-    private static void Panels<V, TAdd>(in MatrixProduct product)
+    private static void Panels<V, TAdd>(in MatrixProduct product, int first)
         where V : struct, ISimd<V>
         where TAdd : struct, INumber
     {
         var block = product;
         int panel = 2 * V.Width;
-        for (int column = 0; column < product.Columns; column += panel)
+        for (int column = first; column < product.Columns; column += panel)
         {
             bool narrow = product.Columns - column == V.Width;
             if (narrow)

@@ -87,6 +87,10 @@ internal abstract unsafe class WinogradKernel<V>
     public abstract void Forward<TSink>(in Plane x, in TSink sink, int first, int end, in WinogradWork work)
         where TSink : struct, IWinogradSink;
 
+    /// <summary>One of several parts of x → sink of image 0, for threads that share it.</summary>
+    public abstract void ForwardPart<TSink>(in Plane x, in TSink sink, int part, int parts, in WinogradWork work)
+        where TSink : struct, IWinogradSink;
+
     /// <summary>Source → dx, dU and db of images first to end (<see cref="WinogradConvolution"/>).</summary>
     public abstract void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* db, in WinogradWork work)
         where TSource : struct, IWinogradSource;
@@ -113,6 +117,9 @@ internal sealed unsafe class WinogradKernel<V, TTile>(
 
     public override void Forward<TSink>(in Plane x, in TSink sink, int first, int end, in WinogradWork work) =>
         WinogradConvolution.Forward<V, TTile, TSink>(in Shape, in x, U, Tile(first), Tile(end), in sink, in work);
+
+    public override void ForwardPart<TSink>(in Plane x, in TSink sink, int part, int parts, in WinogradWork work) =>
+        WinogradConvolution.Forward<V, TTile, TSink>(in Shape, in x, U, Shape.Part(part, parts, 2 * V.Width), in sink, in work);
 
     public override void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* db, in WinogradWork work) =>
         WinogradConvolution.Backward<V, TTile, TSource>(in Shape, in x, in source, ut, Tile(first), Tile(end), in dx, du, db, in work);

@@ -12,7 +12,7 @@ namespace Cifar3;
 internal static unsafe class WinogradOutput
 {
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Forward<V, TTile, TSink>(in WinogradShape shape, float* m, int first, int count, in TSink sink, float* scratch)
+    public static void Forward<V, TTile, TSink>(in WinogradShape shape, float* m, int first, int count, int firstChannel, int endChannel, in TSink sink, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
         where TSink : struct, IWinogradSink
@@ -22,7 +22,7 @@ internal static unsafe class WinogradOutput
         for (int t = 0; t < count; t++, m += shape.Outputs)
         {
             var tile = Place(in shape, first + t);
-            for (int c = 0; c < shape.Outputs; c += V.Width)
+            for (int c = firstChannel; c < endChannel; c += V.Width)
             {
                 WinogradMap.Apply<V, OutputMap<TTile>>(m + c, TTile.Input * point, point, staged, TTile.Output * V.Width, V.Width, scratch);
                 sink.Write<V, TTile>(staged, in tile, c);

@@ -13,10 +13,13 @@ internal static unsafe class WinogradProducts
     private static int Chain<V>()
         where V : struct, ISimd<V> => V.IsFused ? 32 : 16;
 
-    public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int first, int end, float* m)
+    /// <summary>M of output channels firstChannel to endChannel, the first a multiple of a panel.</summary>
+    public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int first, int end, int firstChannel, int endChannel, float* m)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
+        u += (nint)firstChannel * shape.Inputs;
+        m += firstChannel;
         var product = new MatrixProduct
         {
             ARow = shape.Inputs,
@@ -26,7 +29,7 @@ internal static unsafe class WinogradProducts
             CRow = shape.Outputs,
             CPanel = panel,
             Rows = tiles,
-            Columns = shape.Outputs,
+            Columns = endChannel - firstChannel,
             Depth = shape.Inputs,
             Chain = Chain<V>(),
         };

@@ -11,6 +11,7 @@ namespace Cifar3;
 internal readonly struct WinogradShape
 {
     private const int Line = 16; // floats
+    private const int ChannelsToShare = 64;
 
     private WinogradShape(int inputTile, int outputTile, int inputs, int outputs, int height, int width, int border, int capacity)
     {
@@ -84,5 +85,23 @@ internal readonly struct WinogradShape
         return (image, row * OutputTile, column * OutputTile);
     }
 
+    /// <summary>
+    /// One of several equal parts of one image's convolution, for threads that share it. By output channels where there are 64 or more, because each thread
+    /// then reads its own part of U, the most that an image reads; else by tiles.
+    /// </summary>
+    /// <param name="part">Which, from 0. The last may be smaller, or empty.</param>
+    /// <param name="parts">How many.</param>
+    /// <param name="panel">Channels that must stay together: two vectors.</param>
+    public WinogradPart Part(int part, int parts, int panel)
+    {
+        bool byChannels = Outputs >= ChannelsToShare;
+        int all = byChannels ? Outputs : TilesPerImage, step = byChannels ? panel : 1;
+        int size = ((all + parts - 1) / parts + step - 1) / step * step, first = Math.Min(all, part * size), end = Math.Min(all, first + size);
+        return byChannels ? new WinogradPart(0, TilesPerImage, first, end) : new WinogradPart(first, end, 0, Outputs);
+    }
+
     private static nint Odd(long floats) => checked((nint)((((floats + Line - 1) / Line) | 1) * Line));
 }
+
+/// <summary>Tiles and output channels of a convolution that are computed together.</summary>
+internal readonly record struct WinogradPart(int FirstTile, int EndTile, int FirstChannel, int EndChannel);

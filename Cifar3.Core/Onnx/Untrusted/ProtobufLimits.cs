@@ -1,6 +1,5 @@
 using System.Globalization;
 using Google.Protobuf;
-using Google.Protobuf.Reflection;
 
 namespace Cifar3;
 
@@ -22,7 +21,7 @@ internal static class ProtobufLimits
     /// <summary>Counts a message and what is in it.</summary>
     /// <exception cref="FormatException">It has more entries than a model may have.</exception>
     /// <exception cref="InvalidDataException">The bytes are no protobuf message.</exception>
-    public static void Check(ReadOnlySpan<byte> bytes, MessageDescriptor type)
+    public static void Check(ReadOnlySpan<byte> bytes, OnnxMessage type)
     {
         int left = MaxEntries;
         if (!Count(bytes, type, MaxDepth, ref left))
@@ -34,7 +33,7 @@ internal static class ProtobufLimits
     }
 
     /// <summary>Counts a message's entries; false where they are malformed or too many.</summary>
-    private static bool Count(ReadOnlySpan<byte> bytes, MessageDescriptor type, int depth, ref int left)
+    private static bool Count(ReadOnlySpan<byte> bytes, OnnxMessage type, int depth, ref int left)
     {
         while (!bytes.IsEmpty)
         {
@@ -44,7 +43,7 @@ internal static class ProtobufLimits
                 return false;
             }
 
-            var field = type.FindFieldByNumber((int)(tag >> 3));
+            int field = (int)(tag >> 3);
             ulong size;
             switch ((WireFormat.WireType)(tag & 7))
             {
@@ -80,16 +79,16 @@ internal static class ProtobufLimits
 
             var part = bytes[..(int)size];
             bytes = bytes[(int)size..];
-            if ((tag & 7) == (ulong)WireFormat.WireType.LengthDelimited && field is not null)
+            if ((tag & 7) == (ulong)WireFormat.WireType.LengthDelimited)
             {
-                if (field.FieldType == FieldType.Message)
+                if (type.MessageOf(field) is { } message)
                 {
-                    if (depth == 0 || !Count(part, field.MessageType, depth - 1, ref left))
+                    if (depth == 0 || !Count(part, message, depth - 1, ref left))
                     {
                         return false;
                     }
                 }
-                else if (field.IsRepeated && field.FieldType is not (FieldType.String or FieldType.Bytes or FieldType.Float or FieldType.Double))
+                else if (type.IsListOfWholeNumbers(field))
                 {
                     // Packed whole numbers, which the parser takes for every list of them: one where a byte ends one; in memory each takes eight bytes.
                     left -= Math.Min(left + 1, part.Length - CountContinued(part));

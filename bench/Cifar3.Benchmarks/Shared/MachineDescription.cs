@@ -1,6 +1,5 @@
 using System.Globalization;
 using System.Runtime.InteropServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3.Benchmarks;
 
@@ -9,9 +8,7 @@ internal static class MachineDescription
 {
     public static void Print() => Console.WriteLine(string.Create(
         CultureInfo.InvariantCulture,
-        $"{DateTime.UtcNow:yyyy-MM-dd}, {Processor()}, {Environment.ProcessorCount} processors, {Vectors()}, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}"));
-
-    private static string Vectors() => Avx512F.IsSupported ? "AVX-512" : Avx2.IsSupported ? "AVX2" : "128-bit vectors";
+        $"{DateTime.UtcNow:yyyy-MM-dd}, {Processor()}, {Environment.ProcessorCount} processors, {ProcessorKind.Current}, {RuntimeInformation.OSDescription}, {RuntimeInformation.FrameworkDescription}"));
 
     private static string Processor()
     {

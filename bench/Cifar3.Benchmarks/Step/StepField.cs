@@ -8,9 +8,12 @@ namespace Cifar3.Benchmarks;
 /// <param name="Avx2">The same with two threads and AVX-512 switched off.</param>
 /// <param name="OnnxRuntime">ONNX Runtime on the exported model.</param>
 /// <param name="Fp32">PyTorch, PyTorch channels_last and Keras in float32.</param>
-/// <param name="Bf16">PyTorch with bfloat16 autocast and Keras with mixed_bfloat16.</param>
+/// <param name="Bf16">PyTorch with bfloat16 autocast and Keras with mixed_bfloat16, where the processor has the instructions.</param>
 internal sealed record StepField(PeerProcess Managed, PeerProcess OneThread, PeerProcess Avx2, PeerProcess? OnnxRuntime, IReadOnlyList<PeerProcess> Fp32, IReadOnlyList<PeerProcess> Bf16)
 {
+    /// <summary>Why bfloat16 peers take no part.</summary>
+    public const string NoBfloat16 = "this processor has no instructions for bfloat16, without which a round takes minutes";
+
     private const string ChannelsLastMode = "channels_last";
 
     /// <summary>PyTorch in float32 with channels last.</summary>
@@ -32,7 +35,9 @@ internal sealed record StepField(PeerProcess Managed, PeerProcess OneThread, Pee
             Vector512.IsHardwareAccelerated ? Required(group.Worker(WorkerCommand.Managed, threads, ("DOTNET_EnableAVX512", "0"))) : managed,
             group.Worker(WorkerCommand.OnnxRuntime, threads),
             Present(group.Torch("fp32", threads), channelsLast, group.Keras("float32", threads)),
-            Present(group.Torch("bf16", threads), group.Keras("mixed_bfloat16", threads)))
+            ProcessorKind.Current.HasBfloat16
+                ? Present(group.Torch("bf16", threads), group.Keras("mixed_bfloat16", threads))
+                : Present(group.LeaveOut("PyTorch bf16", NoBfloat16), group.LeaveOut("Keras mixed_bfloat16", NoBfloat16)))
         {
             ChannelsLast = channelsLast,
         };

@@ -22,6 +22,10 @@ internal static class StepTables
         }
 
         Tables.Write(table);
+        if (!results.Machine.HasBfloat16)
+        {
+            Console.WriteLine($"bfloat16 took no part: {StepField.NoBfloat16}.");
+        }
     }
 
     public static void Evaluation(IReadOnlyList<Measurement> rows, StepResults results)

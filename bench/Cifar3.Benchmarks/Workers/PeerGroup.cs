@@ -30,6 +30,9 @@ internal sealed class PeerGroup(WorkFolder folder, string? packages = null) : ID
         PeerProcess.TryStartPython("keras_cnn.py", [folder.Path, $"{threads}", mode], packages, out string? reason),
         reason);
 
+    /// <summary>Notes a peer that is not even started.</summary>
+    public PeerProcess? LeaveOut(string name, string reason) => Keep(name, null, reason);
+
     public void PrintMissing()
     {
         foreach (string line in missing)
