@@ -1,4 +1,5 @@
 using Microsoft.ML.OnnxRuntime;
+using Microsoft.ML.OnnxRuntime.Tensors;
 
 namespace Cifar3;
 
@@ -6,20 +7,35 @@ namespace Cifar3;
 /// Input and output of runs of up to <see cref="Capacity"/> images, in memory that ONNX Runtime reads and writes in place.
 /// Tensors are bound once for each number of images and kept: a further run of a known size allocates nothing. Not thread-safe.
 /// </summary>
-internal sealed class OnnxBuffer : IDisposable
+/// <remarks>
+/// Where a GPU computes, the input lies in page-locked memory, which the card fetches by itself, if there is any. It is bound as what it is to ONNX Runtime, memory
+/// of the processor: copies and their order stay the same. The output stays in ordinary memory, so that a run has ended when its copy has.
+/// </remarks>
+internal sealed unsafe class OnnxBuffer : IDisposable
 {
     private readonly InferenceSession session;
     private readonly OnnxSignature signature;
     private readonly float[] probabilities, floats = [];
     private readonly byte[] bytes = [];
     private readonly Binding?[] bindings;
+    private readonly OrtMemoryAllocation? locked;
 
     /// <summary>Allocates a buffer.</summary>
-    public OnnxBuffer(InferenceSession session, OnnxSignature signature, int capacity)
+    /// <param name="session">The session.</param>
+    /// <param name="signature">Its input and output.</param>
+    /// <param name="capacity">The most images.</param>
+    /// <param name="allocator">Gives the input's memory; null, or one that has none left, for ordinary memory.</param>
+    public OnnxBuffer(InferenceSession session, OnnxSignature signature, int capacity, OrtAllocator? allocator = null)
     {
         (this.session, this.signature) = (session, signature);
         bindings = new Binding?[capacity + 1];
         probabilities = GC.AllocateArray<float>(capacity * signature.Classes, pinned: true);
+        locked = allocator is null ? null : TryAllocate(allocator, capacity * CnnArchitecture.ImageBytes * (signature.TakesBytes ? sizeof(byte) : sizeof(float)));
+        if (locked is not null)
+        {
+            return;
+        }
+
         if (signature.TakesBytes)
         {
             bytes = GC.AllocateArray<byte>(capacity * CnnArchitecture.ImageBytes, pinned: true);
@@ -38,11 +54,11 @@ internal sealed class OnnxBuffer : IDisposable
     {
         if (signature.TakesBytes)
         {
-            pixels.CopyTo(bytes);
+            pixels.CopyTo(Input<byte>(bytes, pixels.Length));
         }
         else
         {
-            signature.Scale(pixels, floats);
+            signature.Scale(pixels, Input<float>(floats, pixels.Length));
         }
 
         int n = pixels.Length / CnnArchitecture.ImageBytes;
@@ -59,12 +75,37 @@ internal sealed class OnnxBuffer : IDisposable
         {
             binding?.Dispose();
         }
+
+        locked?.Dispose();
     }
+
+    private static OrtMemoryAllocation? TryAllocate(OrtAllocator allocator, int bytes)
+    {
+        try
+        {
+            return allocator.Allocate((uint)bytes);
+        }
+        catch (OnnxRuntimeException)
+        {
+            return null; // page-locked memory is scarce, and ordinary memory only slower
+        }
+    }
+
+    /// <summary>The first numbers of the input.</summary>
+    private Span<T> Input<T>(T[] ordinary, int count)
+        where T : unmanaged => locked is null ? ordinary.AsSpan(0, count) : new Span<T>((void*)locked.DangerousGetHandle(), count);
 
     private Binding Bind(int n)
     {
         long[] shape = [n, .. signature.ImageShape];
-        var input = signature.TakesBytes
+        var input = locked is not null
+            ? OrtValue.CreateTensorValueWithData(
+                OrtMemoryInfo.DefaultInstance,
+                signature.TakesBytes ? TensorElementType.UInt8 : TensorElementType.Float,
+                shape,
+                locked.DangerousGetHandle(),
+                n * CnnArchitecture.ImageBytes * (signature.TakesBytes ? sizeof(byte) : sizeof(float)))
+            : signature.TakesBytes
             ? OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, bytes.AsMemory(0, n * CnnArchitecture.ImageBytes), shape)
             : OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, floats.AsMemory(0, n * CnnArchitecture.ImageBytes), shape);
         var output = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, probabilities.AsMemory(0, n * signature.Classes), [n, signature.Classes]);

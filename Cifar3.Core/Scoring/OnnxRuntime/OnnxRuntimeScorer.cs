@@ -76,7 +76,8 @@ internal sealed class OnnxRuntimeScorer : IScorer
 
         try
         {
-            var session = new OnnxSession(CudaSession(model.ToOnnx(), options), model.Signature, model.Signature.ImagesPerRun(CudaPiece), onDevice: true);
+            using var pageLocked = new OrtMemoryInfo(OrtMemoryInfo.allocatorCUDA_PINNED, OrtAllocatorType.DeviceAllocator, options.DeviceId, OrtMemType.CpuOutput);
+            var session = new OnnxSession(CudaSession(model.ToOnnx(), options), model.Signature, model.Signature.ImagesPerRun(CudaPiece), onDevice: true, pageLocked);
             return new OnnxRuntimeScorer(session, session, threads: 1, ScoringBackend.Cuda, $"ONNX Runtime {version}, CUDA device {options.DeviceId}", owner);
         }
         catch (Exception e) when (e is OnnxRuntimeException or EntryPointNotFoundException or DllNotFoundException)

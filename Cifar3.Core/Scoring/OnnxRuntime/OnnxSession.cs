@@ -8,8 +8,10 @@ namespace Cifar3;
 /// <param name="signature">Its input and output.</param>
 /// <param name="capacity">The most images of one run.</param>
 /// <param name="onDevice">Whether it computes on a GPU.</param>
-internal sealed class OnnxSession(InferenceSession session, OnnxSignature signature, int capacity, bool onDevice) : IDisposable
+/// <param name="inputMemory">Memory of the session that inputs lie in, where it has such; null for ordinary memory.</param>
+internal sealed class OnnxSession(InferenceSession session, OnnxSignature signature, int capacity, bool onDevice, OrtMemoryInfo? inputMemory = null) : IDisposable
 {
+    private readonly OrtAllocator? allocator = inputMemory is null ? null : TryCreate(session, inputMemory);
     private readonly RunOptions unstoppable = new();
     private readonly ConcurrentBag<OnnxBuffer> buffers = [];
     private readonly string[] inputNames = [signature.InputName], outputNames = [signature.OutputName];
@@ -55,15 +57,28 @@ internal sealed class OnnxSession(InferenceSession session, OnnxSignature signat
             buffer.Dispose();
         }
 
+        allocator?.Dispose();
         session.Dispose();
         unstoppable.Dispose();
+    }
+
+    private static OrtAllocator? TryCreate(InferenceSession session, OrtMemoryInfo memory)
+    {
+        try
+        {
+            return new OrtAllocator(session, memory);
+        }
+        catch (OnnxRuntimeException)
+        {
+            return null; // a session without it: ordinary memory serves too
+        }
     }
 
     private OnnxBuffer Rent(int images)
     {
         if (!buffers.TryTake(out var buffer))
         {
-            return new OnnxBuffer(session, signature, images);
+            return new OnnxBuffer(session, signature, images, allocator);
         }
 
         if (buffer.Capacity >= images)
@@ -72,7 +87,7 @@ internal sealed class OnnxSession(InferenceSession session, OnnxSignature signat
         }
 
         buffer.Dispose();
-        return new OnnxBuffer(session, signature, Math.Min(capacity, Math.Max(images, 2 * buffer.Capacity)));
+        return new OnnxBuffer(session, signature, Math.Min(capacity, Math.Max(images, 2 * buffer.Capacity)), allocator);
     }
 
     private void RunUntil(OnnxBuffer.Binding binding, CancellationToken cancellation)
