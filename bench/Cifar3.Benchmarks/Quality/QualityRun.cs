@@ -10,16 +10,17 @@ namespace Cifar3.Benchmarks;
 /// <param name="History">Of every epoch.</param>
 internal sealed record QualityRun(double Seconds, CnnModel Model, ClassificationReport Report, History History)
 {
-    /// <summary>Trains on images of a set, a tenth of them set aside to choose the model by.</summary>
+    /// <summary>Trains on images of a set, some of them set aside to choose the model by.</summary>
     /// <param name="settings">The recipe and what differs from it.</param>
     /// <param name="data">Training and test images.</param>
     /// <param name="perClass">How many training images of each class, drawn by the settings' seed; null = all.</param>
-    public static QualityRun Train(TrainerOptions settings, ImageData data, IReadOnlyList<int>? perClass = null)
+    /// <param name="validation">Share of the training images that is set aside, above 0 and below 1.</param>
+    public static QualityRun Train(TrainerOptions settings, ImageData data, IReadOnlyList<int>? perClass = null, double validation = 0.1)
     {
         int seed = settings.Seed ?? 0;
-        var (train, validation) = Draw(data.Train, perClass, seed).TrainValidationSplit(seed: seed);
+        var (train, chosenBy) = Draw(data.Train, perClass, seed).TrainValidationSplit(validation, seed: seed);
         var clock = Stopwatch.StartNew();
-        var result = new Cifar3Trainer(settings with { TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}") }).Fit(train, validation);
+        var result = new Cifar3Trainer(settings with { TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}") }).Fit(train, chosenBy);
         double seconds = clock.Elapsed.TotalSeconds;
         using var classifier = Cifar3Classifier.FromModel(result.BestModel);
         return new QualityRun(seconds, result.BestModel, classifier.Evaluate(data.Test), result.History);

@@ -19,14 +19,15 @@ internal static class QualitySubject
         var models = new Option<string?>("--models") { Description = "Folder that receives every model." };
         var small = new Option<bool>("--no-small") { Description = "Leave the small sets out." };
         var whole = new Option<bool>("--no-recipes") { Description = "Leave the recipes on all images out: the shipped model stands for the best." };
+        var validation = new Option<double>("--validation") { Description = "Share of the images set aside to choose by, for the recipes on all images.", DefaultValueFactory = _ => 0.1 };
         return SubjectOptions.Command(
             "quality",
             "Test accuracy, calibration and time of each recipe, and of the defaults on small sets: an hour and a half on two cores.",
-            (options, arguments) => Measure(arguments.GetValue(whole) ? [] : arguments.GetValue(recipes)!, arguments.GetValue(seeds), arguments.GetValue(others), arguments.GetValue(models), !arguments.GetValue(small), options.Rounds),
-            recipes, seeds, others, models, small, whole);
+            (options, arguments) => Measure(arguments.GetValue(whole) ? [] : arguments.GetValue(recipes)!, arguments.GetValue(seeds), arguments.GetValue(others), arguments.GetValue(models), !arguments.GetValue(small), arguments.GetValue(validation), options.Rounds),
+            recipes, seeds, others, models, small, whole, validation);
     }
 
-    private static List<Target> Measure(string[] recipes, int seeds, string? otherClasses, string? folder, bool small, int rounds)
+    private static List<Target> Measure(string[] recipes, int seeds, string? otherClasses, string? folder, bool small, double validation, int rounds)
     {
         var data = BenchmarkImages.Load();
         var table = new Table { Border = TableBorder.Markdown };
@@ -73,7 +74,7 @@ internal static class QualitySubject
             for (int seed = 1; seed <= count; seed++)
             {
                 Console.Error.WriteLine($"{what}: seed {seed} of {count}");
-                runs.Add(QualityRun.Train(new TrainerOptions { Recipe = recipe, Seed = seed }, data, perClass));
+                runs.Add(QualityRun.Train(new TrainerOptions { Recipe = recipe, Seed = seed }, data, perClass, perClass is null ? validation : 0.1));
                 if (folder is not null)
                 {
                     runs[^1].Model.SaveOnnx(Path.Combine(folder, FormattableString.Invariant($"{recipe.Name}-{perClass?.Sum() ?? data.Train.Count}-{seed}.onnx")));
