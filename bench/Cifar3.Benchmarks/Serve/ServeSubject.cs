@@ -62,7 +62,7 @@ internal static class ServeSubject
         var kinds = new (string Name, int Images, Action Direct, Func<HttpRequestMessage> Create)[]
         {
             ("JPEG file", 1, () => classifier.Predict(picture), () => Picture(picture)),
-            ("1 binary tensor", 1, () => classifier.Score(images.Image(0), scores), single.Create),
+            ("1 binary tensor", 1, () => classifier.Score(images.Image(0), scores.AsSpan(0, classifier.ClassNames.Length)), single.Create),
             ($"{BatchSize} binary tensors", BatchSize, () => classifier.Score(images.Pixels, scores), batch.Create),
         };
         foreach (var (name, count, direct, create) in kinds)
