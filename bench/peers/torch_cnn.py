@@ -8,6 +8,8 @@ import cifar3_work as work
 try:
     import torch
     from torch import nn
+
+    from torch_network import network
 except ImportError as error:
     work.say({"missing": str(error)})
     sys.exit()
@@ -17,28 +19,6 @@ torch.set_num_threads(threads)
 torch.set_flush_denormal(True)
 torch.manual_seed(1)
 layout = torch.contiguous_format if mode == "fp32" else torch.channels_last
-
-
-class Flatten(nn.Module):
-    """Keras' order, channels last, so that the dense kernel means the same."""
-
-    def forward(self, x):
-        return x.permute(0, 2, 3, 1).flatten(1)
-
-
-def network():
-    layers, inputs = [], 3
-    for filters in (32, 64, 128):
-        layers += [nn.Conv2d(inputs, filters, 3, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)]
-        layers += [nn.Conv2d(filters, filters, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.5)]
-        inputs = filters
-    model = nn.Sequential(*layers, Flatten(), nn.Linear(512, 3))
-    for module in model:
-        if isinstance(module, (nn.Conv2d, nn.Linear)):
-            nn.init.xavier_uniform_(module.weight)
-            nn.init.zeros_(module.bias)
-    assert sum(p.numel() for p in model.parameters()) == 288_995
-    return model.to(memory_format=layout)
 
 
 def images(name):
@@ -60,7 +40,7 @@ def forward(model, x):
 
 class Training:
     def __init__(self):
-        self.model = network()
+        self.model = network(layout)
         self.optimizer = torch.optim.Adam(self.model.parameters(), lr=1e-3, eps=1e-7)
         self.correct = torch.zeros((), dtype=torch.int64)
 

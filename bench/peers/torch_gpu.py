@@ -12,6 +12,8 @@ import cifar3_work as work
 try:
     import torch
     from torch import nn
+
+    from torch_network import network
 except ImportError as error:
     work.say({"missing": str(error)})
     sys.exit()
@@ -27,22 +29,6 @@ all_x = torch.from_numpy(pixels.transpose(0, 3, 1, 2)).contiguous(memory_format=
 all_y = torch.from_numpy(labels).to(device)
 
 
-class Flatten(nn.Module):
-    """Keras' order, channels last."""
-
-    def forward(self, x):
-        return x.permute(0, 2, 3, 1).flatten(1)
-
-
-def network():
-    layers, inputs = [], 3
-    for filters in (32, 64, 128):
-        layers += [nn.Conv2d(inputs, filters, 3, padding=1), nn.ReLU(inplace=True), nn.BatchNorm2d(filters, eps=1e-3, momentum=0.01)]
-        layers += [nn.Conv2d(filters, filters, 3), nn.ReLU(inplace=True), nn.MaxPool2d(2), nn.Dropout(0.5)]
-        inputs = filters
-    return nn.Sequential(*layers, Flatten(), nn.Linear(512, 3)).to(device=device, memory_format=torch.channels_last)
-
-
 def wait():
     if on_gpu:
         torch.cuda.synchronize()
@@ -50,7 +36,7 @@ def wait():
 
 def stepper(mode, batch):
     """A function that takes the batch that begins at an image, and trains one step."""
-    model = network()
+    model = network(torch.channels_last).to(device)
     criterion = nn.CrossEntropyLoss()
     options = {"fused": True, "capturable": mode == "graph"} if on_gpu else {}
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-3, eps=1e-7, **options)
