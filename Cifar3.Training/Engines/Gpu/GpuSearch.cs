@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using System.Text;
 
 namespace Cifar3.Training;
@@ -57,6 +58,36 @@ internal static class GpuSearch
         tried.AddRange(devices.Count == 0
             ? [$"{names[0]} (OpenCL): it is there, but no driver offers a device"]
             : devices.Select(device => $"{device}: {(device.IsGpu ? "not the one that is wanted" : "a processor, not a GPU")}"));
+        return null;
+    }
+
+    /// <summary>The first library that is there and has all functions; null, and a line for each name in <paramref name="tried"/>, where there is none.</summary>
+    /// <param name="names">File names, in order.</param>
+    /// <param name="api">What it is the library of.</param>
+    /// <param name="remedy">Which version has a function that is missing.</param>
+    /// <param name="create">Finds the functions; throws <see cref="EntryPointNotFoundException"/> where one is missing.</param>
+    /// <param name="tried">Receives what was looked for in vain.</param>
+    internal static T? FirstLibrary<T>(IReadOnlyList<string> names, string api, string remedy, Func<nint, T> create, ICollection<string> tried)
+        where T : class
+    {
+        foreach (string name in names)
+        {
+            if (!NativeLibrary.TryLoad(name, out nint library))
+            {
+                tried.Add($"{name} ({api}): no such library");
+                continue;
+            }
+
+            try
+            {
+                return create(library);
+            }
+            catch (EntryPointNotFoundException e)
+            {
+                tried.Add($"{name} ({api}): {e.Message.TrimEnd('.')}; {remedy}");
+            }
+        }
+
         return null;
     }
 

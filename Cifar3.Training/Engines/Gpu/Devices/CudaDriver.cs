@@ -75,28 +75,8 @@ internal sealed unsafe class CudaDriver
     /// <summary>Loads the driver; null, and a line for each name in <paramref name="tried"/>, where there is none.</summary>
     /// <param name="names">File names, in order.</param>
     /// <param name="tried">Receives what was looked for in vain.</param>
-    public static CudaDriver? TryLoad(IReadOnlyList<string> names, ICollection<string> tried)
-    {
-        foreach (string name in names)
-        {
-            if (!NativeLibrary.TryLoad(name, out nint library))
-            {
-                tried.Add($"{name} (CUDA): no such library");
-                continue;
-            }
-
-            try
-            {
-                return new CudaDriver(function => NativeLibrary.GetExport(library, function));
-            }
-            catch (EntryPointNotFoundException e)
-            {
-                tried.Add($"{name} (CUDA): {e.Message.TrimEnd('.')}; drivers from CUDA 11.0 on (450.36) have it");
-            }
-        }
-
-        return null;
-    }
+    public static CudaDriver? TryLoad(IReadOnlyList<string> names, ICollection<string> tried) =>
+        GpuSearch.FirstLibrary(names, "CUDA", "drivers from CUDA 11.0 on (450.36) have it", library => new CudaDriver(function => NativeLibrary.GetExport(library, function)), tried);
 
     /// <summary>What the driver says about an error, such as <c>out of memory (CUDA_ERROR_OUT_OF_MEMORY, 2)</c>.</summary>
     public string Words(int error)

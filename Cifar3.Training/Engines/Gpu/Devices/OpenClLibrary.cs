@@ -63,26 +63,6 @@ internal sealed unsafe class OpenClLibrary
     /// <summary>Loads the library; null, and a line for each name in <paramref name="tried"/>, where there is none.</summary>
     /// <param name="names">File names, in order.</param>
     /// <param name="tried">Receives what was looked for in vain.</param>
-    public static OpenClLibrary? TryLoad(IReadOnlyList<string> names, ICollection<string> tried)
-    {
-        foreach (string name in names)
-        {
-            if (!NativeLibrary.TryLoad(name, out nint library))
-            {
-                tried.Add($"{name} (OpenCL): no such library");
-                continue;
-            }
-
-            try
-            {
-                return new OpenClLibrary(library);
-            }
-            catch (EntryPointNotFoundException e)
-            {
-                tried.Add($"{name} (OpenCL): {e.Message.TrimEnd('.')}; OpenCL 1.2 has it");
-            }
-        }
-
-        return null;
-    }
+    public static OpenClLibrary? TryLoad(IReadOnlyList<string> names, ICollection<string> tried) =>
+        GpuSearch.FirstLibrary(names, "OpenCL", "OpenCL 1.2 has it", library => new OpenClLibrary(library), tried);
 }
