@@ -30,17 +30,38 @@ public sealed class TrainingEnginesTests
     }
 
     [Test]
-    public void Create_Auto_TakesTensorFlowOnlyForAGpu()
+    public void Create_AutoWithoutACard_TakesTensorFlowOnlyForAGpu()
     {
-        using var engine = TrainingEngines.Create(TrainingEngine.Auto, Tiny, TensorFlowTestBase.Options);
+        using var engine = TrainingEngines.CreateAuto(SimdLevels.Best, Tiny, TensorFlowTestBase.Options, () => null);
 
         Assert.That(engine, Is.TypeOf(engine.Device.StartsWith("CPU", StringComparison.Ordinal) ? typeof(ManagedEngine) : typeof(TensorFlowEngine)));
     }
 
     [Test]
+    public void Create_AutoWithACard_TakesIt()
+    {
+        var cuda = new FakeCuda();
+
+        using var engine = TrainingEngines.CreateAuto(SimdLevels.Best, Tiny, new EngineOptions(), () => cuda.Open());
+
+        Assert.That(engine, Is.TypeOf<GpuEngine>());
+        Assert.That(engine.Device, Does.Contain("Fake H100"));
+    }
+
+    /// <summary>A card that has no memory left, or a driver too old for the kernels: the training goes on, on the processor.</summary>
+    [Test]
+    public void Create_AutoWithACardThatRefuses_IsManaged()
+    {
+        using var engine = TrainingEngines.CreateAuto(SimdLevels.Best, Tiny, new EngineOptions(), () => throw new GpuException("The card refused.", 2));
+
+        Assert.That(engine, Is.TypeOf<ManagedEngine>());
+    }
+
+    [Test]
     public void Create_AutoWithTheCpuDemanded_IsManaged()
     {
-        using var engine = TrainingEngines.Create(TrainingEngine.Auto, Tiny, TensorFlowTestBase.Options with { TensorFlow = new TensorFlowOptions { Device = TensorFlowDevice.Cpu } });
+        using var engine = TrainingEngines.CreateAuto(
+            SimdLevels.Best, Tiny, TensorFlowTestBase.Options with { TensorFlow = new TensorFlowOptions { Device = TensorFlowDevice.Cpu } }, () => throw new InvalidOperationException("The card is not asked."));
 
         Assert.That(engine, Is.TypeOf<ManagedEngine>());
     }

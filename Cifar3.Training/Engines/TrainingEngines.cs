@@ -16,10 +16,35 @@ public static class TrainingEngines
     /// <summary>The same with the instruction set that the managed engine shall have.</summary>
     internal static ITrainingEngine CreateOn(SimdLevel simd, TrainingEngine kind, CnnModel model, EngineOptions options) => kind switch
     {
-        TrainingEngine.Auto => CreateOn(simd, TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options),
+        TrainingEngine.Auto => CreateAuto(simd, model, options, GpuSearch.TryOpenCard),
         TrainingEngine.Managed => new ManagedEngine(model, options, simd),
         TrainingEngine.TensorFlow => new TensorFlowEngine(model, options),
         TrainingEngine.Gpu => new GpuEngine(model, options),
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"There is no training engine {kind}. Expected one of: {string.Join(", ", Enum.GetNames<TrainingEngine>())}."),
     };
+
+    /// <summary>NVIDIA's card where there is one that works, TensorFlow where its library shows a GPU, else the CPU; the CPU, too, where the options demand it.</summary>
+    /// <param name="simd">The instruction set that the managed engine shall have.</param>
+    /// <param name="model">The network and its initial weights.</param>
+    /// <param name="options">Seed, threads and batch size.</param>
+    /// <param name="openCard">Opens NVIDIA's card; null where there is none.</param>
+    internal static ITrainingEngine CreateAuto(SimdLevel simd, CnnModel model, EngineOptions options, Func<GpuDevice?> openCard)
+    {
+        if (options.TensorFlow.Device != TensorFlowDevice.Cpu)
+        {
+            try
+            {
+                if (openCard() is { } card)
+                {
+                    return new GpuEngine(model, options, () => card);
+                }
+            }
+            catch (GpuException)
+            {
+                // An old driver, or a card whose memory others have: the engine's name tells that it is the CPU, and TrainingEngine.Gpu tells why.
+            }
+        }
+
+        return CreateOn(simd, TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options);
+    }
 }

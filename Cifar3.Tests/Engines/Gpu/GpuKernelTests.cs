@@ -17,7 +17,7 @@ public sealed class GpuKernelTests(GpuHost host) : GpuTestBase(host)
         using var device = Open();
         var (part, norms) = (Buffer(device, new float[tiles * 3 * c]), Buffer(device, new float[3 * c]));
 
-        device.Launch(device.Kernel("norm_tiles"), Groups(tiles * c), 1, 1, Buffer(device, y), part, rows, c, GpuContext.TileRows);
+        device.Launch(device.Kernel("norm_tiles"), tiles, 1, 1, Buffer(device, y), part, rows, c, GpuContext.TileRows);
         device.Launch(device.Kernel("norm_statistics"), c, 1, 1, part, norms, 0, c, 2 * c, rows, c, GpuContext.TileRows, 1e-3f);
 
         float[] found = Read<float>(device, norms, 3 * c);
@@ -45,11 +45,9 @@ public sealed class GpuKernelTests(GpuHost host) : GpuTestBase(host)
                 g[m * k + column] = 1e-3f - g[(m - 1) * k + column];
         double[] expected = [.. Enumerable.Range(0, k).Select(column => Enumerable.Range(0, rows).Sum(m => (double)g[m * k + column]))];
         using var device = Open();
-        int tiles = GpuContext.Tiles(rows);
-        var (part, to, rowsAsSlices) = (Buffer(device, new float[tiles * k]), Buffer(device, new float[1 + k]), Buffer(device, new float[k]));
+        var (to, rowsAsSlices) = (Buffer(device, new float[1 + k]), Buffer(device, new float[k]));
 
-        device.Launch(device.Kernel("column_tiles"), Groups(tiles * k), 1, 1, Buffer(device, g), part, rows, k, GpuContext.TileRows);
-        device.Launch(device.Kernel("sum_columns"), k, 1, 1, part, tiles, k, to, 1);
+        device.Launch(device.Kernel("sum_columns"), k, 1, 1, Buffer(device, g), rows, k, to, 1);
         device.Launch(device.Kernel("sum_slices"), 1, 1, 1, Buffer(device, g), rows, k, rowsAsSlices, 0);
 
         Assert.That(Read<float>(device, to, 1 + k)[1..].Select(value => (double)value), Is.EqualTo(expected).Within(1e-5).Percent);

@@ -5,8 +5,14 @@ namespace Cifar3.Training;
 /// <summary>What the layers of one engine share: the device, the state's layout, and buffers that all use one after the other.</summary>
 internal sealed class GpuContext
 {
-    /// <summary>Rows that one work-item adds up, of sums over all pixels of a batch.</summary>
+    /// <summary>Rows that one work-group adds up, of sums over all pixels of a batch.</summary>
     public const int TileRows = 128;
+
+    /// <summary>Elements of a work-item in kernels with <c>EACH_ELEMENT</c>: FEW in <c>common.cl</c>.</summary>
+    public const int Few = 4;
+
+    /// <summary>Columns of a work-group in kernels that add up columns: COLUMN in <c>common.cl</c>.</summary>
+    public const int Column = 16;
 
     private long partFloats = 1;
     private GpuBuffer? part;
@@ -69,7 +75,12 @@ internal sealed class GpuContext
         return buffer;
     }
 
-    /// <summary>Launches a kernel that computes element by element.</summary>
-    public void Each(GpuKernel kernel, int elements, params ReadOnlySpan<GpuArgument> arguments) =>
-        Device.Launch(kernel, (int)((elements + (long)GpuDevice.Group - 1) / GpuDevice.Group), 1, 1, arguments);
+    /// <summary>Launches a kernel that computes element by element, one a work-item.</summary>
+    public void Each(GpuKernel kernel, int elements, params ReadOnlySpan<GpuArgument> arguments) => Launch(kernel, elements, GpuDevice.Group, arguments);
+
+    /// <summary>Launches a kernel whose work-items compute <see cref="Few"/> elements each: for the many of a batch's tensors.</summary>
+    public void EachFew(GpuKernel kernel, int elements, params ReadOnlySpan<GpuArgument> arguments) => Launch(kernel, elements, Few * GpuDevice.Group, arguments);
+
+    private void Launch(GpuKernel kernel, int elements, long perGroup, ReadOnlySpan<GpuArgument> arguments) =>
+        Device.Launch(kernel, (int)((elements + perGroup - 1) / perGroup), 1, 1, arguments);
 }

@@ -9,8 +9,8 @@ namespace Cifar3.Training;
 /// <remarks>
 /// Everything is float32, with sums that keep what rounding loses where the batch's statistics and gradients need it; no TF32, no atomics.
 /// Deterministic: the same seed gives the same bits on the same device and driver. Not thread-safe: one call at a time. Dispose it to free the
-/// device's memory (about 130 MB with a batch of 128). It has not been run on a GPU yet, only on OpenCL's driver for processors (PoCL), so
-/// <see cref="TrainingEngine.Auto"/> does not choose it. See <c>docs/gpu.md</c>.
+/// device's memory (about 130 MB with a batch of 128). <see cref="TrainingEngine.Auto"/> chooses it on NVIDIA's cards. OpenCL has been run on
+/// processors alone (PoCL). See <c>docs/gpu.md</c>.
 /// </remarks>
 /// <example><code>
 /// using var engine = new GpuEngine(model, new EngineOptions { Seed = 1 });

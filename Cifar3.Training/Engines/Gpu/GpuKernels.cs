@@ -6,7 +6,7 @@ namespace Cifar3.Training;
 internal static class GpuKernels
 {
     /// <summary>The files in the order in which they make one text: what all share comes first.</summary>
-    public static IReadOnlyList<string> Files { get; } = ["common.cl", "convolution.cl", "sums.cl", "normalization.cl", "pooling.cl", "dense.cl", "update.cl"];
+    public static IReadOnlyList<string> Files { get; } = ["common.cl", "convolution.cl", "convolution_weights.cl", "sums.cl", "normalization.cl", "pooling.cl", "dense.cl", "update.cl"];
 
     /// <summary>The whole text.</summary>
     public static string Source { get; } = string.Concat(Files.Select(Read));

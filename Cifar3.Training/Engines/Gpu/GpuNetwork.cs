@@ -108,5 +108,5 @@ internal sealed class GpuNetwork
     /// <summary>Where block i reads, or, behind the last, the dense layer.</summary>
     private GpuBuffer Input(int i) => i == 0 ? x : blocks[i - 1].P;
 
-    private void ReadPixels(int n) => context.Each(pixelsToFloats, n * CnnArchitecture.ImageBytes, Pixels, x, n * CnnArchitecture.ImageBytes);
+    private void ReadPixels(int n) => context.EachFew(pixelsToFloats, n * CnnArchitecture.ImageBytes, Pixels, x, n * CnnArchitecture.ImageBytes);
 }

@@ -21,6 +21,14 @@ internal static class GpuSearch
         return OpenCuda(wanted, CudaDriver.TryLoad(CudaDriver.FileNames, tried), tried) ?? OpenOpenCl(wanted, OpenClLibrary.FileNames, tried) ?? throw None(wanted, tried);
     }
 
+    /// <summary>The first card of NVIDIA's driver, or the one that the environment names; null where there is none.</summary>
+    /// <exception cref="GpuException">There is one, and its driver refused.</exception>
+    public static GpuDevice? TryOpenCard()
+    {
+        var tried = new List<string>();
+        return OpenCuda(Environment.GetEnvironmentVariable(Variable), CudaDriver.TryLoad(CudaDriver.FileNames, tried), tried);
+    }
+
     /// <summary>The first card of NVIDIA's driver that will do; null, and lines in <paramref name="tried"/>, where there is none.</summary>
     internal static GpuDevice? OpenCuda(string? wanted, CudaDriver? cuda, List<string> tried)
     {

@@ -19,10 +19,10 @@ internal sealed class GpuFindings
     public IEnumerable<string> Lines => rows.Select(row => $"{row.What}: {row.Found}");
 
     /// <summary>A fact.</summary>
-    public void Add(string what, string found) => rows.Add((what, found, "", null));
+    public void Add(string what, string found) => Row(what, found, "", null);
 
     /// <summary>Something that must hold.</summary>
-    public void Check(string what, bool holds, string found, string wanted) => rows.Add((what, found, wanted, holds));
+    public void Check(string what, bool holds, string found, string wanted) => Row(what, found, wanted, holds);
 
     /// <summary>A number that must not be above a ceiling.</summary>
     public void AtMost(string what, double value, double ceiling) => Check(what, value <= ceiling, Number(value), $"≤ {Number(ceiling)}");
@@ -30,7 +30,7 @@ internal sealed class GpuFindings
     /// <summary>A time with a target, which says how well, not whether rightly.</summary>
     public void Time(string what, double value, double? target)
     {
-        rows.Add((what, Number(value), target is { } goal ? $"≤ {Number(goal)}" : "", null));
+        Row(what, Number(value), target is { } goal ? $"≤ {Number(goal)}" : "", null);
         if (target is { } wanted)
         {
             Targets.Add(Target.AtMost(wanted, what, value));
@@ -64,6 +64,13 @@ internal sealed class GpuFindings
         }
 
         Tables.Write(table);
+    }
+
+    /// <summary>Keeps a row, and says it at once: a run that is cut off has not been for nothing.</summary>
+    private void Row(string what, string found, string wanted, bool? met)
+    {
+        rows.Add((what, found, wanted, met));
+        Console.Error.WriteLine($"         {what}: {found}{(met == false ? $", NOT {wanted}" : "")}");
     }
 
     private static string Number(double value) =>

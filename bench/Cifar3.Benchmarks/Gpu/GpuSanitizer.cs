@@ -29,8 +29,7 @@ internal static class GpuSanitizer
     /// <summary>The summary's line; null where there is no such program.</summary>
     private static string? Errors(string tool)
     {
-        string assembly = typeof(GpuSanitizer).Assembly.Location; // empty in a program of one file
-        string[] self = assembly.Length > 0 ? [Environment.ProcessPath!, assembly] : [Environment.ProcessPath!];
+        string[] self = PeerProcess.Self();
         try
         {
             using var process = Process.Start(new ProcessStartInfo(Program, ["--tool", tool, .. self, GpuSubject.Name, "--small", "--checks"]) { RedirectStandardOutput = true })!;

@@ -40,6 +40,7 @@ internal static class GpuStateChecks
         findings.Check($"{steps} steps twice, numbers with other bits", repeated == 0, $"{repeated}", "0");
         findings.AtMost($"{steps} steps from the managed engine's states, batch {batch}: loss", loss, 1e-5);
         findings.AtMost("gradients, median of the medians", medians.Order().ElementAt(medians.Count / 2), MedianCeiling);
+        findings.Add("gradients, median of each step", string.Join(' ', medians.Select(median => FormattableString.Invariant($"{median:0e+0}"))));
         findings.Add("gradients, worst (where rounding decides a ReLU or a window)", FormattableString.Invariant($"{worst:0.0e+0}"));
     }
 

@@ -55,8 +55,8 @@ internal static class GpuSubject
         var data = small ? Cifar3Data.Synthetic(96, 24) : BenchmarkImages.Load();
         int[] filters = small ? [3, 5, 7] : [32, 64, 128];
         var model = CnnModel.Create(data.ClassNames, filters: filters, seed: 1);
-        int batch = small ? 4 : 128;
-        findings.Part("steps beside the managed engine", () => GpuStateChecks.Run(Open, data.Train, model, batch, small ? 2 : 10, findings));
+        int fewImages = small ? 4 : 8; // two float32 engines: the more images, the surer that rounding decides one ReLU differently, which moves all gradients
+        findings.Part("steps beside the managed engine", () => GpuStateChecks.Run(Open, data.Train, model, fewImages, small ? 2 : 10, findings));
         if (!small)
         {
             findings.Part("golden steps", () => GpuGoldenStep.Run(Open, findings));

@@ -2,7 +2,7 @@ namespace Cifar3.Benchmarks;
 
 /// <summary>
 /// A 3×3 convolution and its adjoints in plain C#, in the order of sums that <c>convolution.cl</c> states, with <see cref="MathF.FusedMultiplyAdd"/>: kernels
-/// must give the same bits.
+/// must give the same bits. perSlice: products of a slice, where the summed index is cut.
 /// </summary>
 /// <remarks>x, dx [N, H, W, C]; y, dy [N, OH, OW, K]; kernel [9, C, K] and bias [K] somewhere in parameters. Pad 1: OH = H; pad 0: OH = H − 2.</remarks>
 internal sealed record ReferenceConvolution(int N, int H, int W, int C, int K, int Pad)
@@ -17,14 +17,14 @@ internal sealed record ReferenceConvolution(int N, int H, int W, int C, int K, i
     public int M => N * OH * OW;
 
     /// <summary>y = max(0, x ∗ kernel + bias).</summary>
-    public float[] Forward(float[] x, float[] parameters, int kernelAt, int biasAt)
+    public float[] Forward(float[] x, float[] parameters, int kernelAt, int biasAt, int perSlice = int.MaxValue)
     {
         float[] y = new float[M * K];
         for (int m = 0; m < M; m++)
         {
             for (int o = 0; o < K; o++)
             {
-                y[m * K + o] = Math.Max(0, Sum(0, 9 * C, q => (Patch(x, m, q), parameters[kernelAt + q * K + o])) + parameters[biasAt + o]);
+                y[m * K + o] = Math.Max(0, Slices(9 * C, perSlice, q => (Patch(x, m, q), parameters[kernelAt + q * K + o])) + parameters[biasAt + o]);
             }
         }
 
@@ -32,13 +32,13 @@ internal sealed record ReferenceConvolution(int N, int H, int W, int C, int K, i
     }
 
     /// <summary>dx of dy.</summary>
-    public float[] BackwardInput(float[] dy, float[] parameters, int kernelAt)
+    public float[] BackwardInput(float[] dy, float[] parameters, int kernelAt, int perSlice = int.MaxValue)
     {
         float[] dx = new float[N * H * W * C];
         for (int e = 0; e < dx.Length; e++)
         {
             int input = e % C, ix = e / C % W, iy = e / (C * W) % H, image = e / (C * W * H);
-            dx[e] = Sum(0, 9 * K, q =>
+            dx[e] = Slices(9 * K, perSlice, q =>
             {
                 int tap = q / K, oy = iy + Pad - tap / 3, ox = ix + Pad - tap % 3;
                 float g = oy >= 0 && oy < OH && ox >= 0 && ox < OW ? dy[((image * OH + oy) * OW + ox) * K + q % K] : 0;
@@ -49,23 +49,35 @@ internal sealed record ReferenceConvolution(int N, int H, int W, int C, int K, i
         return dx;
     }
 
-    /// <summary>The kernel's gradient, a part [9, C, K] for every slice of <paramref name="perSlice"/> pixels.</summary>
+    /// <summary>The gradients of kernel and bias, a part [9·C + 1, K] for every slice of <paramref name="perSlice"/> pixels.</summary>
     public float[] BackwardWeights(float[] x, float[] dy, int perSlice)
     {
         int slices = (M + perSlice - 1) / perSlice;
-        float[] part = new float[slices * 9 * C * K];
+        float[] part = new float[slices * (9 * C + 1) * K];
         for (int slice = 0; slice < slices; slice++)
         {
-            for (int q = 0; q < 9 * C; q++)
+            for (int q = 0; q <= 9 * C; q++)
             {
                 for (int o = 0; o < K; o++)
                 {
-                    part[(slice * 9 * C + q) * K + o] = Sum(slice * perSlice, Math.Min(M, (slice + 1) * perSlice), m => (Patch(x, m, q), dy[m * K + o]));
+                    part[(slice * (9 * C + 1) + q) * K + o] = Sum(slice * perSlice, Math.Min(M, (slice + 1) * perSlice), m => (q < 9 * C ? Patch(x, m, q) : 1, dy[m * K + o]));
                 }
             }
         }
 
         return part;
+    }
+
+    /// <summary>The sums of the slices, added up.</summary>
+    private static float Slices(int end, int perSlice, Func<int, (float A, float B)> factors)
+    {
+        float total = Sum(0, Math.Min(end, perSlice), factors);
+        for (long first = perSlice; first < end; first += perSlice)
+        {
+            total += Sum((int)first, (int)Math.Min(end, first + perSlice), factors);
+        }
+
+        return total;
     }
 
     /// <summary>Products added in the kernels' order.</summary>

@@ -39,7 +39,8 @@ internal sealed class PeerProcess : IDisposable
     /// <returns>The peer, ready; null when it is missing.</returns>
     public static PeerProcess? TryStartPython(string script, IEnumerable<string> arguments, string? packages, out string? missing, bool showsGpus = false)
     {
-        string python = OperatingSystem.IsWindows() ? "python" : File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
+        // On the CPU Debian's python3-torch is the peer; PyTorch for GPUs lies in an environment of its own, which PATH shows.
+        string python = OperatingSystem.IsWindows() ? "python" : !showsGpus && File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
         Dictionary<string, string> environment = new() { ["PYTHONDONTWRITEBYTECODE"] = "1", ["TF_CPP_MIN_LOG_LEVEL"] = "3" };
         if (!showsGpus)
         {
@@ -57,8 +58,16 @@ internal sealed class PeerProcess : IDisposable
     /// <summary>Starts this program again, with other arguments and environment variables.</summary>
     public static PeerProcess? TryStartSelf(IEnumerable<string> arguments, IReadOnlyDictionary<string, string> environment, out string? missing)
     {
+        string[] self = Self();
+        return TryStart(self[0], [.. self[1..], .. arguments], environment, out missing);
+    }
+
+    /// <summary>What starts this program again: the one file that it was published as, or dotnet and its assembly.</summary>
+    public static string[] Self()
+    {
+        string assembly = Path.Combine(AppContext.BaseDirectory, "Cifar3.Benchmarks.dll");
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        return TryStart(dotnet, [typeof(PeerProcess).Assembly.Location, .. arguments], environment, out missing);
+        return File.Exists(assembly) ? [dotnet, assembly] : [Environment.ProcessPath!];
     }
 
     /// <summary>Starts any program that keeps the protocol.</summary>

@@ -7,6 +7,7 @@ typedef unsigned char uchar;
 typedef unsigned int uint;
 typedef unsigned long ulong;
 typedef float float2 __attribute__((ext_vector_type(2)));
+typedef float float4 __attribute__((ext_vector_type(4)));
 #define get_local_id(d) ((int)__nvvm_read_ptx_sreg_tid_x())
 #define get_group_id(d) ((d) == 0 ? (int)__nvvm_read_ptx_sreg_ctaid_x() : (d) == 1 ? (int)__nvvm_read_ptx_sreg_ctaid_y() : (int)__nvvm_read_ptx_sreg_ctaid_z())
 #define barrier(flags) __syncthreads()
@@ -28,6 +29,18 @@ typedef float float2 __attribute__((ext_vector_type(2)));
 #define GROUP 64
 #define KERNEL __kernel __attribute__((reqd_work_group_size(GROUP, 1, 1))) void
 #define ELEMENT ((int)get_group_id(0) * GROUP + (int)get_local_id(0)) // of kernels that compute element by element
+#define FEW 4                                                           // elements of a work-item where there are many: their loads are under way together
+#define EACH_ELEMENT(e, count) \
+    _Pragma("unroll") for (int part_ = 0, e = (int)get_group_id(0) * FEW * GROUP + (int)get_local_id(0); part_ < FEW; part_++, e += GROUP) \
+        if (e < (count))
+
+// In loops that add up rows of [·, stride], step rows apart: the next 16 are loaded together, since a card waits hundreds of cycles for one, and then added in
+// their order. Beyond the end the last row is loaded; whoever adds takes 0 instead, which changes no bit.
+#define AHEAD 16
+#define EACH_AHEAD(i) _Pragma("unroll") for (int i = 0; i < AHEAD; i++)
+#define LOAD_AHEAD(v, from, row, step, end, stride, column) \
+    EACH_AHEAD(i_) \
+        v[i_] = (from)[((row) + i_ * (step) < (end) ? (row) + i_ * (step) : (end) - 1) * (stride) + (column)];
 
 // A sum and what its rounding lost (Neumaier 1974, with Knuth's exact error of an addition): as good as float64 for the sums here.
 static inline float2 add(float2 sum, float x)
@@ -52,6 +65,27 @@ static inline float2 sum_of_group(float2 own, __local float2* all)
         barrier(CLK_LOCAL_MEM_FENCE);
     }
     const float2 total = all[0];
+    barrier(CLK_LOCAL_MEM_FENCE); // before all is used again
+    return total;
+}
+
+// Work-groups that add up columns: COLUMN columns, and work-item t adds rows t/COLUMN, t/COLUMN + LANES, … of column t%COLUMN.
+#define COLUMN 16
+#define LANES (GROUP / COLUMN)
+
+// The sum over a column's work-items, the first lane's first; the same for all of them. all [64] in local memory.
+static inline float2 sum_of_lanes(float2 own, __local float2* all)
+{
+    const int t = get_local_id(0);
+    all[t] = own;
+    barrier(CLK_LOCAL_MEM_FENCE);
+    float2 total = all[t % COLUMN];
+    for (int lane = 1; lane < LANES; lane++)
+    {
+        const float2 other = all[t % COLUMN + lane * COLUMN];
+        total = add(total, other.x);
+        total.y += other.y;
+    }
     barrier(CLK_LOCAL_MEM_FENCE); // before all is used again
     return total;
 }

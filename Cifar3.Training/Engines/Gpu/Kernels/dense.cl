@@ -3,7 +3,7 @@
 //   softmax_loss            p = softmax(logits); loss = Σ t·(ln Σ exp(logits) − logits); dlogits = (p·Σ t − t)/N; t the targets, or 1 for the label
 //                           as (eₖ·Σ' t − tₖ·Σ' e)/(N·Σ e), e = exp(logits − the largest), Σ' the sum of the others, so that nothing cancels: an image that is
 //                           certain but for 1e-9 has a gradient of 1e-9, not 0. Likewise the loss, by ln(1 + r)
-//   dense_backward_weights  dw[f][k] = Σ_n x[n][f]·dlogits[n][k], dbias[k] = Σ_n dlogits[n][k], n rising
+//   dense_backward_weights  dw[f][k] = Σ_n x[n][f]·dlogits[n][k], dbias[k] = Σ_n dlogits[n][k]: a work-group for each f, work-item t adds n = t, t + 64, …, then sum_of_group
 //   dense_backward_input    dx[n][f] = Σ_k dlogits[n][k]·w[f][k], k rising
 // x, dx [N, F]   logits, dlogits, targets [N, K]   w [F, K] and bias [K] in parameters (side by side), their gradients in gradients
 // results: the losses [N], then the probabilities [N, K], read back together.
@@ -54,13 +54,20 @@ KERNEL softmax_loss(__global const float* restrict logits, __global const int* r
 
 KERNEL dense_backward_weights(__global const float* restrict x, __global const float* restrict dlogits, __global float* restrict gradients, int kernelAt, int N, int F, int K)
 {
-    const int f = ELEMENT / K, k = ELEMENT % K;
-    if (f > F)
-        return;
-    float2 sum = (float2)(0, 0);
-    for (int n = 0; n < N; n++)
-        sum = add(sum, f < F ? x[n * F + f] * dlogits[n * K + k] : dlogits[n * K + k]);
-    gradients[kernelAt + f * K + k] = sum.x + sum.y; // the bias lies behind the kernel's last row
+    __local float2 all[GROUP];
+    const int f = get_group_id(0); // F: the bias, which lies behind the kernel's last row
+    for (int k = 0; k < K; k++)
+    {
+        float2 sum = (float2)(0, 0);
+        for (int n = get_local_id(0); n < N; n += GROUP)
+        {
+            const float feature = x[n * F + (f < F ? f : 0)];
+            sum = add(sum, (f < F ? feature : 1) * dlogits[n * K + k]);
+        }
+        sum = sum_of_group(sum, all);
+        if (get_local_id(0) == 0)
+            gradients[kernelAt + f * K + k] = sum.x + sum.y;
+    }
 }
 
 KERNEL dense_backward_input(__global const float* restrict dlogits, __global const float* restrict parameters, int kernelAt, __global float* restrict dx, int N, int F, int K)

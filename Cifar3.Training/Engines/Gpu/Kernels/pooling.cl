@@ -22,30 +22,36 @@ static inline uint philox_half_word(uint element, uint stepLow, uint stepHigh, u
 KERNEL pool_forward(__global const float* restrict y, __global float* restrict p, __global uchar* restrict routes,
     int N, int H, int W, int C, int seed, int stepLow, int stepHigh, int layer, int threshold, float scale)
 {
-    const int PH = H / 2, PW = W / 2, e = ELEMENT;
-    if (e >= N * PH * PW * C)
-        return;
-    const int c = e % C, px = e / C % PW, py = e / (C * PW) % PH, image = e / (C * PW * PH);
-    const int at = ((image * H + 2 * py) * W + 2 * px) * C + c;
-    float largest = y[at];
-    int route = 0;
-    for (int i = 1; i < 4; i++)
+    const int PH = H / 2, PW = W / 2;
+    EACH_ELEMENT(e, N * PH * PW * C)
     {
-        const float value = y[at + ((i >> 1) * W + (i & 1)) * C];
-        route = value > largest ? i : route;
-        largest = value > largest ? value : largest;
+        const int c = e % C, px = e / C % PW, py = e / (C * PW) % PH, image = e / (C * PW * PH);
+        const int at = ((image * H + 2 * py) * W + 2 * px) * C + c;
+        float largest = y[at];
+        int route = 0;
+        for (int i = 1; i < 4; i++)
+        {
+            const float value = y[at + ((i >> 1) * W + (i & 1)) * C];
+            route = value > largest ? i : route;
+            largest = value > largest ? value : largest;
+        }
+        const int keep = threshold == 0 || (int)philox_half_word((uint)e, (uint)stepLow, (uint)stepHigh, (uint)seed, (uint)layer) >= threshold;
+        p[e] = keep ? largest * scale : 0;
+        routes[e] = keep && largest > 0 ? route : 4;
     }
-    const int keep = threshold == 0 || (int)philox_half_word((uint)e, (uint)stepLow, (uint)stepHigh, (uint)seed, (uint)layer) >= threshold;
-    p[e] = keep ? largest * scale : 0;
-    routes[e] = keep && largest > 0 ? route : 4;
 }
 
 KERNEL pool_backward(__global const float* restrict dp, __global const uchar* restrict routes, __global float* restrict dy, int N, int H, int W, int C, float scale)
 {
-    const int PH = H / 2, PW = W / 2, e = ELEMENT;
-    if (e >= N * H * W * C)
-        return;
-    const int c = e % C, x = e / C % W, y = e / (C * W) % H, image = e / (C * W * H);
-    const int inside = y / 2 < PH && x / 2 < PW, pooled = ((image * PH + y / 2) * PW + x / 2) * C + c;
-    dy[e] = inside && routes[inside ? pooled : 0] == (y % 2) * 2 + x % 2 ? dp[pooled] * scale : 0;
+    const int PH = H / 2, PW = W / 2, RH = (H + 1) / 2, RW = (W + 1) / 2; // windows, and with those that hang over the border
+    EACH_ELEMENT(e, N * RH * RW * C)
+    {
+        const int c = e % C, x = e / C % RW, y = e / (C * RW) % RH, image = e / (C * RW * RH), at = ((image * H + 2 * y) * W + 2 * x) * C + c;
+        const int inside = y < PH && x < PW, pooled = inside ? ((image * PH + y) * PW + x) * C + c : 0;
+        const int route = inside ? routes[pooled] : 4;
+        const float gradient = dp[pooled] * scale;
+        for (int i = 0; i < 4; i++)
+            if (2 * y + (i >> 1) < H && 2 * x + (i & 1) < W)
+                dy[at + ((i >> 1) * W + (i & 1)) * C] = i == route ? gradient : 0;
+    }
 }

@@ -7,10 +7,11 @@
 // kinds [T]: 0 = frozen, 1 = trained, 2 = trained with weight decay   rests [S]: 1 − momentum, 0 where frozen   unfrozen [S]: 1, 0 where frozen
 KERNEL pixels_to_floats(__global const uchar* restrict pixels, __global float* restrict x, int count)
 {
-    if (ELEMENT >= count)
-        return;
-    const float pixel = (float)pixels[ELEMENT], nearly = pixel * 0.00392156886f;
-    x[ELEMENT] = FMA(FMA(-255.0f, nearly, pixel), 0.00392156886f, nearly);
+    EACH_ELEMENT(e, count)
+    {
+        const float pixel = (float)pixels[e], nearly = pixel * 0.00392156886f;
+        x[e] = FMA(FMA(-255.0f, nearly, pixel), 0.00392156886f, nearly);
+    }
 }
 
 KERNEL update_parameters(__global float* restrict state, __global const float* restrict gradients, __global const uchar* restrict kinds,

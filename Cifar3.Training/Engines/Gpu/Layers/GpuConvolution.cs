@@ -1,15 +1,24 @@
+using System.Diagnostics;
+
 namespace Cifar3.Training;
 
 /// <summary>A 3×3 convolution with bias and ReLU on the device: the launches of <c>convolution.cl</c> and <c>sums.cl</c>.</summary>
 /// <remarks>x [n, H, W, C], y [n, OH, OW, K]; d before a name is the gradient, dy that in front of the ReLU.</remarks>
 internal sealed class GpuConvolution
 {
-    private const int Tile = 64;            // TILE in convolution.cl
-    private const int SlicePixels = 256;    // the fewest that a slice of the weights' gradient adds up
+    public const int TileRows = 64, TileColumns = 32; // ROWS and COLUMNS in convolution.cl
+    private const int Depth = 16;                         // DEPTH
+
+    // Sums over q are cut into slices, too, where the tiles alone are fewer than a large card works on at a time.
+    private const int ProductGroups = 768, FewestProducts = 128, Block = 64; // a slice is whole blocks of products that make a sum of their own
+
+    // The weights' gradient is cut into slices of pixels until there are groups enough for a large card, but no slice is shorter, and not more are added up.
+    private const int WantedGroups = 1024, FewestPixels = 128, MostSlices = 256;
     private const long MostPartFloats = 8 << 20;
 
     private readonly GpuContext context;
-    private readonly GpuKernel forward, backwardInput, backwardWeights, sumSlices, columnTiles, sumColumns;
+    private readonly GpuKernel forward, backwardInput, join, backwardWeights, sumSlices;
+    private readonly (int Count, int Products) forwardSlices, inputSlices;
     private readonly int h, w, c, oh, ow, k, pad, kernelAt, biasAt;
     private readonly bool isFrozen;
 
@@ -21,24 +30,45 @@ internal sealed class GpuConvolution
         pad = layer.Padding == ConvPadding.Same ? 1 : 0;
         (kernelAt, biasAt) = (context.Parameters[$"{layer.Name}/kernel"], context.Parameters[$"{layer.Name}/bias"]);
         isFrozen = context.IsFrozen(layer);
-        forward = context.Device.Kernel("conv_forward");
-        backwardInput = context.Device.Kernel("conv_backward_input");
-        backwardWeights = context.Device.Kernel("conv_backward_weights");
+        Debug.Assert(biasAt == kernelAt + 9 * c * k, "The bias' gradient is the row behind the kernel's.");
+        forward = context.Device.Kernel("conv_forward" + Wide(c % Depth == 0 && k % 4 == 0 && kernelAt % 4 == 0));
+        backwardInput = context.Device.Kernel("conv_backward_input" + Wide(k % Depth == 0 && kernelAt % 4 == 0));
+        backwardWeights = context.Device.Kernel("conv_backward_weights" + Wide(c % 4 == 0 && k % 4 == 0));
+        join = context.Device.Kernel("conv_join");
         sumSlices = context.Device.Kernel("sum_slices");
-        columnTiles = context.Device.Kernel("column_tiles");
-        sumColumns = context.Device.Kernel("sum_columns");
-        context.ReservePart(Math.Max((long)Slices(context.Images).Count * Weights, (long)GpuContext.Tiles(Pixels(context.Images)) * k));
+        forwardSlices = Cut(9 * c, Pixels(context.Images), k);
+        inputSlices = Cut(9 * k, context.Images * h * w, c);
+        context.ReservePart((long)Slices(context.Images).Count * Weights);
+        context.ReservePart((long)forwardSlices.Count * Pixels(context.Images) * k);
+        context.ReservePart((long)inputSlices.Count * context.Images * h * w * c);
     }
 
-    private int Weights => 9 * c * k;
+    /// <summary>Numbers of kernel and bias.</summary>
+    private int Weights => (9 * c + 1) * k;
 
     /// <summary>x → y.</summary>
-    public void Forward(GpuBuffer x, GpuBuffer y, int n) => context.Device.Launch(
-        forward, Tiles(Pixels(n)), Tiles(k), 1, x, context.State, kernelAt, biasAt, y, n, h, w, c, oh, ow, k, pad);
+    public void Forward(GpuBuffer x, GpuBuffer y, int n)
+    {
+        bool isCut = forwardSlices.Count > 1;
+        context.Device.Launch(
+            forward, Rows(Pixels(n)), Columns(k), forwardSlices.Count, x, context.State, kernelAt, biasAt, isCut ? context.Part : y, n, h, w, c, oh, ow, k, pad, forwardSlices.Products);
+        if (isCut)
+        {
+            context.EachFew(join, Pixels(n) * k, context.Part, forwardSlices.Count, context.State, biasAt, 1, y, Pixels(n) * k, k);
+        }
+    }
 
     /// <summary>dy → dx.</summary>
-    public void BackwardInput(GpuBuffer dy, GpuBuffer dx, int n) => context.Device.Launch(
-        backwardInput, Tiles(n * h * w), Tiles(c), 1, dy, context.State, kernelAt, dx, n, h, w, c, oh, ow, k, pad);
+    public void BackwardInput(GpuBuffer dy, GpuBuffer dx, int n)
+    {
+        bool isCut = inputSlices.Count > 1;
+        context.Device.Launch(
+            backwardInput, Rows(n * h * w), Columns(c), inputSlices.Count, dy, context.State, kernelAt, isCut ? context.Part : dx, n, h, w, c, oh, ow, k, pad, inputSlices.Products);
+        if (isCut)
+        {
+            context.EachFew(join, n * h * w * c, context.Part, inputSlices.Count, context.State, biasAt, 0, dx, n * h * w * c, c);
+        }
+    }
 
     /// <summary>x, dy → the gradients of kernel and bias; nothing where the layer is frozen.</summary>
     public void BackwardWeights(GpuBuffer x, GpuBuffer dy, int n)
@@ -49,21 +79,34 @@ internal sealed class GpuConvolution
         }
 
         var (slices, perSlice) = Slices(n);
-        int pixels = Pixels(n), tiles = GpuContext.Tiles(pixels);
-        context.Device.Launch(backwardWeights, Tiles(9 * c), Tiles(k), slices, x, dy, context.Part, n, h, w, c, oh, ow, k, pad, perSlice);
-        context.Each(sumSlices, Weights, context.Part, slices, Weights, context.Gradients, kernelAt);
-        context.Each(columnTiles, tiles * k, dy, context.Part, pixels, k, GpuContext.TileRows);
-        context.Device.Launch(sumColumns, k, 1, 1, context.Part, tiles, k, context.Gradients, biasAt);
+        context.Device.Launch(backwardWeights, Rows(9 * c), Columns(k), slices, x, dy, context.Part, n, h, w, c, oh, ow, k, pad, perSlice);
+        context.Device.Launch(sumSlices, (Weights + GpuContext.Column - 1) / GpuContext.Column, 1, 1, context.Part, slices, Weights, context.Gradients, kernelAt);
     }
 
-    private static int Tiles(int rows) => (rows + Tile - 1) / Tile;
+    /// <summary>Number of tiles that so many rows make.</summary>
+    public static int Rows(int rows) => (rows + TileRows - 1) / TileRows;
+
+    /// <summary>Number of tiles that so many columns make.</summary>
+    public static int Columns(int columns) => (columns + TileColumns - 1) / TileColumns;
+
+    /// <summary>The end of a kernel's name: the kernels that load four numbers at once want the shapes that <c>convolution.cl</c> tells.</summary>
+    private static string Wide(bool isWide) => isWide ? "_wide" : "";
 
     private int Pixels(int n) => n * oh * ow;
+
+    /// <summary>How a product's summed index is cut: a function of the layer and the largest batch, so that an image's numbers do not depend on how many are beside it.</summary>
+    private static (int Count, int Products) Cut(int products, int rows, int columns)
+    {
+        int wanted = Math.Clamp(ProductGroups / (Rows(rows) * Columns(columns)), 1, Math.Max(1, products / FewestProducts));
+        int blocks = (products + Block - 1) / Block, each = (blocks + wanted - 1) / wanted * Block;
+        return ((products + each - 1) / each, each);
+    }
 
     /// <summary>How the pixels of a batch are cut for the weights' gradient: a function of shapes alone.</summary>
     private (int Count, int Pixels) Slices(int n)
     {
-        int pixels = Pixels(n), most = (int)Math.Clamp(MostPartFloats / Weights, 1, 65535), wanted = Math.Min((pixels + SlicePixels - 1) / SlicePixels, most);
+        int pixels = Pixels(n), most = (int)Math.Clamp(MostPartFloats / Weights, 1, MostSlices);
+        int wanted = Math.Clamp(WantedGroups / (Rows(9 * c) * Columns(k)), 1, Math.Min(most, (pixels + FewestPixels - 1) / FewestPixels));
         int each = (pixels + wanted - 1) / wanted;
         return ((pixels + each - 1) / each, each);
     }

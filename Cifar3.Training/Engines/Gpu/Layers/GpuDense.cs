@@ -45,7 +45,7 @@ internal sealed class GpuDense
     {
         if (!isFrozen)
         {
-            context.Each(backwardWeights, (features + 1) * classes, x, gradients, context.Gradients, kernelAt, n, features, classes);
+            context.Device.Launch(backwardWeights, features + 1, 1, 1, x, gradients, context.Gradients, kernelAt, n, features, classes);
         }
 
         context.Each(backwardInput, n * features, gradients, context.State, kernelAt, dx, n, features, classes);

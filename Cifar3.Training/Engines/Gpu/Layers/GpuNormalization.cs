@@ -36,7 +36,7 @@ internal sealed class GpuNormalization
     public void UseBatchStatistics(GpuBuffer y, int n)
     {
         int rows = n * pixelsPerImage;
-        context.Each(tiles, GpuContext.Tiles(rows) * c, y, context.Part, rows, c, GpuContext.TileRows);
+        context.Device.Launch(tiles, GpuContext.Tiles(rows), (c + GpuContext.Column - 1) / GpuContext.Column, 1, y, context.Part, rows, c, GpuContext.TileRows);
         context.Device.Launch(statistics, c, 1, 1, context.Part, context.Norms, meanAt, varianceAt, inverseAt, rows, c, GpuContext.TileRows, epsilon);
     }
 
@@ -47,7 +47,7 @@ internal sealed class GpuNormalization
     public void Forward(GpuBuffer y, GpuBuffer z, int n)
     {
         int count = n * pixelsPerImage * c;
-        context.Each(forward, count, y, context.Norms, meanAt, inverseAt, context.State, gammaAt, betaAt, z, count, c);
+        context.EachFew(forward, count, y, context.Norms, meanAt, inverseAt, context.State, gammaAt, betaAt, z, count, c);
     }
 
     /// <summary>dz → the gradient in front of the ReLU, in place, and the gradients of γ and β, which lie side by side.</summary>
@@ -56,10 +56,10 @@ internal sealed class GpuNormalization
         int rows = n * pixelsPerImage, tileCount = GpuContext.Tiles(rows);
         if (!IsFrozen)
         {
-            context.Each(backwardTiles, tileCount * c, y, d, context.Norms, meanAt, inverseAt, context.Part, rows, c, GpuContext.TileRows);
+            context.Device.Launch(backwardTiles, tileCount, (c + GpuContext.Column - 1) / GpuContext.Column, 1, y, d, context.Norms, meanAt, inverseAt, context.Part, rows, c, GpuContext.TileRows);
             context.Device.Launch(sumColumns, 2 * c, 1, 1, context.Part, tileCount, 2 * c, context.Gradients, gammaAt);
         }
 
-        context.Each(backward, rows * c, y, d, context.Norms, meanAt, inverseAt, context.State, gammaAt, context.Gradients, rows, c, IsFrozen ? 1 : 0);
+        context.EachFew(backward, rows * c, y, d, context.Norms, meanAt, inverseAt, context.State, gammaAt, context.Gradients, rows, c, IsFrozen ? 1 : 0);
     }
 }

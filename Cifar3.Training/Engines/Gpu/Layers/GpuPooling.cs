@@ -29,9 +29,9 @@ internal sealed class GpuPooling
     public void Forward(GpuBuffer y, GpuBuffer p, int n, long? step)
     {
         var (number, from, factor) = step is { } drawn ? (drawn, threshold, scale) : (0, 0, 1);
-        context.Each(forward, n * ph * pw * c, y, p, routes, n, h, w, c, context.Options.Seed, (int)number, (int)(number >> 32), index, from, factor);
+        context.EachFew(forward, n * ph * pw * c, y, p, routes, n, h, w, c, context.Options.Seed, (int)number, (int)(number >> 32), index, from, factor);
     }
 
     /// <summary>dp → dy of the last step with dropout.</summary>
-    public void Backward(GpuBuffer dp, GpuBuffer dy, int n) => context.Each(backward, n * h * w * c, dp, routes, dy, n, h, w, c, scale);
+    public void Backward(GpuBuffer dp, GpuBuffer dy, int n) => context.EachFew(backward, n * ((h + 1) / 2) * ((w + 1) / 2) * c, dp, routes, dy, n, h, w, c, scale);
 }
