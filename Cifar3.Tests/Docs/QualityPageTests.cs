@@ -51,6 +51,26 @@ public sealed class QualityPageTests : IDisposable
         Assert.That(page, Does.Contain($"`{plan}`"), "what the recipe does with 15,000 images");
     }
 
+    [Test]
+    public void Wary_IsBestWithOtherAugmentation() =>
+        Assert.That(Wary().ToString(), Is.EqualTo(Recipe.Best.ToString()
+            .Replace("best: ", "wary: ", StringComparison.Ordinal)
+            .Replace("150 epochs", "200 epochs", StringComparison.Ordinal)
+            .Replace("label smoothing 0.1, ", "", StringComparison.Ordinal)
+            .Replace("Cutout", "RandomRotation(15), ColorJitter(0.2, 0.2, 0.2), Cutout", StringComparison.Ordinal)));
+
+    private static Recipe Wary()
+    {
+        // docs/quality.md
+        var wary = Recipe.Best with
+        {
+            Name = "wary", Epoch = 200, LabelSmoothing = 0,
+            Augmentations = [new RandomFlip(), new RandomTranslation(), new RandomRotation(), new ColorJitter(), new Cutout()],
+        };
+        // end
+        return wary;
+    }
+
     private static double FineTuning()
     {
         // docs/quality.md
