@@ -30,7 +30,7 @@ public sealed partial class Cifar3Classifier
     /// }
     /// </code></example>
     public IEnumerable<Prediction> PredictMany(IEnumerable<string> paths, IProgress<long>? progress = null, Action<long, Cifar3ImageException>? onBadImage = null, CancellationToken cancellationToken = default) =>
-        Stream(paths, ReadFile, progress, onBadImage, cancellationToken);
+        Stream(paths, ReadFile, ItemWeight.OfFile, progress, onBadImage, cancellationToken);
 
     /// <summary>Classifies a stream of encoded pictures in memory.</summary>
     /// <param name="encoded">The contents of JPEG, PNG, … files; read as far as needed.</param>
@@ -43,7 +43,7 @@ public sealed partial class Cifar3Classifier
     /// <param name="cancellationToken">Ends the stream early.</param>
     /// <inheritdoc cref="PredictMany(IEnumerable{string}, IProgress{long}?, Action{long, Cifar3ImageException}?, CancellationToken)"/>
     public IEnumerable<Prediction> PredictMany(IEnumerable<byte[]> encoded, IProgress<long>? progress = null, Action<long, Cifar3ImageException>? onBadImage = null, CancellationToken cancellationToken = default) =>
-        Stream(encoded, ReadEncoded, progress, onBadImage, cancellationToken);
+        Stream(encoded, ReadEncoded, encoded => encoded.Length, progress, onBadImage, cancellationToken);
 
     /// <summary>Classifies a stream of ML.NET images of any size.</summary>
     /// <param name="images">The images; they stay the caller's to dispose, after their prediction has come.</param>
@@ -56,22 +56,22 @@ public sealed partial class Cifar3Classifier
     /// <param name="cancellationToken">Ends the stream early.</param>
     /// <inheritdoc cref="PredictMany(IEnumerable{string}, IProgress{long}?, Action{long, Cifar3ImageException}?, CancellationToken)"/>
     public IEnumerable<Prediction> PredictMany(IEnumerable<MLImage> images, IProgress<long>? progress = null, Action<long, Cifar3ImageException>? onBadImage = null, CancellationToken cancellationToken = default) =>
-        Stream(images, ReadImage, progress, onBadImage, cancellationToken);
+        Stream(images, ReadImage, ItemWeight.OfImage, progress, onBadImage, cancellationToken);
 
     /// <summary>Classifies an asynchronous stream of picture files. Where the stream pauses, what has come is scored without waiting for more.</summary>
     /// <inheritdoc cref="PredictMany(IEnumerable{string}, IProgress{long}?, Action{long, Cifar3ImageException}?, CancellationToken)"/>
     public IAsyncEnumerable<Prediction> PredictMany(IAsyncEnumerable<string> paths, IProgress<long>? progress = null, Action<long, Cifar3ImageException>? onBadImage = null, CancellationToken cancellationToken = default) =>
-        Stream(paths, ReadFile, progress, onBadImage, cancellationToken);
+        Stream(paths, ReadFile, ItemWeight.OfFile, progress, onBadImage, cancellationToken);
 
     /// <summary>Classifies an asynchronous stream of encoded pictures in memory. Where the stream pauses, what has come is scored without waiting for more.</summary>
     /// <inheritdoc cref="PredictMany(IEnumerable{byte[]}, IProgress{long}?, Action{long, Cifar3ImageException}?, CancellationToken)"/>
     public IAsyncEnumerable<Prediction> PredictMany(IAsyncEnumerable<byte[]> encoded, IProgress<long>? progress = null, Action<long, Cifar3ImageException>? onBadImage = null, CancellationToken cancellationToken = default) =>
-        Stream(encoded, ReadEncoded, progress, onBadImage, cancellationToken);
+        Stream(encoded, ReadEncoded, encoded => encoded.Length, progress, onBadImage, cancellationToken);
 
     /// <summary>Classifies an asynchronous stream of ML.NET images of any size. Where the stream pauses, what has come is scored without waiting for more.</summary>
     /// <inheritdoc cref="PredictMany(IEnumerable{MLImage}, IProgress{long}?, Action{long, Cifar3ImageException}?, CancellationToken)"/>
     public IAsyncEnumerable<Prediction> PredictMany(IAsyncEnumerable<MLImage> images, IProgress<long>? progress = null, Action<long, Cifar3ImageException>? onBadImage = null, CancellationToken cancellationToken = default) =>
-        Stream(images, ReadImage, progress, onBadImage, cancellationToken);
+        Stream(images, ReadImage, ItemWeight.OfImage, progress, onBadImage, cancellationToken);
 
     private void ReadFile(string path, long index, Span<byte> pixels) => ImageDecoder.DecodeFile(path, pixels, maxPixels);
 
@@ -79,24 +79,25 @@ public sealed partial class Cifar3Classifier
 
     private static void ReadImage(MLImage image, long index, Span<byte> pixels) => MLImagePixels.Read(image, pixels, $"image {index}");
 
-    private IEnumerable<Prediction> Stream<T>(IEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(source))] string name = "")
+    private IEnumerable<Prediction> Stream<T>(IEnumerable<T> source, PixelReader<T> read, Func<T, long> weigh, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(source))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(source, name);
-        return CreateStream(read, progress, onBadImage, cancellationToken).Run(source);
+        return CreateStream(read, weigh, progress, onBadImage, cancellationToken).Run(source);
     }
 
-    private IAsyncEnumerable<Prediction> Stream<T>(IAsyncEnumerable<T> source, PixelReader<T> read, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(source))] string name = "")
+    private IAsyncEnumerable<Prediction> Stream<T>(IAsyncEnumerable<T> source, PixelReader<T> read, Func<T, long> weigh, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken, [CallerArgumentExpression(nameof(source))] string name = "")
     {
         ArgumentNullException.ThrowIfNull(source, name);
-        return CreateStream(read, progress, onBadImage, cancellationToken).RunAsync(source, CancellationToken.None);
+        return CreateStream(read, weigh, progress, onBadImage, cancellationToken).RunAsync(source, CancellationToken.None);
     }
 
     /// <summary>Twice as many pieces as threads: when one is done, the next is there.</summary>
-    private PredictionStream<T> CreateStream<T>(PixelReader<T> read, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken) => new(
+    private PredictionStream<T> CreateStream<T>(PixelReader<T> read, Func<T, long> weigh, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellationToken) => new(
         (items, first, stop) => PieceScorer.Score(scorer, rows, items, first, read, onBadImage is not null, stop),
         scorer.PieceSize,
         ahead: scorer.Threads == 1 ? 1 : 2 * scorer.Threads,
         progress,
         onBadImage,
-        cancellationToken);
+        cancellationToken,
+        weigh);
 }

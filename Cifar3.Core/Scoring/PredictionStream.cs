@@ -13,12 +13,14 @@ namespace Cifar3;
 /// that does not end its wait within <see cref="Patience"/> of its token's cancellation; its enumerator is disposed when it does.
 /// </remarks>
 /// <param name="score">Decodes and scores a piece; takes the items, the number of the first, and what ends the work early.</param>
-/// <param name="pieceSize">Items of a piece.</param>
+/// <param name="pieceSize">The most items of a piece.</param>
 /// <param name="ahead">Pieces that are under way or wait for the reader, at least 1.</param>
 /// <param name="progress">Receives the number of predictions so far; null for none.</param>
 /// <param name="onBadImage">Receives each image that was left out, on the reader's thread, in order; null where none is.</param>
 /// <param name="cancellation">Ends the stream early.</param>
-internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, CancellationToken, PieceResult> score, int pieceSize, int ahead, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellation)
+/// <param name="weigh">About the bytes of an item, of which <see cref="PieceBuilder{T}.MostBytes"/> make a piece too; null for none.</param>
+internal sealed class PredictionStream<T>(
+    Func<IReadOnlyList<T>, long, CancellationToken, PieceResult> score, int pieceSize, int ahead, IProgress<long>? progress, Action<long, Cifar3ImageException>? onBadImage, CancellationToken cancellation, Func<T, long>? weigh = null)
 {
     /// <summary>How long a leaving reader waits for a source that was told to stop.</summary>
     private static readonly TimeSpan Patience = TimeSpan.FromMilliseconds(100);
@@ -33,7 +35,7 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
         var pieces = new Queue<Task<PieceResult>>();
         try
         {
-            foreach (var items in source.Chunk(pieceSize))
+            foreach (var items in Cut(source))
             {
                 cancellation.ThrowIfCancellationRequested();
                 pieces.Enqueue(Begin(items, stop.Token));
@@ -79,6 +81,24 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
 
             pieces.Dequeue();
             return Give(result);
+        }
+    }
+
+    private IEnumerable<T[]> Cut(IEnumerable<T> source)
+    {
+        var piece = new PieceBuilder<T>(pieceSize, weigh);
+        foreach (var item in source)
+        {
+            piece.Add(item);
+            if (piece.IsFull)
+            {
+                yield return piece.Take();
+            }
+        }
+
+        if (piece.Count > 0)
+        {
+            yield return piece.Take();
         }
     }
 
@@ -129,7 +149,7 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
         Exception? failure = null;
         try
         {
-            var piece = new List<T>(pieceSize);
+            var piece = new PieceBuilder<T>(pieceSize, weigh);
             try
             {
                 await ReadItemsAsync(source, piece, pieces, stop).ConfigureAwait(false);
@@ -151,7 +171,7 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
         pieces.Complete(failure);
     }
 
-    private async Task ReadItemsAsync(IAsyncEnumerable<T> source, List<T> piece, ChannelWriter<Task<PieceResult>> pieces, CancellationToken stop)
+    private async Task ReadItemsAsync(IAsyncEnumerable<T> source, PieceBuilder<T> piece, ChannelWriter<Task<PieceResult>> pieces, CancellationToken stop)
     {
         var items = source.GetAsyncEnumerator(stop);
         var next = Task.FromResult(true);
@@ -160,7 +180,7 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
             while (true)
             {
                 next = items.MoveNextAsync().AsTask();
-                if (piece.Count == pieceSize || (piece.Count > 0 && Volatile.Read(ref running) == 0 && !next.IsCompleted))
+                if (piece.IsFull || (piece.Count > 0 && Volatile.Read(ref running) == 0 && !next.IsCompleted))
                 {
                     await BeginAsync(piece, pieces, stop).ConfigureAwait(false);
                 }
@@ -195,13 +215,12 @@ internal sealed class PredictionStream<T>(Func<IReadOnlyList<T>, long, Cancellat
     }
 
     /// <summary>Waits for room first: a piece that is begun is handed over, whatever happens, since nobody else writes.</summary>
-    private async Task BeginAsync(List<T> piece, ChannelWriter<Task<PieceResult>> pieces, CancellationToken stop)
+    private async Task BeginAsync(PieceBuilder<T> piece, ChannelWriter<Task<PieceResult>> pieces, CancellationToken stop)
     {
         if (piece.Count > 0 && await pieces.WaitToWriteAsync(stop).ConfigureAwait(false))
         {
             stop.ThrowIfCancellationRequested();
-            pieces.TryWrite(Begin([.. piece], stop));
-            piece.Clear();
+            pieces.TryWrite(Begin(piece.Take(), stop));
         }
     }
 

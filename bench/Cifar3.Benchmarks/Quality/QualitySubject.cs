@@ -49,6 +49,10 @@ internal static class QualitySubject
                 targets.Add(Target.AtLeast(.94, $"Recipe.Fast, mean test accuracy of {seeds} seeds", accuracy));
                 targets.Add(Target.AtMost(300, "Recipe.Fast, seconds", seconds));
             }
+            else if (recipe == Recipe.Keras)
+            {
+                AddKeras(table, data, recipe.Epoch!.Value);
+            }
         }
 
         if (small)
@@ -90,6 +94,29 @@ internal static class QualitySubject
                 Reached(runs, .88),
                 Reached(runs, .95));
             return runs;
+        }
+    }
+
+    /// <summary>The notebook's recipe in Keras itself, trained on all training images and measured on the test images after its last epoch.</summary>
+    private static void AddKeras(Table table, ImageData data, int epochs)
+    {
+        var folder = WorkFolder.Create(data);
+        try
+        {
+            using var group = new PeerGroup(folder);
+            if (group.Keras("float32", Environment.ProcessorCount) is { } keras)
+            {
+                Console.Error.WriteLine($"{keras.Name}: {epochs} epochs");
+                var answer = keras.Ask($"recipe {epochs}");
+                string accuracy = Share(answer.GetProperty("val_accuracy").GetDouble());
+                table.AddRow(Markup.Escape($"the notebook's in {keras.Name}"), accuracy, accuracy, "", Whole(answer.GetProperty("seconds").GetDouble()), "", "");
+            }
+
+            group.PrintMissing();
+        }
+        finally
+        {
+            folder.Delete();
         }
     }
 
