@@ -64,7 +64,9 @@ public sealed class QualityPageTests : IDisposable
         // docs/quality.md
         var wary = Recipe.Best with
         {
-            Name = "wary", Epoch = 200, LabelSmoothing = 0,
+            Name = "wary",
+            Epoch = 200,
+            LabelSmoothing = 0,
             Augmentations = [new RandomFlip(), new RandomTranslation(), new RandomRotation(), new ColorJitter(), new Cutout()],
         };
         // end
