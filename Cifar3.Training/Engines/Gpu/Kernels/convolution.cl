@@ -1,12 +1,13 @@
 // 3×3 convolution with bias and ReLU, and its adjoints, each as one matrix product whose left factor is never stored (implicit GEMM):
 //   conv_forward           y[m][k] = max(0, Σ_q patch(x)[m][q]·w[q][k] + bias[k])            m pixel of y, q = (tap, c)
 //   conv_backward_input    dx[m][c] = Σ_q patch(dy)[m][q]·w[q][c]                            m pixel of x, q = (tap, k)
-//   (the kernel's gradient: convolution_weights.cl)
+// The gradients of kernel and bias are made in convolution_weights.cl.
 // x, dx [N, H, W, C]   y, dy [N, OH, OW, K]   w [9, C, K] and bias [K] within parameters.
 // pad 1: "same", OH = H; pad 0: "valid", OH = H − 2. dy is the gradient in front of the ReLU: whoever makes it has applied that.
-// Order of sums: q rising from 0, one fused multiply-add each; every 64 of them make a sum of their own, and these are added in their
-// order; then the bias. Where tiles are too few for a card, q is cut into slices of perSlice, whose sums conv_join adds; perSlice ≥ Q: one slice. (One sum over all rounds more: at step 1 of the golden files it took a ReLU or a pooling window
-// otherwise than exact numbers do, and all gradients were off by 4.5e-3, not by 8e-7.) C# in that order gives the same bits.
+// Order of sums: q rising from 0, one fused multiply-add each; every 64 of them make a sum of their own, and these are added in their order; then the bias.
+// (One sum over all rounds more: at step 1 of the golden files it took a ReLU or a pooling window otherwise than exact numbers do, and all gradients were off
+// by 4.5e-3, not by 8e-7.) Where tiles are too few for a card, q is cut into slices of perSlice, whose sums conv_join adds; perSlice ≥ Q: one slice.
+// C# in that order gives the same bits.
 // A work-group of 64 makes a tile of 64 rows × 32 columns, a work-item 8 × 4 of it; 16 values of the summed index lie in local memory at a time, and the next 16
 // are on their way into registers meanwhile. Nothing branches around a load (a card would wait for each alone): what is outside is read at place 0 and is 0 then.
 // "wide" kernels load four numbers at once. They want numbers of channels that are multiples: of 16 where the summed index runs over them (so that 16 values
