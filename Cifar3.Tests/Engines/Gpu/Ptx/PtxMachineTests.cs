@@ -25,7 +25,7 @@ public sealed partial class PtxMachineTests
     [Test]
     public void Convolution_BarrierThatNotAllReach_IsRefused()
     {
-        var (_, faults) = Convolve(ptx => ptx.Replace("\tmov.u32 \t%r98, %tid.x;", "\tmov.u32 \t%r98, %tid.x;\n\tsetp.lt.s32 \t%p0, %r98, 32;\n\t@!%p0 ret;", StringComparison.Ordinal));
+        var (_, faults) = Convolve(ptx => WorkItem().Replace(ptx, "$0\n\tsetp.lt.s32 \t%p0, ${register}, 32;\n\t@!%p0 ret;"));
 
         Assert.That(faults.Single(), Is.EqualTo("conv_forward: not all work-items of a group reach the same barrier."));
     }
@@ -54,7 +54,7 @@ public sealed partial class PtxMachineTests
         using var device = cuda.Open(ptx: spoil(ptx[..end]));
         float[] x = [.. Enumerable.Range(0, N * H * W * C).Select(i => i % 7 - 3f)], parameters = [.. Enumerable.Range(0, 9 * C * K + K).Select(i => i % 5 / 10f)], y = new float[N * H * W * K];
         var to = GpuTestBase.Buffer(device, y);
-        device.Launch(device.Kernel("conv_forward"), 1, 1, 1, GpuTestBase.Buffer(device, x), GpuTestBase.Buffer(device, parameters), 0, 9 * C * K, to, N, H, W, C, H, W, K, 1);
+        device.Launch(device.Kernel("conv_forward"), 1, 1, 1, GpuTestBase.Buffer(device, x), GpuTestBase.Buffer(device, parameters), 0, 9 * C * K, to, N, H, W, C, H, W, K, 1, 9 * C);
         try
         {
             return (GpuTestBase.Read<float>(device, to, y.Length), cuda.Faults);
@@ -64,6 +64,9 @@ public sealed partial class PtxMachineTests
             return (y, cuda.Faults);
         }
     }
+
+    [GeneratedRegex(@"\tmov\.u32 \t(?<register>%r\d+), %tid\.x;")]
+    private static partial Regex WorkItem();
 
     [GeneratedRegex(@"\tbar\.sync \t0;\n")]
     private static partial Regex Barrier();
