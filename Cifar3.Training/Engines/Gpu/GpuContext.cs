@@ -12,7 +12,7 @@ internal sealed class GpuContext
     public const int Few = 4;
 
     /// <summary>Columns of a work-group in kernels that add up columns: COLUMN in <c>common.cl</c>.</summary>
-    public const int Column = 16;
+    private const int Column = 16;
 
     private long partFloats = 1;
     private GpuBuffer? part;
@@ -59,6 +59,9 @@ internal sealed class GpuContext
 
     /// <summary>Number of tiles of <see cref="TileRows"/> rows.</summary>
     public static int Tiles(int rows) => (rows + TileRows - 1) / TileRows;
+
+    /// <summary>Number of work-groups of kernels that add up so many columns.</summary>
+    public static int ColumnGroups(int columns) => (columns + Column - 1) / Column;
 
     /// <summary>Takes memory for floats; kernels count them with 32 bits.</summary>
     public GpuBuffer Floats(long count) => count <= int.MaxValue

@@ -4,6 +4,7 @@ using System.Globalization;
 using Cifar3.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
+using Microsoft.ML.Transforms.Onnx;
 using Spectre.Console;
 
 namespace Cifar3.Benchmarks;
@@ -29,7 +30,7 @@ internal static class PipelineSubject
         var context = new MLContext();
         var model = CnnModel.Create(Cifar3Data.DefaultClasses, seed: 1);
         using var onnx = new MemoryStream(model.ToOnnxBytes());
-        var view = context.Data.LoadFromEnumerable(files.Paths.Select(path => new ImageFile { ImagePath = path }).ToList());
+        var view = View(context, files.Paths);
         var stock = StockChain(context, view, onnx);
         using var own = context.Transforms.ApplyCifar3(model, nameof(ImageFile.ImagePath)).Fit(view);
         using var zip = new MemoryStream();
@@ -63,7 +64,7 @@ internal static class PipelineSubject
         var context = new MLContext();
         var model = CnnModel.LoadDefault();
         using var onnx = new MemoryStream(model.ToOnnxBytes());
-        var view = context.Data.LoadFromEnumerable(photos.Paths.Select(path => new ImageFile { ImagePath = path }).ToList());
+        var view = View(context, photos.Paths);
         var stock = StockChain(context, view, onnx);
         using var classifier = Cifar3Classifier.FromModel(model);
         var measured = AlternatingRounds.Run(rounds, [
@@ -74,7 +75,9 @@ internal static class PipelineSubject
         return [Target.AtLeast(6, "photos of 12 megapixels to labels: PredictMany over ML.NET's own chain", measured[many].Median / measured[Stock].Median)];
     }
 
-    private static TransformerChain<Microsoft.ML.Transforms.Onnx.OnnxTransformer> StockChain(MLContext context, IDataView view, Stream onnx) =>
+    private static IDataView View(MLContext context, IReadOnlyList<string> paths) => context.Data.LoadFromEnumerable(paths.Select(path => new ImageFile { ImagePath = path }).ToList());
+
+    private static TransformerChain<OnnxTransformer> StockChain(MLContext context, IDataView view, Stream onnx) =>
         context.Transforms.LoadImages("image", null, nameof(ImageFile.ImagePath))
             .Append(context.Transforms.ResizeImages("image", CnnArchitecture.InputSize, CnnArchitecture.InputSize))
             .Append(context.Transforms.ExtractPixels("input", "image", interleavePixelColors: true, scaleImage: 1 / 255f))

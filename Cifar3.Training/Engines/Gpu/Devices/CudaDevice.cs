@@ -14,7 +14,6 @@ internal sealed unsafe class CudaDevice : GpuDevice
 {
     private const int ErrorLog = 5, ErrorLogSize = 6, LogBytes = 8192; // CU_JIT_ERROR_LOG_BUFFER, …_SIZE_BYTES
     private const int SharedBytes = 1, LocalBytes = 3, Registers = 4;  // CU_FUNC_ATTRIBUTE_…
-    private const int PieceBytes = 128 << 10;                           // while one piece is under way, the next is copied into page-locked memory
     private const uint NonBlockingStream = 1;                           // CU_STREAM_NON_BLOCKING: does not wait for what others do in stream 0
 
     private readonly CudaDriver cuda;
@@ -93,7 +92,7 @@ internal sealed unsafe class CudaDevice : GpuDevice
                 Wait();
             }
 
-            int bytes = Math.Min(Math.Min(values.Length, staging.Room), PieceBytes);
+            int bytes = Math.Min(values.Length, staging.Room);
             byte* from = staging.Take(bytes);
             values[..bytes].CopyTo(new Span<byte>(from, bytes));
             Check(cuda.MemcpyHtoDAsync(to, from, bytes, stream), "a copy to the device");

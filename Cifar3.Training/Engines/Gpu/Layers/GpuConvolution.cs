@@ -6,7 +6,7 @@ namespace Cifar3.Training;
 /// <remarks>x [n, H, W, C], y [n, OH, OW, K]; d before a name is the gradient, dy that in front of the ReLU.</remarks>
 internal sealed class GpuConvolution
 {
-    public const int TileRows = 64, TileColumns = 32; // ROWS and COLUMNS in convolution.cl
+    private const int TileRows = 64, TileColumns = 32; // ROWS and COLUMNS in convolution.cl
     private const int Depth = 16;                         // DEPTH
 
     // Sums over q are cut into slices, too, where the tiles alone are fewer than a large card works on at a time.
@@ -39,8 +39,8 @@ internal sealed class GpuConvolution
         forwardSlices = Cut(9 * c, Pixels(context.Images), k);
         inputSlices = Cut(9 * k, context.Images * h * w, c);
         context.ReservePart((long)Slices(context.Images).Count * Weights);
-        context.ReservePart((long)forwardSlices.Count * Pixels(context.Images) * k);
-        context.ReservePart((long)inputSlices.Count * context.Images * h * w * c);
+        ReserveSlices(forwardSlices.Count, (long)Pixels(context.Images) * k);
+        ReserveSlices(inputSlices.Count, (long)context.Images * h * w * c);
     }
 
     /// <summary>Numbers of kernel and bias.</summary>
@@ -80,7 +80,7 @@ internal sealed class GpuConvolution
 
         var (slices, perSlice) = Slices(n);
         context.Device.Launch(backwardWeights, Rows(9 * c), Columns(k), slices, x, dy, context.Part, n, h, w, c, oh, ow, k, pad, perSlice);
-        context.Device.Launch(sumSlices, (Weights + GpuContext.Column - 1) / GpuContext.Column, 1, 1, context.Part, slices, Weights, context.Gradients, kernelAt);
+        context.Device.Launch(sumSlices, GpuContext.ColumnGroups(Weights), 1, 1, context.Part, slices, Weights, context.Gradients, kernelAt);
     }
 
     /// <summary>Number of tiles that so many rows make.</summary>
@@ -93,6 +93,9 @@ internal sealed class GpuConvolution
     private static string Wide(bool isWide) => isWide ? "_wide" : "";
 
     private int Pixels(int n) => n * oh * ow;
+
+    /// <summary>A sum that is not cut goes where it belongs at once, and needs no memory for its parts.</summary>
+    private void ReserveSlices(int slices, long numbers) => context.ReservePart(slices > 1 ? slices * numbers : 0);
 
     /// <summary>How a product's summed index is cut: a function of the layer and the largest batch, so that an image's numbers do not depend on how many are beside it.</summary>
     private static (int Count, int Products) Cut(int products, int rows, int columns)

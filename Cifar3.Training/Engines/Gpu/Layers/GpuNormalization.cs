@@ -36,7 +36,7 @@ internal sealed class GpuNormalization
     public void UseBatchStatistics(GpuBuffer y, int n)
     {
         int rows = n * pixelsPerImage;
-        context.Device.Launch(tiles, GpuContext.Tiles(rows), (c + GpuContext.Column - 1) / GpuContext.Column, 1, y, context.Part, rows, c, GpuContext.TileRows);
+        context.Device.Launch(tiles, GpuContext.Tiles(rows), GpuContext.ColumnGroups(c), 1, y, context.Part, rows, c, GpuContext.TileRows);
         context.Device.Launch(statistics, c, 1, 1, context.Part, context.Norms, meanAt, varianceAt, inverseAt, rows, c, GpuContext.TileRows, epsilon);
     }
 
@@ -56,7 +56,7 @@ internal sealed class GpuNormalization
         int rows = n * pixelsPerImage, tileCount = GpuContext.Tiles(rows);
         if (!IsFrozen)
         {
-            context.Device.Launch(backwardTiles, tileCount, (c + GpuContext.Column - 1) / GpuContext.Column, 1, y, d, context.Norms, meanAt, inverseAt, context.Part, rows, c, GpuContext.TileRows);
+            context.Device.Launch(backwardTiles, tileCount, GpuContext.ColumnGroups(c), 1, y, d, context.Norms, meanAt, inverseAt, context.Part, rows, c, GpuContext.TileRows);
             context.Device.Launch(sumColumns, 2 * c, 1, 1, context.Part, tileCount, 2 * c, context.Gradients, gammaAt);
         }
 
