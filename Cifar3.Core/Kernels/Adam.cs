@@ -8,7 +8,7 @@ namespace Cifar3;
 // Element by element: threads share the elements, each from first to end. Reference: LayerKernelTests.
 internal static unsafe class Adam
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Run<V>(float* gradients, long first, long end, float* w, float* m, float* v, float stepSize, float keep = 1)
         where V : struct, ISimd<V>
     {

@@ -134,7 +134,7 @@ internal static unsafe class BatchNormFold
     /// <param name="dyImage">Which image of it.</param>
     /// <param name="b">[C].</param>
     /// <param name="c">[C].</param>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void ReluBackward<V>(in Plane y, in Plane dz, int image, in Plane dy, int dyImage, float* b, float* c)
         where V : struct, ISimd<V>
     {

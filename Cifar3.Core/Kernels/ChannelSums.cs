@@ -10,7 +10,7 @@ namespace Cifar3;
 // x [H, W, C], read. Order of summation: rows, columns. Reference: LayerKernelTests.
 internal static unsafe class ChannelSums
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Run<V>(in Plane x, int image, double* sums)
         where V : struct, ISimd<V>
     {
@@ -30,7 +30,7 @@ internal static unsafe class ChannelSums
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void RunWithSquares<V>(in Plane x, int image, double* sums)
         where V : struct, ISimd<V>
     {

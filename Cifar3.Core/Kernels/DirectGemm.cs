@@ -86,7 +86,7 @@ internal static unsafe class DirectGemm
     }
 
     // Conditions on R.Value and C.Value are constants to the JIT: what a smaller block does not use costs nothing.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static void Block<V, R, C>(in GemmTask task)
         where V : struct, ISimd<V>
         where R : struct, INumber

@@ -6,7 +6,7 @@ namespace Cifar3;
 // pixels [32, 32, 3] uint8, read          x [32, 32, 3] with a border, written (=)
 internal static unsafe class PixelsToFloat
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Run<V>(byte* pixels, in Plane x, int image)
         where V : struct, ISimd<V>
     {

@@ -131,7 +131,7 @@ internal static unsafe class WinogradGemm
     }
 
     // Conditions on R.Value, C.Value and Add.Value are constants to the JIT: what a smaller block does not use costs nothing.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static void Block<V, R, C, Add>(in MatrixProduct block)
         where V : struct, ISimd<V>
         where R : struct, INumber

@@ -12,7 +12,7 @@ namespace Cifar3;
 // Scratch: WinogradMap.ScratchFloats. Reference: WinogradConvolutionTests.
 internal static unsafe class WinogradInput
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Forward<V, TTile>(in WinogradShape shape, in Plane x, int first, int count, float* v, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
@@ -29,7 +29,7 @@ internal static unsafe class WinogradInput
         }
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Backward<V, TTile>(in WinogradShape shape, float* dv, int first, int count, in Plane dx, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile

@@ -11,7 +11,7 @@ namespace Cifar3;
 // Reference: WinogradConvolutionTests.
 internal static unsafe class WinogradOutput
 {
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Forward<V, TTile, TSink>(in WinogradShape shape, float* m, int first, int count, int firstChannel, int endChannel, in TSink sink, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
@@ -37,7 +37,7 @@ internal static unsafe class WinogradOutput
         return new WinogradPlace(image, row, column, Math.Min(shape.OutputTile, shape.Height - row), Math.Min(shape.OutputTile, shape.Width - column));
     }
 
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Backward<V, TTile, TSource>(in WinogradShape shape, in TSource source, int first, int count, float* dm, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
@@ -63,7 +63,7 @@ internal static unsafe class WinogradOutput
 
     // The bias gradient needs no pass of its own: at point (1, 1) A dY Aᵀ is the plain sum of the tile, so db[co] = Σ over t of dM[(1,1), t, co].
     // Runs of 8 tiles are summed in float, those sums in double (+=).
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void AddBiasGradient<V, TTile>(in WinogradShape shape, float* dm, int count, double* bias)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile

@@ -38,7 +38,7 @@ internal static unsafe class WinogradRow
     }
 
     // Conditions on P.Value are constants to the JIT.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     private static void Group<V, P>(in MatrixProduct product)
         where V : struct, ISimd<V>
         where P : struct, INumber

@@ -13,7 +13,7 @@ namespace Cifar3;
 internal static unsafe class WinogradWeights
 {
     /// <summary>U of output channels first to end, multiples of the vector width.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Forward<V, TTile>(in WinogradShape shape, float* g, int first, int end, float* u, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
@@ -39,7 +39,7 @@ internal static unsafe class WinogradWeights
     }
 
     /// <summary>U transposed, of output channels first to end: columns are input channels. Both are multiples of the vector width.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Transpose<V, TTile>(in WinogradShape shape, float* g, int first, int end, float* ut, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
@@ -66,7 +66,7 @@ internal static unsafe class WinogradWeights
     }
 
     /// <summary>dU of input channels first to end: those of all shards, added into the first's.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Sum<V>(in WinogradShape shape, float* du, int shards, int first, int end)
         where V : struct, ISimd<V>
     {
@@ -93,7 +93,7 @@ internal static unsafe class WinogradWeights
     }
 
     /// <summary>dg of input channels first to end.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(Jit.Kernel)]
     public static void Backward<V, TTile>(in WinogradShape shape, float* du, int first, int end, float* dg, float* scratch)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
