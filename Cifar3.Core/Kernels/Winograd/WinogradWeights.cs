@@ -65,30 +65,22 @@ internal static unsafe class WinogradWeights
         }
     }
 
-    /// <summary>dU of input channels first to end: those of all shards, added into the first's.</summary>
+    /// <summary>One point of dU: that of all shards, added into the first's. A point is one run of memory in each, which the processor reads ahead.</summary>
     [MethodImpl(Jit.Kernel)]
-    public static void Sum<V>(in WinogradShape shape, float* du, int shards, int first, int end)
+    public static void Sum<V>(in WinogradShape shape, float* du, int shards, int point)
         where V : struct, ISimd<V>
     {
-        int panel = 2 * V.Width;
-        nint stride = (nint)shape.WeightFloats;
-        for (int p = 0; p < shape.Points; p++)
+        nint stride = (nint)shape.WeightFloats, count = (nint)shape.Inputs * shape.Outputs;
+        float* sum = du + point * shape.WeightStride;
+        for (nint i = 0; i < count; i += V.Width)
         {
-            for (int co = 0; co < shape.Outputs; co += panel)
+            V total = V.Load(sum + i);
+            for (int shard = 1; shard < shards; shard++)
             {
-                int width = Math.Min(panel, shape.Outputs - co);
-                float* sum = du + p * shape.WeightStride + (nint)co * shape.Inputs + (nint)first * width;
-                for (int i = 0; i < (end - first) * width; i += V.Width)
-                {
-                    V total = V.Load(sum + i);
-                    for (int shard = 1; shard < shards; shard++)
-                    {
-                        total += V.Load(sum + shard * stride + i);
-                    }
-
-                    V.Store(sum + i, total);
-                }
+                total += V.Load(sum + shard * stride + i);
             }
+
+            V.Store(sum + i, total);
         }
     }
 

@@ -109,11 +109,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     {
         this.images = images;
         biasSums.WriteTo(biasGradient, Shards.Count(images), biasTotals);
-        if (blocks > 0)
-        {
-            pool.Run(shape.Points, finishPoint);
-        }
-
+        pool.Run(shape.Points, finishPoint);
         pool.Run(shape.Inputs / ChannelsAPiece, finishChannels);
     }
 
@@ -132,9 +128,15 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
 
     private WinogradWork Kept(int shard) => new(kept.Input + shard * blocks * shape.InputFloats, kept.Output + shard * blocks * shape.OutputFloats, null);
 
-    /// <summary>One point of dU, from the tiles of all shards in their order.</summary>
+    /// <summary>One point of dU, from all shards in their order: from their tiles, or from the sums of each.</summary>
     private void FinishPoint(int point)
     {
+        if (blocks == 0)
+        {
+            WinogradWeights.Sum<V>(in shape, du, Shards.Count(images), point);
+            return;
+        }
+
         for (int shard = 0; shard < Shards.Count(images); shard++)
         {
             int tiles = Shards.First(shard + 1, images) - Shards.First(shard, images); // one an image
@@ -146,11 +148,6 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     private void FinishChannels(int piece, int worker)
     {
         int first = piece * ChannelsAPiece, end = first + ChannelsAPiece;
-        if (blocks == 0)
-        {
-            WinogradWeights.Sum<V>(in shape, du, Shards.Count(images), first, end);
-        }
-
         weights.FinishGradient(du, first, end, gradient, work.Of(worker).Scratch);
         if (norm != null)
         {
