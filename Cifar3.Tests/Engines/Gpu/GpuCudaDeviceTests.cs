@@ -159,6 +159,76 @@ public sealed class GpuCudaDeviceTests
         Assert.That(cuda.Calls, Is.EqualTo(new[] { "cuCtxSetCurrent", "cuMemcpyHtoDAsync_v2", "cuCtxSetCurrent", "cuMemcpyHtoDAsync_v2" }));
     }
 
+    /// <summary>What is launched behind the copy has not taken place when the host has it: here a driver waits no longer than it must.</summary>
+    [Test]
+    public void EndRead_LaunchesBehind_WaitsForTheCopyAlone()
+    {
+        using (var device = cuda.Open(512))
+        {
+            var (pixels, x) = (GpuTestBase.Buffer<byte>(device, 255, 0, 51), GpuTestBase.Buffer(device, 9f, 8, 7));
+            var kernel = device.Kernel("pixels_to_floats");
+            float[] found = new float[3];
+
+            device.StartRead(x, 3 * sizeof(float));
+            device.Launch(kernel, 1, 1, 1, pixels, x, 3);
+            cuda.Calls.Clear();
+            device.EndRead(MemoryMarshal.AsBytes(found.AsSpan()));
+            string[] waited = [.. cuda.Calls];
+
+            Assert.That(found, Is.EqualTo(new[] { 9f, 8, 7 }));
+            Assert.That(waited, Is.EqualTo(new[] { "cuCtxSetCurrent", "cuEventSynchronize" }));
+            Assert.That(GpuTestBase.Read<float>(device, x, 3), Is.EqualTo(new[] { 1, 0, .2f }));
+
+            // A longer one after one that nobody waited for, and the memory that copies pass through, full and free again.
+            byte[] given = [.. Enumerable.Range(0, 512).Select(i => (byte)i)], back = new byte[512];
+            var (from, other) = (device.Allocate(512), device.Allocate(512));
+            device.StartRead(x, 4);
+            device.Write(from, given);
+            device.StartRead(from, 512);
+            device.EndRead(back);
+            cuda.Calls.Clear();
+            device.Write(other, given);
+            Assert.That(back, Is.EqualTo(given));
+            Assert.That(cuda.Calls, Does.Not.Contain("cuStreamSynchronize"), "EndRead has made room");
+            device.StartRead(from, 512);
+            device.Write(from, new byte[10]);
+            device.EndRead(back);
+            device.Read(other, back);
+            Assert.That(back, Is.EqualTo(given), "a copy that came after StartRead keeps its place");
+        }
+
+        Assert.That(cuda.Left, Is.Zero);
+    }
+
+    [TestCase("cuEventCreate")]
+    [TestCase("cuMemHostAlloc")]
+    [TestCase("cuMemcpyDtoHAsync_v2")]
+    [TestCase("cuEventRecord")]
+    [TestCase("cuEventSynchronize")]
+    public void Read_Refused_IsToldAndWorksTheNextTime(string function)
+    {
+        using (var device = cuda.Open())
+        {
+            var x = GpuTestBase.Buffer(device, 9f, 8, 7);
+            float[] found = new float[3];
+            cuda.Failures[function] = 999;
+
+            Assert.That(ReadBack, Throws.TypeOf<GpuException>().With.Property(nameof(GpuException.Code)).EqualTo(999));
+
+            cuda.Failures.Clear();
+            ReadBack();
+            Assert.That(found, Is.EqualTo(new[] { 9f, 8, 7 }));
+
+            void ReadBack()
+            {
+                device.StartRead(x, 3 * sizeof(float));
+                device.EndRead(MemoryMarshal.AsBytes(found.AsSpan()));
+            }
+        }
+
+        Assert.That(cuda.Left, Is.Zero);
+    }
+
     [Test]
     public void Calls_FromAnotherThread_HaveTheContext()
     {

@@ -38,4 +38,23 @@ public sealed class GpuCudaEngineTests : GpuTestBase
             return (step, soft, trained.Evaluate(images, labels), string.Join(' ', probabilities));
         }
     }
+
+    /// <summary>Once warm, a step waits for its losses alone: the host prepares the next while the card computes this one's gradients.</summary>
+    [Test]
+    public void TrainStep_Warm_WaitsForItsLossesAlone()
+    {
+        var cuda = new FakeCuda();
+        using var engine = new GpuEngine(Model, Options, () => cuda.Open());
+        byte[] images = EngineTestData.RandomImages(1, 1);
+        engine.TrainStep(images, [0], LearningRate, 1);
+        cuda.Calls.Clear();
+
+        engine.TrainStep(images, [1], LearningRate, 2);
+
+        var waits = cuda.Calls.Where(call => call.EndsWith("Synchronize", StringComparison.Ordinal));
+        Assert.That(waits, Is.EqualTo(new[] { "cuEventSynchronize" }));
+        int copy = cuda.Calls.IndexOf("cuMemcpyDtoHAsync_v2"), wait = cuda.Calls.IndexOf("cuEventSynchronize");
+        Assert.That(cuda.Calls[copy..wait].Count(call => call == "cuLaunchKernel"), Is.GreaterThan(10), "the backward pass is under way");
+        Assert.That(cuda.Calls[wait..], Does.Contain("cuLaunchKernel"), "weights change after it");
+    }
 }

@@ -116,6 +116,18 @@ public sealed class GpuEngineTests : GpuTestBase
             device.Read(buffer, values);
         }
 
+        public override void StartRead(GpuBuffer buffer, int bytes)
+        {
+            Call();
+            device.StartRead(buffer, bytes);
+        }
+
+        public override void EndRead(Span<byte> values)
+        {
+            Call();
+            device.EndRead(values);
+        }
+
         public override void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments)
         {
             Call();

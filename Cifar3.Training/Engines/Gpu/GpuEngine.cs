@@ -95,11 +95,12 @@ public sealed partial class GpuEngine : ITrainingEngine
         }
 
         network.Forward(n, GpuPass.Training, step, targets.Length > 0);
+        device.StartRead(network.Results, ResultBytes(n));
         network.Backward(n);
-        var measured = Measure(labels, default); // waits: what failed shows before anything has changed
+        device.EndRead(MemoryMarshal.AsBytes(results.AsSpan())[..ResultBytes(n)]); // what the driver refuses shows before anything has changed
         network.Update(learningRate, step);
         this.step = step;
-        return measured;
+        return Measure(labels, default);
     }
 
     /// <inheritdoc/>
@@ -125,6 +126,7 @@ public sealed partial class GpuEngine : ITrainingEngine
             var part = labels.Slice(first, Math.Min(context.Images, labels.Length - first));
             device.Write(network.Labels, MemoryMarshal.AsBytes(part));
             Infer(images, first, part.Length);
+            ReadResults(part.Length);
             total = Measure(part, total);
         }
 
@@ -189,13 +191,14 @@ public sealed partial class GpuEngine : ITrainingEngine
         network.Forward(n, GpuPass.Inference, null, hasTargets: false);
     }
 
-    private void ReadResults(int n) => device.Read(network.Results, MemoryMarshal.AsBytes(results.AsSpan(0, n * (1 + classes))));
+    private int ResultBytes(int n) => n * (1 + classes) * sizeof(float);
 
-    /// <summary>Reads what the last forward pass left, and adds it up image by image: the same bits however the images were cut into batches.</summary>
+    private void ReadResults(int n) => device.Read(network.Results, MemoryMarshal.AsBytes(results.AsSpan())[..ResultBytes(n)]);
+
+    /// <summary>Adds up what a forward pass left and was read, image by image: the same bits however the images were cut into batches.</summary>
     private unsafe BatchResult Measure(ReadOnlySpan<int> labels, BatchResult before)
     {
         int n = labels.Length;
-        ReadResults(n);
         var (lossSum, correct, count) = before;
         fixed (float* probabilities = results.AsSpan(n))
         {

@@ -12,6 +12,8 @@ internal sealed unsafe partial class FakeCuda
     private readonly Dictionary<nint, PtxKernel> kernels = [];
     private readonly Dictionary<nint, Queue<Action>> streams = [];
     private readonly Dictionary<nint, List<Action>> graphs = [];
+    private readonly Dictionary<nint, nint> events = []; // the stream that one was recorded in last; 0 before
+    private readonly HashSet<nint> reached = [];
     private List<Action>? captured; // while launches are recorded
     private nint lastHandle = 0x1000;
     private bool isBroken;
@@ -68,6 +70,30 @@ internal sealed unsafe partial class FakeCuda
         return 0;
     }
 
+    private nint NewEvent()
+    {
+        events.Add(++lastHandle, 0);
+        return lastHandle;
+    }
+
+    private int Record(nint recorded, nint stream)
+    {
+        if (!events.ContainsKey(recorded))
+        {
+            return InvalidHandle;
+        }
+
+        events[recorded] = stream;
+        reached.Remove(recorded);
+        return Later(stream, () => reached.Add(recorded));
+    }
+
+    // What lies behind the event stays where it is: a card may be as slow as that.
+    private int Await(nint awaited) =>
+        !events.TryGetValue(awaited, out nint stream) ? InvalidHandle
+        : stream == 0 ? 0
+        : Run(streams[stream], () => reached.Contains(awaited));
+
     private int BeginCapture(nint stream)
     {
         captured = [];
@@ -94,7 +120,12 @@ internal sealed unsafe partial class FakeCuda
             return captured is null ? InvalidHandle : 900; // CUDA_ERROR_STREAM_CAPTURE_UNSUPPORTED
         }
 
-        while (!isBroken && queue.TryDequeue(out var work))
+        return Run(queue, () => false);
+    }
+
+    private int Run(Queue<Action> queue, Func<bool> isEnough)
+    {
+        while (!isBroken && !isEnough() && queue.TryDequeue(out var work))
         {
             try
             {

@@ -50,6 +50,10 @@ internal sealed unsafe partial class FakeCuda
         functions["cuStreamCreate"] = new F2((to, flags) => InContext("cuStreamCreate", () => (uint)flags == 1 ? Give((nint*)to, NewStream()) : InvalidValue));
         functions["cuStreamSynchronize"] = new F1(stream => InContext("cuStreamSynchronize", () => Synchronize(stream)));
         functions["cuStreamDestroy_v2"] = new F1(stream => InContext("cuStreamDestroy_v2", () => streams.Remove(stream) ? 0 : InvalidHandle));
+        functions["cuEventCreate"] = new F2((to, flags) => InContext("cuEventCreate", () => (uint)flags == 2 ? Give((nint*)to, NewEvent()) : InvalidValue));
+        functions["cuEventRecord"] = new F2((recorded, stream) => InContext("cuEventRecord", () => Record(recorded, stream)));
+        functions["cuEventSynchronize"] = new F1(awaited => InContext("cuEventSynchronize", () => Await(awaited)));
+        functions["cuEventDestroy_v2"] = new F1(given => InContext("cuEventDestroy_v2", () => events.Remove(given) ? 0 : InvalidHandle));
         functions["cuLaunchKernel"] = new LaunchFunction((kernel, x, y, z, blockX, blockY, blockZ, shared, stream, arguments, extra) =>
             InContext("cuLaunchKernel", () => (blockY, blockZ, shared, extra) == (1, 1, 0, 0) ? Launch(kernel, (x, y, z), blockX, stream, (ulong**)arguments) : InvalidValue));
         functions["cuStreamBeginCapture_v2"] = new F2((stream, mode) => InContext("cuStreamBeginCapture_v2", () => BeginCapture(stream)));
@@ -88,8 +92,8 @@ internal sealed unsafe partial class FakeCuda
     /// <summary>The functions called, in order.</summary>
     public List<string> Calls { get; } = [];
 
-    /// <summary>How many contexts, modules, streams and pieces of memory are not given back.</summary>
-    public int Left => retained + modules.Count + streams.Count + graphs.Count + deviceMemory.Count + lockedMemory.Count;
+    /// <summary>How many contexts, modules, streams, events and pieces of memory are not given back.</summary>
+    public int Left => retained + modules.Count + streams.Count + events.Count + graphs.Count + deviceMemory.Count + lockedMemory.Count;
 
     /// <summary>The driver that this one poses as.</summary>
     public CudaDriver Driver => new(name => Marshal.GetFunctionPointerForDelegate(functions[name]));

@@ -21,7 +21,9 @@ internal sealed unsafe class CudaDevice : GpuDevice
     private readonly Lock gate = new();
     private readonly List<nint> buffers = [];
     private nint context, module, stream;
+    private readonly CudaReadBack readBack;
     private CudaStaging staging;
+    private int stagedBefore; // of the staging memory, when the last read back began
 
     /// <summary>Opens a card and lets the driver compile the kernels for it.</summary>
     /// <param name="cuda">The driver.</param>
@@ -32,6 +34,7 @@ internal sealed unsafe class CudaDevice : GpuDevice
     public CudaDevice(CudaDriver cuda, CudaDeviceInfo info, ReadOnlySpan<byte> ptx, int stagingBytes = CudaStaging.DefaultSize)
     {
         (this.cuda, this.info) = (cuda, info);
+        readBack = new CudaReadBack(this);
         try
         {
             nint made = 0;
@@ -123,6 +126,28 @@ internal sealed unsafe class CudaDevice : GpuDevice
     }
 
     /// <inheritdoc/>
+    public override void StartRead(GpuBuffer buffer, int bytes)
+    {
+        Use();
+        readBack.Start(buffer, bytes);
+        stagedBefore = staging.Used;
+        GC.KeepAlive(this);
+    }
+
+    /// <inheritdoc/>
+    public override void EndRead(Span<byte> values)
+    {
+        Use();
+        readBack.End(values);
+        if (staging.Used == stagedBefore)
+        {
+            staging.Clear(); // all copies to the device came before: they are done
+        }
+
+        GC.KeepAlive(this);
+    }
+
+    /// <inheritdoc/>
     public override void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments)
     {
         Use();
@@ -179,6 +204,7 @@ internal sealed unsafe class CudaDevice : GpuDevice
 
             buffers.ForEach(buffer => cuda.MemFree(buffer));
             buffers.Clear();
+            readBack.Free();
             if (staging.Start != null)
             {
                 cuda.MemFreeHost(staging.Start);

@@ -19,7 +19,7 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<int*, int, int, int> DeviceGetAttribute;
     public readonly delegate* unmanaged<nint*, int, int> DevicePrimaryCtxRetain;
     public readonly delegate* unmanaged<int, int> DevicePrimaryCtxRelease;
-    public readonly delegate* unmanaged<nint, int> CtxSetCurrent, ModuleUnload, StreamSynchronize, StreamDestroy, MemFree;
+    public readonly delegate* unmanaged<nint, int> CtxSetCurrent, ModuleUnload, StreamSynchronize, StreamDestroy, EventSynchronize, EventDestroy, MemFree;
     public readonly delegate* unmanaged<nint*, byte*, uint, int*, void**, int> ModuleLoadDataEx;
     public readonly delegate* unmanaged<nint*, nint, byte*, int> ModuleGetFunction;
     public readonly delegate* unmanaged<int*, int, nint, int> FuncGetAttribute;
@@ -28,7 +28,8 @@ internal sealed unsafe class CudaDriver
     public readonly delegate* unmanaged<void*, int> MemFreeHost;
     public readonly delegate* unmanaged<nint, void*, nint, nint, int> MemcpyHtoDAsync;
     public readonly delegate* unmanaged<void*, nint, nint, nint, int> MemcpyDtoHAsync;
-    public readonly delegate* unmanaged<nint*, uint, int> StreamCreate;
+    public readonly delegate* unmanaged<nint*, uint, int> StreamCreate, EventCreate;
+    public readonly delegate* unmanaged<nint, nint, int> EventRecord;
     public readonly delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int> LaunchKernel;
     public readonly delegate* unmanaged<int, byte**, int> GetErrorName, GetErrorString;
 
@@ -58,6 +59,10 @@ internal sealed unsafe class CudaDriver
         StreamCreate = (delegate* unmanaged<nint*, uint, int>)find("cuStreamCreate");
         StreamSynchronize = (delegate* unmanaged<nint, int>)find("cuStreamSynchronize");
         StreamDestroy = (delegate* unmanaged<nint, int>)find("cuStreamDestroy_v2");
+        EventCreate = (delegate* unmanaged<nint*, uint, int>)find("cuEventCreate");
+        EventRecord = (delegate* unmanaged<nint, nint, int>)find("cuEventRecord");
+        EventSynchronize = (delegate* unmanaged<nint, int>)find("cuEventSynchronize");
+        EventDestroy = (delegate* unmanaged<nint, int>)find("cuEventDestroy_v2");
         LaunchKernel = (delegate* unmanaged<nint, uint, uint, uint, uint, uint, uint, uint, nint, void**, void**, int>)find("cuLaunchKernel");
         GetErrorName = (delegate* unmanaged<int, byte**, int>)find("cuGetErrorName");
         GetErrorString = (delegate* unmanaged<int, byte**, int>)find("cuGetErrorString");

@@ -20,6 +20,9 @@ internal unsafe struct CudaStaging(byte* start, int size)
     /// <summary>Its bytes.</summary>
     public readonly int Size => size;
 
+    /// <summary>Bytes taken so far.</summary>
+    public readonly int Used => used;
+
     /// <summary>Says that all copies are done.</summary>
     public void Clear() => used = 0;
 

@@ -25,6 +25,14 @@ internal abstract class GpuDevice : IDisposable
     /// <summary>Waits for all launches and copies from the beginning of a buffer. What went wrong before shows here at the latest.</summary>
     public abstract void Read(GpuBuffer buffer, Span<byte> values);
 
+    /// <summary>Begins to copy from the beginning of a buffer what the launches so far leave there; <see cref="EndRead"/> gives it. Nothing may change it in between.</summary>
+    public abstract void StartRead(GpuBuffer buffer, int bytes);
+
+    /// <summary>
+    /// Waits for what <see cref="StartRead"/> began, and gives that many bytes. What went wrong before shows here at the latest; launches since then may still go on.
+    /// </summary>
+    public abstract void EndRead(Span<byte> values);
+
     /// <summary>Launches x·y·z work-groups, and does not wait for them.</summary>
     public abstract void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments);
 

@@ -13,6 +13,7 @@ internal sealed unsafe class OpenClDevice : GpuDevice
     private readonly Lock gate = new();
     private readonly List<nint> buffers = [], kernels = [];
     private nint context, queue, program;
+    private GpuBuffer wanted; // that a read was begun of
 
     /// <summary>Opens a device and compiles the kernels for it.</summary>
     /// <param name="cl">The library.</param>
@@ -90,6 +91,13 @@ internal sealed unsafe class OpenClDevice : GpuDevice
 
         GC.KeepAlive(this);
     }
+
+    /// <inheritdoc/>
+    public override void StartRead(GpuBuffer buffer, int bytes) => wanted = buffer;
+
+    /// <summary>Reads now, behind all launches: where one of them fails, OpenCL does not promise that those behind it do not take place.</summary>
+    /// <inheritdoc/>
+    public override void EndRead(Span<byte> values) => Read(wanted, values);
 
     /// <inheritdoc/>
     public override void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments)
