@@ -1,0 +1,80 @@
+using Cifar3.AspNetCore;
+using Microsoft.AspNetCore.Builder;
+using Microsoft.Extensions.Configuration;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Diagnostics.HealthChecks;
+
+namespace Cifar3.Tests;
+
+/// <summary>How a program adds the service: by code and by configuration, what is refused, and the package's own page as it stands.</summary>
+public sealed class ServiceRegistrationTests
+{
+    [Test]
+    public void AddCifar3Classifier_Configuration_SetsTheOptions()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(new Dictionary<string, string?>
+        {
+            ["Cifar3:MaxBatch"] = "7",
+            ["Cifar3:Classifier:MaxImagePixels"] = "1234",
+            ["Cifar3:Classifier:Threads"] = "1",
+        }).Build();
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddCifar3Classifier(configuration.GetSection("Cifar3"), "mine");
+        services.AddCifar3Classifier(name: "shipped");
+        using var provider = services.BuildServiceProvider();
+        var options = provider.GetRequiredService<Microsoft.Extensions.Options.IOptionsMonitor<Cifar3ModelOptions>>().Get("mine");
+        var pool = provider.GetRequiredService<Cifar3ClassifierPool>();
+
+        Assert.That((options.MaxBatch, options.Classifier.MaxImagePixels, options.Classifier.Threads), Is.EqualTo((7, 1234, 1)));
+        Assert.That(pool.Names, Is.EqualTo(new[] { "mine", "shipped" }));
+        Assert.That(() => pool.Rent("mine"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("not loaded"));
+        pool.Load();
+        using var rented = pool.Rent("mine");
+        Assert.That(rented.Classifier.Predict(PngFile.Create(32, 32, 8, PngColour.Rgb, (x, y, channel) => (x * y + channel) & 255)).Label, Is.Not.Empty);
+        Assert.That(() => rented.Classifier.Predict(ImageCorpus.Files["png rgb"]), Throws.TypeOf<Cifar3ImageException>(), "41x35 pixels are more than 1,234");
+    }
+
+    [Test]
+    public void AddCifar3Classifier_BadValues_AreRefused()
+    {
+        var services = new ServiceCollection();
+        services.AddLogging();
+        services.AddCifar3Classifier(options => options.MaxBatch = 0);
+
+        Assert.That(() => services.AddCifar3Classifier(name: "../up"), Throws.ArgumentException.With.Message.Contains("letters, digits"));
+        Assert.That(() => services.AddCifar3Classifier(), Throws.ArgumentException.With.Message.Contains("already a model"));
+        using var provider = services.BuildServiceProvider();
+        Assert.That(provider.GetRequiredService<Cifar3ClassifierPool>, Throws.TypeOf<Cifar3Exception>().With.Message.Contains("MaxBatch"));
+        Assert.That(provider.GetRequiredService<HealthCheckService>(), Is.Not.Null);
+    }
+
+    [Test]
+    public async Task Page_OfThePackage_RunsAsItStands()
+    {
+        string folder = TestFiles.NewFolder(), before = Directory.GetCurrentDirectory();
+        Directory.SetCurrentDirectory(folder);
+        try
+        {
+            ServiceApp.SaveModel("model.onnx", seed: 1);
+            await using var app = Readme(["--urls", "http://127.0.0.1:0"]);
+            await app.StartAsync();
+            Assert.That(app.Services.GetRequiredService<Cifar3ClassifierPool>().IsReady);
+        }
+        finally
+        {
+            Directory.SetCurrentDirectory(before);
+        }
+    }
+
+    private static WebApplication Readme(string[] args)
+    {
+        // Cifar3.AspNetCore/README.md
+        var builder = WebApplication.CreateBuilder(args);
+        builder.Services.AddCifar3Classifier(options => options.ModelPath = "model.onnx"); // or AddCifar3Classifier(configuration)
+        var app = builder.Build();
+        app.MapCifar3();
+        // end
+        return app;
+    }
+}
