@@ -6,8 +6,8 @@ namespace Cifar3;
 // Transpose  Uᵀ[p, co, ci] = (G g[:, :, ci, co] Gᵀ)[p], for backward-data
 // Backward   dg[:, :, ci, co] = Gᵀ dU[p, ci, co] G
 // U, Uᵀ, dU  packed as WinogradGemm reads B: panels of two vectors of columns, the last as wide as what is left; panel q of a point
-//            begins at q·rows·(2 vectors). dU of several shards [shards, WeightFloats apart] is first added up (Sum), in shard order,
-//            into the first.
+//            begins at q·rows·(2 vectors). dU of several shards [shards, WeightFloats apart] is first added up by the caller, in shard
+//            order, into the first.
 // g, dg      [3, 3, Cin, Cout] Keras layout, channels padded to 16, g's padding zero; g read, dg written (=)
 // Once a step, for channels [first, end) of those named: threads share the channels. Element by element. Reference: WinogradConvolutionTests.
 internal static unsafe class WinogradWeights
@@ -62,25 +62,6 @@ internal static unsafe class WinogradWeights
                 float* target = ut + Packed<V>(shape.Outputs, shape.Inputs, co, ci);
                 WinogradMap.Apply<V, WeightsMap<TTile>>(staged, 3 * V.Width, V.Width, target, TTile.Input * point, point, scratch);
             }
-        }
-    }
-
-    /// <summary>One point of dU: that of all shards, added into the first's. A point is one run of memory in each, which the processor reads ahead.</summary>
-    [MethodImpl(Jit.Kernel)]
-    public static void Sum<V>(in WinogradShape shape, float* du, int shards, int point)
-        where V : struct, ISimd<V>
-    {
-        nint stride = (nint)shape.WeightFloats, count = (nint)shape.Inputs * shape.Outputs;
-        float* sum = du + point * shape.WeightStride;
-        for (nint i = 0; i < count; i += V.Width)
-        {
-            V total = V.Load(sum + i);
-            for (int shard = 1; shard < shards; shard++)
-            {
-                total += V.Load(sum + shard * stride + i);
-            }
-
-            V.Store(sum + i, total);
         }
     }
 

@@ -135,7 +135,8 @@ public unsafe class WinogradConvolutionTests
 
         for (int point = 0; point < shape.Points; point++)
         {
-            WinogradWeights.Sum<V128>(shape, du, shards, point);
+            float* sum = du + point * shape.WeightStride;
+            ShardGradients.Add<V128>(sum, size, shards, 16 * 48, sum);
         }
 
         for (int i = 0; i < size; i++)

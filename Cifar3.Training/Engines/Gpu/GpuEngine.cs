@@ -95,9 +95,9 @@ public sealed partial class GpuEngine : ITrainingEngine
         }
 
         network.Forward(n, GpuPass.Training, step, targets.Length > 0);
-        device.StartRead(network.Results, ResultBytes(n));
+        device.StartRead(network.Results, ResultBytes(n).Length);
         network.Backward(n);
-        device.EndRead(MemoryMarshal.AsBytes(results.AsSpan())[..ResultBytes(n)]); // what the driver refuses shows before anything has changed
+        device.EndRead(ResultBytes(n)); // what the driver refuses shows before anything has changed
         network.Update(learningRate, step);
         this.step = step;
         return Measure(labels, default);
@@ -191,9 +191,9 @@ public sealed partial class GpuEngine : ITrainingEngine
         network.Forward(n, GpuPass.Inference, null, hasTargets: false);
     }
 
-    private int ResultBytes(int n) => n * (1 + classes) * sizeof(float);
+    private Span<byte> ResultBytes(int n) => MemoryMarshal.AsBytes(results.AsSpan(0, n * (1 + classes)));
 
-    private void ReadResults(int n) => device.Read(network.Results, MemoryMarshal.AsBytes(results.AsSpan())[..ResultBytes(n)]);
+    private void ReadResults(int n) => device.Read(network.Results, ResultBytes(n));
 
     /// <summary>Adds up what a forward pass left and was read, image by image: the same bits however the images were cut into batches.</summary>
     private unsafe BatchResult Measure(ReadOnlySpan<int> labels, BatchResult before)

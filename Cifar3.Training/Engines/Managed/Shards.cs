@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Cifar3.Training;
 
 /// <summary>
@@ -28,17 +30,31 @@ internal sealed unsafe class ShardGradients<V>(Arena arena, string name, long co
     public float* Of(int shard) => shardGradients + shard * count;
 
     /// <summary>Writes the whole batch's gradient.</summary>
-    public void Finish(int shards)
+    public void Finish(int shards) => ShardGradients.Add<V>(shardGradients, (nint)count, shards, (nint)count, gradient);
+}
+
+/// <summary>Adds up what shards left: each one run of memory, which the processor reads ahead.</summary>
+internal static unsafe class ShardGradients
+{
+    /// <summary>total[0..length) = Σ over the shards, in their order.</summary>
+    /// <param name="first">The first shard's numbers; may be <paramref name="total"/>.</param>
+    /// <param name="stride">Floats from a shard's numbers to the next's.</param>
+    /// <param name="shards">Number of shards.</param>
+    /// <param name="length">Numbers of a shard, a multiple of the vector width.</param>
+    /// <param name="total">Receives the sums.</param>
+    [MethodImpl(Jit.Kernel)]
+    public static void Add<V>(float* first, nint stride, int shards, nint length, float* total)
+        where V : struct, ISimd<V>
     {
-        for (long i = 0; i < count; i += V.Width)
+        for (nint i = 0; i < length; i += V.Width)
         {
-            V total = V.Load(shardGradients + i);
+            V sum = V.Load(first + i);
             for (int shard = 1; shard < shards; shard++)
             {
-                total += V.Load(Of(shard) + i);
+                sum += V.Load(first + shard * stride + i);
             }
 
-            V.Store(gradient + i, total);
+            V.Store(total + i, sum);
         }
     }
 }

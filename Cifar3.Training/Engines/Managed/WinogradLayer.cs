@@ -133,7 +133,8 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     {
         if (blocks == 0)
         {
-            WinogradWeights.Sum<V>(in shape, du, Shards.Count(images), point);
+            float* sum = du + point * shape.WeightStride;
+            ShardGradients.Add<V>(sum, (nint)shape.WeightFloats, Shards.Count(images), (nint)shape.Inputs * shape.Outputs, sum);
             return;
         }
 

@@ -19,7 +19,7 @@ internal static class FourClasses
     public static ImageData Draw(ImageData three, string archive, int seed)
     {
         var four = Cifar3Data.Load(archive, new DataOptions { Classes = Mammals });
-        var mammals = Join([four.Train, four.Test]).Shuffle(seed);
+        var mammals = Join([four.Train, four.Test], ["mammal"], _ => 0).Shuffle(seed);
         int tested = mammals.Count - Each;
         List<ImageSet> train = [mammals.Take(Each)], test = [mammals.Select([.. Enumerable.Range(Each, tested)])];
         for (int label = 0; label < three.ClassNames.Length; label++)
@@ -28,19 +28,12 @@ internal static class FourClasses
             test.Add(Of(three.Test, label).Shuffle(seed).Take(tested));
         }
 
-        string[] names = ["mammal", .. three.ClassNames];
-        return new ImageData(Labelled(train, names), Labelled(test, names), $"{three.Source} and {archive}");
+        string[] names = [.. mammals.ClassNames, .. three.ClassNames];
+        return new ImageData(Join(train, names, place => place), Join(test, names, place => place), $"{three.Source} and {archive}");
     }
 
-    private static ImageSet Of(ImageSet images, int label)
-    {
-        var labels = images.Labels.ToArray();
-        return images.Select([.. Enumerable.Range(0, labels.Length).Where(i => labels[i] == label)]);
-    }
+    private static ImageSet Of(ImageSet images, int label) => images.Select(QualityRun.Members(images, label));
 
-    private static ImageSet Labelled(List<ImageSet> classes, string[] names) =>
-        new([.. classes.SelectMany(set => set.Pixels.ToArray())], [.. classes.SelectMany((set, label) => Enumerable.Repeat(label, set.Count))], names);
-
-    private static ImageSet Join(ImageSet[] sets) =>
-        new([.. sets.SelectMany(set => set.Pixels.ToArray())], [.. sets.SelectMany(set => set.Labels.ToArray())], sets[0].ClassNames);
+    private static ImageSet Join(List<ImageSet> sets, string[] names, Func<int, int> label) =>
+        new([.. sets.SelectMany(set => set.Pixels.ToArray())], [.. sets.SelectMany((set, place) => Enumerable.Repeat(label(place), set.Count))], names);
 }

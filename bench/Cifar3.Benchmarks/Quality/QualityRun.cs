@@ -42,6 +42,13 @@ internal sealed record QualityRun(double Seconds, CnnModel Model, Classification
         return null;
     }
 
+    /// <summary>The images of a class, in their order.</summary>
+    public static int[] Members(ImageSet images, int label)
+    {
+        int[] labels = images.Labels.ToArray();
+        return [.. Enumerable.Range(0, labels.Length).Where(i => labels[i] == label)];
+    }
+
     private static ImageSet Draw(ImageSet images, IReadOnlyList<int>? perClass, int seed)
     {
         if (perClass is null)
@@ -50,10 +57,9 @@ internal sealed record QualityRun(double Seconds, CnnModel Model, Classification
         }
 
         var random = new Random(seed);
-        var labels = images.Labels.ToArray();
         return images.Select([.. Enumerable.Range(0, images.ClassNames.Length).SelectMany(label =>
         {
-            int[] members = [.. Enumerable.Range(0, labels.Length).Where(i => labels[i] == label)];
+            int[] members = Members(images, label);
             random.Shuffle(members);
             return members.Take(perClass[label]);
         }).Order()]);
