@@ -107,13 +107,13 @@ internal sealed unsafe class ForwardBuffers(Arena arena, Plane[] x, Plane[] y, W
 
 /// <summary>The forward pass for one vector width.</summary>
 /// <remarks>
-/// A block takes as many images at once as its weights are worth reading for: 1, 8 and 32. What lies between the blocks stays in the
-/// thread's L2 cache.
+/// A block takes as many images at once as its weights are worth reading for: 1, 8 (6 where tiles go six at a time, so that blocks of tiles are
+/// full) and 32. What lies between the blocks stays in the thread's L2 cache.
 /// </remarks>
 internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
     where V : struct, ISimd<V>
 {
-    private const int MiddleImages = 8;
+    private static int MiddleImages => V.MaxRows == 6 ? 6 : 8;
 
     private readonly ForwardBlock<V>[] blocks;
     private readonly int classes, paddedClasses, features, side, lastChannels;

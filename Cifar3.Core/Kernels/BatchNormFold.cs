@@ -39,6 +39,7 @@ internal static unsafe class BatchNormFold
     /// <param name="scaled">Receives the kernel to convolve y with [9, Cin, Cout].</param>
     /// <param name="shifted">Receives the bias to add [Cout].</param>
     /// <param name="sums">Scratch, Cout doubles.</param>
+    [MethodImpl(Jit.Kernel)]
     public static void Forward<V>(float* g, float* bias, float* scale, float* shift, int inputs, int outputs, int first, int end, float* scaled, float* shifted, double* sums)
         where V : struct, ISimd<V>
     {
@@ -80,6 +81,7 @@ internal static unsafe class BatchNormFold
     /// <param name="b">Receives b [Cin].</param>
     /// <param name="c">Receives c [Cin].</param>
     /// <param name="sums">Scratch, 2·Cout doubles.</param>
+    [MethodImpl(Jit.Kernel)]
     public static void Backward<V>(
         float* g, float* gradient, double* db, float* dBias, long count, in NormStatistics norm, int inputs, int outputs, int first, int end,
         float* dGamma, float* dBeta, float* b, float* c, double* sums)

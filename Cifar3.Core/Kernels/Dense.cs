@@ -1,9 +1,12 @@
+using System.Runtime.CompilerServices;
+
 namespace Cifar3;
 
 // The dense layer:
 //   Forward           logit[image, c] = bias[c] + Σ over features f of x[image, f] · w[f, c]
 //   BackwardInput     dx[image, f] = Σ over classes c of dy[image, c] · w[f, c]
 //   BackwardWeights   dw[f, c] = Σ over images of x[image, f] · dy[image, c]
+//   BackwardBias      db[c] += Σ over images of dy[image, c], in double
 // x, dx   [images, features], images xStride floats apart; x read, dx written (=)
 // w       packed by DirectGemm.Pack (forward), or transposed by PackTransposed (backward), read; bias [classes], read
 // logits  [images, classes], written (=); dy [images, classes], read; dw [features, classes], written (=). Classes are padded to 16.
@@ -94,6 +97,20 @@ internal static unsafe class Dense
                 Inner = images,
                 Floor = float.NegativeInfinity,
             });
+        }
+    }
+
+    /// <summary>db.</summary>
+    [MethodImpl(Jit.Kernel)]
+    public static void BackwardBias<V>(float* dy, int images, int classes, double* db)
+        where V : struct, ISimd<V>
+    {
+        for (; images > 0; images--, dy += classes)
+        {
+            for (int c = 0; c < classes; c += V.Width)
+            {
+                V.AddTo(db + c, V.Load(dy + c));
+            }
         }
     }
 }

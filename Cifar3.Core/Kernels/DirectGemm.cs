@@ -49,101 +49,112 @@ internal static unsafe class DirectGemm
     public static void Run<V>(int rows, int columns, GemmTask task)
         where V : struct, ISimd<V>
     {
-        while (rows > 0)
+        // Blocks of equal height, or one row apart: the taller ones first.
+        int blocks = (rows + V.MaxRows - 1) / V.MaxRows;
+        (int height, int taller) = Math.DivRem(rows, blocks);
+        if (taller > 0)
         {
-            int blocks = (rows + V.MaxRows - 1) / V.MaxRows, height = (rows + blocks - 1) / blocks;
-            if (columns == V.Width)
-            {
-                Dispatch<V, N1>(height, in task);
-            }
-            else
-            {
-                Dispatch<V, N2>(height, in task);
-            }
+            Choose<V>(height + 1, taller, columns, in task);
+            int done = taller * (height + 1);
+            task.A += done * task.ARow;
+            task.C += done * task.CRow;
+            task.Init += done * task.InitRow;
+        }
 
-            task.A += height * task.ARow;
-            task.C += height * task.CRow;
-            task.Init += height * task.InitRow;
-            rows -= height;
+        Choose<V>(height, blocks - taller, columns, in task);
+    }
+
+    private static void Choose<V>(int height, int blocks, int columns, in GemmTask task)
+        where V : struct, ISimd<V>
+    {
+        if (columns == V.Width)
+        {
+            Choose<V, N1>(height, blocks, in task);
+        }
+        else
+        {
+            Choose<V, N2>(height, blocks, in task);
         }
     }
 
-    private static void Dispatch<V, TColumns>(int height, in GemmTask task)
+    private static void Choose<V, TColumns>(int height, int blocks, in GemmTask task)
         where V : struct, ISimd<V>
         where TColumns : struct, INumber
     {
         switch (height)
         {
-            case 1: Block<V, N1, TColumns>(in task); break;
-            case 2: Block<V, N2, TColumns>(in task); break;
-            case 3: Block<V, N3, TColumns>(in task); break;
-            case 4: Block<V, N4, TColumns>(in task); break;
-            case 5: Block<V, N5, TColumns>(in task); break;
-            case 6: Block<V, N6, TColumns>(in task); break;
-            case 7: Block<V, N7, TColumns>(in task); break;
-            default: Block<V, N8, TColumns>(in task); break;
+            case 1: Blocks<V, N1, TColumns>(in task, blocks); break;
+            case 2: Blocks<V, N2, TColumns>(in task, blocks); break;
+            case 3: Blocks<V, N3, TColumns>(in task, blocks); break;
+            case 4: Blocks<V, N4, TColumns>(in task, blocks); break;
+            case 5: Blocks<V, N5, TColumns>(in task, blocks); break;
+            case 6: Blocks<V, N6, TColumns>(in task, blocks); break;
+            case 7: Blocks<V, N7, TColumns>(in task, blocks); break;
+            default: Blocks<V, N8, TColumns>(in task, blocks); break;
         }
     }
 
+    // Blocks of R rows, one below the other.
     // Conditions on R.Value and C.Value are constants to the JIT: what a smaller block does not use costs nothing.
     [MethodImpl(Jit.Kernel)]
-    private static void Block<V, R, C>(in GemmTask task)
+    private static void Blocks<V, R, C>(in GemmTask task, int blocks)
         where V : struct, ISimd<V>
         where R : struct, INumber
         where C : struct, INumber
     {
-        V c00, c01, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
-        V c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
-        float* init = task.Init;
-        nint initRow = task.InitRow;
-        Start<V, C>(init, out c00, out c01);
-        if (R.Value > 1) Start<V, C>(init + initRow, out c10, out c11);
-        if (R.Value > 2) Start<V, C>(init + 2 * initRow, out c20, out c21);
-        if (R.Value > 3) Start<V, C>(init + 3 * initRow, out c30, out c31);
-        if (R.Value > 4) Start<V, C>(init + 4 * initRow, out c40, out c41);
-        if (R.Value > 5) Start<V, C>(init + 5 * initRow, out c50, out c51);
-        if (R.Value > 6) Start<V, C>(init + 6 * initRow, out c60, out c61);
-        if (R.Value > 7) Start<V, C>(init + 7 * initRow, out c70, out c71);
-
-        // Three rows a pointer, steps in bytes: see WinogradGemm.
+        // Three rows a pointer: x86 addresses base, base + row and base + 2·row without an instruction of their own. Steps are in bytes for the same reason.
         nint row = task.ARow, row2 = 2 * row, aInner = task.AInner * sizeof(float), bInner = task.BInner * sizeof(float);
-        for (int outer = 0; outer < task.Outer; outer++)
+        nint initRow = task.InitRow, cRow = task.CRow;
+        V floor = V.Broadcast(task.Floor);
+        float* first = task.A, init = task.Init, c = task.C;
+        for (; blocks > 0; blocks--, first += R.Value * row, init += R.Value * initRow, c += R.Value * cRow)
         {
-            for (int mid = 0; mid < task.Mid; mid++)
+            V c00, c01, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
+            V c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
+            Start<V, C>(init, out c00, out c01);
+            if (R.Value > 1) Start<V, C>(init + initRow, out c10, out c11);
+            if (R.Value > 2) Start<V, C>(init + 2 * initRow, out c20, out c21);
+            if (R.Value > 3) Start<V, C>(init + 3 * initRow, out c30, out c31);
+            if (R.Value > 4) Start<V, C>(init + 4 * initRow, out c40, out c41);
+            if (R.Value > 5) Start<V, C>(init + 5 * initRow, out c50, out c51);
+            if (R.Value > 6) Start<V, C>(init + 6 * initRow, out c60, out c61);
+            if (R.Value > 7) Start<V, C>(init + 7 * initRow, out c70, out c71);
+
+            for (int outer = 0; outer < task.Outer; outer++)
             {
-                float* a = task.A + outer * task.AOuter + mid * task.AMid;
-                byte* a0 = (byte*)a, a3 = (byte*)(a + 3 * row), a6 = (byte*)(a + 6 * row);
-                byte* b = (byte*)(task.B + outer * task.BOuter + mid * task.BMid);
-                for (int k = task.Inner; k != 0; k--)
+                for (int mid = 0; mid < task.Mid; mid++)
                 {
-                    V b0 = V.Load((float*)b), b1 = C.Value > 1 ? V.Load((float*)b + V.Width) : default;
-                    Step<V, C>((float*)a0, b0, b1, ref c00, ref c01);
-                    if (R.Value > 1) Step<V, C>((float*)a0 + row, b0, b1, ref c10, ref c11);
-                    if (R.Value > 2) Step<V, C>((float*)a0 + row2, b0, b1, ref c20, ref c21);
-                    if (R.Value > 3) Step<V, C>((float*)a3, b0, b1, ref c30, ref c31);
-                    if (R.Value > 4) Step<V, C>((float*)a3 + row, b0, b1, ref c40, ref c41);
-                    if (R.Value > 5) Step<V, C>((float*)a3 + row2, b0, b1, ref c50, ref c51);
-                    if (R.Value > 6) Step<V, C>((float*)a6, b0, b1, ref c60, ref c61);
-                    if (R.Value > 7) Step<V, C>((float*)a6 + row, b0, b1, ref c70, ref c71);
-                    a0 += aInner;
-                    if (R.Value > 3) a3 += aInner;
-                    if (R.Value > 6) a6 += aInner;
-                    b += bInner;
+                    float* a = first + outer * task.AOuter + mid * task.AMid;
+                    byte* a0 = (byte*)a, a3 = (byte*)(a + 3 * row), a6 = (byte*)(a + 6 * row);
+                    byte* b = (byte*)(task.B + outer * task.BOuter + mid * task.BMid);
+                    for (int k = task.Inner; k != 0; k--)
+                    {
+                        V b0 = V.Load((float*)b), b1 = C.Value > 1 ? V.Load((float*)b + V.Width) : default;
+                        Step<V, C>((float*)a0, b0, b1, ref c00, ref c01);
+                        if (R.Value > 1) Step<V, C>((float*)a0 + row, b0, b1, ref c10, ref c11);
+                        if (R.Value > 2) Step<V, C>((float*)a0 + row2, b0, b1, ref c20, ref c21);
+                        if (R.Value > 3) Step<V, C>((float*)a3, b0, b1, ref c30, ref c31);
+                        if (R.Value > 4) Step<V, C>((float*)a3 + row, b0, b1, ref c40, ref c41);
+                        if (R.Value > 5) Step<V, C>((float*)a3 + row2, b0, b1, ref c50, ref c51);
+                        if (R.Value > 6) Step<V, C>((float*)a6, b0, b1, ref c60, ref c61);
+                        if (R.Value > 7) Step<V, C>((float*)a6 + row, b0, b1, ref c70, ref c71);
+                        a0 += aInner;
+                        if (R.Value > 3) a3 += aInner;
+                        if (R.Value > 6) a6 += aInner;
+                        b += bInner;
+                    }
                 }
             }
-        }
 
-        float* c = task.C;
-        nint cRow = task.CRow;
-        V floor = V.Broadcast(task.Floor);
-        Finish<V, C>(c, floor, c00, c01);
-        if (R.Value > 1) Finish<V, C>(c + cRow, floor, c10, c11);
-        if (R.Value > 2) Finish<V, C>(c + 2 * cRow, floor, c20, c21);
-        if (R.Value > 3) Finish<V, C>(c + 3 * cRow, floor, c30, c31);
-        if (R.Value > 4) Finish<V, C>(c + 4 * cRow, floor, c40, c41);
-        if (R.Value > 5) Finish<V, C>(c + 5 * cRow, floor, c50, c51);
-        if (R.Value > 6) Finish<V, C>(c + 6 * cRow, floor, c60, c61);
-        if (R.Value > 7) Finish<V, C>(c + 7 * cRow, floor, c70, c71);
+            Finish<V, C>(c, floor, c00, c01);
+            if (R.Value > 1) Finish<V, C>(c + cRow, floor, c10, c11);
+            if (R.Value > 2) Finish<V, C>(c + 2 * cRow, floor, c20, c21);
+            if (R.Value > 3) Finish<V, C>(c + 3 * cRow, floor, c30, c31);
+            if (R.Value > 4) Finish<V, C>(c + 4 * cRow, floor, c40, c41);
+            if (R.Value > 5) Finish<V, C>(c + 5 * cRow, floor, c50, c51);
+            if (R.Value > 6) Finish<V, C>(c + 6 * cRow, floor, c60, c61);
+            if (R.Value > 7) Finish<V, C>(c + 7 * cRow, floor, c70, c71);
+        }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

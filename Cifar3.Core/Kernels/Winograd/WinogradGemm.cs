@@ -5,11 +5,11 @@ namespace Cifar3;
 /// <summary>Operands of <see cref="WinogradGemm"/>; all strides are in floats.</summary>
 internal unsafe struct MatrixProduct
 {
-    /// <summary>A[row, k] = A[row·ARow + k·AStep].</summary>
+    /// <summary>A[row, k] = A[row·ARow + k·AStep]; ARow or AStep is 1.</summary>
     public float* A;
     public nint ARow, AStep;
 
-    /// <summary>B[k, column] = B[panel·BPanel + k·BStep + column within the panel].</summary>
+    /// <summary>B[k, column] = B[panel·BPanel + k·BStep + column within the panel]. Where ARow is not 1, B is packed: BStep is a panel's columns.</summary>
     public float* B;
     public nint BStep, BPanel;
 
@@ -28,7 +28,10 @@ internal unsafe struct MatrixProduct
 // The small products of the Winograd convolutions, one a point. Columns are cut into panels of two vectors (the last may be one):
 // B and C are packed by panels (weights), or row-major with BPanel, CPanel = two vectors (tiles).
 // Idea: a block of up to V.MaxRows × 2 vectors of C stays in registers through the sum; a step loads two vectors of B and broadcasts
-// one float of A a row, shared by two multiplications.
+// one float of A a row, shared by two multiplications. Four steps are written out, with a pointer a row, so that what a step reads is an
+// address of its loads and no instruction of its own: where another program runs on the core's second hardware thread, a core takes in
+// half as many instructions a cycle, and every one beside the multiplications then costs time (a step of
+// training: 3 %). Eight steps are too many: the JIT's budget for inlining ends within them (Jit.Kernel).
 // Order of summation: k ascending, FMA chains of Chain products that start at 0, finished chains added to C in order. Independent of blocking.
 // Columns are a multiple of the vector width; no operand needs alignment. One row: WinogradRow. Reference: WinogradGemmTests.
 // Measured on one Zen 4 core, AVX-512 (peak 105-117 GFLOP/s), sums of 32 to 128: 101-116 GFLOP/s; += with sums of 8: 97.
@@ -89,90 +92,128 @@ internal static unsafe class WinogradGemm
         }
     }
 
-    private static void Rows<V, TAdd>(ref MatrixProduct block, bool narrow)
+    // Blocks of equal height, or one row apart: the taller ones first.
+    private static void Rows<V, TAdd>(ref MatrixProduct rows, bool narrow)
         where V : struct, ISimd<V>
         where TAdd : struct, INumber
     {
-        int blocks = (block.Rows + V.MaxRows - 1) / V.MaxRows;
-        for (int done = 0, i = 1; i <= blocks; i++)
+        int blocks = (rows.Rows + V.MaxRows - 1) / V.MaxRows;
+        (int height, int taller) = Math.DivRem(rows.Rows, blocks);
+        if (taller > 0)
         {
-            int height = block.Rows * i / blocks - done; // blocks of equal height, or one row apart
-            if (narrow)
-            {
-                Dispatch<V, N1, TAdd>(height, in block);
-            }
-            else
-            {
-                Dispatch<V, N2, TAdd>(height, in block);
-            }
+            Choose<V, TAdd>(height + 1, taller, in rows, narrow);
+            rows.A += taller * (height + 1) * rows.ARow;
+            rows.C += taller * (height + 1) * rows.CRow;
+        }
 
-            block.A += height * block.ARow;
-            block.C += height * block.CRow;
-            done += height;
+        Choose<V, TAdd>(height, blocks - taller, in rows, narrow);
+    }
+
+    private static void Choose<V, TAdd>(int height, int blocks, in MatrixProduct rows, bool narrow)
+        where V : struct, ISimd<V>
+        where TAdd : struct, INumber
+    {
+        switch (narrow, rows.ARow == 1)
+        {
+            case (false, false): Choose<V, N2, TAdd, N0>(height, blocks, in rows); break;
+            case (false, true): Choose<V, N2, TAdd, N1>(height, blocks, in rows); break;
+            case (true, false): Choose<V, N1, TAdd, N0>(height, blocks, in rows); break;
+            default: Choose<V, N1, TAdd, N1>(height, blocks, in rows); break;
         }
     }
 
-    private static void Dispatch<V, TColumns, TAdd>(int height, in MatrixProduct block)
+    private static void Choose<V, TColumns, TAdd, TAcross>(int height, int blocks, in MatrixProduct rows)
         where V : struct, ISimd<V>
         where TColumns : struct, INumber
         where TAdd : struct, INumber
+        where TAcross : struct, INumber
     {
         switch (height)
         {
-            case 1: Block<V, N1, TColumns, TAdd>(in block); break;
-            case 2: Block<V, N2, TColumns, TAdd>(in block); break;
-            case 3: Block<V, N3, TColumns, TAdd>(in block); break;
-            case 4: Block<V, N4, TColumns, TAdd>(in block); break;
-            case 5: Block<V, N5, TColumns, TAdd>(in block); break;
-            case 6: Block<V, N6, TColumns, TAdd>(in block); break;
-            case 7: Block<V, N7, TColumns, TAdd>(in block); break;
-            default: Block<V, N8, TColumns, TAdd>(in block); break;
+            case 1: Blocks<V, N1, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            case 2: Blocks<V, N2, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            case 3: Blocks<V, N3, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            case 4: Blocks<V, N4, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            case 5: Blocks<V, N5, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            case 6: Blocks<V, N6, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            case 7: Blocks<V, N7, TColumns, TAdd, TAcross>(in rows, blocks); break;
+            default: Blocks<V, N8, TColumns, TAdd, TAcross>(in rows, blocks); break;
         }
     }
 
-    // Conditions on R.Value, C.Value and Add.Value are constants to the JIT: what a smaller block does not use costs nothing.
+    // Blocks of R rows, one below the other. Across: a step's rows lie side by side (ARow 1), else its steps do (AStep 1).
+    // Conditions on R.Value, C.Value, Add.Value and Across.Value are constants to the JIT: what a smaller block does not use costs nothing.
     [MethodImpl(Jit.Kernel)]
-    private static void Block<V, R, C, Add>(in MatrixProduct block)
+    private static void Blocks<V, R, C, Add, Across>(in MatrixProduct rows, int blocks)
         where V : struct, ISimd<V>
         where R : struct, INumber
         where C : struct, INumber
         where Add : struct, INumber
+        where Across : struct, INumber
     {
-        V zero = V.Broadcast(0);
-        V c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
-        V c40 = zero, c41 = zero, c50 = zero, c51 = zero, c60 = zero, c61 = zero, c70 = zero, c71 = zero;
-
-        // Three rows a pointer: x86 addresses base, base + row and base + 2·row without an instruction of their own. Steps are in bytes
-        // for the same reason.
-        nint row = block.ARow, row2 = 2 * row, aStep = block.AStep * sizeof(float), bStep = block.BStep * sizeof(float);
-        byte* a0 = (byte*)block.A, a3 = (byte*)(block.A + 3 * row), a6 = (byte*)(block.A + 6 * row), b = (byte*)block.B;
-        for (int k = block.Depth; k != 0; k--)
+        nint row = Across.Value > 0 ? 1 : rows.ARow, aStep = rows.AStep * sizeof(float), bStep = rows.BStep * sizeof(float); // steps in bytes: additions alone
+        float* a = rows.A, c = rows.C;
+        for (; blocks > 0; blocks--, a += R.Value * row, c += R.Value * rows.CRow)
         {
-            V b0 = V.Load((float*)b), b1 = C.Value > 1 ? V.Load((float*)b + V.Width) : default;
-            Step<V, C>((float*)a0, b0, b1, ref c00, ref c01);
-            if (R.Value > 1) Step<V, C>((float*)a0 + row, b0, b1, ref c10, ref c11);
-            if (R.Value > 2) Step<V, C>((float*)a0 + row2, b0, b1, ref c20, ref c21);
-            if (R.Value > 3) Step<V, C>((float*)a3, b0, b1, ref c30, ref c31);
-            if (R.Value > 4) Step<V, C>((float*)a3 + row, b0, b1, ref c40, ref c41);
-            if (R.Value > 5) Step<V, C>((float*)a3 + row2, b0, b1, ref c50, ref c51);
-            if (R.Value > 6) Step<V, C>((float*)a6, b0, b1, ref c60, ref c61);
-            if (R.Value > 7) Step<V, C>((float*)a6 + row, b0, b1, ref c70, ref c71);
-            a0 += aStep;
-            if (R.Value > 3) a3 += aStep;
-            if (R.Value > 6) a6 += aStep;
-            b += bStep;
-        }
+            V zero = V.Broadcast(0);
+            V c00 = zero, c01 = zero, c10 = zero, c11 = zero, c20 = zero, c21 = zero, c30 = zero, c31 = zero;
+            V c40 = zero, c41 = zero, c50 = zero, c51 = zero, c60 = zero, c61 = zero, c70 = zero, c71 = zero;
+            float* a0 = a, a1 = a + row, a2 = a + 2 * row, a3 = a + 3 * row, a4 = a + 4 * row, a5 = a + 5 * row, a6 = a + 6 * row, a7 = a + 7 * row;
+            float* b = rows.B;
+            int k = rows.Depth;
+            for (; k >= 4; k -= 4)
+            {
+                Steps<V, R, C, Across>(0, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
+                if (Across.Value > 0) Advance(ref a0, ref b, aStep, bStep);
+                Steps<V, R, C, Across>(1, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
+                if (Across.Value > 0) Advance(ref a0, ref b, aStep, bStep);
+                Steps<V, R, C, Across>(2, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
+                if (Across.Value > 0) Advance(ref a0, ref b, aStep, bStep);
+                Steps<V, R, C, Across>(3, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
+                if (Across.Value > 0) Advance(ref a0, ref b, aStep, bStep);
+                else Advance<V, R, C>(4, ref b, ref a0, ref a1, ref a2, ref a3, ref a4, ref a5, ref a6, ref a7);
+            }
 
-        float* c = block.C;
-        nint cRow = block.CRow;
-        Finish<V, C, Add>(c, c00, c01);
-        if (R.Value > 1) Finish<V, C, Add>(c + cRow, c10, c11);
-        if (R.Value > 2) Finish<V, C, Add>(c + 2 * cRow, c20, c21);
-        if (R.Value > 3) Finish<V, C, Add>(c + 3 * cRow, c30, c31);
-        if (R.Value > 4) Finish<V, C, Add>(c + 4 * cRow, c40, c41);
-        if (R.Value > 5) Finish<V, C, Add>(c + 5 * cRow, c50, c51);
-        if (R.Value > 6) Finish<V, C, Add>(c + 6 * cRow, c60, c61);
-        if (R.Value > 7) Finish<V, C, Add>(c + 7 * cRow, c70, c71);
+            for (; k > 0; k--)
+            {
+                Steps<V, R, C, Across>(0, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
+                if (Across.Value > 0) Advance(ref a0, ref b, aStep, bStep);
+                else Advance<V, R, C>(1, ref b, ref a0, ref a1, ref a2, ref a3, ref a4, ref a5, ref a6, ref a7);
+            }
+
+            nint cRow = rows.CRow;
+            Finish<V, C, Add>(c, c00, c01);
+            if (R.Value > 1) Finish<V, C, Add>(c + cRow, c10, c11);
+            if (R.Value > 2) Finish<V, C, Add>(c + 2 * cRow, c20, c21);
+            if (R.Value > 3) Finish<V, C, Add>(c + 3 * cRow, c30, c31);
+            if (R.Value > 4) Finish<V, C, Add>(c + 4 * cRow, c40, c41);
+            if (R.Value > 5) Finish<V, C, Add>(c + 5 * cRow, c50, c51);
+            if (R.Value > 6) Finish<V, C, Add>(c + 6 * cRow, c60, c61);
+            if (R.Value > 7) Finish<V, C, Add>(c + 7 * cRow, c70, c71);
+        }
+    }
+
+    // One step, or where steps lie side by side the k-th from here. Each address is written out where it is used: kept as a value of its own, it would be an instruction.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Steps<V, R, C, Across>(
+        int k, float* b, float* a0, float* a1, float* a2, float* a3, float* a4, float* a5, float* a6, float* a7,
+        ref V c00, ref V c01, ref V c10, ref V c11, ref V c20, ref V c21, ref V c30, ref V c31,
+        ref V c40, ref V c41, ref V c50, ref V c51, ref V c60, ref V c61, ref V c70, ref V c71)
+        where V : struct, ISimd<V>
+        where R : struct, INumber
+        where C : struct, INumber
+        where Across : struct, INumber
+    {
+        V b0 = V.Load(Across.Value > 0 ? b : b + k * C.Value * V.Width);
+        V b1 = C.Value == 1 ? default : V.Load(Across.Value > 0 ? b + V.Width : b + (k * C.Value + 1) * V.Width);
+        Step<V, C>(Across.Value > 0 ? a0 : a0 + k, b0, b1, ref c00, ref c01);
+        if (R.Value > 1) Step<V, C>(Across.Value > 0 ? a0 + 1 : a1 + k, b0, b1, ref c10, ref c11);
+        if (R.Value > 2) Step<V, C>(Across.Value > 0 ? a0 + 2 : a2 + k, b0, b1, ref c20, ref c21);
+        if (R.Value > 3) Step<V, C>(Across.Value > 0 ? a0 + 3 : a3 + k, b0, b1, ref c30, ref c31);
+        if (R.Value > 4) Step<V, C>(Across.Value > 0 ? a0 + 4 : a4 + k, b0, b1, ref c40, ref c41);
+        if (R.Value > 5) Step<V, C>(Across.Value > 0 ? a0 + 5 : a5 + k, b0, b1, ref c50, ref c51);
+        if (R.Value > 6) Step<V, C>(Across.Value > 0 ? a0 + 6 : a6 + k, b0, b1, ref c60, ref c61);
+        if (R.Value > 7) Step<V, C>(Across.Value > 0 ? a0 + 7 : a7 + k, b0, b1, ref c70, ref c71);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -183,6 +224,31 @@ internal static unsafe class WinogradGemm
         V x = V.Broadcast(*a);
         V.Accumulate(ref c0, x, b0);
         if (C.Value > 1) V.Accumulate(ref c1, x, b1);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Advance(ref float* a, ref float* b, nint aStep, nint bStep)
+    {
+        a = (float*)((byte*)a + aStep);
+        b = (float*)((byte*)b + bStep);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Advance<V, R, C>(
+        int steps, ref float* b, ref float* a0, ref float* a1, ref float* a2, ref float* a3, ref float* a4, ref float* a5, ref float* a6, ref float* a7)
+        where V : struct, ISimd<V>
+        where R : struct, INumber
+        where C : struct, INumber
+    {
+        b += steps * C.Value * V.Width;
+        a0 += steps;
+        if (R.Value > 1) a1 += steps;
+        if (R.Value > 2) a2 += steps;
+        if (R.Value > 3) a3 += steps;
+        if (R.Value > 4) a4 += steps;
+        if (R.Value > 5) a5 += steps;
+        if (R.Value > 6) a6 += steps;
+        if (R.Value > 7) a7 += steps;
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

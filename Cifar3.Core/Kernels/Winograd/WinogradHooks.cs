@@ -21,11 +21,14 @@ internal readonly unsafe struct PlainSink(Plane y, float* bias, float floor) : I
     {
         V shift = V.Load(bias + channel), smallest = V.Broadcast(floor);
         float* target = y.At(place.Image, place.Row, place.Column) + channel;
-        for (int i = 0; i < place.Rows; i++, target += y.RowStride, tile += TTile.Output * V.Width)
+        nint row = y.RowStride, column = y.Channels;
+        int columns = place.Columns;
+        for (int i = place.Rows; i > 0; i--, target += row, tile += TTile.Output * V.Width)
         {
-            for (int j = 0; j < place.Columns; j++)
+            float* pixel = target, value = tile;
+            for (int j = columns; j > 0; j--, pixel += column, value += V.Width)
             {
-                V.Store(target + j * y.Channels, V.Max(smallest, V.Load(tile + j * V.Width) + shift));
+                V.Store(pixel, V.Max(smallest, V.Load(value) + shift));
             }
         }
     }
@@ -47,13 +50,15 @@ internal readonly unsafe struct ReluPoolSink(Plane p, float* bias, int pooledHei
         int row = place.Row / 2, column = place.Column / 2, line = TTile.Output * V.Width;
         V zero = V.Broadcast(0), one = V.Broadcast(1), two = V.Broadcast(2), three = V.Broadcast(3), closed = V.Broadcast(NoGradient);
         V shift = V.Load(bias + channel), factor = V.Broadcast(scale);
+        nint pixel = p.Channels;
+        int columns = place.Columns / 2;
+        byte* kept = keep;
         for (int i = 0; i < place.Rows / 2; i++, tile += 2 * line)
         {
-            float* target = p.At(place.Image, row + i, column) + channel;
-            nint code = (((nint)place.Image * pooledHeight + row + i) * pooledWidth + column) * p.Channels + channel;
-            for (int j = 0; j < place.Columns / 2; j++, target += p.Channels, code += p.Channels)
+            float* target = p.At(place.Image, row + i, column) + channel, window = tile;
+            nint code = (((nint)place.Image * pooledHeight + row + i) * pooledWidth + column) * pixel + channel;
+            for (int j = columns; j > 0; j--, target += pixel, code += pixel, window += 2 * V.Width)
             {
-                float* window = tile + 2 * j * V.Width;
                 V largest = V.Load(window), next = V.Load(window + V.Width);
                 V at = V.IfGreater(next, largest, one, zero);
                 largest = V.Max(largest, next);
@@ -63,15 +68,15 @@ internal readonly unsafe struct ReluPoolSink(Plane p, float* bias, int pooledHei
                 next = V.Load(window + line + V.Width);
                 at = V.IfGreater(next, largest, three, at);
                 largest = V.Max(zero, V.Max(largest, next) + shift);
-                if (keep == null)
+                if (kept == null)
                 {
                     V.Store(target, largest);
                     continue;
                 }
 
-                V kept = largest * V.LoadBytes(keep + code);
-                V.Store(target, kept * factor);
-                V.StoreBytes(route + code, V.IfGreater(kept, zero, at, closed));
+                V value = largest * V.LoadBytes(kept + code);
+                V.Store(target, value * factor);
+                V.StoreBytes(route + code, V.IfGreater(value, zero, at, closed));
             }
         }
     }
@@ -89,12 +94,15 @@ internal readonly unsafe struct ReluStatisticsSink(Plane y, float* bias, double*
     {
         V shift = V.Load(bias + channel), zero = V.Broadcast(0), sum = zero, squares = zero;
         float* target = y.At(place.Image, place.Row, place.Column) + channel;
-        for (int i = 0; i < place.Rows; i++, target += y.RowStride, tile += TTile.Output * V.Width)
+        nint row = y.RowStride, column = y.Channels;
+        int columns = place.Columns;
+        for (int i = place.Rows; i > 0; i--, target += row, tile += TTile.Output * V.Width)
         {
-            for (int j = 0; j < place.Columns; j++)
+            float* pixel = target, source = tile;
+            for (int j = columns; j > 0; j--, pixel += column, source += V.Width)
             {
-                V value = V.Max(zero, V.Load(tile + j * V.Width) + shift);
-                V.Store(target + j * y.Channels, value);
+                V value = V.Max(zero, V.Load(source) + shift);
+                V.Store(pixel, value);
                 sum += value;
                 squares = V.Fma(value, value, squares);
             }
@@ -123,11 +131,14 @@ internal readonly unsafe struct PlainSource(Plane dy) : IWinogradSource
         where TTile : struct, IWinogradTile
     {
         float* source = dy.At(place.Image, place.Row, place.Column) + channel;
-        for (int i = 0; i < place.Rows; i++, source += dy.RowStride, tile += TTile.Output * V.Width)
+        nint row = dy.RowStride, column = dy.Channels;
+        int columns = place.Columns;
+        for (int i = place.Rows; i > 0; i--, source += row, tile += TTile.Output * V.Width)
         {
-            for (int j = 0; j < place.Columns; j++)
+            float* pixel = source, target = tile;
+            for (int j = columns; j > 0; j--, pixel += column, target += V.Width)
             {
-                V.Store(tile + j * V.Width, V.Load(source + j * dy.Channels));
+                V.Store(target, V.Load(pixel));
             }
         }
     }
@@ -145,13 +156,16 @@ internal readonly unsafe struct BatchNormReluSource(Plane dz, Plane y, float* b,
         V slope = V.Load(b + channel), shift = V.Load(c + channel), zero = V.Broadcast(0);
         float* gradient = dz.At(place.Image, place.Row, place.Column) + channel;
         float* output = y.At(place.Image, place.Row, place.Column) + channel;
-        for (int i = 0; i < place.Rows; i++, gradient += dz.RowStride, output += y.RowStride, tile += TTile.Output * V.Width)
+        nint gradientRow = dz.RowStride, outputRow = y.RowStride, column = y.Channels;
+        int columns = place.Columns;
+        for (int i = place.Rows; i > 0; i--, gradient += gradientRow, output += outputRow, tile += TTile.Output * V.Width)
         {
-            for (int j = 0; j < place.Columns; j++)
+            float* arriving = gradient, pixel = output, target = tile;
+            for (int j = columns; j > 0; j--, arriving += column, pixel += column, target += V.Width)
             {
-                V value = V.Load(output + j * y.Channels);
-                V sum = V.Fma(slope, value, V.Load(gradient + j * dz.Channels) + shift);
-                V.Store(tile + j * V.Width, V.IfGreater(value, zero, sum, zero));
+                V value = V.Load(pixel);
+                V sum = V.Fma(slope, value, V.Load(arriving) + shift);
+                V.Store(target, V.IfGreater(value, zero, sum, zero));
             }
         }
     }
@@ -167,14 +181,15 @@ internal readonly unsafe struct UnpoolSource(Plane dp, int pooledHeight, int poo
     {
         int row = place.Row / 2, column = place.Column / 2, line = TTile.Output * V.Width;
         V zero = V.Broadcast(0), one = V.Broadcast(1), two = V.Broadcast(2), three = V.Broadcast(3), factor = V.Broadcast(scale);
+        nint pixel = dp.Channels;
+        int columns = place.Columns / 2;
         for (int i = 0; i < place.Rows / 2; i++, tile += 2 * line)
         {
-            float* source = dp.At(place.Image, row + i, column) + channel;
-            nint code = (((nint)place.Image * pooledHeight + row + i) * pooledWidth + column) * dp.Channels + channel;
-            for (int j = 0; j < place.Columns / 2; j++, source += dp.Channels, code += dp.Channels)
+            float* source = dp.At(place.Image, row + i, column) + channel, window = tile;
+            byte* code = route + (((nint)place.Image * pooledHeight + row + i) * pooledWidth + column) * pixel + channel;
+            for (int j = columns; j > 0; j--, source += pixel, code += pixel, window += 2 * V.Width)
             {
-                V at = V.LoadBytes(route + code), gradient = V.Load(source) * factor;
-                float* window = tile + 2 * j * V.Width;
+                V at = V.LoadBytes(code), gradient = V.Load(source) * factor;
                 V.Store(window, V.IfEqual(at, zero, gradient, zero));
                 V.Store(window + V.Width, V.IfEqual(at, one, gradient, zero));
                 V.Store(window + line, V.IfEqual(at, two, gradient, zero));

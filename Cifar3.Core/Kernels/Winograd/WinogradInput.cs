@@ -20,8 +20,12 @@ internal static unsafe class WinogradInput
         nint point = shape.InputStride;
         for (int t = 0; t < count; t++, v += shape.Inputs)
         {
-            var (image, row, column) = shape.Locate(first + t);
-            float* pixel = x.At(image, row - shape.Border, column - shape.Border);
+            float* pixel = At(in shape, in x, first + t);
+            if (t + 1 < count)
+            {
+                x.Prefetch(At(in shape, in x, first + t + 1), TTile.Input, TTile.Input);
+            }
+
             for (int c = 0; c < shape.Inputs; c += V.Width)
             {
                 WinogradMap.Apply<V, InputMap<TTile>>(pixel + c, x.RowStride, x.Channels, v + c, TTile.Input * point, point, scratch);
@@ -44,21 +48,34 @@ internal static unsafe class WinogradInput
             for (int c = 0; c < shape.Inputs; c += V.Width)
             {
                 WinogradMap.Apply<V, InputAdjointMap<TTile>>(dv + c, TTile.Input * point, point, staged, TTile.Input * V.Width, V.Width, scratch);
-                float* source = staged;
-                for (int i = 0; i < TTile.Input; i++, source += TTile.Input * V.Width)
-                {
-                    float* target = pixel + c + i * dx.RowStride;
-                    int added = i < shared ? TTile.Input : sharedColumns; // these pixels hold what earlier tiles put there
-                    for (int j = 0; j < added; j++)
-                    {
-                        V.Store(target + j * dx.Channels, V.Load(target + j * dx.Channels) + V.Load(source + j * V.Width));
-                    }
+                Place<V>(staged, TTile.Input, shared, sharedColumns, pixel + c, dx.RowStride, dx.Channels);
+            }
+        }
+    }
 
-                    for (int j = added; j < TTile.Input; j++)
-                    {
-                        V.Store(target + j * dx.Channels, V.Load(source + j * V.Width));
-                    }
-                }
+    private static float* At(in WinogradShape shape, in Plane x, int tile)
+    {
+        var (image, row, column) = shape.Locate(tile);
+        return x.At(image, row - shape.Border, column - shape.Border);
+    }
+
+    // A tile [size, size] into dx: added to the first rows and columns, which hold what earlier tiles put there, and instead of the others.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Place<V>(float* tile, int size, int addedRows, int addedColumns, float* target, nint row, nint column)
+        where V : struct, ISimd<V>
+    {
+        for (int i = size; i > 0; i--, addedRows--, target += row)
+        {
+            float* pixel = target;
+            int added = addedRows > 0 ? size : addedColumns;
+            for (int j = added; j > 0; j--, pixel += column, tile += V.Width)
+            {
+                V.Store(pixel, V.Load(pixel) + V.Load(tile));
+            }
+
+            for (int j = size - added; j > 0; j--, pixel += column, tile += V.Width)
+            {
+                V.Store(pixel, V.Load(tile));
             }
         }
     }

@@ -50,12 +50,12 @@ internal static unsafe class WinogradOutput
             var tile = Place(in shape, first + t);
             for (int c = 0; c < shape.Outputs; c += V.Width)
             {
+                source.Read<V, TTile>(staged, in tile, c);
                 if (tile.Rows < TTile.Output || tile.Columns < TTile.Output)
                 {
-                    Clear<V>(staged, TTile.Output * TTile.Output);
+                    ClearOutside<V, TTile>(staged, in tile);
                 }
 
-                source.Read<V, TTile>(staged, in tile, c);
                 WinogradMap.Apply<V, OutputAdjointMap<TTile>>(staged, TTile.Output * V.Width, V.Width, dm + c, TTile.Input * point, point, scratch);
             }
         }
@@ -85,12 +85,18 @@ internal static unsafe class WinogradOutput
         }
     }
 
-    private static void Clear<V>(float* staged, int vectors)
+    // Zeros where a tile hangs over the edge. A kernel of its own: inlined into another, each store of a vector was a call (Jit.Kernel).
+    [MethodImpl(Jit.Kernel)]
+    private static void ClearOutside<V, TTile>(float* staged, in WinogradPlace place)
         where V : struct, ISimd<V>
+        where TTile : struct, IWinogradTile
     {
-        for (int i = 0; i < vectors; i++)
+        for (int i = 0; i < TTile.Output; i++)
         {
-            V.Store(staged + i * V.Width, V.Broadcast(0));
+            for (int j = i < place.Rows ? place.Columns : 0; j < TTile.Output; j++)
+            {
+                V.Store(staged + (i * TTile.Output + j) * V.Width, V.Broadcast(0));
+            }
         }
     }
 }

@@ -68,14 +68,15 @@ internal static unsafe class WinogradMap
         where V : struct, ISimd<V>
         where TMap : struct, IWinogradMap
     {
-        for (int i = 0; i < TMap.From; i++)
+        float* staged = scratch;
+        for (int i = TMap.From; i > 0; i--, x += xRow, staged += TMap.To * V.Width)
         {
-            TMap.Apply<V>(x + i * xRow, xColumn, scratch + i * TMap.To * V.Width, V.Width);
+            TMap.Apply<V>(x, xColumn, staged, V.Width);
         }
 
-        for (int j = 0; j < TMap.To; j++)
+        for (int j = TMap.To; j > 0; j--, scratch += V.Width, y += yColumn)
         {
-            TMap.Apply<V>(scratch + j * V.Width, TMap.To * V.Width, y + j * yColumn, yRow);
+            TMap.Apply<V>(scratch, TMap.To * V.Width, y, yRow);
         }
     }
 }

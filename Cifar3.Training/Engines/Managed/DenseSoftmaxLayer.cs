@@ -86,15 +86,7 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         float* dy = gradients + (long)range.First * paddedClasses;
         Dense.BackwardInput<V>(dy, images, features, paddedClasses, backward, InputGradient.At(range.First), InputGradient.ImageStride, zeros);
         Dense.BackwardWeights<V>(Input.At(range.First), Input.ImageStride, images, features, paddedClasses, dy, kernelGradients.Of(range.Shard), zeros);
-
-        double* sums = biasSums.Start(range.Shard);
-        for (int image = 0; image < images; image++)
-        {
-            for (int c = 0; c < paddedClasses; c += V.Width)
-            {
-                V.AddTo(sums + c, V.Load(dy + (long)image * paddedClasses + c));
-            }
-        }
+        Dense.BackwardBias<V>(dy, images, paddedClasses, biasSums.Start(range.Shard));
     }
 
     /// <summary>Adds the shards' gradients up.</summary>
