@@ -4,13 +4,10 @@ namespace Cifar3.Tests;
 
 internal sealed class WorkerPoolTests
 {
-    [TestCase(1)]
-    [TestCase(2)]
-    [TestCase(3)]
-    [TestCase(8)]
-    public void Run_ManyTimes_DoesEachPieceOnceAndNoWorkerTwiceAtOnce(int threads)
+    [Test]
+    public void Run_ManyTimes_DoesEachPieceOnceAndNoWorkerTwiceAtOnce([Values(1, 2, 3, 8)] int threads, [Values] bool passes)
     {
-        using var pool = new WorkerPool(threads);
+        using var pool = new WorkerPool(threads, passes);
         int[] done = new int[23], busy = new int[threads];
         int overlaps = 0;
         Action<int, int> work = (piece, worker) =>

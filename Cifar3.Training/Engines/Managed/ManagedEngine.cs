@@ -43,7 +43,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
     {
         EngineChecks.Options(options, model);
         Simd = simd;
-        pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads);
+        pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads, passes: true);
         (classes, maxBatch) = (model.Architecture.Classes, options.MaxBatchSize);
         parameters = new ParameterTable(arena, model, options.FrozenLayers);
         network = Network.Create(simd, arena, parameters, model, options, Math.Max(maxBatch, Shards.Max), pool);
