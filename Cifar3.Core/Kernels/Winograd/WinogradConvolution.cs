@@ -36,7 +36,7 @@ internal static unsafe class WinogradConvolution
     }
 
     public static void Backward<V, TTile, TSource>(
-        in WinogradShape shape, in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* bias, in WinogradWork work)
+        in WinogradShape shape, in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, bool add, double* bias, in WinogradWork work)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile
         where TSource : struct, IWinogradSource
@@ -49,7 +49,7 @@ internal static unsafe class WinogradConvolution
             WinogradOutput.AddBiasGradient<V, TTile>(in shape, work.Output, tiles, bias);
             for (int p = 0; p < shape.Points; p++)
             {
-                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, p + 1, du, add: t > first);
+                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, p + 1, du, add || t > first);
                 WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, p + 1, work.Input);
             }
 

@@ -91,8 +91,8 @@ internal abstract unsafe class WinogradKernel<V>
     public abstract void ForwardPart<TSink>(in Plane x, in TSink sink, int part, int parts, in WinogradWork work)
         where TSink : struct, IWinogradSink;
 
-    /// <summary>Source → dx, dU and db of images first to end (<see cref="WinogradConvolution"/>).</summary>
-    public abstract void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* db, in WinogradWork work)
+    /// <summary>Source → dx, dU (= or +=) and db of images first to end (<see cref="WinogradConvolution"/>).</summary>
+    public abstract void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, bool add, double* db, in WinogradWork work)
         where TSource : struct, IWinogradSource;
 
     /// <summary>Source → dx and db, with what <see cref="WinogradConvolution.WeightGradient"/> needs left in kept.</summary>
@@ -121,8 +121,8 @@ internal sealed unsafe class WinogradKernel<V, TTile>(
     public override void ForwardPart<TSink>(in Plane x, in TSink sink, int part, int parts, in WinogradWork work) =>
         WinogradConvolution.Forward<V, TTile, TSink>(in Shape, in x, U, Shape.Part(part, parts, 2 * V.Width), in sink, in work);
 
-    public override void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, double* db, in WinogradWork work) =>
-        WinogradConvolution.Backward<V, TTile, TSource>(in Shape, in x, in source, ut, Tile(first), Tile(end), in dx, du, db, in work);
+    public override void Backward<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, float* du, bool add, double* db, in WinogradWork work) =>
+        WinogradConvolution.Backward<V, TTile, TSource>(in Shape, in x, in source, ut, Tile(first), Tile(end), in dx, du, add, db, in work);
 
     public override void BackwardKeepingBlocks<TSource>(in Plane x, in TSource source, float* ut, int first, int end, in Plane dx, in WinogradWork kept, double* db, in WinogradWork work) =>
         WinogradConvolution.BackwardKeepingBlocks<V, TTile, TSource>(in Shape, in x, in source, ut, Tile(first), Tile(end), in dx, in kept, db, in work);

@@ -14,9 +14,9 @@ internal sealed class ManagedEngineTests
     public void TrainStep_AnyNumberOfThreads_GivesTheSameBits([ValueSource(typeof(SimdLevels), nameof(SimdLevels.Available))] SimdLevel simd)
     {
         var hashes = new List<string>();
-        foreach (int threads in new[] { 1, 2, 3, 8 })
+        foreach (int threads in new[] { 1, 2, 3, 5, 8 })
         {
-            using var engine = Trained(simd, threads, [5, 17, 33], batches: [37, 16, 5, 1]);
+            using var engine = Trained(simd, threads, [5, 17, 33], batches: [131, 37, 16, 5, 3, 1], maxBatch: 131);
             hashes.Add(Hash(engine.ExportState()));
         }
 

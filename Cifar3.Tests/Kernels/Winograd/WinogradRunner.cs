@@ -71,7 +71,7 @@ internal sealed unsafe class WinogradRunner<V, TTile> : IDisposable
         where TSource : struct, IWinogradSource
     {
         WinogradWeights.Transpose<V, TTile>(Shape, G, 0, problem.Outputs, Ut, Work.Scratch);
-        WinogradConvolution.Backward<V, TTile, TSource>(Shape, X, in source, Ut, 0, Tiles, Dx, Du, Db, Work);
+        WinogradConvolution.Backward<V, TTile, TSource>(Shape, X, in source, Ut, 0, Tiles, Dx, Du, false, Db, Work);
         WinogradWeights.Backward<V, TTile>(Shape, Du, 0, problem.Inputs, Dg, Work.Scratch);
     }
 

@@ -56,8 +56,8 @@ internal sealed unsafe class BatchNormLayer
     /// <summary>c of <see cref="BatchNormFold.Backward"/> [channels].</summary>
     public float* Offset { get; }
 
-    /// <summary>Where a shard sums Σ y and Σ y², set to zero.</summary>
-    public double* StartSums(int shard) => sums.Start(shard);
+    /// <summary>Where a shard sums Σ y and Σ y²; zero where the range begins.</summary>
+    public double* Sums(in ImageRange range) => sums.Of(in range);
 
     /// <summary>Batch statistics over all shards' images: normalization with them, and moving statistics (biased variance).</summary>
     /// <param name="shards">Number of shards summed.</param>

@@ -49,13 +49,16 @@ internal sealed unsafe class ConvBlock<V>
     /// <summary>dx; none in the first block.</summary>
     public Plane? InputGradient { get; }
 
+    /// <summary>The convolutions' <see cref="ReluConvLayer.Unit"/>.</summary>
+    public (int Same, int Valid) Units => (same.Unit, valid.Unit);
+
     private long PixelsPerImage => y.Height * y.Width;
 
     /// <summary>Takes over changed weights, but for what normalization changes.</summary>
     public void Prepare() => same.Prepare();
 
     /// <summary>x → y, and the sums for the batch's statistics.</summary>
-    public void ForwardToNorm(in ImageRange range) => same.Forward(Input, y, norm.StartSums(range.Shard), range);
+    public void ForwardToNorm(in ImageRange range) => same.Forward(Input, y, norm.Sums(in range), range);
 
     /// <summary>Between the halves: the statistics to normalize with, and the weights that they scale.</summary>
     /// <param name="images">Number of images.</param>

@@ -86,7 +86,7 @@ internal sealed unsafe class DenseSoftmaxLayer<V>
         float* dy = gradients + (long)range.First * paddedClasses;
         Dense.BackwardInput<V>(dy, images, features, paddedClasses, backward, InputGradient.At(range.First), InputGradient.ImageStride, zeros);
         Dense.BackwardWeights<V>(Input.At(range.First), Input.ImageStride, images, features, paddedClasses, dy, kernelGradients.Of(range.Shard), zeros);
-        Dense.BackwardBias<V>(dy, images, paddedClasses, biasSums.Start(range.Shard));
+        Dense.BackwardBias<V>(dy, images, paddedClasses, biasSums.Of(in range));
     }
 
     /// <summary>Adds the shards' gradients up.</summary>

@@ -3,6 +3,9 @@ namespace Cifar3.Training;
 /// <summary>A block's first convolution, "same" padding, with bias and ReLU, in front of batch normalization.</summary>
 internal abstract unsafe class ReluConvLayer
 {
+    /// <summary>Images of a shard after which its sums have no other bits where the rest of it follows as a piece of its own; 0 where it must stay whole.</summary>
+    public abstract int Unit { get; }
+
     /// <summary>Takes over changed weights.</summary>
     public abstract void Prepare();
 
@@ -52,6 +55,8 @@ internal sealed unsafe class DirectConvLayer<V> : ReluConvLayer
         }
     }
 
+    public override int Unit => 1;
+
     public override void Prepare() => DirectGemm.Pack(kernel, 9 * inputs, outputs, DirectGemm.PanelWidth<V>(), packed);
 
     public override void Forward(in Plane x, in Plane y, double* sums, in ImageRange range)
@@ -66,11 +71,11 @@ internal sealed unsafe class DirectConvLayer<V> : ReluConvLayer
     public override void Backward(in Plane x, in Plane y, in Plane dz, BatchNormLayer norm, in Plane? dx, in ImageRange range)
     {
         ref readonly Plane gradient = ref dy[range.Worker];
-        double* sums = biasSums.Start(range.Shard);
+        double* sums = biasSums.Of(in range);
         for (int image = range.First; image < range.End; image++)
         {
             BatchNormFold.ReluBackward<V>(y, dz, image, gradient, 0, norm.Slope, norm.Offset);
-            Conv3x3.BackwardWeights<V>(x, image, gradient, 1, 1, kernelGradients.Of(range.Shard), image > range.First, zeros);
+            Conv3x3.BackwardWeights<V>(x, image, gradient, 1, 1, kernelGradients.Of(range.Shard), image > range.First || !range.Begins, zeros);
             ChannelSums.Run<V>(gradient, 0, sums);
         }
     }

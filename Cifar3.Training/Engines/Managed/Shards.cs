@@ -15,10 +15,19 @@ internal static class Shards
 
     /// <summary>First image of a shard; that of shard Count is the number of images.</summary>
     public static int First(int shard, int images) => (int)((long)images * shard / Count(images));
+
+    /// <summary>
+    /// Of how many shards threads take two halves instead of the whole: of the last two a thread, so that none waits long for the others at the end of
+    /// a pass. A second half continues the first one's sums.
+    /// </summary>
+    public static int Halved(int images, int threads) => threads > 1 && threads < Count(images) ? Math.Min(Count(images), 2 * threads) : 0;
 }
 
-/// <summary>The piece of a batch that one thread works on: images First to End − 1, which are shard Shard, with Worker's scratch memory.</summary>
-internal readonly record struct ImageRange(int First, int End, int Shard, int Worker);
+/// <summary>
+/// The piece of a batch that one thread works on: images First to End − 1 of shard Shard, with Worker's scratch memory. It begins the shard's sums, or
+/// continues them.
+/// </summary>
+internal readonly record struct ImageRange(int First, int End, int Shard, int Worker, bool Begins);
 
 /// <summary>The gradient of a kernel: a copy for each shard, added up in shard order.</summary>
 internal sealed unsafe class ShardGradients<V>(Arena arena, string name, long count, float* gradient)
@@ -64,11 +73,15 @@ internal sealed unsafe class ShardSums(Arena arena, string name, int count)
 {
     private readonly double* sums = arena.Doubles(name, (long)Shards.Max * count);
 
-    /// <summary>A shard's sums, set to zero.</summary>
-    public double* Start(int shard)
+    /// <summary>A shard's sums, set to zero where the range begins them.</summary>
+    public double* Of(in ImageRange range)
     {
-        double* own = sums + (long)shard * count;
-        new Span<double>(own, count).Clear();
+        double* own = sums + (long)range.Shard * count;
+        if (range.Begins)
+        {
+            new Span<double>(own, count).Clear();
+        }
+
         return own;
     }
 

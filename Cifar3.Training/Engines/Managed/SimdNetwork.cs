@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Cifar3.Training;
 
 /// <summary>The training network on one batch, whatever the vector width it was compiled for.</summary>
@@ -59,6 +61,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
     private readonly DenseSoftmaxLayer<V> dense;
     private readonly Pass[] training, statistics;
     private readonly Action<int, int> adam;
+    private readonly int[] begun = new int[Shards.Max]; // 1: the shard's first half is done, where it has two
 
     // The batch being computed.
     private byte* images;
@@ -81,14 +84,18 @@ internal sealed unsafe class SimdNetwork<V> : Network
 
         int last = blocks.Length - 1;
         var forward = Enumerable.Range(0, blocks.Length);
-        statistics = Passes(forward.Select(i => (Over(range => Forward(i, range)), FinishNorm(i, training: false))));
+        statistics = Passes(forward.Select(i => (Unit(i), Over(range => Forward(i, range)), FinishNorm(i, training: false))));
         training = Passes(
         [
-            .. forward.Select(i => (Over(range => Forward(i, range)), FinishNorm(i, training: true))),
-            (Over(Turn), FinishTurn),
-            .. forward.Reverse().Select(i => (Over(range => Backward(i, range)), FinishGradients(i))),
+            .. forward.Select(i => (Unit(i), Over(range => Forward(i, range)), FinishNorm(i, training: true))),
+            (0, Over(Turn), FinishTurn),
+            .. forward.Reverse().Select(i => (Unit(i), Over(range => Backward(i, range)), FinishGradients(i))),
         ]);
         adam = (piece, _) => UpdateWeights(piece);
+
+        int Unit(int i) => i == 0 ? blocks[0].Units.Same : LeastCommonMultiple(blocks[i].Units.Same, blocks[i - 1].Units.Valid);
+
+        static int LeastCommonMultiple(int a, int b) => a == 0 || b == 0 ? 0 : a / (int)BigInteger.GreatestCommonDivisor(a, b) * b;
 
         static Action<ImageRange> Over(Action<ImageRange> action) => action;
 
@@ -111,15 +118,16 @@ internal sealed unsafe class SimdNetwork<V> : Network
     }
 
     /// <summary>What runs over the shards in parallel, and once all have ended. Delegates are made once, so that a step allocates nothing.</summary>
-    private readonly record struct Pass(Action<int, int> Run, Action Finish);
+    /// <param name="Unit">Shards may be cut after a multiple of these images; 0: not at all.</param>
+    /// <param name="Run">(piece, worker).</param>
+    /// <param name="Finish">What ends it.</param>
+    private readonly record struct Pass(int Unit, Action<int, int> Run, Action Finish);
 
     public override string SimdName => V.Name;
 
     public override float* Probabilities => dense.Probabilities;
 
     public override double* Losses => dense.Losses;
-
-    private int LastShard => Shards.Count(count) - 1;
 
     public override void Train(byte* images, int* labels, float* targets, int count, float learningRate, long step)
     {
@@ -156,7 +164,8 @@ internal sealed unsafe class SimdNetwork<V> : Network
         dense.Prepare();
         foreach (var pass in passes)
         {
-            pool.Run(Shards.Count(count), pass.Run);
+            Array.Clear(begun);
+            pool.Run(Shards.Count(count) + Halved(pass.Unit), pass.Run);
             pass.Finish();
         }
     }
@@ -165,8 +174,43 @@ internal sealed unsafe class SimdNetwork<V> : Network
     /// Every other pass takes the shards backwards: it begins with what the pass before wrote last, which is still in the cache. Sums do not
     /// depend on it: they are added in shard order.
     /// </summary>
-    private Pass[] Passes(IEnumerable<(Action<ImageRange> Over, Action Finish)> steps) =>
-        [.. steps.Select((step, i) => new Pass((shard, worker) => step.Over(Range(i % 2 == 0 ? shard : LastShard - shard, worker)), step.Finish))];
+    private Pass[] Passes(IEnumerable<(int Unit, Action<ImageRange> Over, Action Finish)> steps) =>
+        [.. steps.Select((step, i) => new Pass(step.Unit, (piece, worker) => RunPiece(piece, worker, step.Unit, i % 2 != 0, step.Over), step.Finish))];
+
+    private int Halved(int unit) => unit == 0 ? 0 : Shards.Halved(count, pool.Threads);
+
+    /// <summary>Pieces are the whole shards, then the first halves of the others, then their second halves, each of which follows its first.</summary>
+    private void RunPiece(int piece, int worker, int unit, bool backwards, Action<ImageRange> over)
+    {
+        int shards = Shards.Count(count), halved = Halved(unit), place = piece < shards ? piece : piece - halved;
+        int shard = backwards ? shards - 1 - place : place, first = Shards.First(shard, count), end = Shards.First(shard + 1, count);
+        if (place < shards - halved)
+        {
+            over(new ImageRange(first, end, shard, worker, Begins: true));
+            return;
+        }
+
+        int middle = Math.Min(end, first + ((end - first + 1) / 2 + unit - 1) / unit * unit); // behind first: the half that begins sums has an image
+        if (piece >= shards)
+        {
+            while (Volatile.Read(ref begun[shard]) == 0)
+            {
+                Thread.SpinWait(10);
+            }
+
+            over(new ImageRange(middle, end, shard, worker, Begins: false));
+            return;
+        }
+
+        try
+        {
+            over(new ImageRange(first, middle, shard, worker, Begins: true));
+        }
+        finally
+        {
+            Volatile.Write(ref begun[shard], 1); // whatever happened: somebody may wait
+        }
+    }
 
     /// <summary>Where block i reads, or, behind the last, the dense layer.</summary>
     private Plane Input(int i) => i < blocks.Length ? blocks[i].Input : dense.Input;
@@ -227,6 +271,4 @@ internal sealed unsafe class SimdNetwork<V> : Network
             }
         }
     }
-
-    private ImageRange Range(int shard, int worker) => new(Shards.First(shard, count), Shards.First(shard + 1, count), shard, worker);
 }

@@ -1,3 +1,5 @@
+using System.Numerics;
+
 namespace Cifar3.Training;
 
 /// <summary>A 3×3 convolution in Winograd's domain: its passes over a shard's images, its gradients.</summary>
@@ -67,6 +69,9 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     public int InputSize => weights.InputSize;
 
     /// <inheritdoc/>
+    public override int Unit => blocks > 0 ? 0 : shape.Capacity / (int)BigInteger.GreatestCommonDivisor(shape.Capacity, shape.TilesPerImage);
+
+    /// <inheritdoc/>
     public override void Prepare() => Prepare(training: true);
 
     /// <summary>Takes over changed weights and statistics; where no backward pass will come the transposed weights are not needed.</summary>
@@ -84,7 +89,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     public void Backward<TSource>(in Plane x, in TSource source, in Plane dx, in ImageRange range)
         where TSource : struct, IWinogradSource
     {
-        double* sums = biasSums.Start(range.Shard);
+        double* sums = biasSums.Of(in range);
         ref readonly WinogradWork own = ref work.Of(range.Worker);
         if (blocks > 0)
         {
@@ -92,7 +97,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
         }
         else
         {
-            weights.Backward(in x, in source, ut, range.First, range.End, in dx, du + range.Shard * shape.WeightFloats, sums, in own);
+            weights.Backward(in x, in source, ut, range.First, range.End, in dx, du + range.Shard * shape.WeightFloats, !range.Begins, sums, in own);
         }
     }
 
