@@ -193,9 +193,14 @@ internal sealed unsafe class SimdNetwork<V> : Network
         int middle = Math.Min(end, first + ((end - first + 1) / 2 + unit - 1) / unit * unit); // behind first: the half that begins sums has an image
         if (piece >= shards)
         {
-            while (Volatile.Read(ref begun[shard]) == 0)
+            // Its thread has it in hand; with more threads than processors it may wait for one.
+            for (int look = 1; Volatile.Read(ref begun[shard]) == 0; look++)
             {
                 Thread.SpinWait(10);
+                if (look % 100 == 0)
+                {
+                    Thread.Yield();
+                }
             }
 
             over(new ImageRange(middle, end, shard, worker, Begins: false));
