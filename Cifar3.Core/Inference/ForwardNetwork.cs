@@ -113,7 +113,7 @@ internal sealed unsafe class ForwardBuffers(Arena arena, Plane[] x, Plane[] y, W
 internal sealed unsafe class ForwardNetwork<V> : ForwardNetwork
     where V : struct, ISimd<V>
 {
-    private static int MiddleImages => V.MaxRows == 6 ? 6 : 8;
+    private static int MiddleImages => WinogradPlan.BySix<V>() ? 6 : 8;
 
     private readonly ForwardBlock<V>[] blocks;
     private readonly int classes, paddedClasses, features, side, lastChannels;

@@ -12,11 +12,10 @@ internal sealed class KernelCompilationTests
     [Test]
     public void Kernels_OptimizedAtOnce_AreMethodsOfTheirOwn()
     {
-        var kernels = new[] { typeof(Jit), typeof(ManagedEngine) }.SelectMany(type => type.Assembly.GetTypes()).SelectMany(type => type.GetMethods(All))
-            .Where(method => method.MethodImplementationFlags.HasFlag(MethodImplAttributes.AggressiveOptimization)).ToList();
+        var kernels = Methods().Where(method => method.MethodImplementationFlags.HasFlag(MethodImplAttributes.AggressiveOptimization)).ToList();
 
         Assert.That(kernels.Select(Name), Does.Contain("WinogradInput.Forward").And.Contain("WinogradOutput.Backward").And.Contain("WinogradGemm.Blocks").And.Contain("ShardGradients.Add"));
-        Assert.That(kernels.Where(method => !method.MethodImplementationFlags.HasFlag((MethodImplAttributes)Jit.Kernel)).Select(Name), Is.Empty);
+        Assert.That(kernels.Where(method => !IsKernel(method)).Select(Name), Is.Empty);
     }
 
     /// <summary>
@@ -26,11 +25,10 @@ internal sealed class KernelCompilationTests
     [Test]
     public void MethodsThatComputeWithVectors_All_AreKernelsOrPartOfOne()
     {
-        var methods = new[] { typeof(Jit), typeof(ManagedEngine) }.SelectMany(type => type.Assembly.GetTypes()).SelectMany(type => type.GetMethods(All))
-            .Where(method => method.GetMethodBody() != null && ComputesWithVectors(method)).ToList();
+        var methods = Methods().Where(method => method.GetMethodBody() != null && ComputesWithVectors(method)).ToList();
 
         Assert.That(methods.Select(Name), Does.Contain("WinogradOutput.ClearOutside").And.Contain("WinogradGemm.Steps").And.Contain("Adam.Run"));
-        Assert.That(methods.Where(method => !method.MethodImplementationFlags.HasFlag((MethodImplAttributes)Jit.Kernel) && !method.MethodImplementationFlags.HasFlag(MethodImplAttributes.AggressiveInlining)).Select(Name), Is.Empty);
+        Assert.That(methods.Where(method => !IsKernel(method) && !IsInlined(method)).Select(Name), Is.Empty);
     }
 
     // Calls V.Load(…), a + b …: "constrained. V" before "call" in its IL, where V is a type parameter that must be vectors. Sizes alone (V.Width) are no computing.
@@ -64,8 +62,15 @@ internal sealed class KernelCompilationTests
         var calls = vectors.SelectMany(type => type.GetMethods(All)).Where(method => !method.IsSpecialName || method.Name.StartsWith("op_", StringComparison.Ordinal))
             .Where(method => method.ReturnType == method.DeclaringType || method.ReturnType == typeof(void));
 
-        Assert.That(calls.Where(method => !method.MethodImplementationFlags.HasFlag(MethodImplAttributes.AggressiveInlining)).Select(Name), Is.Empty);
+        Assert.That(calls.Where(method => !IsInlined(method)).Select(Name), Is.Empty);
     }
+
+    private static IEnumerable<MethodInfo> Methods() =>
+        new[] { typeof(Jit), typeof(ManagedEngine) }.SelectMany(type => type.Assembly.GetTypes()).SelectMany(type => type.GetMethods(All));
+
+    private static bool IsKernel(MethodInfo method) => method.MethodImplementationFlags.HasFlag((MethodImplAttributes)Jit.Kernel);
+
+    private static bool IsInlined(MethodInfo method) => method.MethodImplementationFlags.HasFlag(MethodImplAttributes.AggressiveInlining);
 
     private static string Name(MethodInfo method) => $"{method.DeclaringType!.Name}.{method.Name}";
 }

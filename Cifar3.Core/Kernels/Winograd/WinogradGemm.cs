@@ -30,8 +30,8 @@ internal unsafe struct MatrixProduct
 // Idea: a block of up to V.MaxRows × 2 vectors of C stays in registers through the sum; a step loads two vectors of B and broadcasts
 // one float of A a row, shared by two multiplications. Four steps are written out, with a pointer a row, so that what a step reads is an
 // address of its loads and no instruction of its own: where another program runs on the core's second hardware thread, a core takes in
-// half as many instructions a cycle, and every one beside the multiplications then costs time (a step of
-// training: 3 %). Eight steps are too many: the JIT's budget for inlining ends within them (Jit.Kernel).
+// half as many instructions a cycle, and every one beside the multiplications then costs time (a step of training: 3 %). Eight steps are
+// too many: the JIT's budget for inlining ends within them (Jit.Kernel).
 // Order of summation: k ascending, FMA chains of Chain products that start at 0, finished chains added to C in order. Independent of blocking.
 // Columns are a multiple of the vector width; no operand needs alignment. One row: WinogradRow. Reference: WinogradGemmTests.
 // Measured on one Zen 4 core, AVX-512 (peak 105-117 GFLOP/s), sums of 32 to 128: 101-116 GFLOP/s; += with sums of 8: 97.

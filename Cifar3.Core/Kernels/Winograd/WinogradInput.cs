@@ -18,12 +18,14 @@ internal static unsafe class WinogradInput
         where TTile : struct, IWinogradTile
     {
         nint point = shape.InputStride;
+        float* next = At(in shape, in x, first);
         for (int t = 0; t < count; t++, v += shape.Inputs)
         {
-            float* pixel = At(in shape, in x, first + t);
+            float* pixel = next;
             if (t + 1 < count)
             {
-                x.Prefetch(At(in shape, in x, first + t + 1), TTile.Input, TTile.Input);
+                next = At(in shape, in x, first + t + 1);
+                x.Prefetch(next, TTile.Input, TTile.Input);
             }
 
             for (int c = 0; c < shape.Inputs; c += V.Width)

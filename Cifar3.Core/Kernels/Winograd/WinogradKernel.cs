@@ -163,6 +163,7 @@ internal readonly record struct WinogradPlan(WinogradTile Tile, int Capacity)
             V.IsFused && block < 2 ? WinogradTile.F6 : WinogradTile.F4,
             block switch { 0 => BySix<V>() ? 25 : 20, 1 => BySix<V>() ? 24 : 32, _ => 16 });
 
-    private static bool BySix<V>()
+    /// <summary>Whether products go six tiles at a time, as with 16 registers.</summary>
+    public static bool BySix<V>()
         where V : struct, ISimd<V> => V.MaxRows == 6;
 }

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace Cifar3.Training;
@@ -21,6 +22,9 @@ internal static class Shards
     /// a pass. A second half continues the first one's sums.
     /// </summary>
     public static int Halved(int images, int threads) => threads > 1 && threads < Count(images) ? Math.Min(Count(images), 2 * threads) : 0;
+
+    /// <summary>The fewest images that are whole units of two layers (<see cref="ReluConvLayer.Unit"/>); 0 where one of them must stay whole.</summary>
+    public static int LeastCommonMultiple(int a, int b) => a == 0 ? 0 : a / (int)BigInteger.GreatestCommonDivisor(a, b) * b;
 }
 
 /// <summary>

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace Cifar3.Training;
 
 /// <summary>The training network on one batch, whatever the vector width it was compiled for.</summary>
@@ -61,7 +59,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
     private readonly DenseSoftmaxLayer<V> dense;
     private readonly Pass[] training, statistics;
     private readonly Action<int, int> adam;
-    private readonly int[] begun = new int[Shards.Max]; // 1: the shard's first half is done, where it has two
+    private readonly int[] halfDone = new int[Shards.Max]; // 1: the shard's first half is done, where it has two
 
     // The batch being computed.
     private byte* images;
@@ -93,9 +91,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
         ]);
         adam = (piece, _) => UpdateWeights(piece);
 
-        int Unit(int i) => i == 0 ? blocks[0].Units.Same : LeastCommonMultiple(blocks[i].Units.Same, blocks[i - 1].Units.Valid);
-
-        static int LeastCommonMultiple(int a, int b) => a == 0 || b == 0 ? 0 : a / (int)BigInteger.GreatestCommonDivisor(a, b) * b;
+        int Unit(int i) => i == 0 ? blocks[0].Units.Same : Shards.LeastCommonMultiple(blocks[i].Units.Same, blocks[i - 1].Units.Valid);
 
         static Action<ImageRange> Over(Action<ImageRange> action) => action;
 
@@ -164,7 +160,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
         dense.Prepare();
         foreach (var pass in passes)
         {
-            Array.Clear(begun);
+            Array.Clear(halfDone);
             pool.Run(Shards.Count(count) + Halved(pass.Unit), pass.Run);
             pass.Finish();
         }
@@ -194,7 +190,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
         if (piece >= shards)
         {
             // Its thread has it in hand; with more threads than processors it may wait for one.
-            for (int look = 1; Volatile.Read(ref begun[shard]) == 0; look++)
+            for (int look = 1; Volatile.Read(ref halfDone[shard]) == 0; look++)
             {
                 Thread.SpinWait(10);
                 if (look % 100 == 0)
@@ -213,7 +209,7 @@ internal sealed unsafe class SimdNetwork<V> : Network
         }
         finally
         {
-            Volatile.Write(ref begun[shard], 1); // whatever happened: somebody may wait
+            Volatile.Write(ref halfDone[shard], 1); // whatever happened: somebody may wait
         }
     }
 

@@ -1,5 +1,3 @@
-using System.Numerics;
-
 namespace Cifar3.Training;
 
 /// <summary>A 3×3 convolution in Winograd's domain: its passes over a shard's images, its gradients.</summary>
@@ -69,7 +67,7 @@ internal sealed unsafe class WinogradLayer<V> : ReluConvLayer
     public int InputSize => weights.InputSize;
 
     /// <inheritdoc/>
-    public override int Unit => blocks > 0 ? 0 : shape.Capacity / (int)BigInteger.GreatestCommonDivisor(shape.Capacity, shape.TilesPerImage);
+    public override int Unit => blocks > 0 ? 0 : Shards.LeastCommonMultiple(shape.Capacity, shape.TilesPerImage) / shape.TilesPerImage; // whole blocks of whole images
 
     /// <inheritdoc/>
     public override void Prepare() => Prepare(training: true);
