@@ -232,13 +232,14 @@ public sealed class PictureServiceTests
         using var slow = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new SlowStream(ImageCorpus.Files["jpeg"], gate)) };
         slow.Headers.TransferEncodingChunked = true;
         var first = small.Client.SendAsync(slow);
+        Assert.That(() => small.Arrived, Is.EqualTo(1).After(60_000, 5));
         HttpResponseMessage second;
         do
         {
             await Task.Delay(20);
             second = await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
         }
-        while (second.IsSuccessStatusCode); // until the first has arrived
+        while (second.IsSuccessStatusCode && !first.IsCompleted); // until the first has its place
 
         Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
         Assert.That(second.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(3)));
@@ -255,7 +256,7 @@ public sealed class PictureServiceTests
         using var slow = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new SlowStream(ImageCorpus.Files["jpeg"], gate)) };
         slow.Headers.TransferEncodingChunked = true;
         var accepted = stopping.Client.SendAsync(slow);
-        await Task.Delay(200);
+        Assert.That(() => stopping.Arrived, Is.EqualTo(1).After(60_000, 5));
 
         var stop = stopping.App.StopAsync();
         await Task.Delay(100);

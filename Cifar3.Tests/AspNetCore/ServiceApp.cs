@@ -11,9 +11,11 @@ namespace Cifar3.Tests;
 /// <summary>The service as an application of its own on a free port of this machine, and a client of it.</summary>
 internal sealed class ServiceApp : IAsyncDisposable
 {
-    private ServiceApp(WebApplication app)
+    private readonly int[] arrived;
+
+    private ServiceApp(WebApplication app, int[] arrived)
     {
-        App = app;
+        (App, this.arrived) = (app, arrived);
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(2) };
     }
@@ -26,6 +28,9 @@ internal sealed class ServiceApp : IAsyncDisposable
 
     public Cifar3ClassifierPool Pool => App.Services.GetRequiredService<Cifar3ClassifierPool>();
 
+    /// <summary>Number of requests that the service began to answer.</summary>
+    public int Arrived => Volatile.Read(ref arrived[0]);
+
     public static async Task<ServiceApp> StartAsync(Action<Cifar3ModelOptions>? configure = null, Action<IServiceCollection>? services = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
@@ -35,11 +40,17 @@ internal sealed class ServiceApp : IAsyncDisposable
         builder.Services.AddCifar3Classifier(configure);
         services?.Invoke(builder.Services);
         var app = builder.Build();
+        int[] arrived = [0];
+        app.Use((context, next) =>
+        {
+            Interlocked.Increment(ref arrived[0]);
+            return next(context);
+        });
         app.MapOpenApi();
         app.MapHealthChecks("/health");
         app.MapCifar3();
         await app.StartAsync();
-        return new ServiceApp(app);
+        return new ServiceApp(app, arrived);
     }
 
     /// <summary>A small model with random weights as a file, and its classifier.</summary>

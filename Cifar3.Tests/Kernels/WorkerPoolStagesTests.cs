@@ -142,16 +142,21 @@ internal sealed class WorkerPoolStagesTests
                 return; // what callers do: the work without cutting it
             }
 
+            bool callerIsDone = false;
             pool.RunStage(0, 2, (_, _) =>
             {
                 if (Environment.CurrentManagedThreadId == caller)
                 {
                     Thread.SpinWait(20_000); // time for the helper to come
+                    Volatile.Write(ref callerIsDone, true);
+                    return;
                 }
-                else
+
+                elsewhere++;
+                if (slow)
                 {
-                    elsewhere++;
-                    Thread.Sleep(slow ? 100 : 0);
+                    SpinWait.SpinUntil(() => Volatile.Read(ref callerIsDone), 1_000); // a busy machine may hold the caller up, too; or the helper has both pieces
+                    Thread.Sleep(100);
                 }
             });
             pool.EndStages();

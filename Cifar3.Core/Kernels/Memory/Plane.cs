@@ -55,6 +55,7 @@ internal readonly unsafe struct Plane
     public nint ImageStride { get; }
 
     /// <summary>Address of a pixel; rows and columns down to −border are valid.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)] // a call would move the caller's vectors to the stack
     public float* At(int image, int row = 0, int column = 0) => first + image * ImageStride + row * RowStride + column * Channels;
 
     /// <summary>Asks for rows × columns pixels that are read soon, where they may lie beyond a core's own cache (a step of training: 2 %).</summary>

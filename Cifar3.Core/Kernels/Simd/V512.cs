@@ -24,8 +24,8 @@ internal unsafe struct V512(Vector512<float> value) : ISimd<V512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static V512 LoadBytes(byte* source)
     {
-        var (low, high) = Vector256.Widen(Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe()).AsInt16());
-        return new(Vector512.ConvertToSingle(Vector512.Create(low, high)));
+        var shorts = Vector256.WidenLower(Vector128.Load(source).ToVector256Unsafe()).AsInt16();
+        return new(Vector512.ConvertToSingle(Vector512.WidenLower(shorts.ToVector512Unsafe()))); // Create(low, high) goes through the stack
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
