@@ -188,6 +188,7 @@ public sealed class PictureServiceTests
     {
         using var request = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new MemoryStream(new byte[3 << 20])) };
         request.Headers.TransferEncodingChunked = true;
+        request.Headers.ConnectionClose = true; // as above: no later test takes this connection
 
         try
         {
