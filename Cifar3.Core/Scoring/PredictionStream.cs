@@ -129,12 +129,19 @@ internal sealed class PredictionStream<T>(
         }
     }
 
-    /// <summary>The result of the oldest piece; null at the end. Returns only when the piece that it took has ended.</summary>
+    /// <summary>The result of the oldest piece; null at the end. As long as it is under way it keeps its room: a stream on one thread has one piece at a time.</summary>
     private async Task<PieceResult?> NextAsync(ChannelReader<Task<PieceResult>> pieces, CancellationToken stop, CancellationToken enumeration)
     {
         try
         {
-            return await pieces.WaitToReadAsync(stop).ConfigureAwait(false) && pieces.TryRead(out var piece) ? await piece.ConfigureAwait(false) : null;
+            if (!await pieces.WaitToReadAsync(stop).ConfigureAwait(false) || !pieces.TryPeek(out var piece))
+            {
+                return null;
+            }
+
+            var result = await piece.ConfigureAwait(false);
+            pieces.TryRead(out _);
+            return result;
         }
         catch (OperationCanceledException) when (stop.IsCancellationRequested)
         {

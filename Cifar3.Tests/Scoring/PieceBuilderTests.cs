@@ -31,7 +31,36 @@ public sealed class PieceBuilderTests
         PieceResult Score(IReadOnlyList<int> items, long first, CancellationToken stop)
         {
             pieces.Add([.. items]);
-            return new PieceResult([.. items.Select(_ => new ScoreRows(["a", "b"]).ReadAll([.25f, .75f])[0])], [], null);
+            return Result(items);
+        }
+    }
+
+    [Test]
+    public async Task Stream_Ahead_IsTheMostPiecesUnderWay([Values] bool isAsync, [Values(1, 3)] int ahead)
+    {
+        int running = 0, most = 0;
+        var together = new Lock();
+        var stream = new PredictionStream<int>(Score, pieceSize: 1, ahead, null, null, CancellationToken.None);
+
+        int count = isAsync ? await stream.RunAsync(Items.ToAsyncEnumerable()).CountAsync() : stream.Run(Items).Count();
+
+        Assert.That(count, Is.EqualTo(Items.Length));
+        Assert.That(most, Is.LessThanOrEqualTo(ahead));
+
+        PieceResult Score(IReadOnlyList<int> items, long first, CancellationToken stop)
+        {
+            lock (together)
+            {
+                most = Math.Max(most, ++running);
+            }
+
+            Thread.Sleep(20); // long enough that a further piece would begin
+            lock (together)
+            {
+                running--;
+            }
+
+            return Result(items);
         }
     }
 
@@ -57,4 +86,6 @@ public sealed class PieceBuilderTests
         Assert.That(weight, Is.EqualTo(80));
         Assert.That(ItemWeight.OfImage(image), Is.Zero);
     }
+
+    private static PieceResult Result(IReadOnlyList<int> items) => new([.. items.Select(_ => new ScoreRows(["a", "b"]).ReadAll([.25f, .75f])[0])], [], null);
 }
