@@ -11,7 +11,7 @@ namespace Cifar3;
 // Forward: a row of pixels is a GEMM: rows = pixels, mid = kh, inner = (kw, ci), which lie consecutively in x. Panels outermost, so that
 // one panel (up to 9·Cin·128 bytes) stays in L1/L2 while the image streams by. Order of summation: kh, kw, ci.
 // Backward: for one kh the (kw, ci) lie consecutively in x: a GEMM of 3·Cin rows whose inner sum runs over the pixels of a row. A block of
-// dw stays in registers through all images given, so give several where images are small. Order of summation: images, rows, columns.
+// dw stays in registers through an image, which stays in L2 for all blocks. Order of summation: images, rows, columns.
 // The network's first convolution alone is computed so: its 3 input channels need no gradient. Reference: Conv3x3Tests.
 internal static unsafe class Conv3x3
 {
@@ -57,32 +57,33 @@ internal static unsafe class Conv3x3
         where V : struct, ISimd<V>
     {
         int rows = 3 * x.Channels;
-        for (int column = 0; column < dy.Channels; column += DirectGemm.PanelWidth<V>())
+        for (int image = 0; image < images; image++, add = true)
         {
-            int columns = Math.Min(DirectGemm.PanelWidth<V>(), dy.Channels - column);
-            for (int kh = 0; kh < 3; kh++)
+            for (int column = 0; column < dy.Channels; column += DirectGemm.PanelWidth<V>())
             {
-                float* target = dw + (long)kh * rows * dy.Channels + column;
-                DirectGemm.Run<V>(rows, columns, new GemmTask
+                int columns = Math.Min(DirectGemm.PanelWidth<V>(), dy.Channels - column);
+                for (int kh = 0; kh < 3; kh++)
                 {
-                    A = x.At(firstX, kh - offset, -offset),
-                    ARow = 1,
-                    AOuter = x.ImageStride,
-                    AMid = x.RowStride,
-                    AInner = x.Channels,
-                    B = dy.At(0) + column,
-                    BOuter = dy.ImageStride,
-                    BMid = dy.RowStride,
-                    BInner = dy.Channels,
-                    C = target,
-                    CRow = dy.Channels,
-                    Init = add ? target : zeros,
-                    InitRow = add ? dy.Channels : 0,
-                    Outer = images,
-                    Mid = dy.Height,
-                    Inner = dy.Width,
-                    Floor = float.NegativeInfinity,
-                });
+                    float* target = dw + (long)kh * rows * dy.Channels + column;
+                    DirectGemm.Run<V>(rows, columns, new GemmTask
+                    {
+                        A = x.At(firstX + image, kh - offset, -offset),
+                        ARow = 1,
+                        AMid = x.RowStride,
+                        AInner = x.Channels,
+                        B = dy.At(image) + column,
+                        BMid = dy.RowStride,
+                        BInner = dy.Channels,
+                        C = target,
+                        CRow = dy.Channels,
+                        Init = add ? target : zeros,
+                        InitRow = add ? dy.Channels : 0,
+                        Outer = 1,
+                        Mid = dy.Height,
+                        Inner = dy.Width,
+                        Floor = float.NegativeInfinity,
+                    });
+                }
             }
         }
     }

@@ -6,6 +6,11 @@ internal interface INumber
     static abstract int Value { get; }
 }
 
+internal readonly struct N0 : INumber
+{
+    public static int Value => 0;
+}
+
 internal readonly struct N1 : INumber
 {
     public static int Value => 1;

@@ -34,19 +34,21 @@ internal readonly unsafe struct WinogradF4 : IWinogradTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void TransformInputAdjoint<V>(float* x, nint xStride, float* y, nint yStride)
+    public static void TransformInputAdjoint<V, THead, TBody>(float* x, nint xStride, float* y, nint yStride)
         where V : struct, ISimd<V>
+        where THead : struct, INumber
+        where TBody : struct, INumber
     {
         V x0 = V.Load(x), x1 = V.Load(x + xStride), x2 = V.Load(x + 2 * xStride), x3 = V.Load(x + 3 * xStride);
         V x4 = V.Load(x + 4 * xStride), x5 = V.Load(x + 5 * xStride);
         V sum1 = x1 + x2, difference1 = x1 - x2;
         V sum2 = x3 + x4, difference2 = x3 - x4;
-        V.Store(y, x0 * V.Broadcast(4f));
-        V.Store(y + yStride, V.Fma(difference2, V.Broadcast(-2f), (x5 - difference1) * V.Broadcast(4f)));
-        V.Store(y + 2 * yStride, V.Fma(sum1, V.Broadcast(-4f), x0 * V.Broadcast(-5f) - sum2));
-        V.Store(y + 3 * yStride, V.Fma(x5, V.Broadcast(-5f), V.Fma(difference2, V.Broadcast(2f), difference1)));
-        V.Store(y + 4 * yStride, x0 + sum1 + sum2);
-        V.Store(y + 5 * yStride, x5);
+        WinogradMap.Put<V, THead>(y, x0 * V.Broadcast(4f));
+        WinogradMap.Put<V, THead>(y + yStride, V.Fma(difference2, V.Broadcast(-2f), (x5 - difference1) * V.Broadcast(4f)));
+        WinogradMap.Put<V, TBody>(y + 2 * yStride, V.Fma(sum1, V.Broadcast(-4f), x0 * V.Broadcast(-5f) - sum2));
+        WinogradMap.Put<V, TBody>(y + 3 * yStride, V.Fma(x5, V.Broadcast(-5f), V.Fma(difference2, V.Broadcast(2f), difference1)));
+        WinogradMap.Put<V, TBody>(y + 4 * yStride, x0 + sum1 + sum2);
+        WinogradMap.Put<V, TBody>(y + 5 * yStride, x5);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

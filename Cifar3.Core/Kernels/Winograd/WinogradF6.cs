@@ -41,22 +41,24 @@ internal readonly unsafe struct WinogradF6 : IWinogradTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void TransformInputAdjoint<V>(float* x, nint xStride, float* y, nint yStride)
+    public static void TransformInputAdjoint<V, THead, TBody>(float* x, nint xStride, float* y, nint yStride)
         where V : struct, ISimd<V>
+        where THead : struct, INumber
+        where TBody : struct, INumber
     {
         V x0 = V.Load(x), x1 = V.Load(x + xStride), x2 = V.Load(x + 2 * xStride), x3 = V.Load(x + 3 * xStride);
         V x4 = V.Load(x + 4 * xStride), x5 = V.Load(x + 5 * xStride), x6 = V.Load(x + 6 * xStride), x7 = V.Load(x + 7 * xStride);
         V sum1 = x1 + x2, difference1 = x1 - x2;
         V sum2 = x3 + x4, difference2 = x3 - x4;
         V sum3 = x5 + x6, difference3 = x5 - x6;
-        V.Store(y, x0);
-        V.Store(y + yStride, V.Fma(difference3, V.Broadcast(2f), V.Fma(difference2, V.Broadcast(0.5f), difference1 - x7)));
-        V.Store(y + 2 * yStride, V.Fma(x0, V.Broadcast(-5.25f), V.Fma(sum3, V.Broadcast(4f), V.Fma(sum2, V.Broadcast(0.25f), sum1))));
-        V.Store(y + 3 * yStride, V.Fma(difference2 + difference3, V.Broadcast(-2.5f), V.Fma(difference1, V.Broadcast(-4.25f), x7 * V.Broadcast(5.25f))));
-        V.Store(y + 4 * yStride, V.Fma(sum3, V.Broadcast(-5f), V.Fma(sum2, V.Broadcast(-1.25f), V.Fma(sum1, V.Broadcast(-4.25f), x0 * V.Broadcast(5.25f)))));
-        V.Store(y + 5 * yStride, V.Fma(x7, V.Broadcast(-5.25f), V.Fma(difference3, V.Broadcast(0.5f), V.Fma(difference2, V.Broadcast(2f), difference1))));
-        V.Store(y + 6 * yStride, sum1 + sum2 + (sum3 - x0));
-        V.Store(y + 7 * yStride, x7);
+        WinogradMap.Put<V, THead>(y, x0);
+        WinogradMap.Put<V, THead>(y + yStride, V.Fma(difference3, V.Broadcast(2f), V.Fma(difference2, V.Broadcast(0.5f), difference1 - x7)));
+        WinogradMap.Put<V, TBody>(y + 2 * yStride, V.Fma(x0, V.Broadcast(-5.25f), V.Fma(sum3, V.Broadcast(4f), V.Fma(sum2, V.Broadcast(0.25f), sum1))));
+        WinogradMap.Put<V, TBody>(y + 3 * yStride, V.Fma(difference2 + difference3, V.Broadcast(-2.5f), V.Fma(difference1, V.Broadcast(-4.25f), x7 * V.Broadcast(5.25f))));
+        WinogradMap.Put<V, TBody>(y + 4 * yStride, V.Fma(sum3, V.Broadcast(-5f), V.Fma(sum2, V.Broadcast(-1.25f), V.Fma(sum1, V.Broadcast(-4.25f), x0 * V.Broadcast(5.25f)))));
+        WinogradMap.Put<V, TBody>(y + 5 * yStride, V.Fma(x7, V.Broadcast(-5.25f), V.Fma(difference3, V.Broadcast(0.5f), V.Fma(difference2, V.Broadcast(2f), difference1))));
+        WinogradMap.Put<V, TBody>(y + 6 * yStride, sum1 + sum2 + (sum3 - x0));
+        WinogradMap.Put<V, TBody>(y + 7 * yStride, x7);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -260,9 +260,4 @@ internal static unsafe class WinogradGemm
         V.Store(c, Add.Value > 0 ? V.Load(c) + c0 : c0);
         if (C.Value > 1) V.Store(c + V.Width, Add.Value > 0 ? V.Load(c + V.Width) + c1 : c1);
     }
-
-    private readonly struct N0 : INumber
-    {
-        public static int Value => 0;
-    }
 }

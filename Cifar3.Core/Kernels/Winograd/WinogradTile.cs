@@ -24,9 +24,11 @@ internal unsafe interface IWinogradTile
     static abstract void TransformInput<V>(float* x, nint xStride, float* y, nint yStride)
         where V : struct, ISimd<V>;
 
-    /// <summary>y[0..n) = B x[0..n).</summary>
-    static abstract void TransformInputAdjoint<V>(float* x, nint xStride, float* y, nint yStride)
-        where V : struct, ISimd<V>;
+    /// <summary>y[0..n) = B x[0..n), or += where it overlaps another tile's: THead 1 for y[0] and y[1], TBody 1 for the others.</summary>
+    static abstract void TransformInputAdjoint<V, THead, TBody>(float* x, nint xStride, float* y, nint yStride)
+        where V : struct, ISimd<V>
+        where THead : struct, INumber
+        where TBody : struct, INumber;
 
     /// <summary>y[0..m) = Aᵀ x[0..n).</summary>
     static abstract void TransformOutput<V>(float* x, nint xStride, float* y, nint yStride)
@@ -68,17 +70,30 @@ internal static unsafe class WinogradMap
         where V : struct, ISimd<V>
         where TMap : struct, IWinogradMap
     {
-        float* staged = scratch;
-        for (int i = TMap.From; i > 0; i--, x += xRow, staged += TMap.To * V.Width)
-        {
-            TMap.Apply<V>(x, xColumn, staged, V.Width);
-        }
-
+        ApplyToRows<V, TMap>(x, xRow, xColumn, scratch);
         for (int j = TMap.To; j > 0; j--, scratch += V.Width, y += yColumn)
         {
             TMap.Apply<V>(scratch, TMap.To * V.Width, y, yRow);
         }
     }
+
+    /// <summary>The first half of it: scratch [From,To] = x · Tᵀ.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void ApplyToRows<V, TMap>(float* x, nint xRow, nint xColumn, float* scratch)
+        where V : struct, ISimd<V>
+        where TMap : struct, IWinogradMap
+    {
+        for (int i = TMap.From; i > 0; i--, x += xRow, scratch += TMap.To * V.Width)
+        {
+            TMap.Apply<V>(x, xColumn, scratch, V.Width);
+        }
+    }
+
+    /// <summary>y = or += value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Put<V, TAdd>(float* y, V value)
+        where V : struct, ISimd<V>
+        where TAdd : struct, INumber => V.Store(y, TAdd.Value > 0 ? V.Load(y) + value : value);
 }
 
 // A tile's six methods as six types (C# has no type members in interfaces).
@@ -106,7 +121,7 @@ internal readonly unsafe struct InputAdjointMap<TTile> : IWinogradMap
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Apply<V>(float* x, nint xStride, float* y, nint yStride)
-        where V : struct, ISimd<V> => TTile.TransformInputAdjoint<V>(x, xStride, y, yStride);
+        where V : struct, ISimd<V> => TTile.TransformInputAdjoint<V, N0, N0>(x, xStride, y, yStride);
 }
 
 /// <summary>Aᵀ: M to output.</summary>
