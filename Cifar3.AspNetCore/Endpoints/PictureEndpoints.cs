@@ -63,11 +63,6 @@ internal static class PictureEndpoints
             throw RefusalException.Bad($"The form has no boundary of 1 to {MaxBoundaryLength} characters in its content type.");
         }
 
-        if (http.Features.Get<Microsoft.AspNetCore.Http.Features.IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
-        {
-            feature.MaxRequestBodySize = served.Options.MaxRequestBytes;
-        }
-
         var files = new List<(string Name, Body Content)>();
         try
         {

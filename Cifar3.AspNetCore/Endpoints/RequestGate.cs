@@ -36,6 +36,7 @@ internal static class RequestGate
             return;
         }
 
+        Allow(http, model.Options.MaxRequestBytes);
         if (!model.TryEnter())
         {
             metrics.Refused(model.Name, "busy");
@@ -65,6 +66,11 @@ internal static class RequestGate
             metrics.Refused(model.Name, refusal.Kind);
             string reason = OneLine(e.Message);
             Log.Refused(logger, model.Name, refusal.Status, reason);
+            if (e is BadHttpRequestException)
+            {
+                http.Response.Headers.Connection = "close"; // the server reads no more of the body
+            }
+
             await refuse(http, refusal.Status, reason).ConfigureAwait(false);
         }
         finally
@@ -74,15 +80,7 @@ internal static class RequestGate
     }
 
     /// <summary>Reads a request's body, at most so many bytes.</summary>
-    public static async Task<Body> ReadAsync(HttpContext http, int limit)
-    {
-        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
-        {
-            feature.MaxRequestBodySize = limit;
-        }
-
-        return await ReadAsync(http.Request.Body, http.Request.ContentLength, limit, "The request", http.RequestAborted).ConfigureAwait(false);
-    }
+    public static Task<Body> ReadAsync(HttpContext http, int limit) => ReadAsync(http.Request.Body, http.Request.ContentLength, limit, "The request", http.RequestAborted);
 
     /// <summary>Reads a stream to its end, at most so many bytes, into rented memory.</summary>
     public static async Task<Body> ReadAsync(Stream stream, long? declared, int limit, string what, CancellationToken cancellationToken)
@@ -123,6 +121,21 @@ internal static class RequestGate
         {
             ArrayPool<byte>.Shared.Return(bytes);
             throw;
+        }
+    }
+
+    // What a refusal leaves unread of a body up to this limit, the server throws away, so that the client, which sends it whole before it looks for an answer, sees
+    // one. A longer body ends the connection, which is said, so that no request follows it.
+    private static void Allow(HttpContext http, int limit)
+    {
+        if (http.Features.Get<IHttpMaxRequestBodySizeFeature>() is { IsReadOnly: false } feature)
+        {
+            feature.MaxRequestBodySize = limit;
+        }
+
+        if (http.Request.ContentLength > limit)
+        {
+            http.Response.Headers.Connection = "close";
         }
     }
 
