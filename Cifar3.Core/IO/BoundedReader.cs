@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Globalization;
 
 namespace Cifar3;
@@ -9,7 +10,7 @@ namespace Cifar3;
 /// <remarks>Memory: a file's bytes once; a stream's at most twice, while its pieces are put together.</remarks>
 internal static class BoundedReader
 {
-    private const int FirstPiece = 1 << 16, LargestPiece = 1 << 24;
+    private const int FirstPiece = 1 << 16, LargestPiece = 1 << 24, LargestBorrowed = (1 << 24) - 1;
 
     private static readonly Lazy<HashSet<long>> KernelFileSystems = new(() => [.. new[] { "/proc", "/sys" }.Select(UnixFile.Find).OfType<UnixFile.Status>().Select(status => status.Device)]);
 
@@ -111,9 +112,53 @@ internal static class BoundedReader
         }
         catch (OutOfMemoryException e)
         {
-            throw new IOException(string.Create(CultureInfo.InvariantCulture, $"there is no memory for its content, {Math.Max(need, 1):N0} bytes or more"), e);
+            throw NoMemory(need, e);
         }
     }
+
+    /// <summary>
+    /// The same into memory that the next file takes over: the pages of a fresh array, which the system clears first, cost 2 to 5 ms of the 75 that a photo of 8 MB takes.
+    /// </summary>
+    /// <inheritdoc cref="ReadToEnd"/>
+    /// <returns>The bytes, to be disposed of after use; null when there are more than <paramref name="limit"/>.</returns>
+    public static BorrowedBytes? Borrow(Stream stream, int limit, long expected, ReadOnlySpan<byte> begun)
+    {
+        long need = expected + begun.Length;
+        if (expected == 0 || need > Math.Min(limit, LargestBorrowed))
+        {
+            return ReadToEnd(stream, limit, expected, begun) is { } bytes ? new BorrowedBytes(bytes, bytes.Length, null) : null;
+        }
+
+        byte[] rented;
+        try
+        {
+            rented = ArrayPool<byte>.Shared.Rent((int)need + 1); // one more, so that the end is seen
+        }
+        catch (OutOfMemoryException e)
+        {
+            throw NoMemory(need, e);
+        }
+
+        BorrowedBytes? result = null;
+        try
+        {
+            begun.CopyTo(rented);
+            int used = begun.Length + stream.ReadAtLeast(rented.AsSpan(begun.Length..((int)need + 1)), (int)expected + 1, throwOnEndOfStream: false);
+            result = used <= need ? new BorrowedBytes(rented, used, rented)
+                : ReadToEnd(stream, limit, 0, rented.AsSpan(0, used)) is { } bytes ? new BorrowedBytes(bytes, bytes.Length, null) : null; // it has grown meanwhile
+            return result;
+        }
+        finally
+        {
+            if (result?.IsOf(rented) != true)
+            {
+                ArrayPool<byte>.Shared.Return(rented);
+            }
+        }
+    }
+
+    private static IOException NoMemory(long need, OutOfMemoryException e) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"there is no memory for its content, {Math.Max(need, 1):N0} bytes or more"), e);
 
     private static byte[] Join(List<byte[]> pieces, int before, int used)
     {
@@ -132,5 +177,27 @@ internal static class BoundedReader
         }
 
         return all;
+    }
+}
+
+/// <summary>What <see cref="BoundedReader.Borrow"/> read.</summary>
+/// <param name="bytes">Holds it.</param>
+/// <param name="length">How much of it.</param>
+/// <param name="rented">What goes back to the pool; null for nothing.</param>
+internal readonly struct BorrowedBytes(byte[] bytes, int length, byte[]? rented) : IDisposable
+{
+    /// <summary>The bytes, until <see cref="Dispose"/>.</summary>
+    public ReadOnlySpan<byte> Span => bytes.AsSpan(0, length);
+
+    /// <summary>Whether they lie in this array.</summary>
+    public bool IsOf(byte[] array) => ReferenceEquals(bytes, array);
+
+    /// <summary>Gives the memory back.</summary>
+    public void Dispose()
+    {
+        if (rented is not null)
+        {
+            ArrayPool<byte>.Shared.Return(rented);
+        }
     }
 }

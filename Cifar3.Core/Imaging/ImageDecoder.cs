@@ -191,7 +191,7 @@ internal static class ImageDecoder
     public static void DecodeFile(string path, Span<byte> rgb, int maxPixels = DefaultMaxPixels)
     {
         ArgumentNullException.ThrowIfNull(path);
-        byte[] bytes;
+        BorrowedBytes bytes;
         try
         {
             using var stream = BoundedReader.Open(path);
@@ -203,7 +203,10 @@ internal static class ImageDecoder
             throw new Cifar3ImageException($"Cannot read image '{Shown.Path(path)}': {cause}. {IoFault.ReadRemedy(e)}.", e);
         }
 
-        Decode(bytes, rgb, path, maxPixels);
+        using (bytes)
+        {
+            Decode(bytes.Span, rgb, path, maxPixels);
+        }
     }
 
     /// <summary>Decodes a stream from its current position to its end; the stream stays open.</summary>
@@ -215,7 +218,7 @@ internal static class ImageDecoder
     public static void DecodeStream(Stream stream, Span<byte> rgb, string name, int maxPixels = DefaultMaxPixels)
     {
         ArgumentNullException.ThrowIfNull(stream);
-        byte[] bytes;
+        BorrowedBytes bytes;
         try
         {
             long length = stream.CanSeek ? stream.Length : 0, position = stream.CanSeek ? stream.Position : 0;
@@ -232,11 +235,14 @@ internal static class ImageDecoder
             throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {Shown.Text(e.Message.TrimEnd('.'))}. {(MemoryFault.Is(e) ? MemoryFault.Remedy : "Pass an open, readable stream whose content is sound")}.", e);
         }
 
-        Decode(bytes, rgb, name, maxPixels);
+        using (bytes)
+        {
+            Decode(bytes.Span, rgb, name, maxPixels);
+        }
     }
 
     /// <summary>Reads a picture's bytes; what does not begin as a picture is refused before more of it is read.</summary>
-    private static byte[] ReadPicture(Stream stream, string name, long length)
+    private static BorrowedBytes ReadPicture(Stream stream, string name, long length)
     {
         Span<byte> head = stackalloc byte[ImageSignature.Length];
         head = head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
@@ -245,7 +251,7 @@ internal static class ImageDecoder
             throw NoPicture(name, head, Math.Max(length, head.Length));
         }
 
-        return BoundedReader.ReadToEnd(stream, MaxFileBytes, Math.Max(0, length - head.Length), head) ?? throw TooManyBytes(name);
+        return BoundedReader.Borrow(stream, MaxFileBytes, Math.Max(0, length - head.Length), head) ?? throw TooManyBytes(name);
     }
 
     /// <summary>Refuses a picture that is empty or too large.</summary>

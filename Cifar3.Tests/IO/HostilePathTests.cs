@@ -91,6 +91,33 @@ public sealed class HostilePathTests
         Assert.That(BoundedReader.ReadToEnd(new MemoryStream(content), Math.Max(0, length - 1)), length == 0 ? Is.Empty : Is.Null);
     }
 
+    /// <summary>Files that are as long as they say, shorter, and longer, twice each, so that the second is read into what the first gave back.</summary>
+    [Test]
+    public void Borrow_LengthThatIsWrong_GivesWhatTheStreamHolds([Values(0, 3, 1000, 200_000)] int length, [Values(-5, 0, 7, 70_000)] int wrongBy)
+    {
+        byte[] content = new byte[length], begun = [1, 2, 3];
+        new Random(length).NextBytes(content);
+        for (int i = 0; i < 2; i++)
+        {
+            using (var borrowed = BoundedReader.Borrow(new MemoryStream(content), 1 << 20, Math.Max(0, length + wrongBy), begun)!.Value)
+            {
+                Assert.That(borrowed.Span.ToArray(), Is.EqualTo(begun.Concat(content)));
+            }
+
+            content.AsSpan().Reverse();
+        }
+
+        Assert.That(BoundedReader.Borrow(new MemoryStream(content), length + begun.Length - 1, Math.Max(0, length + wrongBy), begun), Is.Null, "more than the limit");
+    }
+
+    [Test]
+    public void Borrow_StreamThatFails_Throws()
+    {
+        using var broken = new GZipStream(new MemoryStream([1, 2, 3, 4]), CompressionMode.Decompress);
+
+        Assert.That(() => BoundedReader.Borrow(broken, 1 << 20, 1000, []), Throws.TypeOf<InvalidDataException>());
+    }
+
     [TestCase("plain text, ünïcode 🐈", "plain text, ünïcode 🐈")]
     [TestCase("a\u001b[31mb\nc\u202Ed\uFEFF", @"a\u001B[31mb\nc\u202Ed\uFEFF")]
     public void Shown_Text_EscapesWhatATerminalWouldObey(string text, string expected) => Assert.That(Shown.Text(text), Is.EqualTo(expected));
