@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3;
 
@@ -38,8 +39,9 @@ internal unsafe struct V256(Vector256<float> value) : ISimd<V256>
     public static void StoreBytes(byte* target, V256 value)
     {
         var ints = Vector256.ConvertToInt32Native(value.value);
-        var shorts = Vector128.Narrow(ints.GetLower(), ints.GetUpper());
-        *(ulong*)target = Vector128.Narrow(shorts, shorts).AsUInt64().ToScalar();
+        var shorts = Vector128.NarrowWithSaturation(ints.GetLower(), ints.GetUpper());
+        var bytes = Sse2.IsSupported ? Sse2.PackUnsignedSaturate(shorts, shorts) : Vector128.Narrow(shorts.AsUInt16(), shorts.AsUInt16());
+        *(ulong*)target = bytes.AsUInt64().ToScalar();
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3;
 
@@ -38,6 +39,12 @@ internal unsafe struct V512(Vector512<float> value) : ISimd<V512>
     public static void StoreBytes(byte* target, V512 value)
     {
         var ints = Vector512.ConvertToInt32Native(value.value);
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.ConvertToVector128Byte(ints).Store(target);
+            return;
+        }
+
         var shorts = Vector256.Narrow(ints.GetLower(), ints.GetUpper());
         Vector128.Narrow(shorts.GetLower(), shorts.GetUpper()).AsByte().Store(target);
     }
