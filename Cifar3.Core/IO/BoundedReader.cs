@@ -126,7 +126,7 @@ internal static class BoundedReader
         long need = expected + begun.Length;
         if (expected == 0 || need > Math.Min(limit, LargestBorrowed))
         {
-            return ReadToEnd(stream, limit, expected, begun) is { } bytes ? new BorrowedBytes(bytes, bytes.Length, null) : null;
+            return BorrowedBytes.Own(ReadToEnd(stream, limit, expected, begun));
         }
 
         byte[] rented;
@@ -139,18 +139,17 @@ internal static class BoundedReader
             throw NoMemory(need, e);
         }
 
-        BorrowedBytes? result = null;
+        bool keeps = false;
         try
         {
             begun.CopyTo(rented);
             int used = begun.Length + stream.ReadAtLeast(rented.AsSpan(begun.Length..((int)need + 1)), (int)expected + 1, throwOnEndOfStream: false);
-            result = used <= need ? new BorrowedBytes(rented, used, rented)
-                : ReadToEnd(stream, limit, 0, rented.AsSpan(0, used)) is { } bytes ? new BorrowedBytes(bytes, bytes.Length, null) : null; // it has grown meanwhile
-            return result;
+            keeps = used <= need;
+            return keeps ? new BorrowedBytes(rented, used, isBorrowed: true) : BorrowedBytes.Own(ReadToEnd(stream, limit, 0, rented.AsSpan(0, used))); // it has grown meanwhile
         }
         finally
         {
-            if (result?.IsOf(rented) != true)
+            if (!keeps)
             {
                 ArrayPool<byte>.Shared.Return(rented);
             }
@@ -183,21 +182,21 @@ internal static class BoundedReader
 /// <summary>What <see cref="BoundedReader.Borrow"/> read.</summary>
 /// <param name="bytes">Holds it.</param>
 /// <param name="length">How much of it.</param>
-/// <param name="rented">What goes back to the pool; null for nothing.</param>
-internal readonly struct BorrowedBytes(byte[] bytes, int length, byte[]? rented) : IDisposable
+/// <param name="isBorrowed">Whether the array goes back to the pool.</param>
+internal readonly struct BorrowedBytes(byte[] bytes, int length, bool isBorrowed) : IDisposable
 {
     /// <summary>The bytes, until <see cref="Dispose"/>.</summary>
     public ReadOnlySpan<byte> Span => bytes.AsSpan(0, length);
 
-    /// <summary>Whether they lie in this array.</summary>
-    public bool IsOf(byte[] array) => ReferenceEquals(bytes, array);
+    /// <summary>An array that is nobody else's; null for null.</summary>
+    public static BorrowedBytes? Own(byte[]? bytes) => bytes is null ? null : new BorrowedBytes(bytes, bytes.Length, isBorrowed: false);
 
     /// <summary>Gives the memory back.</summary>
     public void Dispose()
     {
-        if (rented is not null)
+        if (isBorrowed)
         {
-            ArrayPool<byte>.Shared.Return(rented);
+            ArrayPool<byte>.Shared.Return(bytes);
         }
     }
 }

@@ -8,7 +8,7 @@ namespace Cifar3;
 // y, dy  [H', W', Cout], y written (=), dy (the gradient before the ReLU) read; computed for as many rows and columns as y has, which
 //        may be fewer than the convolution's
 // dw     [3, 3, Cin, Cout], written (=) or accumulated (+=), as add says
-// Forward: a row of pixels is a GEMM: rows = pixels, mid = kh, inner = (kw, ci), which lie consecutively in x. Panels outermost, so that
+// Forward: a row of pixels is a GEMM: rows = pixels, outer = kh, inner = (kw, ci), which lie consecutively in x. Panels outermost, so that
 // one panel (up to 9·Cin·128 bytes) stays in L1/L2 while the image streams by. Order of summation: kh, kw, ci.
 // Backward: for one kh the (kw, ci) lie consecutively in x: a GEMM of 3·Cin rows whose inner sum runs over the pixels of a row. A block of
 // dw stays in registers through an image, which stays in L2 for all blocks. Order of summation: images, rows, columns.
@@ -30,16 +30,15 @@ internal static unsafe class Conv3x3
             var task = new GemmTask
             {
                 ARow = x.Channels,
-                AMid = x.RowStride,
+                AOuter = x.RowStride,
                 AInner = 1,
                 B = packed + (long)column * 3 * inner,
-                BMid = inner * columns,
+                BOuter = inner * columns,
                 BInner = columns,
                 CRow = y.Channels,
                 Init = bias + column,
                 InitRow = 0,
-                Outer = 1,
-                Mid = 3,
+                Outer = 3,
                 Inner = inner,
                 Floor = 0,
             };
@@ -69,17 +68,16 @@ internal static unsafe class Conv3x3
                     {
                         A = x.At(firstX + image, kh - offset, -offset),
                         ARow = 1,
-                        AMid = x.RowStride,
+                        AOuter = x.RowStride,
                         AInner = x.Channels,
                         B = dy.At(image) + column,
-                        BMid = dy.RowStride,
+                        BOuter = dy.RowStride,
                         BInner = dy.Channels,
                         C = target,
                         CRow = dy.Channels,
                         Init = add ? target : zeros,
                         InitRow = add ? dy.Channels : 0,
-                        Outer = 1,
-                        Mid = dy.Height,
+                        Outer = dy.Height,
                         Inner = dy.Width,
                         Floor = float.NegativeInfinity,
                     });

@@ -31,7 +31,6 @@ internal static unsafe class Dense
                 Init = bias + column,
                 InitRow = 0,
                 Outer = 1,
-                Mid = 1,
                 Inner = features,
                 Floor = float.NegativeInfinity,
             });
@@ -68,7 +67,6 @@ internal static unsafe class Dense
                 Init = zeros,
                 InitRow = 0,
                 Outer = 1,
-                Mid = 1,
                 Inner = classes,
                 Floor = float.NegativeInfinity,
             });
@@ -93,7 +91,6 @@ internal static unsafe class Dense
                 Init = zeros,
                 InitRow = 0,
                 Outer = 1,
-                Mid = 1,
                 Inner = images,
                 Floor = float.NegativeInfinity,
             });

@@ -171,10 +171,10 @@ public sealed class PictureServiceTests
     [TestCaseSource(nameof(Refused))]
     public async Task Predict_BadRequest_HasItsStatusAndOneLine(byte[] body, string type, int status, string reason)
     {
-        using var request = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new ByteArrayContent(body) };
-        request.Content.Headers.TryAddWithoutValidation("Content-Type", type);
+        using var content = new ByteArrayContent(body);
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
 
-        using var response = await service.Client.SendAsync(request);
+        using var response = await service.Client.PostAsync("/predict", content);
 
         Assert.That((int)response.StatusCode, Is.EqualTo(status), await response.Content.ReadAsStringAsync());
         Assert.That(response.Content.Headers.ContentType!.MediaType, Is.EqualTo("application/problem+json"));
