@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3;
 
@@ -10,7 +9,6 @@ namespace Cifar3;
 internal readonly unsafe struct Plane
 {
     private const int PageFloats = 1024;
-    private const int LineFloats = 16;
     private const long NearFloats = 512 * 1024 / sizeof(float); // a core's L2
 
     private readonly float* first; // pixel (0, 0) of image 0, behind the border
@@ -58,21 +56,12 @@ internal readonly unsafe struct Plane
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // a call would move the caller's vectors to the stack
     public float* At(int image, int row = 0, int column = 0) => first + image * ImageStride + row * RowStride + column * Channels;
 
-    /// <summary>Asks for rows × columns pixels that are read soon, where they may lie beyond a core's own cache (a step of training: 2 %).</summary>
-    [MethodImpl(Jit.Kernel)]
-    public void Prefetch(float* pixel, int rows, int columns)
+    /// <summary>Asks for a piece of the images' memory, where it may lie beyond a core's own cache.</summary>
+    public void Prefetch(in ImagesAhead images, int piece)
     {
-        if (!isFar || !Sse.IsSupported)
+        if (isFar)
         {
-            return;
-        }
-
-        for (int length = columns * Channels; rows > 0; rows--, pixel += RowStride)
-        {
-            for (int i = 0; i < length; i += LineFloats)
-            {
-                Sse.Prefetch0(pixel + i);
-            }
+            images.Prefetch((byte*)first, ImageStride * sizeof(float), piece);
         }
     }
 

@@ -3,6 +3,7 @@ namespace Cifar3;
 // One 3×3 convolution of consecutive images and its gradients, block by block, so that a block's V and M stay in the L2 cache (16-32 tiles):
 //   Forward    x → V;  M = V·U;  M → sink                                  U from WinogradWeights
 //   Backward   x → V, source → dM;  dU += Vᵀ·dM;  dV = dM·Uᵀ over V;  dV → dx     V is computed again: cheaper than keeping it
+// While a block's products run, the memory is asked for that its last transform writes and that the next block's first ones read (ImagesAhead).
 // Tiles [first, end) must be whole images in the backward pass. dU is written (=) by the first block and added to by the others, so a
 // shard's gradient is a sum in the order of its tiles, whatever thread computes it. bias [Cout] double is added to (+=).
 // Threads take different images, each with its own work buffers. Where an image has one tile, dU is larger than what it is made of:
@@ -30,7 +31,14 @@ internal static unsafe class WinogradConvolution
         {
             int tiles = Math.Min(shape.Capacity, part.EndTile - t);
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
-            WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, 0, shape.Points, part.FirstChannel, part.EndChannel, work.Output);
+            ImagesAhead now = shape.Begun(t, part.EndTile), next = shape.Begun(t + tiles, part.EndTile);
+            for (int p = 0; p < shape.Points; p++)
+            {
+                WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, p, p + 1, part.FirstChannel, part.EndChannel, work.Output);
+                sink.Prefetch(in now, p);
+                x.Prefetch(in next, p);
+            }
+
             WinogradOutput.Forward<V, TTile, TSink>(in shape, work.Output, t, tiles, part.FirstChannel, part.EndChannel, in sink, work.Scratch);
         }
     }
@@ -47,10 +55,14 @@ internal static unsafe class WinogradConvolution
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
             WinogradOutput.Backward<V, TTile, TSource>(in shape, in source, t, tiles, work.Output, work.Scratch);
             WinogradOutput.AddBiasGradient<V, TTile>(in shape, work.Output, tiles, bias);
+            ImagesAhead now = shape.Begun(t, end), next = shape.Begun(t + tiles, end);
             for (int p = 0; p < shape.Points; p++)
             {
                 WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, p + 1, du, add || t > first);
+                dx.Prefetch(in now, p);
                 WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, p + 1, work.Input);
+                x.Prefetch(in next, p);
+                source.Prefetch(in next, p);
             }
 
             WinogradInput.Backward<V, TTile>(in shape, work.Input, t, tiles, in dx, work.Scratch);
@@ -71,7 +83,15 @@ internal static unsafe class WinogradConvolution
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, v, work.Scratch);
             WinogradOutput.Backward<V, TTile, TSource>(in shape, in source, t, tiles, dm, work.Scratch);
             WinogradOutput.AddBiasGradient<V, TTile>(in shape, dm, tiles, bias);
-            WinogradProducts.InputGradient<V>(in shape, dm, ut, tiles, 0, shape.Points, work.Input);
+            ImagesAhead now = shape.Begun(t, end), next = shape.Begun(t + tiles, end);
+            for (int p = 0; p < shape.Points; p++)
+            {
+                dx.Prefetch(in now, p);
+                WinogradProducts.InputGradient<V>(in shape, dm, ut, tiles, p, p + 1, work.Input);
+                x.Prefetch(in next, p);
+                source.Prefetch(in next, p);
+            }
+
             WinogradInput.Backward<V, TTile>(in shape, work.Input, t, tiles, in dx, work.Scratch);
         }
     }

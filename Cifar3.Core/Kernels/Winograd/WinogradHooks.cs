@@ -9,6 +9,9 @@ internal unsafe interface IWinogradSink
     void Write<V, TTile>(float* tile, in WinogradPlace place, int channel)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile;
+
+    /// <summary>Asks for a piece of the memory that <see cref="Write"/> will touch of those images.</summary>
+    void Prefetch(in ImagesAhead images, int piece);
 }
 
 /// <summary>y = max(floor, Y + bias): floor 0 for ReLU, −∞ for none.</summary>
@@ -32,6 +35,8 @@ internal readonly unsafe struct PlainSink(Plane y, float* bias, float floor) : I
             }
         }
     }
+
+    public void Prefetch(in ImagesAhead images, int piece) => y.Prefetch(in images, piece);
 }
 
 // ReLU, max-pooling 2×2 with stride 2 (windows that do not fit are dropped), inverted dropout; only the pooled pixels are written.
@@ -80,6 +85,12 @@ internal readonly unsafe struct ReluPoolSink(Plane p, float* bias, int pooledHei
             }
         }
     }
+
+    public void Prefetch(in ImagesAhead images, int piece)
+    {
+        p.Prefetch(in images, piece);
+        images.Prefetch(route, (nint)pooledHeight * pooledWidth * p.Channels, piece);
+    }
 }
 
 // y = max(0, Y + bias);  sums[c] += Σ y, sums[Channels + c] += Σ y² over the pixels, for the BatchNorm that follows.
@@ -111,6 +122,8 @@ internal readonly unsafe struct ReluStatisticsSink(Plane y, float* bias, double*
         V.AddTo(sums + channel, sum);
         V.AddTo(sums + y.Channels + channel, squares);
     }
+
+    public void Prefetch(in ImagesAhead images, int piece) => y.Prefetch(in images, piece);
 }
 
 /// <summary>Begins a layer's backward pass while loading the tiles of its output's gradient.</summary>
@@ -120,6 +133,9 @@ internal unsafe interface IWinogradSource
     void Read<V, TTile>(float* tile, in WinogradPlace place, int channel)
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile;
+
+    /// <summary>Asks for a piece of the memory that <see cref="Read"/> will touch of those images.</summary>
+    void Prefetch(in ImagesAhead images, int piece);
 }
 
 /// <summary>dY = dy as it is.</summary>
@@ -142,6 +158,8 @@ internal readonly unsafe struct PlainSource(Plane dy) : IWinogradSource
             }
         }
     }
+
+    public void Prefetch(in ImagesAhead images, int piece) => dy.Prefetch(in images, piece);
 }
 
 // Backward of BatchNorm and of the ReLU before it:  dY = y > 0 ? dz + b·y + c : 0     (b, c: BatchNormFold)
@@ -168,6 +186,12 @@ internal readonly unsafe struct BatchNormReluSource(Plane dz, Plane y, float* b,
                 V.Store(target, V.IfGreater(value, zero, sum, zero));
             }
         }
+    }
+
+    public void Prefetch(in ImagesAhead images, int piece)
+    {
+        dz.Prefetch(in images, piece);
+        y.Prefetch(in images, piece);
     }
 }
 
@@ -196,5 +220,11 @@ internal readonly unsafe struct UnpoolSource(Plane dp, int pooledHeight, int poo
                 V.Store(window + line + V.Width, V.IfEqual(at, three, gradient, zero));
             }
         }
+    }
+
+    public void Prefetch(in ImagesAhead images, int piece)
+    {
+        dp.Prefetch(in images, piece);
+        images.Prefetch(route, (nint)pooledHeight * pooledWidth * dp.Channels, piece);
     }
 }

@@ -18,16 +18,9 @@ internal static unsafe class WinogradInput
         where TTile : struct, IWinogradTile
     {
         nint point = shape.InputStride;
-        float* next = At(in shape, in x, first);
         for (int t = 0; t < count; t++, v += shape.Inputs)
         {
-            float* pixel = next;
-            if (t + 1 < count)
-            {
-                next = At(in shape, in x, first + t + 1);
-                x.Prefetch(next, TTile.Input, TTile.Input);
-            }
-
+            float* pixel = At(in shape, in x, first + t);
             for (int c = 0; c < shape.Inputs; c += V.Width)
             {
                 WinogradMap.Apply<V, InputMap<TTile>>(pixel + c, x.RowStride, x.Channels, v + c, TTile.Input * point, point, scratch);

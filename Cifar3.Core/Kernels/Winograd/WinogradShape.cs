@@ -100,6 +100,15 @@ internal readonly struct WinogradShape
         return byChannels ? new WinogradPart(0, TilesPerImage, first, end) : new WinogradPart(first, end, 0, Outputs);
     }
 
+    /// <summary>The images that begin in the block from a tile on, which ends before another tile.</summary>
+    public ImagesAhead Begun(int tile, int end)
+    {
+        int first = FirstImage(Math.Min(tile, end), TilesPerImage);
+        return new ImagesAhead(first, FirstImage(Math.Min(tile + Capacity, end), TilesPerImage), Points);
+
+        static int FirstImage(int tile, int tilesPerImage) => (tile + tilesPerImage - 1) / tilesPerImage; // that begins at the tile or behind it
+    }
+
     private static nint Odd(long floats) => checked((nint)((((floats + Line - 1) / Line) | 1) * Line));
 }
 

@@ -34,6 +34,27 @@ public unsafe class WinogradConvolutionTests
         from f6 in new[] { false, true }
         select new TestCaseData($"{level}", f6);
 
+    /// <summary>Whatever the block's length: what is asked for ahead is each image once, as a tile of it comes up.</summary>
+    [TestCase(20)]
+    [TestCase(25)]
+    [TestCase(64)]
+    public void Begun_BlocksOfARun_NameEachImageOnce(int capacity)
+    {
+        var shape = WinogradShape.Of<WinogradF6>(32, 32, 30, 30, 0, capacity); // 25 tiles an image
+        const int Images = 7;
+        var begun = new List<int>();
+
+        for (int tile = 0; tile < Images * 25; tile += capacity)
+        {
+            var images = shape.Begun(tile, Images * 25);
+            begun.AddRange(Enumerable.Range(images.First, images.End - images.First));
+            Assert.That(begun, Does.Contain(Math.Min(tile + capacity - 1, Images * 25 - 1) / 25));
+        }
+
+        Assert.That(begun, Is.EqualTo(Enumerable.Range(0, Images)));
+        Assert.That(shape.Begun(Images * 25 + 3, Images * 25), Is.EqualTo(new ImagesAhead(Images, Images, 64)));
+    }
+
     [TestCaseSource(nameof(Cases))]
     public void ForwardAndBackward_AnyShape_MatchDouble(string level, bool f6, int[] size)
     {
