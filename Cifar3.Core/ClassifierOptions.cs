@@ -3,6 +3,8 @@ namespace Cifar3;
 /// <summary>How a <see cref="Cifar3Classifier"/> or <c>ApplyCifar3</c> computes.</summary>
 public sealed record ClassifierOptions
 {
+    private const int MostThreads = 1024; // beyond what any machine has, each takes memory
+
     /// <summary>What scores. Default: <see cref="ScoringBackend.Auto"/>.</summary>
     public ScoringBackend Backend { get; init; }
 
@@ -18,7 +20,7 @@ public sealed record ClassifierOptions
     /// </summary>
     public bool AllowTf32 { get; init; }
 
-    /// <summary>Threads of one call on the CPU; 0 = one for each core. Set 1 where many threads call at once. Default: 0.</summary>
+    /// <summary>Threads of one call on the CPU; 0 = one for each core, at most 1,024. Set 1 where many threads call at once. Default: 0.</summary>
     public int Threads { get; init; }
 
     /// <summary>
@@ -86,6 +88,7 @@ public sealed record ClassifierOptions
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.LargestMaxPixels);
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(Threads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Threads, MostThreads);
 
         if (DeviceMemoryLimit is <= 0)
         {

@@ -162,6 +162,11 @@ public sealed partial class CnnModel
                     throw new Cifar3ModelException($"Weight '{name}' is not finite: element {bad:N0} is {weight.Values[bad]}. The file is damaged or its training diverged (try a lower learning rate).");
                 }
 
+                if (spec.Name == "moving_variance" && weight.Values.ContainsAnyInRange(float.MinValue, -float.Epsilon))
+                {
+                    throw new Cifar3ModelException($"Weight '{name}' has a negative element, which no variance has: every prediction would be NaN. The file is damaged.");
+                }
+
                 ordered.Add(weight);
             }
         }

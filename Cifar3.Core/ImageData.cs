@@ -56,6 +56,9 @@ public sealed record ImageData
     /// <summary>Where the images come from, how they were split and what was left out, in words, such as <c>image folders '/data/screws'</c>.</summary>
     public string Source { get; }
 
+    /// <summary>Whether <see cref="Test"/> was set aside from the same folders as <see cref="Train"/> (<see cref="DataOptions.TestFraction"/>), because there were none of its own. Default: false.</summary>
+    public bool IsTestSetAside { get; init; }
+
     /// <summary>Whether the images are drawn by <see cref="Cifar3Data.Synthetic"/>: then every figure measured on them must say so.</summary>
     public bool IsSynthetic { get; }
 

@@ -38,8 +38,8 @@ internal static class Shared
         : IsKeras(model) ? Cifar3Classifier.FromModel(CnnModel.LoadKeras(model))
         : Cifar3Classifier.Load(model);
 
-    /// <summary>A model with its weights, from ONNX of this library or from Keras.</summary>
-    public static CnnModel LoadModel(string model) => IsKeras(model) ? CnnModel.LoadKeras(model) : CnnModel.LoadOnnx(model);
+    /// <summary>A model with its weights: the one inside, from ONNX of this library, or from Keras.</summary>
+    public static CnnModel LoadModel(string model) => model == ShippedModel ? CnnModel.LoadDefault() : IsKeras(model) ? CnnModel.LoadKeras(model) : CnnModel.LoadOnnx(model);
 
     public static bool IsKeras(string path) => Path.GetExtension(path).ToUpperInvariant() is ".KERAS" or ".H5" or ".HDF5";
 

@@ -17,7 +17,7 @@ internal static class TrainingWarning
         double chance = measured.Labels.ToArray().CountBy(label => label).Max(group => group.Value) / (double)measured.Count;
         double reached = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : context.BestEpoch!.ValAccuracy!.Value;
         double margin = 2 * Math.Sqrt(chance * (1 - chance) / measured.Count);
-        if (reached > chance + margin || chance == 1)
+        if (reached > chance + margin || reached == 1 || chance == 1) // of a few images even all right ones stay within the margin
         {
             return null;
         }

@@ -28,8 +28,18 @@ internal sealed class PredictionStream<T>(
     private long begun, done;
     private int running;
 
-    /// <summary>The predictions of a stream, which is read no further than needed.</summary>
+    /// <summary>The predictions of a stream, which is read no further than needed. Each enumeration counts for itself.</summary>
     public IEnumerable<Prediction> Run(IEnumerable<T> source)
+    {
+        foreach (var prediction in Fresh().RunOnce(source))
+        {
+            yield return prediction;
+        }
+    }
+
+    private PredictionStream<T> Fresh() => new(score, pieceSize, ahead, progress, onBadImage, cancellation, weigh);
+
+    private IEnumerable<Prediction> RunOnce(IEnumerable<T> source)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var pieces = new Queue<Task<PieceResult>>();
@@ -104,6 +114,14 @@ internal sealed class PredictionStream<T>(
 
     /// <summary>The same of an asynchronous stream. While that waits for its next item and nothing is under way, what has come is scored.</summary>
     public async IAsyncEnumerable<Prediction> RunAsync(IAsyncEnumerable<T> source, [EnumeratorCancellation] CancellationToken enumeration = default)
+    {
+        await foreach (var prediction in Fresh().RunOnceAsync(source, enumeration).ConfigureAwait(false))
+        {
+            yield return prediction;
+        }
+    }
+
+    private async IAsyncEnumerable<Prediction> RunOnceAsync(IAsyncEnumerable<T> source, [EnumeratorCancellation] CancellationToken enumeration)
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation, enumeration);
         var pieces = Channel.CreateBounded<Task<PieceResult>>(new BoundedChannelOptions(ahead) { SingleReader = true, SingleWriter = true });

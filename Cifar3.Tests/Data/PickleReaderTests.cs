@@ -27,6 +27,14 @@ public sealed class PickleReaderTests
     }
 
     [Test]
+    public void Read_LongKey_IsRefusedBeforeItIsUsedOften()
+    {
+        byte[] pickle = [0x80, 2, (byte)'}', (byte)'T', 0, 0, 16, 0, .. new byte[1 << 20], (byte)'N', (byte)'s', (byte)'.'];
+
+        Assert.That(() => PickleReader.Read(pickle, "batch"), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a key of 1,048,576 bytes"));
+    }
+
+    [Test]
     public void Read_EndlessOpcodes_Stops()
     {
         byte[] pickle = [0x80, 2, .. Enumerable.Repeat((byte)'N', 3_000_000)];

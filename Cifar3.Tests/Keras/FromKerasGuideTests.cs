@@ -17,7 +17,9 @@ public sealed class FromKerasGuideTests
         Assert.That(files, Has.Some.Match("^model_[01].[0-9]{3}.h5$"));
         var keras = KerasFile.Load(Path.Combine("results", "more.keras"));
         Assert.That(keras.Model.ClassNames, Has.Length.EqualTo(3));
-        Assert.That(CnnModel.LoadOnnx(Path.Combine("results", "cifar3.onnx")).ClassNames, Is.EqualTo(keras.Model.ClassNames));
+        var best = CnnModel.LoadOnnx(Path.Combine("results", "cifar3.onnx"));
+        Assert.That(best.ClassNames, Is.EqualTo(keras.Model.ClassNames));
+        Assert.That(best.Metadata.Recipe, Does.StartWith("keras: Adam"), "what the page's Keras code compiles");
     }
 
     private static void Guide()
@@ -47,6 +49,7 @@ public sealed class FromKerasGuideTests
         var options = new TrainerOptions
         {
             InitialModel = model,
+            Recipe = Recipe.Keras,
             LearningRate = 1e-3f,                                        // Adam and categorical cross-entropy, as compiled above
             BatchSize = 128,
             Epoch = 10,
@@ -93,7 +96,7 @@ public sealed class FromKerasGuideTests
         // docs/from-keras.md
         var keras = KerasFile.Load(kerasFile, data.ClassNames);          // Keras files name no classes: give them in the order of its outputs
         Console.WriteLine($"Keras {keras.KerasVersion}, Adam at step {keras.State?.Step}");
-        var more = new Cifar3Trainer(new TrainerOptions { InitialModel = keras.Model, InitialState = keras.State, Epoch = 1 }).Fit(data.Train, data.Test);
+        var more = new Cifar3Trainer(new TrainerOptions { Recipe = Recipe.Keras, InitialModel = keras.Model, InitialState = keras.State, Epoch = 1 }).Fit(data.Train, data.Test);
         more.Model.SaveKeras(Path.Combine(results, "more.keras"));
         // end
     }

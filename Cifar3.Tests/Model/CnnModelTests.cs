@@ -140,6 +140,7 @@ public sealed class CnnModelTests
             Assert.That(() => model.With([.. model.Weights, bias]), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("given twice"));
             Assert.That(() => Replace(new WeightTensor("dense/bias", [4], new float[4])), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Expected (3), found (4)"));
             Assert.That(() => Replace(new WeightTensor("dense/bias", [3], [0, float.NaN, 0])), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("not finite"));
+            Assert.That(() => Replace(new WeightTensor("batch_normalization/moving_variance", [32], [.. Enumerable.Repeat(1f, 31), -1e-3f])), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("moving_variance' has a negative element"));
         });
 
         CnnModel Replace(WeightTensor weight) => model.With([.. model.Weights.Where(w => w.Name != weight.Name), weight]);

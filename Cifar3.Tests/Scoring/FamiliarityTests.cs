@@ -69,6 +69,16 @@ public sealed class FamiliarityTests
             Throws.TypeOf<Cifar3Exception>().With.Message.Contains("logits").And.Message.Contains("without options"));
 
     [Test]
+    public void ApplyCifar3_FlipAveraging_IsNotSavedAsIfItWereNone()
+    {
+        var context = new MLContext();
+        var view = Images.ToDataView();
+        using var transformer = context.Transforms.ApplyCifar3(Model, "Image", options: new ClassifierOptions { FlipAveraging = true }).Fit(view);
+
+        Assert.That(() => context.Model.Save(transformer, view.Schema, new MemoryStream()), Throws.InstanceOf<Exception>().With.Message.Contains("FlipAveraging"));
+    }
+
+    [Test]
     public void ApplyCifar3_Familiarity_AddsTwoColumns()
     {
         var context = new MLContext();

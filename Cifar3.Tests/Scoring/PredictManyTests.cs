@@ -47,6 +47,23 @@ public sealed class PredictManyTests
         Array.ForEach(images, image => image.Dispose());
     }
 
+    [Test]
+    public async Task PredictMany_EnumeratedTwice_CountsFromTheBeginning()
+    {
+        byte[][] images = [.. pngs.Take(20)];
+        images[7] = [1, 2, 3];
+        var bad = new List<long>();
+        var progress = new Recorder();
+        var stream = classifier.PredictMany(images, progress, (image, _) => bad.Add(image));
+        var slow = classifier.PredictMany(Slowly(images), progress, (image, _) => bad.Add(image));
+
+        int[] counts = [stream.Count(), stream.Count(), await slow.CountAsync(), await slow.CountAsync()];
+
+        Assert.That(counts, Is.All.EqualTo(19));
+        Assert.That(bad, Is.EqualTo(new long[] { 7, 7, 7, 7 }));
+        Assert.That(progress.Values.Max(), Is.EqualTo(19));
+    }
+
     /// <summary>An endless stream: what is read of it stays a bounded number ahead.</summary>
     [Test]
     public async Task PredictMany_EndlessSource_ReadsABoundedNumberAhead()

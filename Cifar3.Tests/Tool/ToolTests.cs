@@ -79,6 +79,70 @@ public sealed class ToolTests
         Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(20));
     }
 
+    [TestCase("Train", "Test")]
+    [TestCase("training", "testing")]
+    public void Evaluate_OtherNamesOfTheParts_ScoresTheTestPicturesAlone(string train, string test)
+    {
+        var (data, run, _) = Trained.Value;
+        string folder = TestFiles.NewFolder();
+        Directory.CreateSymbolicLink(Path.Combine(folder, train), Path.Combine(data, "train"));
+        Directory.CreateSymbolicLink(Path.Combine(folder, test), Path.Combine(data, "test"));
+
+        using var json = JsonDocument.Parse(Must("evaluate", Path.Combine(run, "model.onnx"), folder, "--json"));
+
+        Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(20));
+    }
+
+    [Test]
+    public void Evaluate_FoldersOfClassesAlone_ScoresAllPictures()
+    {
+        using var json = JsonDocument.Parse(Must("evaluate", Path.Combine(Trained.Value.Run, "model.onnx"), Path.Combine(Trained.Value.Data, "train"), "--json"));
+
+        Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(40));
+    }
+
+    [Test]
+    public void Train_ValFolder_ChoosesTheModel()
+    {
+        string data = Trained.Value.Data, folder = TestFiles.NewFolder();
+        Directory.CreateSymbolicLink(Path.Combine(folder, "train"), Path.Combine(data, "train"));
+        Directory.CreateSymbolicLink(Path.Combine(folder, "val"), Path.Combine(data, "test"));
+        Directory.CreateSymbolicLink(Path.Combine(folder, "test"), Path.Combine(data, "test"));
+
+        Assert.That(Must("train", folder, "--out", Path.Combine(TestFiles.NewFolder(), "run"), "--epochs", "1"), Does.Contain("40 training, 20 validation and 20 test pictures"));
+    }
+
+    [Test]
+    public void Report_OfAnInterruptedRun_TakesItsPicturesOrNone()
+    {
+        var (data, run, _) = Trained.Value;
+        string begun = TestFiles.NewFolder(), unknown = TestFiles.NewFolder();
+        foreach (string folder in new[] { begun, unknown })
+        {
+            File.Copy(Path.Combine(run, "model.onnx"), Path.Combine(folder, "model.onnx"));
+        }
+
+        RunFolder.Save(begun, RunFolder.Open(run).Result, "a former training's");
+        RunFolder.Begin(begun, data);
+        Must("report", begun);
+        var (exitCode, output) = Run("report", unknown);
+
+        Assert.That(File.ReadAllText(Path.Combine(begun, "report.html")), Does.Contain(data).And.Contain("the training was interrupted"));
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain("Give --data FOLDER"));
+    }
+
+    [Test]
+    public void ShippedModel_ByItsName_IsInspectedAndExported()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "optimized.onnx");
+
+        Must("export", "default", "--flavor", "optimized", "--out", file);
+
+        Assert.That(File.Exists(file));
+        Assert.That(Must("inspect", "default"), Does.Contain("Total params: 289,443"));
+    }
+
     [Test]
     public void ExportAndConvert_ThereAndBack_KeepTheWeights()
     {

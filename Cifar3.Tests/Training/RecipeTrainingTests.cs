@@ -151,6 +151,18 @@ public sealed class RecipeTrainingTests
         Assert.That(result.BestModel.Metadata.Epoch, Is.EqualTo(result.History.Epochs.Last(epoch => epoch.ValAccuracy >= highest - error).Epoch));
     }
 
+    /// <summary>Of four images of two classes even all right ones lie within two standard errors of chance.</summary>
+    [Test]
+    public void Fit_PerfectOnFewImages_DoesNotWarn()
+    {
+        var four = Train.Select([.. new[] { 0, 1 }.SelectMany(label => Enumerable.Range(0, Train.Count).Where(i => Train.Labels[i] == label).Take(2))]);
+
+        var result = new Cifar3Trainer(new TrainerOptions { Epoch = 20, Filters = [8, 8, 8], Seed = 3, Engine = TrainingEngine.Managed }).Fit(Train, four);
+
+        Assume.That(result.BestModel.Metadata.ValAccuracy, Is.EqualTo(1));
+        Assert.That(result.Warning, Is.Null);
+    }
+
     [Test]
     public void Fit_FewStepsWithStaleStatistics_WarnsAndNamesTheCause()
     {

@@ -27,12 +27,11 @@ internal static class EvaluateCommand
             model, folder, json);
     }
 
-    /// <summary>The test pictures, or where there is no such folder all of them.</summary>
+    /// <summary>The test pictures; all of them where nothing sets some apart.</summary>
     private static ImageSet Labelled(string folder, IReadOnlyList<string> classes, CancellationToken cancel)
     {
-        bool whole = Directory.Exists(folder) && !Directory.Exists(Path.Combine(folder, "test")) && !Directory.Exists(Path.Combine(folder, "train"));
-        var data = Shared.LoadData(folder, whole ? 0.5 : null, classes, cancel);
-        return whole ? new ImageSet([.. data.Train.Pixels, .. data.Test.Pixels], [.. data.Train.Labels, .. data.Test.Labels], data.ClassNames) : data.Test;
+        var data = Shared.LoadData(folder, testFraction: null, classes, cancel);
+        return data.IsTestSetAside ? new ImageSet([.. data.Train.Pixels, .. data.Test.Pixels], [.. data.Train.Labels, .. data.Test.Labels], data.ClassNames) : data.Test;
     }
 
     private static string Json(ClassificationReport report) => new JsonObject

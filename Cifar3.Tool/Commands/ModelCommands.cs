@@ -97,7 +97,7 @@ internal static class InspectCommand
             (arguments, _) =>
             {
                 string path = arguments.GetValue(model)!;
-                if (path != Shared.ShippedModel && TryLoad(path) is { } whole)
+                if (TryLoad(path) is { } whole)
                 {
                     Console.Write(whole.Summary());
                     Show(whole.Metadata, $"weights: {whole.WeightHash()}");

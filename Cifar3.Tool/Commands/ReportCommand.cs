@@ -22,6 +22,11 @@ internal static class ReportCommand
             {
                 string folder = arguments.GetValue(run)!;
                 var found = RunFolder.Open(folder);
+                if (arguments.GetValue(data) is null && !File.Exists(Path.Combine(folder, RunFolder.RecordFile)))
+                {
+                    throw new Cifar3DataException($"'{folder}' does not say where the training's pictures were: it has no {RunFolder.RecordFile}. Give --data FOLDER.");
+                }
+
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, cancel);
                 string file = arguments.GetValue(output) ?? Path.Combine(folder, FileName);
                 TrainingReport.Save(file, found.Result, images);

@@ -6,8 +6,6 @@ namespace Cifar3.Tool;
 /// <summary><c>cifar3 train FOLDER</c>: data, training, the best model, the report.</summary>
 internal static class TrainCommand
 {
-    private const double DefaultTestFraction = 0.2;
-
     public static Command Create()
     {
         var folder = new Argument<string?>("folder") { Description = "Pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Default: CIFAR-10, found as CIFAR3_DATA, in caches, or downloaded.", Arity = ArgumentArity.ZeroOrOne };
@@ -15,9 +13,9 @@ internal static class TrainCommand
         var epochs = new Option<int?>("--epochs") { Description = "Number of passes over the training pictures. Default: the recipe's." };
         var recipeName = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of pictures), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
         var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model." };
-        var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (TensorFlow if it shows a GPU).", DefaultValueFactory = _ => TrainingEngine.Auto };
+        var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (an NVIDIA card, else TensorFlow if it shows a GPU, else Managed).", DefaultValueFactory = _ => TrainingEngine.Auto };
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy. Default: never." };
-        var fraction = new Option<double>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is no test folder.", DefaultValueFactory = _ => DefaultTestFraction };
+        var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2." };
         var initial = new Option<string?>("--init-from") { Description = "A model to go on from: .onnx of this library, .keras or .h5. Default: new weights." };
         var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
         return Shared.Command(
@@ -36,7 +34,7 @@ internal static class TrainCommand
                     callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
                 }
 
-                var (train, validation) = data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
+                var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
                 var options = new TrainerOptions
                 {
                     Recipe = Recipe.Named(arguments.GetValue(recipeName)!),
@@ -50,6 +48,12 @@ internal static class TrainCommand
                     Callbacks = callbacks,
                 };
                 Console.WriteLine($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
+                if (!options.Resume)
+                {
+                    RunFolder.Begin(run, arguments.GetValue(folder), arguments.GetValue(fraction));
+                    File.Delete(Path.Combine(run, ReportCommand.FileName));
+                }
+
                 TrainingResult result;
                 try
                 {
@@ -73,5 +77,5 @@ internal static class TrainCommand
 
     private static CnnModel? Initial(string? path, ImageData data) => path is null ? null
         : Shared.IsKeras(path) ? CnnModel.LoadKeras(path, data.ClassNames)
-        : CnnModel.LoadOnnx(path);
+        : Shared.LoadModel(path);
 }

@@ -19,7 +19,7 @@ public sealed class RunFolder
     /// <summary>What the models do not tell: <c>run.json</c>.</summary>
     public const string RecordFile = "run.json";
 
-    private const string Format = "cifar3-run 1";
+    private const string Format = "cifar3-run 1", Interrupted = "the training was interrupted", Unknown = "not known";
     internal const int MaxRecordBytes = 1 << 20;
 
     private RunFolder(TrainingResult result, string? dataPath, double? testFraction) => (Result, DataPath, TestFraction) = (result, dataPath, testFraction);
@@ -33,6 +33,29 @@ public sealed class RunFolder
     /// <summary>The share of the images that became test images (<see cref="DataOptions.TestFraction"/>); null where that is not known or was not asked for.</summary>
     public double? TestFraction { get; }
 
+    /// <summary>
+    /// Makes the folder that of a new training: writes the record, so that an interrupted training's images are known, and removes the last model of a former one. The best model
+    /// stays until the new training has one.
+    /// </summary>
+    /// <param name="folder">The folder; it is created when missing.</param>
+    /// <param name="dataPath">As for <see cref="Save"/>. Default: null.</param>
+    /// <param name="testFraction">As for <see cref="Save"/>. Default: null.</param>
+    /// <exception cref="Cifar3Exception">The record cannot be written, or the former model not removed.</exception>
+    public static void Begin(string folder, string? dataPath = null, double? testFraction = null)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        Write(folder, dataPath, testFraction, Unknown, Interrupted);
+        string last = Path.Combine(folder, LastModelFile);
+        try
+        {
+            File.Delete(last);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw new Cifar3Exception($"Cannot remove the former training's model '{Shown.Path(last)}': {Shown.Text(e.Message.TrimEnd('.'))}. Remove it, or choose another folder.", e);
+        }
+    }
+
     /// <summary>Writes both models and the record.</summary>
     /// <param name="folder">The folder; it is created when missing.</param>
     /// <param name="result">What the training ended with.</param>
@@ -45,8 +68,7 @@ public sealed class RunFolder
         ArgumentNullException.ThrowIfNull(result);
         result.BestModel.SaveOnnx(Path.Combine(folder, ModelFile));
         result.Model.SaveOnnx(Path.Combine(folder, LastModelFile));
-        var record = new RunRecord(Format, dataPath is null ? null : Path.GetFullPath(dataPath), testFraction, result.Engine, result.StopReason);
-        AtomicFile.Write(Path.Combine(folder, RecordFile), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Default.RunRecord));
+        Write(folder, dataPath, testFraction, result.Engine, result.StopReason);
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote; of a training that was interrupted, its best model alone.</summary>
@@ -58,14 +80,20 @@ public sealed class RunFolder
         ArgumentNullException.ThrowIfNull(folder);
         var best = CnnModel.LoadOnnx(Path.Combine(folder, ModelFile));
         string recordPath = Path.Combine(folder, RecordFile), lastPath = Path.Combine(folder, LastModelFile);
-        if (!File.Exists(recordPath) || !File.Exists(lastPath))
+        var record = File.Exists(recordPath) ? Read(recordPath) : null;
+        if (record is null || !File.Exists(lastPath))
         {
-            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), "the training was interrupted", "not known"), null, null);
+            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record?.DataPath, record?.TestFraction);
         }
 
         var last = CnnModel.LoadOnnx(lastPath);
-        var record = Read(recordPath);
         return new RunFolder(new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine), record.DataPath, record.TestFraction);
+    }
+
+    private static void Write(string folder, string? dataPath, double? testFraction, string engine, string? stopReason)
+    {
+        var record = new RunRecord(Format, dataPath is null ? null : Path.GetFullPath(dataPath), testFraction, engine, stopReason);
+        AtomicFile.Write(Path.Combine(folder, RecordFile), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Default.RunRecord));
     }
 
     private static RunRecord Read(string path)

@@ -27,10 +27,10 @@ internal static class DataChoice
     public static Recipe RecipeFor(ImageData data, string? name) =>
         name is not null ? Recipe.Named(name) : data.Train.Count == NotebookImages ? Recipe.Keras : Recipe.Auto;
 
-    /// <summary>What is trained on and what chooses the model: the test images for the notebook's recipe, as there; else a tenth of each class's training images.</summary>
+    /// <summary>What is trained on and what chooses the model: the test images for the notebook's recipe, as there; else those of a val folder, or a tenth of each class's training images.</summary>
     public static (ImageSet Train, ImageSet Validation) ValidationFor(ImageData data, Recipe recipe, int seed)
     {
-        var (train, validation) = data.Train.TrainValidationSplit(seed: seed);
+        var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: seed);
         return recipe == Recipe.Keras || validation.Count == 0 ? (data.Train, data.Test) : (train, validation);
     }
 }

@@ -225,6 +225,11 @@ internal sealed class PickleReader
                 throw Failure($"a dictionary before byte {position:N0} has a key that is no string");
             }
 
+            if (key.Bytes.Length > PickleBytes.LongestText)
+            {
+                throw Failure($"a dictionary before byte {position:N0} has a key of {key.Bytes.Length:N0} bytes");
+            }
+
             dictionary[key.Text] = items[i + 1];
         }
     }
@@ -238,8 +243,11 @@ internal sealed class PickleReader
 /// <summary>A byte string of a pickle.</summary>
 internal sealed record PickleBytes(ReadOnlyMemory<byte> Bytes)
 {
-    /// <summary>Read as text: CIFAR-10's strings are ASCII.</summary>
-    public string Text => Encoding.Latin1.GetString(Bytes.Span);
+    /// <summary>Bytes that <see cref="Text"/> looks at: a pickle may use a long string any number of times.</summary>
+    public const int LongestText = 256;
+
+    /// <summary>The beginning, read as text: CIFAR-10's strings are ASCII and short.</summary>
+    public string Text => Encoding.Latin1.GetString(Bytes.Span[..Math.Min(LongestText, Bytes.Length)]);
 }
 
 /// <summary>

@@ -30,6 +30,9 @@ internal sealed record ImageFiles(IReadOnlyList<string> Paths, IReadOnlyList<int
 /// <param name="Skipped">What else was found.</param>
 internal sealed record ImageFolders(ImageFiles Train, ImageFiles? Validation, ImageFiles Test, string Source, SkipCounter Skipped)
 {
+    /// <summary>Whether the files to measure on were set aside from those to train on.</summary>
+    public bool IsTestSetAside { get; init; }
+
     /// <summary>Pictures left out, with their errors, where that is asked for.</summary>
     public ImmutableArray<BadImage> BadImages { get; init; } = [];
 }

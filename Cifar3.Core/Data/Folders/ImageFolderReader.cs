@@ -44,6 +44,7 @@ internal static class ImageFolderReader
             return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence())
             {
                 Validation = sets[1],
+                IsTestSetAside = folders.IsTestSetAside,
                 Skipped = folders.Skipped.ToReport(),
                 BadImages = bad.Collected,
             };
@@ -113,7 +114,7 @@ internal static class ImageFolderReader
         double fraction = options.TestFraction ?? DefaultTestFraction;
         var (forTraining, forTesting) = Split(files[0]!, fraction, options.Seed);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
-        return new ImageFolders(forTraining, files[1], forTesting, source, skipped);
+        return new ImageFolders(forTraining, files[1], forTesting, source, skipped) { IsTestSetAside = true };
 
         ImageFiles Files(List<(string Name, string Path)> split)
         {

@@ -141,6 +141,11 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
             throw new Cifar3Exception("Cannot save the chain: ML.NET's own transformers have no familiarity. Fit it without ClassifierOptions.Familiarity, and save that chain.");
         }
 
+        if (options.FlipAveraging)
+        {
+            throw new Cifar3Exception("Cannot save the chain: ML.NET's own transformers score each picture once, not mirrored too, and would give other scores. Fit it without ClassifierOptions.FlipAveraging, and save that chain.");
+        }
+
         using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType);
         ((ICanSaveModel)chain).Save(ctx);
     }

@@ -41,7 +41,7 @@ internal sealed class Hdf5Object
 internal sealed class Hdf5Structure
 {
     /// <summary>Limits of one file: objects, messages of one object, names in all groups, one structure and all structures in bytes.</summary>
-    public const int MaxObjects = 10_000, MaxMessages = 4_096, MaxLinks = 100_000, MaxBlock = 1 << 20, MaxTotal = 64 << 20;
+    public const int MaxObjects = 10_000, MaxMessages = 4_096, MaxLinks = 100_000, MaxName = 1_024, MaxBlock = 1 << 20, MaxTotal = 64 << 20;
 
     private const int MaxRank = 8, MaxTreeLevel = 8;
     private static readonly byte[] Signature = [0x89, (byte)'H', (byte)'D', (byte)'F', 0x0D, 0x0A, 0x1A, 0x0A];
@@ -252,6 +252,11 @@ internal sealed class Hdf5Structure
             throw Hdf5Error.Damaged($"The HDF5 file has more than {MaxLinks:N0} names in its groups");
         }
 
+        if (name.Length > MaxName)
+        {
+            throw Hdf5Error.Damaged($"An HDF5 group has a name of more than {MaxName:N0} bytes");
+        }
+
         group.Links.TryAdd(Encoding.UTF8.GetString(name), address);
     }
 
@@ -300,8 +305,8 @@ internal sealed class Hdf5Structure
                 ulong header = body.Address();
                 uint kind = body.UInt32(); // 0 and 1: an object; 2: a link to a path
                 body.Take(20);
-                var name = offset < names.Length ? names.Span[offset..] : throw Hdf5Error.Damaged($"An HDF5 group has a name at {offset:N0}, beyond its names' {names.Length:N0} bytes");
-                Add(group, name[..Math.Max(0, name.IndexOf((byte)0))], kind <= 1 ? header : null);
+                var name = offset < names.Length ? names.Span[offset..Math.Min(names.Length, offset + MaxName + 2)] : throw Hdf5Error.Damaged($"An HDF5 group has a name at {offset:N0}, beyond its names' {names.Length:N0} bytes");
+                Add(group, name[..(name.IndexOf((byte)0) is >= 0 and var length ? length : name.Length)], kind <= 1 ? header : null);
             }
         }
     }
@@ -370,7 +375,7 @@ internal sealed class Hdf5Structure
             : Dataspace(new Hdf5Cursor(Padded(spaceSize)));
         long bytes = shape.Aggregate((long)type.Size, (product, size) => product * size);
         target.Attributes.TryAdd(
-            Encoding.UTF8.GetString(name[..Math.Max(0, name.IndexOf((byte)0))]),
+            Encoding.UTF8.GetString(name[..(name.IndexOf((byte)0) is >= 0 and var length ? length : name.Length)]),
             new Hdf5Attribute(type, shape, body.Slice(Hdf5Cursor.Checked((ulong)bytes))));
 
         ReadOnlyMemory<byte> Padded(int size)
