@@ -46,6 +46,11 @@ internal sealed class FileLock : IDisposable
         while (true)
         {
             FileStream stream;
+            if (new FileInfo(path).LinkTarget is not null)
+            {
+                throw new IOException("It is a link, and what it names would be written over.");
+            }
+
             try
             {
                 // On Unix every way of sharing but none is a shared lock, which a second holder would get too.
@@ -58,6 +63,11 @@ internal sealed class FileLock : IDisposable
 
             try
             {
+                if (!stream.CanSeek)
+                {
+                    throw new IOException("It is no regular file.");
+                }
+
                 stream.SetLength(0);
                 stream.Write(content);
                 stream.Flush();

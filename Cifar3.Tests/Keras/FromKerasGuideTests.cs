@@ -49,7 +49,7 @@ public sealed class FromKerasGuideTests
         var options = new TrainerOptions
         {
             InitialModel = model,
-            Recipe = Recipe.Keras,
+            Recipe = Recipe.Keras,                                       // without it: Recipe.Auto, which augments and follows a schedule of its own
             LearningRate = 1e-3f,                                        // Adam and categorical cross-entropy, as compiled above
             BatchSize = 128,
             Epoch = 10,

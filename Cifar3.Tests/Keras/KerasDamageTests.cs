@@ -27,6 +27,14 @@ public sealed class KerasDamageTests
     public void Load_OtherBytes_SaysWhatWasExpected(string hex) =>
         Assert.That(KerasTestFile.Refusal(Convert.FromHexString(hex)), Does.Contain("Expected an HDF5 file").Or.Contain("damaged"));
 
+    /// <summary>8 KB: seven levels of groups, each with 60 links to the next, so that there are 60⁷ ways to the last.</summary>
+    [Test, CancelAfter(30_000)]
+    public void Load_GroupsOnCountlessWays_EndsEarly() => Assert.That(Small(CountlessWays), Does.Contain("more than 1,000 models within models"));
+
+    /// <summary>63 KB: one chunk, which inflates to 1 MiB, 50,000 times beyond the dataset's end.</summary>
+    [Test, CancelAfter(30_000)]
+    public void Load_ChunksBeyondTheDataset_EndsEarly() => Assert.That(Small(ChunksBeyond), Does.Contain("lie beyond its end"));
+
     [Test]
     public void Load_MissingFile_NamesPathAndFolder() =>
         Assert.That(() => KerasFile.Load("nowhere/model.keras"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("nowhere/model.keras").And.Message.Contains("does not exist"));
@@ -212,4 +220,33 @@ public sealed class KerasDamageTests
     [Test]
     public void Load_LinkToAnotherPlace_IsNotFollowed() =>
         Assert.That(KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Group("layers")["dense"] = new H5SoftLink("/layers/dense"))), Does.Contain("'layers/dense/layers' is a link to another place or file").And.Contain("not damaged"));
+
+    /// <summary>What the library says of a file that is kept here packed.</summary>
+    private static string Small(string gzip)
+    {
+        using var packed = new GZipStream(new MemoryStream(Convert.FromBase64String(gzip)), CompressionMode.Decompress);
+        using var whole = new MemoryStream();
+        packed.CopyTo(whole);
+        return KerasTestFile.Refusal(whole.ToArray());
+    }
+
+    private const string CountlessWays =
+        "H4sIAAAAAAACA53Uv4pdVRjG4eM4xExghClMkUI7K5Gc78/e+/RBYiV4BU4hWIiFVl6AhXgj4o1YeRdW3oQymGyT74FduLr1W6t4qvfnly8+u33y7MnV48en1+fvV+e9j/69//nh6X+fL16++PLq6u" +
+        "3bp9en06Pb0+md09X9869ePb0O5xlihpyhZugZlhnWGbYZLnt4/yG8e39+TjlTgpKUojRloayUjYI5MAfmwByYA3NgDsyBOTAH5sScmBNzYk7MiTkxJ+bEnJgLc2EuzIW5MBfmwlyYC3NhbsyNuTE3" +
+        "5sbcmBtzY27MvZv/244PHt7vHt4ffXv/49ff//AdX96al9+ux7zMEDPkDDVDz7DMsM6wzXDZwz4vlDMlKEkpSlMWykrZKJgDc2AOzIE5MAfmwByYA3NgTsyJOTEn5sScmBNzYk7MibkwF+bCXJgLc2" +
+        "EuzIW5MBfmxtyYG3NjbsyNuTE35sbcu/lgXv64PpyXm5sxLzPEDDlDzdAzLDOsM2wzXPawzwvlTAlKUorSlIWyUjYK5sAcmANzYA7MgTkwB+bAHJgTc2JOzIk5MSfmxJyYE3NiLsyFuTAX5sJcmAtz" +
+        "YS7MhbkxN+bG3Jgbc2NuzI25MfduPpiXT24O5+Wb2zEvM8QMOUPN0DMsM6wzbDNc9rDPC+VMCUpSitKUhbJSNgrmwByYA3NgDsyBOTAH5sAcmBNzYk7MiTkxJ+bEnJgTc2IuzIW5MBfmwlyYC3NhLs" +
+        "yFuTE35sbcmBtzY27Mjbkx924+mJdfbg/n5fe7MS8zxAw5Q83QMywzrDNsM1z2sM8L5UwJSlKK0pSFslI2CubAHJgDc2AOzIE5MAfmwByYE3NiTsyJOTEn5sScmBNzYi7MhbkwF+bCXJgLc2EuzIW5" +
+        "MTfmxtyYG3NjbsyNuTH3bj6Yl7/uDufl46djXmaIGXKGmqFnWGZYZ9hmuOxhnxfKmRKUpBSlKQtlpWwUzIE5MAfmwByYA3NgDsyBOTAn5sScmBNzYk7MiTkxJ+bEXJgLc2EuzIW5MBfmwlyYC3Njbs" +
+        "yNuTE35sbcmBtzY+7dfDAvnz89nJefno15mSFmyBlqhp5hmWGdYZvhsod9XihnSlCSUpSmLJSVslEwB+bAHJgDc2AOzIE5MAfmwJyYE3NiTsyJOTEn5sScmBNzYS7MhbkwF+bCXJgLc2EuzI25MTfm" +
+        "xtyYG3NjbsyNuXfzwbz8+saXfwDunFGHBx8AAA==";
+
+    private const string ChunksBeyond =
+        "H4sIAAAAAAACA+3WzUsUYRgA8HfWddnMMDMRInIPXbrpWt2SDhoRQhBBt7athCQ/QCOsi146BP0BdfNUx+7d6t4/EHQTisq+NC8daseZFXHXdjWJqN8Dw877vM/vmZmXl9m5f3bozL62Q22ZfD5U40" +
+        "car1eT8bPVsOOYfbX0vD+qnLxY+HZ+Il9aCEKI/y4GW8LnEF28MDwcheL6K6YaHdmkqqXJblfSX47jOI7jOI77F93ad3P0tuV3v5unsju7PsdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdx" +
+        "HMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHMdxHM" +
+        "dxHMdxHMdxHMdxHMdxHMdx3L/qzp8dupDJzFTOoqMhZLIhqsrNv4Xq+GAInYXekE2zPfnQM1c5y/dW5jKtTzrSukxyRCE54vK97ZVUlGT21NzEYJxfqwhrNb+82IHKXNT3PqnKhr8nap+l0NSzzKfP" +
+        "Mh/E1mt5uqm1HPmQlkXWUGy1l+ab2ksPlza8z4Sou5damtpLi5+SqvaaXvF/RK49fmFFfU/fJTPpuD982FzdFc92xLPZ2+Xpmb6vmwtON9EuHRc3jQcaXm7u667e/cdttRtZatDu1PIfXYwHy7t699" +
+        "+31e7hpwbtzq380cV4tLKrOyP/bTvtFr80aHeppl2u8n2Q64wLctemJm8Xr19O92LuSJzsulq+de1GaXJqeqI8Pna3fGtsavJltaIrrsgnrNR/eLleunizmi7E6e46/Ur9r+rSgWMr9dLHZ1cadiy+" +
+        "qUtPnEyfP7c/TrdeH52cGb1XsybdYX1Nxst3RqdnHm8o+Qld4Vm/3fYAAA==";
 }

@@ -7,6 +7,18 @@ public sealed class ResumeTests
 {
     private static readonly ImageSet Train = ColourImages.Create(100), Validation = ColourImages.Create(50, seed: 1);
 
+    [Test]
+    public void Fit_LockThatIsALink_LeavesWhatItNames()
+    {
+        string folder = TestFiles.NewFolder(), precious = Path.Combine(TestFiles.NewFolder(), "precious.txt");
+        File.WriteAllText(precious, "kept");
+        File.CreateSymbolicLink(Path.Combine(folder, "training.lock"), precious);
+        var trainer = FakeTrainer.Create(new TrainerOptions { Epoch = 1, WorkspacePath = folder });
+
+        Assert.That(() => trainer.Fit(ColourImages.Create(32)), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("training.lock").And.Message.Contains("link"));
+        Assert.That(File.ReadAllText(precious), Is.EqualTo("kept"));
+    }
+
     [TestCase(5)]   // first batch of epoch 2
     [TestCase(7)]   // middle of epoch 2
     [TestCase(16)]  // last batch of epoch 4

@@ -178,12 +178,14 @@ internal sealed class Hdf5Data(Hdf5Structure file)
             : throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' of {needed:N0} bytes has {stored.Length:N0} bytes of storage");
     }
 
+    private long Most => MaxExpansion * (long)file.File.Length + Hdf5Structure.MaxBlock;
+
     private byte[] Chunks(Hdf5Object dataset, Hdf5Layout layout, int elementSize, int[] shape, long needed, string path)
     {
         int[] chunk = layout.Chunk!;
-        long chunkBytes = chunk.Aggregate((long)elementSize, (product, size) => product * size);
+        long chunkBytes = chunk.Aggregate((long)elementSize, (product, size) => product > int.MaxValue ? product : product * size); // far beyond what is taken
         expanded += needed;
-        if (chunk.Length != shape.Length || chunk.Contains(0) || chunkBytes > needed + Hdf5Structure.MaxBlock || expanded > MaxExpansion * (long)file.File.Length + Hdf5Structure.MaxBlock)
+        if (chunk.Length != shape.Length || chunk.Contains(0) || chunkBytes > needed + Hdf5Structure.MaxBlock || expanded > Most)
         {
             throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' would expand to {needed:N0} bytes in chunks of {chunkBytes:N0}. Expected at most {MaxExpansion} times the file's {file.File.Length:N0}");
         }
@@ -217,7 +219,14 @@ internal sealed class Hdf5Data(Hdf5Structure file)
                     throw Hdf5Error.Damaged($"A chunk of the HDF5 dataset '{path}' has {values.Length:N0} bytes. Expected {chunkBytes:N0}");
                 }
 
-                covered += Copy(values, chunk, at, elements, shape, elementSize);
+                long copied = Copy(values, chunk, at, elements, shape, elementSize);
+                covered += copied;
+                expanded += chunkBytes - copied; // what lies beyond the dataset is inflated too
+                if (expanded > Most)
+                {
+                    throw Hdf5Error.Damaged($"The chunks of the HDF5 dataset '{path}' lie beyond its end and would expand to more than {MaxExpansion} times the file's {file.File.Length:N0} bytes");
+                }
+
                 if (covered > needed)
                 {
                     throw Hdf5Error.Damaged($"The HDF5 dataset '{path}' has chunks that overlap");
