@@ -86,9 +86,13 @@ public sealed class Cifar3ClassifierPool : IDisposable
         {
             return monitor.Get(name);
         }
-        catch (OptionsValidationException)
+        catch (OptionsValidationException e)
         {
-            throw new Cifar3Exception($"The options of the model '{name}' are out of range: one of MaxConcurrency (0 to 1,024), MaxQueue (0 to 65,536), RetryAfter (0 or more), MaxImageBytes (1 to 268,435,456), MaxRequestBytes (at least MaxImageBytes), MaxBatch (1 to 4,096).");
+            throw new Cifar3Exception($"The options of the model '{name}' cannot be used. {string.Join(" ", e.Failures)}", e);
+        }
+        catch (InvalidOperationException e)
+        {
+            throw new Cifar3Exception($"The configuration of the model '{name}' cannot be read. {e.Message} {e.InnerException?.Message}".TrimEnd(), e);
         }
     }
 }

@@ -36,7 +36,9 @@ public sealed class Cifar3ModelOptions
 
     /// <summary>What is wrong with the values, in words; null where nothing is.</summary>
     internal string? Problem() =>
-        MaxConcurrency is < 0 or > 1024 ? $"MaxConcurrency must be 0 (one for each processor) to 1,024. Received: {MaxConcurrency}."
+        ModelPath is { } path && string.IsNullOrWhiteSpace(path) ? "ModelPath must name an .onnx file, or be null for the model in the library. Received: nothing."
+        : Classifier is null ? "Classifier must not be null. Leave it out for the defaults."
+        : MaxConcurrency is < 0 or > 1024 ? $"MaxConcurrency must be 0 (one for each processor) to 1,024. Received: {MaxConcurrency}."
         : MaxQueue is < 0 or > 65_536 ? $"MaxQueue must be 0 to 65,536 requests. Received: {MaxQueue}."
         : RetryAfter < TimeSpan.Zero ? $"RetryAfter must not be negative. Received: {RetryAfter}."
         : MaxImageBytes is < 1 or > 1 << 28 ? $"MaxImageBytes must be 1 to 268,435,456. Received: {MaxImageBytes}."

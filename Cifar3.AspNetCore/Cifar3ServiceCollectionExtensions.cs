@@ -1,3 +1,6 @@
+using System.ComponentModel;
+using System.Globalization;
+using Cifar3;
 using Cifar3.AspNetCore;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
@@ -11,6 +14,9 @@ public static class Cifar3ServiceCollectionExtensions
 {
     /// <summary>The model's name where none is given: <c>cifar3</c>.</summary>
     public const string DefaultName = "cifar3";
+
+    // The binder asks this table how text becomes a type without a constructor; without an entry it would skip InputScaling.
+    static Cifar3ServiceCollectionExtensions() => TypeDescriptor.AddAttributes(typeof(InputScaling), new TypeConverterAttribute(typeof(InputScalingByName)));
 
     /// <summary>Adds a classifier, its health check, metrics and traces. Call it once a model; <see cref="Cifar3ClassifierPool"/> then gives them out.</summary>
     /// <param name="services">The services.</param>
@@ -35,7 +41,7 @@ public static class Cifar3ServiceCollectionExtensions
 
     /// <summary>Adds a classifier whose options stand in the configuration, such as <c>"Cifar3": { "ModelPath": "model.onnx" }</c>.</summary>
     /// <param name="services">The services.</param>
-    /// <param name="configuration">The section with the options, named as the properties of <see cref="Cifar3ModelOptions"/>.</param>
+    /// <param name="configuration">The section with the options, named as the properties of <see cref="Cifar3ModelOptions"/>; a key that is none ends the start.</param>
     /// <param name="name">The model's name. Default: <see cref="DefaultName"/>.</param>
     /// <returns>The services.</returns>
     /// <exception cref="ArgumentException">The name is none, or is taken.</exception>
@@ -43,7 +49,7 @@ public static class Cifar3ServiceCollectionExtensions
     {
         ArgumentNullException.ThrowIfNull(configuration);
         Add(services, name);
-        services.Configure<Cifar3ModelOptions>(name, configuration);
+        services.Configure<Cifar3ModelOptions>(name, configuration, binder => binder.ErrorOnUnknownConfiguration = true);
         return services;
     }
 
@@ -62,13 +68,34 @@ public static class Cifar3ServiceCollectionExtensions
         }
 
         services.AddSingleton(new RegisteredModel(name));
-        services.AddOptions<Cifar3ModelOptions>(name).Validate(options => options.Problem() is null, "The options of a Cifar3 model are out of range.");
+        services.AddSingleton<IValidateOptions<Cifar3ModelOptions>>(new InRange(name));
         services.AddMetrics();
         services.TryAddSingleton<Cifar3Metrics>();
         services.TryAddSingleton<Cifar3ClassifierPool>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LoadAtStart>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<Diagnostics.HealthChecks.HealthCheckServiceOptions>, AddHealthCheck>());
         services.AddHealthChecks();
+    }
+
+    /// <summary>The scalings that need no numbers, by their names.</summary>
+    private sealed class InputScalingByName : TypeConverter
+    {
+        public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+
+        public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) => ((string)value).ToUpperInvariant() switch
+        {
+            "ZEROTOONE" => InputScaling.ZeroToOne,
+            "BYTES" => InputScaling.Bytes,
+            "MINUSONETOONE" => InputScaling.MinusOneToOne,
+            _ => throw new FormatException("Its names are ZeroToOne, Bytes and MinusOneToOne; set Rescaling and Normalize in code."),
+        };
+    }
+
+    /// <summary>Says in the options' own words what is wrong with them.</summary>
+    private sealed class InRange(string model) : IValidateOptions<Cifar3ModelOptions>
+    {
+        public ValidateOptionsResult Validate(string? name, Cifar3ModelOptions options) =>
+            name != model ? ValidateOptionsResult.Skip : options.Problem() is { } problem ? ValidateOptionsResult.Fail(problem) : ValidateOptionsResult.Success;
     }
 
     /// <summary>Loads the models before the application takes requests: one that cannot be loaded ends the start with its reason.</summary>

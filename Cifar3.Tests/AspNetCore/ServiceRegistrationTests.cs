@@ -49,6 +49,44 @@ public sealed class ServiceRegistrationTests
         Assert.That(provider.GetRequiredService<HealthCheckService>(), Is.Not.Null);
     }
 
+    [TestCase("ZeroToOne")]
+    [TestCase("bytes")]
+    [TestCase("MinusOneToOne")]
+    public void AddCifar3Classifier_InputScalingInTheConfiguration_IsTaken(string name)
+    {
+        var scaling = Options(("Classifier:InputScaling", name), ("Classifier:Threads", "1")).Classifier;
+
+        Assert.That(scaling.InputScaling, Is.SameAs(name switch { "ZeroToOne" => InputScaling.ZeroToOne, "bytes" => InputScaling.Bytes, _ => InputScaling.MinusOneToOne }));
+        Assert.That(scaling.Threads, Is.EqualTo(1));
+    }
+
+    [TestCase("ModelPth", "nosuch.onnx", "ModelPth")]
+    [TestCase("Classifier:Thread", "1", "Thread")]
+    [TestCase("Classifier:InputScaling", "Normalize", "ZeroToOne, Bytes and MinusOneToOne")]
+    [TestCase("MaxBatch", "many", "MaxBatch")]
+    [TestCase("MaxBatch", "5000", "1 to 4,096 images. Received: 5000")]
+    [TestCase("ModelPath", "", "must name an .onnx file")]
+    public void AddCifar3Classifier_ConfigurationThatIsNone_IsRefusedByName(string key, string value, string reason) =>
+        Assert.That(() => Options((key, value)), Throws.TypeOf<Cifar3Exception>().With.Message.Contains(reason));
+
+    [Test]
+    public void AddCifar3Classifier_RuleOfTheProgram_IsToldInItsWords()
+    {
+        var services = new ServiceCollection().AddLogging().AddCifar3Classifier(options => options.Classifier = null!);
+        services.AddOptions<Cifar3ModelOptions>("cifar3").Validate(options => false, "my own rule: models stand in /models");
+        using var provider = services.BuildServiceProvider();
+
+        Assert.That(provider.GetRequiredService<Cifar3ClassifierPool>, Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Classifier must not be null").And.Message.Contains("my own rule: models stand in /models"));
+    }
+
+    /// <summary>The options that a pool takes from this configuration.</summary>
+    private static Cifar3ModelOptions Options(params (string Key, string Value)[] values)
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection(values.Select(v => KeyValuePair.Create(v.Key, (string?)v.Value))).Build();
+        using var provider = new ServiceCollection().AddLogging().AddCifar3Classifier(configuration).BuildServiceProvider();
+        return provider.GetRequiredService<Cifar3ClassifierPool>().Find(null).Options;
+    }
+
     [Test]
     public async Task Page_OfThePackage_RunsAsItStands()
     {
