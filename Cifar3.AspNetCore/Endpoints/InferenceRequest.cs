@@ -28,7 +28,7 @@ internal sealed class InferenceRequest : IDisposable
     public ReadOnlyMemory<byte> Images { get; private set; }
 
     /// <summary>The outputs asked for; those in binary are marked.</summary>
-    public List<(string Name, bool Binary)> Outputs { get; } = [];
+    public List<(string Name, bool Binary)> Outputs { get; private set; } = [];
 
     /// <summary>Reads a request.</summary>
     /// <param name="body">The whole body; it must stay until the request is disposed.</param>
@@ -43,6 +43,11 @@ internal sealed class InferenceRequest : IDisposable
         {
             request.ReadJson(body, jsonLength, maxBatch);
             return request;
+        }
+        catch (InvalidOperationException)
+        {
+            request.Dispose();
+            throw RefusalException.Bad("The request holds text that is no Unicode. Expected UTF-8, and pairs of surrogates where text is escaped.");
         }
         catch
         {
@@ -64,6 +69,7 @@ internal sealed class InferenceRequest : IDisposable
     {
         var reader = new Utf8JsonReader(body.Span[..jsonLength]);
         bool binaryOutputs = false, hasInput = false;
+        List<(string Name, bool? Binary)> outputs = [];
         Expect(ref reader, JsonTokenType.StartObject, "the request");
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -73,7 +79,7 @@ internal sealed class InferenceRequest : IDisposable
             }
             else if (reader.ValueTextEquals("outputs"u8))
             {
-                ReadOutputs(ref reader);
+                ReadOutputs(ref reader, outputs);
             }
             else if (reader.ValueTextEquals("parameters"u8))
             {
@@ -82,7 +88,7 @@ internal sealed class InferenceRequest : IDisposable
             else if (reader.ValueTextEquals("id"u8))
             {
                 reader.Read();
-                Id = reader.TokenType == JsonTokenType.String ? reader.GetString() : throw RefusalException.Bad("'id' must be a string.");
+                Id = reader.TokenType is JsonTokenType.String or JsonTokenType.Null ? reader.GetString() : throw RefusalException.Bad("'id' must be a string.");
             }
             else
             {
@@ -91,15 +97,19 @@ internal sealed class InferenceRequest : IDisposable
             }
         }
 
+        reader.Read(); // throws where something stands behind the object
         if (!hasInput)
         {
             throw RefusalException.Bad($"The request has no input. Expected one of '{Pixels}' (UINT8) and '{Fractions}' (FP32), [N, 32, 32, 3].");
         }
 
-        if (Outputs.Count == 0)
+        if (outputs.Count == 0)
         {
-            Outputs.Add((Probabilities, binaryOutputs));
+            outputs.Add((Probabilities, null));
         }
+
+        // What an output says of itself comes before what the request says of all; labels are always JSON.
+        Outputs = [.. outputs.Select(output => (output.Name, output.Name == Probabilities && (output.Binary ?? binaryOutputs)))];
     }
 
     private bool ReadInputs(ref Utf8JsonReader reader, ReadOnlyMemory<byte> body, int jsonLength, int maxBatch)
@@ -122,6 +132,7 @@ internal sealed class InferenceRequest : IDisposable
             any = true;
         }
 
+        ExpectEnd(ref reader, "'inputs'");
         return any;
     }
 
@@ -250,13 +261,13 @@ internal sealed class InferenceRequest : IDisposable
             : throw RefusalException.Bad(string.Create(CultureInfo.InvariantCulture, $"A value of '{Fractions}' is a pixel / 255, one of 256 fractions from 0 to 1. Received: {fraction}. Resize pictures to bytes first, or send '{Pixels}'."));
     }
 
-    private void ReadOutputs(ref Utf8JsonReader reader)
+    private static void ReadOutputs(ref Utf8JsonReader reader, List<(string Name, bool? Binary)> outputs)
     {
         Expect(ref reader, JsonTokenType.StartArray, "'outputs'");
         while (reader.Read() && reader.TokenType == JsonTokenType.StartObject)
         {
             string? name = null;
-            bool binary = false;
+            bool? binary = null;
             while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
             {
                 if (reader.ValueTextEquals("name"u8))
@@ -265,7 +276,7 @@ internal sealed class InferenceRequest : IDisposable
                 }
                 else if (reader.ValueTextEquals("parameters"u8))
                 {
-                    ReadParameters(ref reader, (ref Utf8JsonReader value, string parameter) => binary |= parameter == "binary_data" && value.TokenType == JsonTokenType.True);
+                    ReadParameters(ref reader, (ref Utf8JsonReader value, string parameter) => binary = parameter == "binary_data" ? value.TokenType == JsonTokenType.True : binary);
                 }
                 else
                 {
@@ -274,13 +285,15 @@ internal sealed class InferenceRequest : IDisposable
                 }
             }
 
-            if (name is not (Probabilities or Labels) || Outputs.Exists(output => output.Name == name))
+            if (name is not (Probabilities or Labels) || outputs.Exists(output => output.Name == name))
             {
                 throw RefusalException.Bad($"Outputs are '{Probabilities}' (FP32) and '{Labels}' (BYTES), each at most once. Received: '{Short(name)}'.");
             }
 
-            Outputs.Add((name, binary && name == Probabilities));
+            outputs.Add((name, binary));
         }
+
+        ExpectEnd(ref reader, "'outputs'");
     }
 
     /// <summary>Numbers of arrays in arrays, in row order, into rented memory: no more than the largest batch has.</summary>
@@ -368,6 +381,14 @@ internal sealed class InferenceRequest : IDisposable
         if (!reader.Read() || reader.TokenType != token)
         {
             throw RefusalException.Bad($"{what} must be {(token == JsonTokenType.StartArray ? "an array" : "an object")}.");
+        }
+    }
+
+    private static void ExpectEnd(ref Utf8JsonReader reader, string what)
+    {
+        if (reader.TokenType != JsonTokenType.EndArray)
+        {
+            throw RefusalException.Bad($"{what} must hold objects only.");
         }
     }
 

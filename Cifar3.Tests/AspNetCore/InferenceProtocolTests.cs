@@ -12,6 +12,9 @@ public sealed class InferenceProtocolTests
 {
     private static readonly ImageSet Images = Cifar3Data.Synthetic(trainCount: 3, testCount: 32, seed: 2).Test;
 
+    /// <summary>A black image as an input in JSON.</summary>
+    private static readonly string Zeros = "{\"name\":\"pixels\",\"datatype\":\"UINT8\",\"shape\":[1,32,32,3],\"data\":[" + string.Join(",", Enumerable.Repeat("0", CnnArchitecture.ImageBytes)) + "]}";
+
     private ServiceApp service = null!;
     private string path = null!;
 
@@ -86,12 +89,53 @@ public sealed class InferenceProtocolTests
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"parameters":{"binary_data_size":3072}}]}""", "3,072 bytes")]
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"parameters":{"binary_data_size":"x"}}]}""", "whole number")]
     [TestCase("""{"outputs":[{"name":"logits"}],"inputs":[]}""", "Outputs are")]
+    [TestCase("""{"id":"\ud800","inputs":[]}""", "no Unicode")]
+    [TestCase("""{"\ud800":1,"inputs":[]}""", "no input|no Unicode")]
+    [TestCase("""{"inputs":[{"name":"\udc00"}]}""", "no Unicode")]
+    [TestCase("""{"inputs":[],"outputs":["labels"]}""", "'outputs' must hold objects")]
+    [TestCase("""{"inputs":[5]}""", "'inputs' must hold objects")]
     public async Task Infer_BadRequest_Is400WithOneLine(string body, string reason)
     {
         using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent(body, Encoding.UTF8, "application/json"));
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
         Assert.That((await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString(), Does.Match(reason).And.Not.Contain("\n"));
+    }
+
+    [Test]
+    public async Task Infer_BytesThatAreNoUtf8_Are400([Values("name", "id")] string property)
+    {
+        byte[] text = [.. Encoding.UTF8.GetBytes(property == "id" ? "{\"id\":\"" : "{\"inputs\":[{\"name\":\""), 0xff, .. Encoding.UTF8.GetBytes(property == "id" ? "\"}" : "\"}]}")];
+
+        using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", ServiceApp.Raw(text, "application/json"));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("no Unicode"));
+    }
+
+    [TestCase("{\"id\":null,\"inputs\":[INPUT]}", HttpStatusCode.OK)]
+    [TestCase("{\"inputs\":[INPUT,5]}", HttpStatusCode.BadRequest)]
+    [TestCase("{\"inputs\":[INPUT],\"outputs\":[{\"name\":\"labels\"},\"labels\"]}", HttpStatusCode.BadRequest)]
+    [TestCase("{\"inputs\":[INPUT]}{}", HttpStatusCode.BadRequest)]
+    [TestCase("{\"inputs\":[INPUT]} x", HttpStatusCode.BadRequest)]
+    [TestCase("{\"inputs\":[INPUT]} \n", HttpStatusCode.OK)]
+    public async Task Infer_WhatStandsAroundASoundInput_IsReadToTheEnd(string body, HttpStatusCode expected)
+    {
+        using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent(body.Replace("INPUT", Zeros, StringComparison.Ordinal)));
+
+        Assert.That(response.StatusCode, Is.EqualTo(expected), await response.Content.ReadAsStringAsync());
+    }
+
+    [TestCase("", true)]
+    [TestCase(",\"parameters\":{\"binary_data\":false}", false)]
+    public async Task Infer_BinaryForAllOutputs_HoldsForThoseThatDoNotSay(string own, bool binary)
+    {
+        string body = "{\"inputs\":[" + Zeros + "],\"outputs\":[{\"name\":\"probabilities\"" + own + "}],\"parameters\":{\"binary_data_output\":true}}";
+
+        using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent(body));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That(response.Headers.Contains("Inference-Header-Content-Length"), Is.EqualTo(binary));
     }
 
     [TestCase("256.5")]
