@@ -1,8 +1,6 @@
+using System.Globalization;
 using System.Security.Cryptography;
-using System.Threading.Channels;
-using Microsoft.Extensions.FileProviders;
 using Microsoft.Extensions.Logging;
-using Microsoft.Extensions.Primitives;
 
 namespace Cifar3.AspNetCore;
 
@@ -11,17 +9,14 @@ internal sealed class ServedModel : IDisposable
 {
     private const string ShippedVersion = "shipped";
     private const int MaxModelBytes = 1 << 30;
-    private static readonly TimeSpan Quiet = TimeSpan.FromMilliseconds(100), RetryDelay = TimeSpan.FromMilliseconds(250);
+    private static readonly TimeSpan Look = TimeSpan.FromSeconds(1), Quiet = TimeSpan.FromMilliseconds(100), RetryDelay = TimeSpan.FromMilliseconds(250);
     private const int Attempts = 8;
 
     private readonly Cifar3Metrics metrics;
     private readonly ILogger logger;
     private readonly SemaphoreSlim computing;
     private readonly CancellationTokenSource stopping = new();
-    private readonly Channel<bool> changes = Channel.CreateBounded<bool>(new BoundedChannelOptions(1) { FullMode = BoundedChannelFullMode.DropWrite });
     private readonly int most;
-    private PhysicalFileProvider? watcher;
-    private IDisposable? registration;
     private volatile Loaded? current;
     private int admitted;
 
@@ -45,6 +40,7 @@ internal sealed class ServedModel : IDisposable
     /// <summary>Loads the model, and watches its file.</summary>
     public void Load()
     {
+        string? seen = Options is { WatchForChanges: true, ModelPath: { } path } ? Stamp(path) : null; // before the files are read, so that no change falls between
         current = Read();
         metrics.ModelLoaded(Name, current.Version);
         Log.ModelLoaded(logger, Name, current.Version, current.Classifier.Device);
@@ -53,12 +49,9 @@ internal sealed class ServedModel : IDisposable
             Log.NotOnCuda(logger, Name, reason);
         }
 
-        if (Options.WatchForChanges && Options.ModelPath is { } path)
+        if (seen is not null)
         {
-            string full = Path.GetFullPath(path);
-            watcher = new PhysicalFileProvider(Path.GetDirectoryName(full)!);
-            registration = ChangeToken.OnChange(() => watcher.Watch(Path.GetFileName(full)), () => changes.Writer.TryWrite(true));
-            _ = Task.Run(ReloadAsync);
+            _ = Task.Run(() => ReloadAsync(seen));
         }
     }
 
@@ -105,8 +98,6 @@ internal sealed class ServedModel : IDisposable
     public void Dispose()
     {
         stopping.Cancel();
-        registration?.Dispose();
-        watcher?.Dispose();
         current?.Release();
         current = null;
     }
@@ -118,7 +109,7 @@ internal sealed class ServedModel : IDisposable
             return new Loaded(WithFamiliarity(Cifar3Classifier.LoadDefault), ShippedVersion);
         }
 
-        // Loaded by its path, which also finds the class names beside it; the version is that of the bytes before and after.
+        // Loaded by its path, which also finds the files beside it; the version is that of the bytes before and after.
         for (int attempt = 1; ; attempt++)
         {
             string before = Version(path);
@@ -145,12 +136,28 @@ internal sealed class ServedModel : IDisposable
         return load(Options.Classifier with { Familiarity = true });
     }
 
+    /// <summary>The files that loading may read: the model, the names of its classes, and its weights under the names that PyTorch, Optimum and onnx give them.</summary>
+    private static string[] Files(string path) => [path, Path.ChangeExtension(path, ".classes.txt"), path + ".data", path + "_data", Path.ChangeExtension(path, ".data")];
+
+    /// <summary>The hash of the model's bytes; where files stand beside it, that of all their hashes.</summary>
     private static string Version(string path)
     {
         try
         {
-            using var file = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            return file.Length > MaxModelBytes ? "too large" : Convert.ToHexStringLower(SHA256.HashData(file))[..12];
+            byte[] hash = [];
+            foreach (string part in Files(path).Where((part, i) => i == 0 || File.Exists(part)))
+            {
+                using var file = new FileStream(part, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+                if (file.Length > MaxModelBytes)
+                {
+                    return "too large";
+                }
+
+                byte[] own = SHA256.HashData(file);
+                hash = hash.Length == 0 ? own : SHA256.HashData([.. hash, .. System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(part)), .. own]);
+            }
+
+            return Convert.ToHexStringLower(hash)[..12];
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -158,16 +165,34 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
-    /// <summary>Replaces the classifier whenever the file has changed and is whole. A file that cannot be loaded leaves the old one in its place.</summary>
-    private async Task ReloadAsync()
+    /// <summary>Length and time of the files, each opened, so that every link on the way to it is followed: a watcher sees no link swapped elsewhere.</summary>
+    private static string Stamp(string path) => string.Join(' ', Files(path).Select(part =>
     {
         try
         {
-            while (await changes.Reader.WaitToReadAsync(stopping.Token).ConfigureAwait(false))
+            using var file = File.OpenHandle(part, share: FileShare.ReadWrite | FileShare.Delete);
+            return string.Create(CultureInfo.InvariantCulture, $"{RandomAccess.GetLength(file)}@{File.GetLastWriteTimeUtc(file).Ticks}");
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return "-";
+        }
+    }));
+
+    /// <summary>Replaces the classifier whenever a file has changed and is whole. One that cannot be loaded leaves the old one in its place.</summary>
+    private async Task ReloadAsync(string seen)
+    {
+        try
+        {
+            using var timer = new PeriodicTimer(Look);
+            while (await timer.WaitForNextTickAsync(stopping.Token).ConfigureAwait(false))
             {
-                await Task.Delay(Quiet, stopping.Token).ConfigureAwait(false); // several changes in a row are one
-                changes.Reader.TryRead(out _);
-                await ReplaceAsync().ConfigureAwait(false);
+                if (Stamp(Options.ModelPath!) != seen)
+                {
+                    await Task.Delay(Quiet, stopping.Token).ConfigureAwait(false); // several changes in a row are one
+                    seen = Stamp(Options.ModelPath!);
+                    await ReplaceAsync().ConfigureAwait(false);
+                }
             }
         }
         catch (OperationCanceledException)

@@ -229,10 +229,70 @@ public sealed class InferenceProtocolTests
         }
 
         File.WriteAllText(file, "no model");
-        await Task.Delay(600);
+        await Task.Delay(2000); // it is looked at once a second
 
         var (version, _) = await InferBinaryAsync(app.Client, Images.Take(1).Pixels.ToArray(), fractions: false);
         Assert.That(version, Is.EqualTo(before));
+    }
+
+    [TestCase("folder behind a link")]
+    [TestCase("content behind a link")]
+    [TestCase("hidden name")]
+    [TestCase("whole folder")]
+    public async Task Reload_FileThatChangesElsewhere_IsSeen(string way)
+    {
+        string root = TestFiles.NewFolder(), folder = Directory.CreateDirectory(Path.Combine(root, "a")).FullName, next = Directory.CreateDirectory(Path.Combine(root, "b")).FullName;
+        string name = way == "hidden name" ? ".model.onnx" : "model.onnx", first = ServiceApp.SaveModel(Path.Combine(folder, name), seed: 1), file = first;
+        if (way.EndsWith("link", StringComparison.Ordinal))
+        {
+            string seen = Directory.CreateDirectory(Path.Combine(root, "seen")).FullName;
+            Directory.CreateSymbolicLink(Path.Combine(seen, "..data"), folder);
+            file = File.CreateSymbolicLink(Path.Combine(seen, name), Path.Combine("..data", name)).FullName;
+        }
+
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        string before = Version(app);
+        switch (way)
+        {
+            case "folder behind a link":
+                ServiceApp.SaveModel(Path.Combine(next, name), seed: 2);
+                string data = Path.Combine(root, "seen", "..data");
+                Directory.Delete(data);
+                Directory.CreateSymbolicLink(data, next);
+                break;
+            case "whole folder":
+                ServiceApp.SaveModel(Path.Combine(next, name), seed: 2);
+                Directory.Move(folder, folder + ".old");
+                Directory.Move(next, folder);
+                break;
+            default:
+                ServiceApp.SaveModel(first, seed: 2);
+                break;
+        }
+
+        Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+    }
+
+    [Test]
+    public async Task Reload_ClassNamesBesideAForeignModel_AreTakenAnew()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "model.onnx"), names = Path.ChangeExtension(file, ".classes.txt");
+        File.WriteAllBytes(file, ForeignOnnxTests.Foreign(TestModels.Random(filters: [4, 4, 8]), proto => ForeignOnnxTests.Rewrite(proto, "names")));
+        File.WriteAllText(names, "a\nb\nc\n");
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        string before = Version(app);
+
+        File.WriteAllText(names, "d\ne\nf\n");
+
+        Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+        using var rented = app.Pool.Rent();
+        Assert.That(rented.Classifier.ClassNames, Is.EqualTo(new[] { "d", "e", "f" }));
+    }
+
+    private static string Version(ServiceApp app)
+    {
+        using var rented = app.Pool.Rent();
+        return rented.Version;
     }
 
     [Test]
