@@ -101,6 +101,14 @@ public sealed class Cifar3ClassifierPool : IDisposable
 /// <param name="Name">Its name.</param>
 public sealed record RegisteredModel(string Name);
 
+/// <summary>How often an application has mapped the service: endpoints' names are one for each of them, or no request is answered.</summary>
+internal sealed class TimesMapped
+{
+    private int times;
+
+    public int Next() => Interlocked.Increment(ref times);
+}
+
 /// <summary>A classifier for one piece of work.</summary>
 public sealed class RentedClassifier : IDisposable
 {
@@ -112,7 +120,7 @@ public sealed class RentedClassifier : IDisposable
     /// <exception cref="ObjectDisposedException">The rent has ended.</exception>
     public Cifar3Classifier Classifier => (loaded ?? throw new ObjectDisposedException(nameof(RentedClassifier))).Classifier;
 
-    /// <summary>What tells this file's content from others: the first 12 digits of its SHA-256.</summary>
+    /// <summary>What tells this file's content from others: the first 12 digits of its SHA-256, or of one over all files where class names or weights stand beside it.</summary>
     /// <exception cref="ObjectDisposedException">The rent has ended.</exception>
     public string Version => (loaded ?? throw new ObjectDisposedException(nameof(RentedClassifier))).Version;
 

@@ -1,12 +1,16 @@
+using System.Globalization;
 using Cifar3.AspNetCore;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Routing;
+using Microsoft.Extensions.DependencyInjection;
 
 namespace Microsoft.AspNetCore.Builder;
 
 /// <summary>Maps the service's addresses.</summary>
 public static class Cifar3EndpointRouteBuilderExtensions
 {
+    private static readonly string[] Head = [HttpMethods.Head], GetAndHead = [HttpMethods.Get, HttpMethods.Head];
+
     /// <summary>
     /// Maps the page (<c>/</c>), uploads of pictures (<c>POST /predict</c>, <c>/predict/{model}</c>), <c>/models</c>, and the Open Inference
     /// Protocol v2 (<c>/v2/health/live</c>, <c>/v2/health/ready</c>, <c>/v2/models/{model}</c>, …<c>/ready</c>, …<c>/infer</c>).
@@ -22,31 +26,36 @@ public static class Cifar3EndpointRouteBuilderExtensions
     {
         ArgumentNullException.ThrowIfNull(endpoints);
         var group = endpoints.MapGroup("").WithTags("Cifar3");
+        int times = endpoints.ServiceProvider.GetService<TimesMapped>()?.Next() ?? 1;
         if (page)
         {
             foreach (string path in PageFiles.Paths)
             {
-                group.MapGet(path, (HttpContext http) => PageFiles.Get(http, path)).ExcludeFromDescription();
+                group.MapMethods(path, GetAndHead, (HttpContext http) => PageFiles.Get(http, path)).ExcludeFromDescription();
             }
         }
 
-        group.MapGet("/models", PictureEndpoints.Models).WithName("ListModels").WithSummary("Names, versions and classes of the models.").Produces<ModelAnswer[]>();
-        Described(group.MapPost("/predict", (Delegate)((HttpContext http) => PictureEndpoints.PredictAsync(http, null))), "Predict");
-        Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), "PredictWithModel");
+        group.MapGet("/models", PictureEndpoints.Models).WithName(Name("ListModels")).WithSummary("Names, versions and classes of the models.").Produces<ModelAnswer[]>();
+        Described(group.MapPost("/predict", (Delegate)((HttpContext http) => PictureEndpoints.PredictAsync(http, null))), Name("Predict"));
+        Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), Name("PredictWithModel"));
 
         var v2 = group.MapGroup("/v2");
-        v2.MapGet("", InferenceEndpoints.Server).WithName("ServerMetadata");
-        v2.MapGet("/health/live", InferenceEndpoints.Live).WithName("ServerLive");
-        v2.MapGet("/health/ready", InferenceEndpoints.Ready).WithName("ServerReady");
+        v2.MapGet("", InferenceEndpoints.Server).WithName(Name("ServerMetadata"));
+        v2.MapMethods("/health/live", Head, InferenceEndpoints.Live).ExcludeFromDescription();
+        v2.MapMethods("/health/ready", Head, InferenceEndpoints.Ready).ExcludeFromDescription();
+        v2.MapGet("/health/live", InferenceEndpoints.Live).WithName(Name("ServerLive"));
+        v2.MapGet("/health/ready", InferenceEndpoints.Ready).WithName(Name("ServerReady"));
         foreach (string version in new[] { "", "/versions/{version}" })
         {
             string suffix = version.Length > 0 ? "Version" : "";
-            v2.MapGet($"/models/{{model}}{version}", InferenceEndpoints.Model).WithName($"ModelMetadata{suffix}");
-            v2.MapGet($"/models/{{model}}{version}/ready", InferenceEndpoints.ModelReady).WithName($"ModelReady{suffix}");
-            v2.MapPost($"/models/{{model}}{version}/infer", InferenceEndpoints.InferAsync).WithName($"ModelInfer{suffix}").WithSummary("Scores [N, 32, 32, 3] pixels; JSON, or JSON followed by binary tensors.");
+            v2.MapGet($"/models/{{model}}{version}", InferenceEndpoints.Model).WithName(Name($"ModelMetadata{suffix}"));
+            v2.MapGet($"/models/{{model}}{version}/ready", InferenceEndpoints.ModelReady).WithName(Name($"ModelReady{suffix}"));
+            v2.MapPost($"/models/{{model}}{version}/infer", InferenceEndpoints.InferAsync).WithName(Name($"ModelInfer{suffix}")).WithSummary("Scores [N, 32, 32, 3] pixels; JSON, or JSON followed by binary tensors.");
         }
 
         return group;
+
+        string Name(string name) => times == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}{times}");
     }
 
     private static void Described(RouteHandlerBuilder predict, string name) => predict

@@ -71,6 +71,7 @@ public static class Cifar3ServiceCollectionExtensions
         services.AddSingleton<IValidateOptions<Cifar3ModelOptions>>(new InRange(name));
         services.AddMetrics();
         services.TryAddSingleton<Cifar3Metrics>();
+        services.TryAddSingleton<TimesMapped>();
         services.TryAddSingleton<Cifar3ClassifierPool>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LoadAtStart>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<Diagnostics.HealthChecks.HealthCheckServiceOptions>, AddHealthCheck>());

@@ -16,6 +16,11 @@ internal static class PageFiles
 
     public static IResult Get(HttpContext http, string path)
     {
+        if (path == "/" && !$"{http.Request.PathBase}{http.Request.Path}".EndsWith('/'))
+        {
+            return Results.LocalRedirect($"{http.Request.PathBase.ToUriComponent()}{http.Request.Path.ToUriComponent()}/{http.Request.QueryString}"); // of a group, /ml: its script would be sought beside it
+        }
+
         var (content, type) = Files[path];
         http.Response.Headers.ContentSecurityPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
         http.Response.Headers.XContentTypeOptions = "nosniff";

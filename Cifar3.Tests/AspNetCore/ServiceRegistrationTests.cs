@@ -1,8 +1,11 @@
+using System.Net;
 using Cifar3.AspNetCore;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Diagnostics.HealthChecks;
+using Microsoft.Extensions.Logging;
 
 namespace Cifar3.Tests;
 
@@ -77,6 +80,33 @@ public sealed class ServiceRegistrationTests
         using var provider = services.BuildServiceProvider();
 
         Assert.That(provider.GetRequiredService<Cifar3ClassifierPool>, Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Classifier must not be null").And.Message.Contains("my own rule: models stand in /models"));
+    }
+
+    [Test]
+    public async Task MapCifar3_TwiceInGroups_AnswersUnderBoth()
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        builder.Services.AddCifar3Classifier();
+        await using var app = builder.Build();
+        app.MapGroup("/a").MapCifar3();
+        app.MapGroup("/b").MapCifar3(page: false);
+        await app.StartAsync();
+        using var client = new HttpClient(new SocketsHttpHandler { AllowAutoRedirect = false }) { BaseAddress = new Uri(app.Urls.Single()) };
+
+        Assert.That((await client.GetAsync("/a/models")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That((await client.GetAsync("/b/models")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        Assert.That((await client.GetAsync("/b/")).StatusCode, Is.EqualTo(HttpStatusCode.NotFound));
+        using var bare = await client.GetAsync("/a?x=1");
+        Assert.That((bare.StatusCode, bare.Headers.Location?.OriginalString), Is.EqualTo((HttpStatusCode.Redirect, "/a/?x=1")));
+        Assert.That((await client.GetAsync("/a/cifar3.js")).StatusCode, Is.EqualTo(HttpStatusCode.OK));
+        foreach (string path in new[] { "/a/", "/a/v2/health/live", "/a/v2/health/ready" })
+        {
+            using var head = await client.SendAsync(new HttpRequestMessage(HttpMethod.Head, path));
+            Assert.That(head.StatusCode, Is.EqualTo(HttpStatusCode.OK), path);
+            Assert.That(await head.Content.ReadAsByteArrayAsync(), Is.Empty, path);
+        }
     }
 
     /// <summary>The options that a pool takes from this configuration.</summary>
