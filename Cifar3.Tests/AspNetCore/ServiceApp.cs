@@ -11,11 +11,11 @@ namespace Cifar3.Tests;
 /// <summary>The service as an application of its own on a free port of this machine, and a client of it.</summary>
 internal sealed class ServiceApp : IAsyncDisposable
 {
-    private readonly int[] arrived;
+    private readonly Arrivals arrivals;
 
-    private ServiceApp(WebApplication app, int[] arrived)
+    private ServiceApp(WebApplication app, Arrivals arrivals)
     {
-        (App, this.arrived) = (app, arrived);
+        (App, this.arrivals) = (app, arrivals);
         Address = new Uri(app.Services.GetRequiredService<IServer>().Features.Get<IServerAddressesFeature>()!.Addresses.Single());
         Client = new HttpClient { BaseAddress = Address, Timeout = TimeSpan.FromMinutes(2) };
     }
@@ -29,7 +29,7 @@ internal sealed class ServiceApp : IAsyncDisposable
     public Cifar3ClassifierPool Pool => App.Services.GetRequiredService<Cifar3ClassifierPool>();
 
     /// <summary>Number of requests that the service began to answer.</summary>
-    public int Arrived => Volatile.Read(ref arrived[0]);
+    public int Arrived => arrivals.Count;
 
     public static async Task<ServiceApp> StartAsync(Action<Cifar3ModelOptions>? configure = null, Action<IServiceCollection>? services = null)
     {
@@ -40,17 +40,17 @@ internal sealed class ServiceApp : IAsyncDisposable
         builder.Services.AddCifar3Classifier(configure);
         services?.Invoke(builder.Services);
         var app = builder.Build();
-        int[] arrived = [0];
+        var arrivals = new Arrivals();
         app.Use((context, next) =>
         {
-            Interlocked.Increment(ref arrived[0]);
+            arrivals.Add();
             return next(context);
         });
         app.MapOpenApi();
         app.MapHealthChecks("/health");
         app.MapCifar3();
         await app.StartAsync();
-        return new ServiceApp(app, arrived);
+        return new ServiceApp(app, arrivals);
     }
 
     /// <summary>A small model with random weights as a file, and its classifier.</summary>
@@ -73,5 +73,15 @@ internal sealed class ServiceApp : IAsyncDisposable
     {
         Client.Dispose();
         await App.DisposeAsync();
+    }
+
+    /// <summary>A count that requests raise at once.</summary>
+    private sealed class Arrivals
+    {
+        private int count;
+
+        public int Count => Volatile.Read(ref count);
+
+        public void Add() => Interlocked.Increment(ref count);
     }
 }
