@@ -3,8 +3,6 @@ namespace Cifar3;
 /// <summary>How a <see cref="Cifar3Classifier"/> or <c>ApplyCifar3</c> computes.</summary>
 public sealed record ClassifierOptions
 {
-    private const int MostThreads = 1024; // beyond what any machine has, each takes memory
-
     /// <summary>What scores. Default: <see cref="ScoringBackend.Auto"/>.</summary>
     public ScoringBackend Backend { get; init; }
 
@@ -88,7 +86,7 @@ public sealed record ClassifierOptions
         ArgumentOutOfRangeException.ThrowIfGreaterThan(MaxImagePixels, ImageDecoder.LargestMaxPixels);
         ArgumentOutOfRangeException.ThrowIfNegative(DeviceId);
         ArgumentOutOfRangeException.ThrowIfNegative(Threads);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan(Threads, MostThreads);
+        ArgumentOutOfRangeException.ThrowIfGreaterThan(Threads, WorkerPool.MaxThreads);
 
         if (DeviceMemoryLimit is <= 0)
         {

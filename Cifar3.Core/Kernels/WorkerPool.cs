@@ -13,6 +13,9 @@ namespace Cifar3;
 /// </remarks>
 internal sealed partial class WorkerPool : IDisposable
 {
+    /// <summary>Most threads that may be asked for: beyond what any machine has, each only takes memory.</summary>
+    public const int MaxThreads = 1024;
+
     private const int SpinRounds = 40, PassSpinRounds = 1_000; // about 3 µs each
 
     private readonly object gate = new();

@@ -113,6 +113,20 @@ public sealed class ToolTests
     }
 
     [Test]
+    public void Train_FolderInUse_LeavesItsRecord()
+    {
+        string folder = TestFiles.NewFolder(), record = Path.Combine(folder, "run.json");
+        File.WriteAllText(record, "another training's");
+        using var taken = FileLock.TryTake(Path.Combine(folder, "training.lock"), "a test");
+
+        var (exitCode, output) = Run("train", Trained.Value.Data, "--out", folder, "--epochs", "1");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain("another training uses it"));
+        Assert.That(File.ReadAllText(record), Is.EqualTo("another training's"));
+    }
+
+    [Test]
     public void Report_OfAnInterruptedRun_TakesItsPicturesOrNone()
     {
         var (data, run, _) = Trained.Value;

@@ -34,6 +34,11 @@ internal static class TrainCommand
                     callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
                 }
 
+                if (!arguments.GetValue(resume))
+                {
+                    callbacks.Insert(0, new NewRun(run, arguments.GetValue(folder), arguments.GetValue(fraction)));
+                }
+
                 var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
                 var options = new TrainerOptions
                 {
@@ -48,12 +53,6 @@ internal static class TrainCommand
                     Callbacks = callbacks,
                 };
                 Console.WriteLine($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
-                if (!options.Resume)
-                {
-                    RunFolder.Begin(run, arguments.GetValue(folder), arguments.GetValue(fraction));
-                    File.Delete(Path.Combine(run, ReportCommand.FileName));
-                }
-
                 TrainingResult result;
                 try
                 {
@@ -78,4 +77,14 @@ internal static class TrainCommand
     private static CnnModel? Initial(string? path, ImageData data) => path is null ? null
         : Shared.IsKeras(path) ? CnnModel.LoadKeras(path, data.ClassNames)
         : Shared.LoadModel(path);
+
+    /// <summary>Takes the folder over from a former training, once no other one holds it and all options are sound.</summary>
+    private sealed class NewRun(string folder, string? data, double? testFraction) : Callback
+    {
+        public override void OnTrainBegin(TrainingContext context)
+        {
+            RunFolder.Begin(folder, data, testFraction);
+            File.Delete(Path.Combine(folder, ReportCommand.FileName));
+        }
+    }
 }

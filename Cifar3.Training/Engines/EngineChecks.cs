@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <summary>What all engines refuse, in the same words, before they compute.</summary>
 internal static class EngineChecks
 {
-    private const int MaxBatch = 1024, MaxThreads = 1024;
+    private const int MaxBatch = 1024;
 
     public static void Options(EngineOptions options, CnnModel? model = null)
     {
@@ -14,9 +14,9 @@ internal static class EngineChecks
             throw new ArgumentOutOfRangeException(nameof(options), $"MaxBatchSize must be 1 to {MaxBatch:N0}. Received: MaxBatchSize={options.MaxBatchSize}.");
         }
 
-        if (options.Threads is < 0 or > MaxThreads)
+        if (options.Threads is < 0 or > WorkerPool.MaxThreads)
         {
-            throw new ArgumentOutOfRangeException(nameof(options), $"Threads must be 1 to {MaxThreads:N0}, or 0 for one a processor. Received: Threads={options.Threads}.");
+            throw new ArgumentOutOfRangeException(nameof(options), $"Threads must be 1 to {WorkerPool.MaxThreads:N0}, or 0 for one a processor. Received: Threads={options.Threads}.");
         }
 
         if (!(options.WeightDecay >= 0 && float.IsFinite(options.WeightDecay)))

@@ -128,7 +128,7 @@ internal sealed class KerasReader
         var architecture = content.Config?.Architecture ?? Inferred(found, content.Settings);
         notes.AddRange(content.Config?.Notes ?? []);
         var conversion = KerasConversion.Create(
-            content.Backend, content.Config, layer => [.. variables.AnyOf(content.LayersByName, layer).Where(path => file.Shape(path).Count == 1).Take(3).Select(Floats)], notes);
+            content.Backend, content.Config, layer => [.. variables.AnyOf(content.LayersByName, layer).Where(path => file.Shape(path).Count == 1).Take(3).Select(Floats)], notes); // mean, variance, count: a file may name thousands
         var layers = architecture.CreateLayers().Where(layer => layer.Weights.Length > 0).ToList();
         var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second, conversion)));
         var model = CnnModel.FromWeights(architecture, [.. weights], Metadata(content.Metadata, classNames, architecture.Classes));

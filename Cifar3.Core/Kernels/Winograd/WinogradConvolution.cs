@@ -34,7 +34,7 @@ internal static unsafe class WinogradConvolution
             ImagesAhead now = shape.Begun(t, part.EndTile), next = shape.Begun(t + tiles, part.EndTile);
             for (int p = 0; p < shape.Points; p++)
             {
-                WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, p, p + 1, part.FirstChannel, part.EndChannel, work.Output);
+                WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, p, part.FirstChannel, part.EndChannel, work.Output);
                 sink.Prefetch(in now, p);
                 x.Prefetch(in next, p);
             }
@@ -58,9 +58,9 @@ internal static unsafe class WinogradConvolution
             ImagesAhead now = shape.Begun(t, end), next = shape.Begun(t + tiles, end);
             for (int p = 0; p < shape.Points; p++)
             {
-                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, p + 1, du, add || t > first);
+                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, du, add || t > first);
                 dx.Prefetch(in now, p);
-                WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, p + 1, work.Input);
+                WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, work.Input);
                 x.Prefetch(in next, p);
                 source.Prefetch(in next, p);
             }
@@ -87,7 +87,7 @@ internal static unsafe class WinogradConvolution
             for (int p = 0; p < shape.Points; p++)
             {
                 dx.Prefetch(in now, p);
-                WinogradProducts.InputGradient<V>(in shape, dm, ut, tiles, p, p + 1, work.Input);
+                WinogradProducts.InputGradient<V>(in shape, dm, ut, tiles, p, work.Input);
                 x.Prefetch(in next, p);
                 source.Prefetch(in next, p);
             }
@@ -103,7 +103,7 @@ internal static unsafe class WinogradConvolution
         float* v = kept.Input, dm = kept.Output;
         for (int t = 0; t < tiles; t += shape.Capacity, v += shape.InputFloats, dm += shape.OutputFloats)
         {
-            WinogradProducts.WeightGradient<V>(in shape, v, dm, Math.Min(shape.Capacity, tiles - t), point, point + 1, du, add || t > 0);
+            WinogradProducts.WeightGradient<V>(in shape, v, dm, Math.Min(shape.Capacity, tiles - t), point, du, add || t > 0);
         }
     }
 }

@@ -1,6 +1,6 @@
 namespace Cifar3;
 
-// The matrix products of a Winograd convolution, for points first to end of one block of tiles:
+// The matrix products of a Winograd convolution, for one point of one block of tiles:
 //   Forward         M[p]   = V[p] · U[p]           [tiles, Cin] · [Cin, Cout]
 //   WeightGradient  dU[p] += V[p]ᵀ · dM[p]         [Cin, tiles] · [tiles, Cout]      (= where the block is the first)
 //   InputGradient   dV[p]  = dM[p] · Uᵀ[p]         [tiles, Cout] · [Cout, Cin]
@@ -14,14 +14,15 @@ internal static unsafe class WinogradProducts
         where V : struct, ISimd<V> => V.IsFused ? 32 : 16;
 
     /// <summary>M of output channels firstChannel to endChannel, the first a multiple of a panel.</summary>
-    public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int first, int end, int firstChannel, int endChannel, float* m)
+    public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int point, int firstChannel, int endChannel, float* m)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
-        u += (nint)firstChannel * shape.Inputs;
-        m += firstChannel;
         var product = new MatrixProduct
         {
+            A = v + point * shape.InputStride,
+            B = u + point * shape.WeightStride + (nint)firstChannel * shape.Inputs,
+            C = m + point * shape.OutputStride + firstChannel,
             ARow = shape.Inputs,
             AStep = 1,
             BStep = Math.Min(panel, shape.Outputs),
@@ -33,21 +34,18 @@ internal static unsafe class WinogradProducts
             Depth = shape.Inputs,
             Chain = Chain<V>(),
         };
-        for (int p = first; p < end; p++)
-        {
-            product.A = v + p * shape.InputStride;
-            product.B = u + p * shape.WeightStride;
-            product.C = m + p * shape.OutputStride;
-            WinogradGemm.Multiply<V>(in product);
-        }
+        WinogradGemm.Multiply<V>(in product);
     }
 
-    public static void WeightGradient<V>(in WinogradShape shape, float* v, float* dm, int tiles, int first, int end, float* du, bool add)
+    public static void WeightGradient<V>(in WinogradShape shape, float* v, float* dm, int tiles, int point, float* du, bool add)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
+            A = v + point * shape.InputStride,
+            B = dm + point * shape.OutputStride,
+            C = du + point * shape.WeightStride,
             ARow = 1,
             AStep = shape.Inputs,
             BStep = shape.Outputs,
@@ -59,28 +57,25 @@ internal static unsafe class WinogradProducts
             Depth = tiles,
             Chain = tiles,
         };
-        for (int p = first; p < end; p++)
+        if (add)
         {
-            product.A = v + p * shape.InputStride;
-            product.B = dm + p * shape.OutputStride;
-            product.C = du + p * shape.WeightStride;
-            if (add)
-            {
-                WinogradGemm.MultiplyAdd<V>(in product);
-            }
-            else
-            {
-                WinogradGemm.Multiply<V>(in product);
-            }
+            WinogradGemm.MultiplyAdd<V>(in product);
+        }
+        else
+        {
+            WinogradGemm.Multiply<V>(in product);
         }
     }
 
-    public static void InputGradient<V>(in WinogradShape shape, float* dm, float* ut, int tiles, int first, int end, float* dv)
+    public static void InputGradient<V>(in WinogradShape shape, float* dm, float* ut, int tiles, int point, float* dv)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
+            A = dm + point * shape.OutputStride,
+            B = ut + point * shape.WeightStride,
+            C = dv + point * shape.InputStride,
             ARow = shape.Outputs,
             AStep = 1,
             BStep = Math.Min(panel, shape.Inputs),
@@ -92,12 +87,6 @@ internal static unsafe class WinogradProducts
             Depth = shape.Outputs,
             Chain = shape.Outputs,
         };
-        for (int p = first; p < end; p++)
-        {
-            product.A = dm + p * shape.OutputStride;
-            product.B = ut + p * shape.WeightStride;
-            product.C = dv + p * shape.InputStride;
-            WinogradGemm.Multiply<V>(in product);
-        }
+        WinogradGemm.Multiply<V>(in product);
     }
 }

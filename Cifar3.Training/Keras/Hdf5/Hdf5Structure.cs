@@ -260,6 +260,9 @@ internal sealed class Hdf5Structure
         group.Links.TryAdd(Encoding.UTF8.GetString(name), address);
     }
 
+    /// <summary>A text up to the zero that ends it, or whole where none does.</summary>
+    private static ReadOnlySpan<byte> UntilNul(ReadOnlySpan<byte> text) => text.IndexOf((byte)0) is >= 0 and var end ? text[..end] : text;
+
     private void Link(Hdf5Object group, Hdf5Cursor body)
     {
         int version = body.Byte(), flags = body.Byte(), kind = (flags & 8) != 0 ? body.Byte() : 0;
@@ -306,7 +309,7 @@ internal sealed class Hdf5Structure
                 uint kind = body.UInt32(); // 0 and 1: an object; 2: a link to a path
                 body.Take(20);
                 var name = offset < names.Length ? names.Span[offset..Math.Min(names.Length, offset + MaxName + 2)] : throw Hdf5Error.Damaged($"An HDF5 group has a name at {offset:N0}, beyond its names' {names.Length:N0} bytes");
-                Add(group, name[..(name.IndexOf((byte)0) is >= 0 and var length ? length : name.Length)], kind <= 1 ? header : null);
+                Add(group, UntilNul(name), kind <= 1 ? header : null);
             }
         }
     }
@@ -375,7 +378,7 @@ internal sealed class Hdf5Structure
             : Dataspace(new Hdf5Cursor(Padded(spaceSize)));
         long bytes = shape.Aggregate((long)type.Size, (product, size) => product * size);
         target.Attributes.TryAdd(
-            Encoding.UTF8.GetString(name[..(name.IndexOf((byte)0) is >= 0 and var length ? length : name.Length)]),
+            Encoding.UTF8.GetString(UntilNul(name)),
             new Hdf5Attribute(type, shape, body.Slice(Hdf5Cursor.Checked((ulong)bytes))));
 
         ReadOnlyMemory<byte> Padded(int size)
