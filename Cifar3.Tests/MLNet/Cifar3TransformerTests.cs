@@ -40,7 +40,7 @@ public sealed class Cifar3TransformerTests
     }
 
     [Test]
-    public void Cursor_WithRandomOrder_MovesBothOfItsCursorsAlike()
+    public void Cursor_WithRandomOrder_ScoresBelongToTheirRows()
     {
         var images = MLNetData.Images(20);
         var view = images.ToDataView();
@@ -197,13 +197,73 @@ public sealed class Cifar3TransformerTests
     }
 
     [Test]
-    public void Transform_RowsThatDifferEachTime_AreRefused()
+    public void Transform_SourceThatGivesItsRowsOnce_ScoresBelongToTheirRows()
     {
-        int times = 0;
-        var changing = Context.Data.LoadFromEnumerable(Enumerable.Range(0, 1).SelectMany(_ => Enumerable.Range(0, times++ == 0 ? 5 : 2)).Select(i => new MLNetData.Row { Pixels = new byte[3072], Number = i }));
-        var scored = Context.Transforms.ApplyCifar3(Model, "Pixels").Fit(changing).Transform(changing);
+        var images = MLNetData.Images(300);
+        var arriving = new Queue<int>(Enumerable.Range(0, 300));
+        var view = Context.Data.LoadFromEnumerable(Rows());
+        var scored = Context.Transforms.ApplyCifar3(Model, "Pixels").Fit(view).Transform(view);
 
-        Assert.That(() => scored.GetColumn<float[]>("Score").ToList(), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("mlContext.Data.Cache"));
+        var rows = Context.Data.CreateEnumerable<ScoredRow>(scored, reuseRowObject: false).ToList();
+
+        Assert.That(rows.Select(row => row.Number), Is.EqualTo(Enumerable.Range(0, 300)));
+        Assert.That(rows.Select(row => row.Name), Is.EqualTo(rows.Select(row => $"picture {row.Number}")));
+        Assert.That(rows.Select(row => row.Pixels), Is.EqualTo(rows.Select(row => images.Image(row.Number).ToArray())));
+        MLNetData.AssertEqual([.. rows.Select(row => row.Score)], MLNetData.Expected(Model, images));
+
+        IEnumerable<MLNetData.Row> Rows()
+        {
+            while (arriving.TryDequeue(out int i))
+            {
+                yield return new MLNetData.Row { Pixels = images.Image(i).ToArray(), Number = i, Name = $"picture {i}" };
+            }
+        }
+    }
+
+    [Test]
+    public void Transform_PicturesAskedForWithTheirScores_BelongToTheirRows()
+    {
+        var images = MLNetData.Images(20);
+        var view = MLNetData.View(Context, images);
+        var scored = Context.Transforms.ApplyCifar3(Model, "Image").Fit(view).Transform(view);
+        var expected = MLNetData.Expected(Model, images);
+        using var cursor = scored.GetRowCursor(scored.Schema);
+        var getImage = cursor.GetGetter<MLImage>(scored.Schema["Image"]);
+        var getScore = cursor.GetGetter<VBuffer<float>>(scored.Schema["Score"]);
+        MLImage? image = null;
+        VBuffer<float> score = default;
+        byte[] rgb = new byte[3072];
+        int row = 0;
+        for (; cursor.MoveNext(); row++)
+        {
+            getScore(ref score);
+            getImage(ref image!);
+            MLImagePixels.Read(image, rgb, "picture");
+            Assert.That(rgb, Is.EqualTo(images.Image(row).ToArray()));
+            Assert.That(score.DenseValues(), Is.EqualTo(expected[row]).Within(2e-6));
+        }
+
+        Assert.That(row, Is.EqualTo(20));
+    }
+
+    [Test]
+    public void Transform_SourceThatBreaksOff_GivesTheRowsBefore()
+    {
+        var images = MLNetData.Images(20);
+        var view = Context.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => i < 13 ? new MLNetData.Row { Pixels = images.Image(i).ToArray(), Number = i } : throw new IOException("the cable is out")));
+        var scored = Context.Transforms.ApplyCifar3(Model, "Pixels").Fit(view).Transform(view);
+        var numbers = new List<int>();
+
+        Assert.That(
+            () =>
+            {
+                foreach (var row in Context.Data.CreateEnumerable<ScoredRow>(scored, reuseRowObject: false))
+                {
+                    numbers.Add(row.Number);
+                }
+            },
+            Throws.TypeOf<IOException>().With.Message.EqualTo("the cable is out"));
+        Assert.That(numbers, Is.EqualTo(Enumerable.Range(0, 13)));
     }
 
     private static PredictionEngine<MLNetData.Row, Guess> Engine(ITransformer transformer) => Context.Model.CreatePredictionEngine<MLNetData.Row, Guess>(transformer);
@@ -213,6 +273,18 @@ public sealed class Cifar3TransformerTests
         public float[] Score { get; set; } = [];
 
         public uint PredictedLabel { get; set; }
+    }
+
+    private sealed class ScoredRow
+    {
+        public int Number { get; set; }
+
+        public string Name { get; set; } = "";
+
+        [VectorType(3072)]
+        public byte[] Pixels { get; set; } = [];
+
+        public float[] Score { get; set; } = [];
     }
 
     private sealed class Scaled

@@ -19,8 +19,8 @@ namespace Cifar3;
 /// <item><term>Familiarity, IsFamiliar</term><description>Where <see cref="ClassifierOptions.Familiarity"/> asks for them: Single and Boolean, for models that tell a <see cref="ModelMetadata.FamiliarityThreshold"/>; see <see cref="Prediction"/>.</description></item>
 /// </list>
 /// <para>
-/// Lazy: rows are scored as a cursor asks for them, up to 256 ahead, decoded on all cores. Each reading of the input must give the same rows in
-/// the same order. An image that is missing or cannot be decoded is an error that names its row; it never gets another row's scores.
+/// Lazy: rows are scored as a cursor asks for them, up to 256 ahead (one where pictures in memory are asked for with their scores), decoded on all cores. A
+/// cursor reads the input once. An image that is missing or cannot be decoded is an error that names its row; it never gets another row's scores.
 /// </para>
 /// <para>
 /// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, so that a program without this library loads and scores it with the packages

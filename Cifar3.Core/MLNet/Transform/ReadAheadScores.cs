@@ -5,87 +5,164 @@ using Microsoft.ML.Data;
 namespace Cifar3;
 
 /// <summary>
-/// Scores rows ahead of the cursor that asks for them: a second cursor reads the images of up to <see cref="MostRows"/> rows, which are
-/// decoded on all cores and scored in one run. The other columns are not read twice.
+/// Moves over the rows of a view and scores them: when a row's scores are asked for, up to <see cref="MostRows"/> rows from there on are read, their
+/// images decoded on all cores and scored in one run. What the rows say else is kept, so that the view is read once: a view need not
+/// give the same rows twice.
 /// </summary>
 /// <remarks>An image that cannot be read is an error of its own row, and only if that row's scores are asked for.</remarks>
-internal sealed class ReadAheadScores : IRowScores, IDisposable
+internal sealed class ReadAheadScores : IRowScores
 {
     /// <summary>Rows of the first run, then twice as many each time: a reader who wants few rows does not pay for many.</summary>
     private const int FirstRows = 8, MostRows = 256;
 
+    /// <summary>Reading ahead ends once the rows hold this many bytes: encoded files may be of any size.</summary>
+    private const long MostBytes = 64 << 20;
+
     private readonly RowMapper mapper;
     private readonly Cifar3Transformer transformer;
-    private readonly DataViewRowCursor ahead, rows;
-    private readonly ImageColumnReader images;
-    private readonly ValueGetter<DataViewRowId> aheadId, rowId;
-    private readonly int width;
+    private readonly DataViewRowCursor rows;
+    private readonly Dictionary<int, KeptColumn?> columns;
+    private readonly ImageColumnReader? images;
+    private readonly ValueGetter<DataViewRowId> rowId;
+    private readonly int mostRows, width;
     private byte[] pixels = [];
     private float[] scores = [];
-    private DataViewRowId[] ids = [];
+    private (DataViewRowId Id, long Batch)[] identities = [];
     private PendingImage?[] pending = [];
     private ExceptionDispatchInfo?[] errors = [];
+    private ExceptionDispatchInfo? broken; // why the view gives no further row
     private long row = -1, first; // where the reader is, and the first row in the buffer, both counted from the beginning
     private int count;
+    private bool ended;
 
     /// <param name="mapper">The columns.</param>
     /// <param name="transformer">Scores pixels.</param>
-    /// <param name="ahead">A cursor over the images, which this object owns.</param>
-    /// <param name="rows">The cursor whose rows the scores belong to.</param>
-    public ReadAheadScores(RowMapper mapper, Cifar3Transformer transformer, DataViewRowCursor ahead, DataViewRowCursor rows)
+    /// <param name="rows">The view's rows.</param>
+    /// <param name="passedOn">Those of the view's columns that readers may ask for.</param>
+    /// <param name="scored">Whether readers may ask for scores; if so, the column of images is active.</param>
+    public ReadAheadScores(RowMapper mapper, Cifar3Transformer transformer, DataViewRowCursor rows, IEnumerable<DataViewSchema.Column> passedOn, bool scored)
     {
-        (this.mapper, this.transformer, this.ahead, this.rows) = (mapper, transformer, ahead, rows);
-        images = new ImageColumnReader(ahead, mapper.Feature, mapper.Images);
-        (aheadId, rowId) = (ahead.GetIdGetter(), rows.GetIdGetter());
+        (this.mapper, this.transformer, this.rows) = (mapper, transformer, rows);
+        columns = passedOn.ToDictionary(column => column.Index, column => scored ? KeptColumn.Of(rows, column, () => Place) : null);
+        images = scored ? new ImageColumnReader(rows, mapper.Feature, mapper.Images) : null;
+        rowId = rows.GetIdGetter();
+        mostRows = columns.ContainsValue(null) ? 1 : MostRows;
         width = transformer.Rows.Width;
     }
+
+    /// <summary>The row's number; −1 where there is none.</summary>
+    public long Position => row;
+
+    /// <summary>The row's batch.</summary>
+    public long Batch => Place is { } i ? identities[i].Batch : rows.Batch;
 
     /// <inheritdoc/>
     public ReadOnlySpan<float> Current
     {
         get
         {
-            if (row >= first + count)
+            if (row < 0)
+            {
+                throw new InvalidOperationException("The cursor is at no row. Call MoveNext first.");
+            }
+
+            if (Place is null)
             {
                 Fill();
             }
 
             int i = (int)(row - first);
-            DataViewRowId id = default;
-            rowId(ref id);
-            if (i >= count || !id.Equals(ids[i]))
-            {
-                throw new Cifar3DataException($"Row {row:N0} of the data view is another one when it is read again. Expected the same rows in the same order each time. Keep them with mlContext.Data.Cache before scoring.");
-            }
-
             errors[i]?.Throw();
             return scores.AsSpan(i * width, width);
         }
     }
 
-    /// <summary>To be called with every move of the cursor.</summary>
-    public void MoveNext() => row++;
+    /// <summary>The row's place in the buffer; null = it is not in it, and the view's cursor stands at it.</summary>
+    private int? Place => row >= first && row < first + count ? (int)(row - first) : null;
 
-    public void Dispose() => ahead.Dispose();
+    /// <summary>Moves to the next row.</summary>
+    /// <returns>Whether there is one.</returns>
+    public bool MoveNext()
+    {
+        if (row + 1 < first + count)
+        {
+            row++;
+            return true;
+        }
 
-    /// <summary>Reads and scores the rows from the current one on.</summary>
+        broken?.Throw();
+        ended = ended || !rows.MoveNext();
+        row = ended ? -1 : row + 1;
+        count = 0;
+        return !ended;
+    }
+
+    /// <summary>The row's id.</summary>
+    public void Id(ref DataViewRowId id)
+    {
+        if (Place is { } i)
+        {
+            id = identities[i].Id;
+        }
+        else
+        {
+            rowId(ref id);
+        }
+    }
+
+    /// <summary>The getter of one of the view's columns.</summary>
+    /// <exception cref="InvalidOperationException">The column has values of another type.</exception>
+    public ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column) => columns[column.Index] is not { } kept
+        ? rows.GetGetter<TValue>(column)
+        : kept.Getter as ValueGetter<TValue> ?? throw new InvalidOperationException($"Column '{column.Name}' has values of type {column.Type.RawType}. Requested: {typeof(TValue)}.");
+
+    /// <summary>Reads and scores the rows from the current one on, where the view's cursor stands.</summary>
     private void Fill()
     {
-        for (long next = first + count; next < row && ahead.MoveNext(); next++)
-        {
-            // Rows whose scores nobody asked for.
-        }
-
         Grow();
-        (first, count) = (row, 0);
-        int read = 0;
-        for (; read < ids.Length && ahead.MoveNext(); read++)
+        (first, int read, long bytes) = (row, 0, 0);
+        do
         {
-            aheadId(ref ids[read]);
-            int i = read;
-            errors[i] = Try(() => pending[i] = images.Take(first + i, Pixels(i)), first + i);
+            rowId(ref identities[read].Id);
+            identities[read].Batch = rows.Batch;
+            bytes += columns.Values.Sum(column => column?.Keep(read) ?? 0);
+            int i = read++;
+            errors[i] = Try(() => pending[i] = images!.Take(first + i, Pixels(i)), first + i);
+            bytes += pending[i]?.Encoded?.Length ?? 0;
+        }
+        while (read < errors.Length && bytes < MostBytes && MoveView());
+
+        count = read; // whatever happens from here on, the view has moved on and does not give these rows again
+        try
+        {
+            ScoreRows(read);
+        }
+        catch (Exception e)
+        {
+            for (int i = 0; i < read; i++)
+            {
+                errors[i] ??= ExceptionDispatchInfo.Capture(e);
+            }
+        }
+    }
+
+    /// <summary>Moves the view ahead of the reader, who is told of a failure when it is that far.</summary>
+    private bool MoveView()
+    {
+        try
+        {
+            ended = !rows.MoveNext();
+        }
+        catch (Exception e)
+        {
+            broken = ExceptionDispatchInfo.Capture(e);
         }
 
+        return !ended && broken is null;
+    }
+
+    private void ScoreRows(int read)
+    {
         if (Array.Exists(pending, image => image is not null))
         {
             // Whoever interrupts this thread must not let it go on while others still write the pixels.
@@ -95,7 +172,6 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
         }
 
         transformer.Score(pixels.AsSpan(0, read * CnnArchitecture.ImageBytes), scores.AsSpan(0, read * width));
-        count = read;
     }
 
     private void Decode(int i)
@@ -110,12 +186,12 @@ internal sealed class ReadAheadScores : IRowScores, IDisposable
 
     private void Grow()
     {
-        int size = Math.Clamp(2 * ids.Length, FirstRows, MostRows);
-        if (size > ids.Length)
+        int size = Math.Min(mostRows, Math.Clamp(2 * errors.Length, FirstRows, MostRows));
+        if (size > errors.Length)
         {
             pixels = new byte[size * CnnArchitecture.ImageBytes];
             scores = new float[size * width];
-            (ids, pending, errors) = (new DataViewRowId[size], new PendingImage?[size], new ExceptionDispatchInfo?[size]);
+            (identities, pending, errors) = (new (DataViewRowId, long)[size], new PendingImage?[size], new ExceptionDispatchInfo?[size]);
         }
     }
 

@@ -18,24 +18,16 @@ internal sealed class ScoringDataView(IDataView source, RowMapper mapper, Cifar3
     public DataViewRowCursor GetRowCursor(IEnumerable<DataViewSchema.Column> columnsNeeded, Random? rand = null)
     {
         var columns = columnsNeeded.ToList();
-        int? seed = source.CanShuffle ? rand?.Next() : null; // the two cursors below must shuffle alike
-        var rows = source.GetRowCursor(mapper.PassedOn(columns), Order(seed));
-        if (!columns.Any(mapper.IsAdded))
-        {
-            return new ScoringCursor(mapper, rows, columns, null);
-        }
-
+        var rows = source.GetRowCursor(mapper.GetDependencies(columns), rand);
         try
         {
-            return new ScoringCursor(mapper, rows, columns, new ReadAheadScores(mapper, transformer, source.GetRowCursor([mapper.Feature], Order(seed)), rows));
+            return new ScoringCursor(mapper, transformer, rows, columns);
         }
         catch
         {
             rows.Dispose();
             throw;
         }
-
-        static Random? Order(int? seed) => seed is { } value ? new Random(value) : null;
     }
 
     /// <inheritdoc/>
