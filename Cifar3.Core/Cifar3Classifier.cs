@@ -69,7 +69,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) =>
-        Create(OnnxFile.Open(path, bytes => KernelWarmup.Start(bytes, options)), options, ClassNamesFile.Read(path));
+        Create(OnnxFile.Open(path, bytes => KernelWarmup.Start(bytes, options)), options);
 
     /// <summary>Loads a model from the bytes of its file.</summary>
     /// <param name="onnx">The whole file's bytes, as <see cref="CnnModel.ToOnnxBytes()"/> gives them.</param>
@@ -80,7 +80,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     {
         ArgumentNullException.ThrowIfNull(onnx);
         KernelWarmup.Start(onnx, options);
-        return Create(OnnxFile.Open(onnx, OnnxFile.InMemory), options, sidecar: null);
+        return Create(OnnxFile.Open(onnx, OnnxFile.InMemory), options);
     }
 
     /// <summary>Loads the model that travels in this library: aeroplane, car or bird, trained on CIFAR-10's images of those classes.</summary>
@@ -247,12 +247,12 @@ public sealed partial class Cifar3Classifier : IDisposable
         ? pixels.Length / CnnArchitecture.ImageBytes
         : throw new ArgumentException($"Images have {CnnArchitecture.ImageBytes:N0} bytes of pixels each (32x32x3). Received: {pixels.Length:N0} bytes, no multiple of that.", nameof(pixels));
 
-    private static Cifar3Classifier Create(OnnxFile file, ClassifierOptions? options, IReadOnlyList<string>? sidecar)
+    private static Cifar3Classifier Create(OnnxFile file, ClassifierOptions? options)
     {
         options = ClassifierOptions.Checked(options);
         try
         {
-            return new Cifar3Classifier(ScoringModel.Open(file, options, sidecar), options);
+            return new Cifar3Classifier(ScoringModel.Open(file, options), options);
         }
         catch (OutOfMemoryException e)
         {

@@ -22,6 +22,7 @@ public sealed partial class CnnModel
     {
         Architecture = architecture;
         Layers = architecture.CreateLayers();
+        metadata.Check();
         Metadata = metadata;
         Weights = Validate(weights);
         byName = Weights.ToDictionary(w => w.Name);
@@ -59,8 +60,10 @@ public sealed partial class CnnModel
     /// <param name="dropoutRates">Dropout rates of the three blocks. Default: 0.5 each.</param>
     /// <returns>The model.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
+    /// <exception cref="Cifar3ModelException">A class has no name, or two have the same.</exception>
     public static CnnModel Create(IEnumerable<string> classNames, int seed = 0, IEnumerable<int>? filters = null, IEnumerable<double>? dropoutRates = null)
     {
+        ArgumentNullException.ThrowIfNull(classNames);
         ImmutableArray<string> names = [.. classNames];
         var architecture = new CnnArchitecture(names.Length, filters, dropoutRates);
         return Create(names, architecture, seed);
@@ -71,7 +74,7 @@ public sealed partial class CnnModel
     /// <param name="architecture">Filter counts, dropout rates, BatchNormalization's momentum and epsilon.</param>
     /// <param name="seed">The seed of the initial weights; the same seed gives the same bits everywhere. Default: 0.</param>
     /// <returns>The model.</returns>
-    /// <exception cref="Cifar3ModelException">Another number of names than of classes.</exception>
+    /// <exception cref="Cifar3ModelException">Another number of names than of classes, a class has no name, or two have the same.</exception>
     public static CnnModel Create(IEnumerable<string> classNames, CnnArchitecture architecture, int seed = 0) =>
         new(architecture, GlorotUniform.CreateWeights(architecture.CreateLayers(), seed), new ModelMetadata { ClassNames = [.. classNames], Seed = seed });
 
@@ -80,7 +83,7 @@ public sealed partial class CnnModel
     /// <param name="weights">All weights by full name, in any order, shapes in Keras layout.</param>
     /// <param name="metadata">Class names and origin.</param>
     /// <returns>The model.</returns>
-    /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite.</exception>
+    /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite, or the metadata are outside their ranges.</exception>
     public static CnnModel FromWeights(CnnArchitecture architecture, IEnumerable<WeightTensor> weights, ModelMetadata metadata) =>
         new(architecture, [.. weights], metadata);
 
@@ -88,12 +91,13 @@ public sealed partial class CnnModel
     /// <param name="weights">All weights by full name.</param>
     /// <param name="metadata">New metadata; null keeps this model's. Default: null.</param>
     /// <returns>A new model.</returns>
-    /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite.</exception>
+    /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite, or the metadata are outside their ranges.</exception>
     public CnnModel With(IEnumerable<WeightTensor> weights, ModelMetadata? metadata = null) => new(Architecture, [.. weights], metadata ?? Metadata);
 
     /// <summary>The same model with other metadata.</summary>
     /// <param name="metadata">The new metadata.</param>
     /// <returns>A new model that shares this one's weights.</returns>
+    /// <exception cref="Cifar3ModelException">A class has no name, two have the same, or another value is outside its range.</exception>
     public CnnModel With(ModelMetadata metadata) => new(Architecture, Weights, metadata);
 
     /// <summary>Keras' <c>summary()</c> table: layers, output shapes, parameter counts and totals.</summary>

@@ -42,8 +42,11 @@ internal sealed record TrainingPlan
     /// <summary>Whether batch statistics are computed anew before each validation.</summary>
     public required bool RecomputeStatistics { get; init; }
 
-    /// <summary>Whether the best model is calibrated on the validation images at the end.</summary>
+    /// <summary>Whether the best model is calibrated on the validation images at the end, where there are enough.</summary>
     public required bool Calibrate { get; init; }
+
+    /// <summary>Whether the best model is calibrated, with this many validation images.</summary>
+    public bool Calibrates(int validationImages) => Calibrate && validationImages >= FewestCalibrationImages;
 
     /// <summary>Images that the statistics are computed over, and the size of their batches.</summary>
     public required (int Images, int Batch) Statistics { get; init; }
@@ -78,7 +81,7 @@ internal sealed record TrainingPlan
             Schedule = settings.LearningRateScheduler ?? recipe.LearningRateScheduler,
             WeightDecay = settings.WeightDecay ?? recipe.WeightDecay,
             LabelSmoothing = settings.LabelSmoothing ?? recipe.LabelSmoothing,
-            DropoutRates = settings.DropoutRates is { } rates ? [.. rates] : recipe.DropoutRates,
+            DropoutRates = settings.DropoutRates is { } rates ? [.. rates] : settings.InitialModel?.Architecture.DropoutRates ?? recipe.DropoutRates,
             Augmentations = settings.Augmentations is { } list ? [.. list] : recipe.Augmentations,
             EmaMomentum = (settings.EmaMomentum ?? recipe.EmaMomentum) is { } momentum and > 0 ? momentum : null,
             RecomputeStatistics = settings.RecomputeStatistics ?? recipe.RecomputeStatistics,

@@ -48,7 +48,7 @@ internal sealed class TrainingRun
         }
         catch (Exception reason)
         {
-            ForEach(callback => callback.OnTrainInterrupted(context, reason));
+            TellInterrupted(reason);
             throw;
         }
 
@@ -123,7 +123,7 @@ internal sealed class TrainingRun
     }
 
     /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images enough to measure that with.</summary>
-    private CnnModel Calibrated(CnnModel model) => plan.Calibrate && validation?.Count >= TrainingPlan.FewestCalibrationImages ? model.Calibrate(validation) : model;
+    private CnnModel Calibrated(CnnModel model) => validation is not null && plan.Calibrates(validation.Count) ? model.Calibrate(validation) : model;
 
     /// <summary>
     /// Makes the engine's weights the epoch's model: the averaged ones, where weights are averaged, with batch statistics computed anew where the plan
@@ -221,6 +221,24 @@ internal sealed class TrainingRun
         }
 
         return sum;
+    }
+
+    /// <summary>Tells every callback, whichever of them fails, and nobody of these failures: the reason of the interruption is what the caller gets.</summary>
+    private void TellInterrupted(Exception reason)
+    {
+        foreach (var callback in options.Callbacks)
+        {
+            try
+            {
+                callback.OnTrainInterrupted(context, reason);
+            }
+#pragma warning disable CA1031 // any error of a callback's clearing up would hide the reason
+            catch (Exception e)
+#pragma warning restore CA1031
+            {
+                Trace.TraceWarning($"{callback.GetType().Name}.{nameof(Callback.OnTrainInterrupted)} failed: {e.Message}");
+            }
+        }
     }
 
     private void ForEach(Action<Callback> action)

@@ -12,8 +12,8 @@ namespace Cifar3.Training;
 /// </remarks>
 public abstract record TrainingSettings
 {
-    /// <summary>The most epochs a training may have: 1,000,000.</summary>
-    public const int MaxEpoch = 1_000_000;
+    /// <summary>The most epochs a training may have, which a model's file can tell of: 100,000.</summary>
+    public const int MaxEpoch = ModelMetadata.MaxEpochs;
 
     /// <summary>The largest batch: 1,024.</summary>
     public const int MaxBatchSize = 1024;
@@ -25,7 +25,7 @@ public abstract record TrainingSettings
     /// <summary>Where the values come from that are not given here. Default: <see cref="Recipe.Auto"/>, good on small sets and large ones. (ML.NET: none.)</summary>
     public Recipe Recipe { get; init; } = Recipe.Auto;
 
-    /// <summary>Number of passes over the training images, 1 to 1,000,000; null = the recipe's. Default: null. (ML.NET: 200.)</summary>
+    /// <summary>Number of passes over the training images, 1 to 100,000; null = the recipe's. Default: null. (ML.NET: 200.)</summary>
     public int? Epoch { get; init; }
 
     /// <summary>Images in a training step, 1 to 1,024; the last step of an epoch takes what is left; null = the recipe's. Default: null. (ML.NET: 10.)</summary>
@@ -181,7 +181,6 @@ public abstract record TrainingSettings
             throw new Cifar3ModelException($"InitialModel has other filter counts than Filters. Expected {string.Join("/", Filters)}. Found {string.Join("/", architecture.Filters)}. Leave Filters out to take the model's.");
         }
 
-        var rates = DropoutRates ?? [.. architecture.DropoutRates];
-        return CnnModel.FromWeights(architecture.WithDropoutRates(rates), InitialModel.Weights, InitialModel.Metadata with { Seed = SeedOrZero });
+        return CnnModel.FromWeights(architecture.WithDropoutRates(plan.DropoutRates), InitialModel.Weights, InitialModel.Metadata with { Seed = SeedOrZero });
     }
 }

@@ -199,7 +199,10 @@ internal static class ImageDecoder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            string cause = path.Length > Shown.MaxLength ? $"there is no such file, and this is a long text ({path.Length.ToString("N0", CultureInfo.InvariantCulture)} characters)" : Shown.Path(e.Message.TrimEnd('.'));
+            bool isMissing = e is FileNotFoundException or DirectoryNotFoundException or PathTooLongException or ArgumentException;
+            string cause = path.Length <= Shown.MaxLength ? Shown.Path(e.Message.TrimEnd('.'))
+                : isMissing ? $"there is no such file, and this is a long text ({path.Length.ToString("N0", CultureInfo.InvariantCulture)} characters)"
+                : Shown.Path(e.Message.Replace(Path.GetFullPath(path), "…", StringComparison.Ordinal).TrimEnd('.'));
             throw new Cifar3ImageException($"Cannot read image '{Shown.Path(path)}': {cause}. {IoFault.ReadRemedy(e)}.", e);
         }
 

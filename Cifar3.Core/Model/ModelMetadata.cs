@@ -7,6 +7,9 @@ namespace Cifar3;
 /// <remarks>Immutable; use <c>with</c> to change a value.</remarks>
 public sealed record ModelMetadata
 {
+    /// <summary>Bounds of what a model may tell, far above what one does: names of 100 classes, the log of 100,000 epochs.</summary>
+    internal const int MaxTextLength = 100_000, MaxNameLength = 1_000, MaxEpochs = 100_000;
+
     /// <summary>The classes' names; the index is the label. Always present.</summary>
     public required ImmutableArray<string> ClassNames { get; init; }
 
@@ -42,6 +45,51 @@ public sealed record ModelMetadata
 
     /// <summary>Version of the library that made the model. Default: the running one.</summary>
     public string LibraryVersion { get; init; } = CurrentVersion;
+
+    /// <summary>Refuses what a file could not say or what would name no class: what is written can be read.</summary>
+    /// <exception cref="Cifar3ModelException">A class has no name, too long a one or another's, or a value is outside its range.</exception>
+    internal void Check()
+    {
+        if (ClassNames.IsDefault || History.IsDefault)
+        {
+            throw new Cifar3ModelException($"A model's {(ClassNames.IsDefault ? nameof(ClassNames) : nameof(History))} are no list (default(ImmutableArray)). Give one, [] for none.");
+        }
+
+        foreach (string name in ClassNames)
+        {
+            if (string.IsNullOrWhiteSpace(name) || name.Length > MaxNameLength)
+            {
+                throw new Cifar3ModelException(FormattableString.Invariant($"A class' name must have 1 to {MaxNameLength:N0} characters that are no blanks only. Received: {(name is null ? "null" : $"'{Shown.Text(name, 60)}' of {name.Length:N0} characters")}."));
+            }
+        }
+
+        try
+        {
+            ClassList.CheckDistinct(ClassNames, "a model");
+        }
+        catch (Cifar3DataException e)
+        {
+            throw new Cifar3ModelException(e.Message, e);
+        }
+
+        Within(Epoch >= 0, nameof(Epoch), Epoch, "0 or above");
+        Within(History.Length <= MaxEpochs, nameof(History), History.Length, FormattableString.Invariant($"at most {MaxEpochs:N0} epochs"));
+        Within(!History.Contains(null!), nameof(History), "null", "epochs without null");
+        Within(Temperature is not { } t || (double.IsFinite(t) && t > 0), nameof(Temperature), Temperature, "a finite number above 0");
+        Within(FamiliarityThreshold is not { } f || double.IsFinite(f), nameof(FamiliarityThreshold), FamiliarityThreshold, "a finite number");
+        foreach (var (name, text) in new[] { (nameof(Recipe), Recipe), (nameof(TrainedOn), TrainedOn), (nameof(LibraryVersion), LibraryVersion ?? throw new Cifar3ModelException("A model's LibraryVersion must not be null.")) })
+        {
+            Within(text is null || text.Length <= MaxTextLength, name, text?.Length, FormattableString.Invariant($"at most {MaxTextLength:N0} characters"));
+        }
+
+        static void Within(bool holds, string name, object? value, string expected)
+        {
+            if (!holds)
+            {
+                throw new Cifar3ModelException(FormattableString.Invariant($"A model's {name} is outside its range. Expected {expected}. Received: {value}."));
+            }
+        }
+    }
 
     /// <summary>The running library's version, such as <c>0.1.0</c>.</summary>
     public static string CurrentVersion { get; } =

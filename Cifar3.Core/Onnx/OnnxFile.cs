@@ -47,11 +47,12 @@ internal sealed class OnnxFile
     /// <summary>How many times its length a file takes while it is read: its bytes, those of its weights, their numbers in another layout, and what a runtime gets.</summary>
     public const int MemoryTimes = 4;
 
+    private readonly string? path;
     private readonly long length;
 
-    private OnnxFile(string name, ModelProto model, long length)
+    private OnnxFile(string name, string? path, ModelProto model, long length)
     {
-        (Name, Model, this.length) = (name, model, length);
+        (Name, this.path, Model, this.length) = (name, path, model, length);
         try
         {
             Properties = OnnxMetadata.ToDictionary(model.MetadataProps);
@@ -133,7 +134,7 @@ internal sealed class OnnxFile
             {
                 GraphCheck.CheckCounts(model);
                 ExternalData.Read(model, path);
-                return new OnnxFile(name, model, bytes.Length);
+                return new OnnxFile(name, path, model, bytes.Length);
             }
         }
         catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException)
@@ -183,13 +184,27 @@ internal sealed class OnnxFile
     }
 
     /// <summary>How a graph for scoring or of another tool takes images and gives classes. Checks that a runtime may have it.</summary>
-    /// <param name="options">Class names, input scaling and limits for a file of another tool.</param>
-    /// <param name="sidecar">Names found beside the file; null = none.</param>
+    /// <param name="options">Class names, input scaling and limits for a file of another tool, whose names may also stand in a <see cref="ClassNamesFile"/>.</param>
     /// <exception cref="Cifar3ModelException">The file is damaged or was changed, names no classes, or its graph is none that classifies 32×32 colour images.</exception>
-    public ScorableGraph Inspect(ClassifierOptions options, IReadOnlyList<string>? sidecar)
+    public ScorableGraph Inspect(ClassifierOptions options)
     {
         CheckOptions(options);
-        return Kind == OnnxKind.Foreign ? ForeignOnnx.Inspect(this, options.ClassNames ?? sidecar, options) : ScoringFile.Inspect(this, options);
+        return Kind == OnnxKind.Foreign ? ForeignOnnx.Inspect(this, options.ClassNames ?? (path is null ? null : ClassNamesFile.Read(path)), options) : ScoringFile.Inspect(this, options);
+    }
+
+    /// <summary>Metadata whose class names somebody gave for a model.</summary>
+    /// <exception cref="Cifar3ModelException">A name is none, or two are the same.</exception>
+    public static ModelMetadata Checked(string name, ModelMetadata metadata)
+    {
+        try
+        {
+            metadata.Check();
+            return metadata;
+        }
+        catch (Cifar3ModelException e)
+        {
+            throw Unreadable(name, e.Message.TrimEnd('.'), "Give each class a name of its own, in ClassifierOptions.ClassNames or in the text file beside the model, one a line", e);
+        }
     }
 
     /// <summary>The error of every unreadable model: which, why, what to do.</summary>

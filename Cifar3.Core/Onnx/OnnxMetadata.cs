@@ -22,8 +22,8 @@ internal static class OnnxMetadata
     /// <summary>The same of the flavours made for scoring: optimized, int8.</summary>
     public const string ScoringFormat = "cifar3-scoring 1";
 
-    /// <summary>Bounds of what a file may tell, far above what a model says: names of 100 classes, the log of 100,000 epochs.</summary>
-    public const int MaxTextLength = 100_000, MaxNameLength = 1_000, MaxHistoryLength = 32 << 20, MaxEpochs = 100_000;
+    /// <summary>The most characters of the history; of other texts it is <see cref="ModelMetadata.MaxTextLength"/>.</summary>
+    public const int MaxHistoryLength = 32 << 20;
 
     /// <summary>The keys, in the order in which they are written.</summary>
     public static class Keys
@@ -104,11 +104,6 @@ internal static class OnnxMetadata
     public static (CnnArchitecture Architecture, ModelMetadata Metadata, string WeightHash) Read(IReadOnlyDictionary<string, string> props)
     {
         string[] names = Json(Keys.ClassNames, MetadataJson.Texts);
-        if (names.Any(name => name is null or { Length: > MaxNameLength }))
-        {
-            throw Malformed(Keys.ClassNames, FormattableString.Invariant($"a JSON array of strings, each of at most {MaxNameLength:N0} characters"));
-        }
-
         var metadata = new ModelMetadata
         {
             ClassNames = [.. names],
@@ -139,14 +134,19 @@ internal static class OnnxMetadata
 
         try
         {
+            metadata.Check();
             return (new CnnArchitecture(names.Length, filters, rates, momentum, epsilon), metadata, Text(Keys.WeightHash));
+        }
+        catch (Cifar3ModelException e)
+        {
+            throw new FormatException(e.Message, e);
         }
         catch (ArgumentOutOfRangeException e)
         {
             throw new FormatException($"the network it describes is out of range: {e.Message}", e);
         }
 
-        string Text(string key, int most = MaxTextLength) =>
+        string Text(string key, int most = ModelMetadata.MaxTextLength) =>
             !props.TryGetValue(key, out string? value) ? throw new FormatException($"metadata '{key}' is missing")
             : value.Length <= most ? value
             : throw new FormatException(FormattableString.Invariant($"metadata '{key}' is too long: expected at most {most:N0} characters, found {value.Length:N0}"));
@@ -163,14 +163,14 @@ internal static class OnnxMetadata
         EpochLog[] History()
         {
             var history = Json(Keys.History, MetadataJson.Epochs);
-            return history.Length <= MaxEpochs && Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, FormattableString.Invariant($"a JSON array of at most {MaxEpochs:N0} epochs"));
+            return history.Length <= ModelMetadata.MaxEpochs && Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, FormattableString.Invariant($"a JSON array of at most {ModelMetadata.MaxEpochs:N0} epochs"));
         }
 
         T[] Json<T>(string key, Func<string, T[]> read)
         {
             try
             {
-                return read(Text(key, key == Keys.History ? MaxHistoryLength : MaxTextLength));
+                return read(Text(key, key == Keys.History ? MaxHistoryLength : ModelMetadata.MaxTextLength));
             }
             catch (JsonException e)
             {

@@ -47,7 +47,7 @@ internal static class PieceScorer
                 for (int i = 0; i < items.Count; i++)
                 {
                     cancellation.ThrowIfCancellationRequested();
-                    var item = items[i] ?? throw new ArgumentException($"Item {first + i} is null.", nameof(items));
+                    var item = items[i] ?? throw new ArgumentException($"Item {first + i} is null. Leave it out.");
                     try
                     {
                         read(item, first + i, pixels.AsSpan(good * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes));

@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.ExceptionServices;
 using System.Threading.Channels;
 
 namespace Cifar3;
@@ -43,9 +44,10 @@ internal sealed class PredictionStream<T>(
     {
         using var stop = CancellationTokenSource.CreateLinkedTokenSource(cancellation);
         var pieces = new Queue<Task<PieceResult>>();
+        ExceptionDispatchInfo? failure = null; // thrown again where the source's next item would have been
         try
         {
-            foreach (var items in Cut(source))
+            foreach (var items in Cut(source, e => failure = ExceptionDispatchInfo.Capture(e)))
             {
                 cancellation.ThrowIfCancellationRequested();
                 pieces.Enqueue(Begin(items, stop.Token));
@@ -65,6 +67,8 @@ internal sealed class PredictionStream<T>(
                     yield return prediction;
                 }
             }
+
+            failure?.Throw();
         }
         finally
         {
@@ -94,12 +98,13 @@ internal sealed class PredictionStream<T>(
         }
     }
 
-    private IEnumerable<T[]> Cut(IEnumerable<T> source)
+    /// <summary>The source in pieces, up to its end or its failure.</summary>
+    private IEnumerable<T[]> Cut(IEnumerable<T> source, Action<Exception> onFailure)
     {
         var piece = new PieceBuilder<T>(pieceSize, weigh);
-        foreach (var item in source)
+        using var items = source.GetEnumerator();
+        while (Next())
         {
-            piece.Add(item);
             if (piece.IsFull)
             {
                 yield return piece.Take();
@@ -109,6 +114,25 @@ internal sealed class PredictionStream<T>(
         if (piece.Count > 0)
         {
             yield return piece.Take();
+        }
+
+        bool Next()
+        {
+            try
+            {
+                if (!items.MoveNext())
+                {
+                    return false;
+                }
+
+                piece.Add(items.Current);
+                return true;
+            }
+            catch (Exception e)
+            {
+                onFailure(e);
+                return false;
+            }
         }
     }
 

@@ -15,7 +15,7 @@ internal static class ScorerFactory
     /// <param name="model">What is scored.</param>
     /// <param name="options">Checked options.</param>
     /// <param name="owner">The public class that scores: what errors after a dispose call it.</param>
-    /// <returns>A scorer, the caller's to dispose. A model of another tool has computed one image.</returns>
+    /// <returns>A scorer, the caller's to dispose. It has computed one image.</returns>
     /// <exception cref="Cifar3ModelException">The back end cannot run the model.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner)
@@ -26,17 +26,14 @@ internal static class ScorerFactory
         }
 
         var chosen = Create(model, options, owner, CudaLibrary.IsOffered());
-        if (model.IsForeign)
+        try
         {
-            try
-            {
-                TryOneImage(model, chosen.Scorer);
-            }
-            catch
-            {
-                chosen.Scorer.Dispose();
-                throw;
-            }
+            TryOneImage(model, options, chosen.Scorer);
+        }
+        catch
+        {
+            chosen.Scorer.Dispose();
+            throw;
         }
 
         return options.FlipAveraging ? chosen with { Scorer = new FlipAveragingScorer(chosen.Scorer, ScoreRows.Of(model.Metadata, options).Width) } : chosen;
@@ -84,12 +81,12 @@ internal static class ScorerFactory
                 : "the managed back end expects a model with Keras' layers one by one, found one of a flavour for ONNX Runtime (OnnxFlavor.Optimized or Int8)", Remedy);
     }
 
-    /// <summary>One grey image through a model of another tool, so that one which cannot compute is refused now.</summary>
-    private static void TryOneImage(ScoringModel model, IScorer scorer)
+    /// <summary>One grey image through the model, so that one which cannot compute is refused now: a graph of another tool, weights beyond what float32 multiplies.</summary>
+    private static void TryOneImage(ScoringModel model, ClassifierOptions options, IScorer scorer)
     {
         var pixels = new byte[CnnArchitecture.ImageBytes];
         Array.Fill(pixels, (byte)128);
-        var probabilities = new float[model.Signature.Classes];
+        var probabilities = new float[ScoreRows.Of(model.Metadata, options).Width];
         scorer.Score(pixels, probabilities);
         if (!Array.TrueForAll(probabilities, float.IsFinite))
         {

@@ -40,9 +40,8 @@ internal sealed class ScoringModel
     /// <summary>A file of whatever kind.</summary>
     /// <param name="file">The file.</param>
     /// <param name="options">Checked options.</param>
-    /// <param name="sidecar">Names found beside the file, for another tool's; null = none.</param>
     /// <exception cref="Cifar3ModelException">The file is damaged, names no classes, or holds a graph that scores no 32×32 colour images.</exception>
-    public static ScoringModel Open(OnnxFile file, ClassifierOptions options, IReadOnlyList<string>? sidecar)
+    public static ScoringModel Open(OnnxFile file, ClassifierOptions options)
     {
         file.CheckOptions(options);
         if (file.Kind == OnnxKind.Keras)
@@ -50,17 +49,24 @@ internal sealed class ScoringModel
             return Of(file.ReadModel(), file.Name).Renamed(options.ClassNames);
         }
 
-        var graph = file.Inspect(options, sidecar);
+        var graph = file.Inspect(options);
         var model = OfGraph(graph.ToBytes(), file.Name, graph.Metadata, graph.Signature, isForeign: file.Kind == OnnxKind.Foreign);
         return model.IsForeign ? model : model.Renamed(options.ClassNames);
     }
 
     /// <summary>The same model with other names for its classes; null = its own.</summary>
-    /// <exception cref="Cifar3ModelException">There is not one name for each class.</exception>
+    /// <exception cref="Cifar3ModelException">There is not one name for each class, each its own.</exception>
     public ScoringModel Renamed(IReadOnlyList<string>? names) =>
         names is null ? this
-        : names.Count == Metadata.ClassNames.Length ? new ScoringModel(Name, Metadata with { ClassNames = [.. names] }, Signature, Network, IsForeign, onnx)
+        : names.Count == Metadata.ClassNames.Length ? With(Metadata with { ClassNames = [.. names] })
         : throw OnnxFile.Unreadable(Name, $"it tells {Metadata.ClassNames.Length} classes apart but {names.Count} class names were given: {string.Join(", ", names)}", "Give one name for each class");
+
+    /// <summary>The network has the names too: what is saved of it tells them.</summary>
+    private ScoringModel With(ModelMetadata metadata)
+    {
+        OnnxFile.Checked(Name, metadata);
+        return Network is null ? new ScoringModel(Name, metadata, Signature, null, IsForeign, onnx) : Of(Network.With(metadata), Name);
+    }
 
     /// <summary>The graph as a file's bytes.</summary>
     public byte[] ToOnnx() => onnx();

@@ -36,7 +36,7 @@ public sealed class LimitsPageTests
         yield return Row("entries of its protobuf structure, counted before it is parsed (a node, weight or text counts as ten)", N(ProtobufLimits.MaxEntries));
         yield return Row("nodes; weights; dimensions of an array; side of a kernel", $"{N(GraphCheck.MaxNodes)}; {N(GraphCheck.MaxWeights)}; {GraphCheck.MaxRank}; {GraphShapes.MaxKernel}");
         yield return Row("work and activations for an image, summed over the whole graph before ONNX Runtime sees it", $"{new ClassifierOptions().MaxModelCost} times this network's ({NetworkCost.Default.Operations / 1e6:F1} million multiplications, {NetworkCost.Default.Activations / 1e6:F1} million numbers)");
-        yield return Row("a text of the metadata; a class name; the history", $"{N(OnnxMetadata.MaxTextLength)} characters; {N(OnnxMetadata.MaxNameLength)}; {N(OnnxMetadata.MaxHistoryLength)}, of at most {N(OnnxMetadata.MaxEpochs)} epochs");
+        yield return Row("a text of the metadata; a class name; the history", $"{N(ModelMetadata.MaxTextLength)} characters; {N(ModelMetadata.MaxNameLength)}; {N(OnnxMetadata.MaxHistoryLength)}, of at most {N(ModelMetadata.MaxEpochs)} epochs");
         yield return Row("list of class names beside it", Mib(ClassNamesFile.MaxBytes));
         yield return Row("memory of reading", $"{OnnxFile.MemoryTimes} times the file");
 

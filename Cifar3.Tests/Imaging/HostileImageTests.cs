@@ -223,6 +223,17 @@ public sealed class HostileImageTests
     public void DecodeFile_NoPath_IsAnImageException(string path) =>
         Assert.That(() => ImageDecoder.DecodeFile(path, new byte[ImageBytes]), Throws.TypeOf<Cifar3ImageException>());
 
+    /// <summary>A folder is there: a long path must not be told as a missing file.</summary>
+    [Test]
+    public void DecodeFile_LongPathThatIsThere_IsNotToldAsMissing()
+    {
+        string folder = Path.Combine([TestFiles.NewFolder(), .. Enumerable.Repeat(new string('f', 200), 8)]);
+        Directory.CreateDirectory(folder);
+
+        Assert.That(() => ImageDecoder.DecodeFile(folder, new byte[ImageBytes]), Throws.TypeOf<Cifar3ImageException>().With.Message.Not.Contains("there is no such file"));
+        Assert.That(() => ImageDecoder.DecodeFile(folder + "x", new byte[ImageBytes]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("there is no such file"));
+    }
+
     [Test]
     public void DecodeFile_NoBytes_SaysSo()
     {

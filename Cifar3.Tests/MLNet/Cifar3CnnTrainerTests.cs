@@ -180,9 +180,25 @@ public sealed class Cifar3CnnTrainerTests
         using var source = new CancellationTokenSource();
         var seen = new Recorder { OnBatch = batch => source.Cancel() };
 
-        Assert.That(() => Trainer(new MLContext(), Quick with { CancellationToken = source.Token, Callbacks = [seen] }).Fit(Images.ToDataView()), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => Trainer(new MLContext(), Quick with { CancellationToken = source.Token, Callbacks = [seen] }).Fit(Images.ToDataView()), Throws.InstanceOf<OperationCanceledException>().With.Property("CancellationToken").EqualTo(source.Token));
         Assert.That(seen.Batches, Has.Count.EqualTo(1));
     }
+
+    /// <summary>100 images, of which 10 are set aside: too few to calibrate on, and so for a threshold.</summary>
+    [Test]
+    public void Fit_FamiliarityWithoutCalibration_IsRefusedBeforeTheTraining()
+    {
+        var seen = new Recorder();
+
+        Assert.That(
+            () => Trainer(new MLContext(), Quick with { Scoring = new ClassifierOptions { Familiarity = true }, Callbacks = [seen] }).Fit(Images.ToDataView()),
+            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("at least 100 validation images"));
+        Assert.That(seen.Moments, Is.Empty);
+    }
+
+    [Test]
+    public void Options_ClassNamesOfTheScoring_AreRefused() =>
+        Assert.That(() => Trainer(new MLContext(), Quick with { Scoring = new ClassifierOptions { ClassNames = ["a", "b", "c"] } }), Throws.ArgumentException.With.Message.Contains("the label's keys"));
 
     [Test]
     public void Fit_CancelledWithWorkspace_ResumesToTheSameBits()

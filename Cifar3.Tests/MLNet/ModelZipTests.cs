@@ -32,6 +32,23 @@ public sealed class ModelZipTests
         Assert.That(loaded, Is.InstanceOf<TransformerChain<ITransformer>>());
     }
 
+    [Test]
+    public void SaveAndLoad_ClassNamesOfTheOptions_AreTheNamesEverywhere()
+    {
+        var context = new MLContext();
+        var view = MLNetData.Images(3).ToDataView();
+        string[] names = ["plane", "auto", "gull"];
+        using var transformer = context.Transforms.ApplyCifar3(Model, "Pixels", options: new ClassifierOptions { ClassNames = names }).Fit(view);
+        using var zip = new MemoryStream();
+
+        context.Model.Save(transformer, view.Schema, zip);
+        var loaded = new MLContext().Model.Load(zip, out _).Transform(view);
+
+        Assert.That(Names(loaded.Schema["Score"], "SlotNames"), Is.EqualTo(names));
+        Assert.That(Names(loaded.Schema["PredictedLabel"], "KeyValues"), Is.EqualTo(names));
+        Assert.That(transformer.Model.ClassNames, Is.EqualTo(names));
+    }
+
     [TestCase(40, 24)]
     [TestCase(100, 75)]
     [TestCase(20, 31)]

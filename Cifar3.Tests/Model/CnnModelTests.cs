@@ -127,6 +127,42 @@ public sealed class CnnModelTests
         Assert.That(error!.Message, Does.Contain("2 to 100").And.Contain($"classes={classes}"));
     }
 
+    [TestCase("a", "a", "c", "Class 'a' is there twice")]
+    [TestCase("a", "", "c", "A class' name must have 1 to 1,000 characters")]
+    [TestCase("a", " ", "c", "A class' name must have 1 to 1,000 characters")]
+    [TestCase("a", null, "c", "Received: null")]
+    public void Create_NamesThatAreNone_SaysWhich(string first, string? second, string third, string message) =>
+        Assert.That(() => CnnModel.Create([first, second!, third]), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
+
+    /// <summary>What <c>LoadOnnx</c> refuses, no model has: nothing is written that cannot be read.</summary>
+    [Test]
+    public void With_MetadataThatNoFileHolds_IsRefusedAndTheLargestIsReadBack()
+    {
+        var model = TestModels.Random(filters: [1, 1, 1]);
+        var epoch = new EpochLog(1, 1.0 / 3, 2.0 / 3, 1.0 / 7, 1.0 / 9, 1.0 / 11, 1.0 / 13);
+
+        Assert.Multiple(() =>
+        {
+            AssertRefused(m => m with { ClassNames = [new string('n', 1001), "b", "c"] }, "1 to 1,000 characters");
+            AssertRefused(m => m with { ClassNames = default }, "ClassNames");
+            AssertRefused(m => m with { History = default }, "History");
+            AssertRefused(m => m with { History = [.. Enumerable.Repeat(epoch, ModelMetadata.MaxEpochs + 1)] }, "at most 100,000 epochs");
+            AssertRefused(m => m with { Epoch = -1 }, "Epoch");
+            AssertRefused(m => m with { Temperature = 0 }, "Temperature");
+            AssertRefused(m => m with { FamiliarityThreshold = double.NaN }, "FamiliarityThreshold");
+            AssertRefused(m => m with { Recipe = new string('r', ModelMetadata.MaxTextLength + 1) }, "Recipe");
+            AssertRefused(m => m with { LibraryVersion = null! }, "LibraryVersion");
+        });
+
+        var largest = model.With(model.Metadata with { ClassNames = [new string('n', 1000), "b", "c"], Recipe = new string('r', ModelMetadata.MaxTextLength), History = [.. Enumerable.Repeat(epoch, ModelMetadata.MaxEpochs)], Epoch = int.MaxValue });
+        var read = CnnModel.LoadOnnx(largest.ToOnnxBytes());
+        Assert.That(read.ClassNames, Is.EqualTo(largest.ClassNames));
+        Assert.That(read.Metadata.History, Has.Length.EqualTo(ModelMetadata.MaxEpochs));
+
+        void AssertRefused(Func<ModelMetadata, ModelMetadata> change, string message) =>
+            Assert.That(() => model.With(change(model.Metadata)), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
+    }
+
     [Test]
     public void With_MissingUnknownMisshapenOrNaNWeight_NamesIt()
     {

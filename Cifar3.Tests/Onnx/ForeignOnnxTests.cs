@@ -78,6 +78,7 @@ public sealed class ForeignOnnxTests
 
         Assert.That(classifier.PredictPixels(EngineTestData.RandomImages(1, seed: 1)).Label, Is.AnyOf("plane", "auto", "bird"));
         Assert.That(() => Cifar3Classifier.Load(model.ToOnnxBytes(), new ClassifierOptions { ClassNames = ["one"] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("3 classes"));
+        Assert.That(() => Cifar3Classifier.Load(model.ToOnnxBytes(), new ClassifierOptions { ClassNames = ["a", "b", "a"] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Class 'a' is there twice"));
     }
 
     [Test]
@@ -156,6 +157,30 @@ public sealed class ForeignOnnxTests
 
             yield return (byte)value;
         }
+    }
+
+    [TestCase("a\nb\nb", "utf-8", "Class 'b' is there twice")]
+    [TestCase("a\nb\nc", "utf-16", "UTF-8")]
+    [TestCase("Ä\nb\nc", "iso-8859-1", "UTF-8")]
+    public void Load_SidecarThatNamesNoClasses_IsRefused(string names, string encoding, string message)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "m.onnx");
+        File.WriteAllBytes(path, Foreign(TestModels.Random(filters: [4, 4, 8]), _ => { }));
+        File.WriteAllText(Path.ChangeExtension(path, ".classes.txt"), names, System.Text.Encoding.GetEncoding(encoding));
+
+        Assert.That(() => Cifar3Classifier.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
+    }
+
+    [Test]
+    public void Load_OwnModelBesideABadSidecar_DoesNotReadIt()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "m.onnx");
+        TestModels.Random(filters: [4, 4, 8]).SaveOnnx(path);
+        File.WriteAllText(Path.ChangeExtension(path, ".classes.txt"), "\n\n");
+
+        using var classifier = Cifar3Classifier.Load(path);
+
+        Assert.That(classifier.ClassNames, Is.EqualTo(new[] { "aeroplane", "car", "bird" }));
     }
 
     [Test]

@@ -126,7 +126,7 @@ public sealed class OnnxReaderTests
         Change("WeightNaN", m => m.Graph.Initializer[1].RawData = ByteString.CopyFrom(0, 0, 192, 127), "not finite"),
         Change("NewerFormat", m => Prop(m, "format").Value = "cifar3-cnn 9", "'cifar3-cnn 9'", "Update the library"),
         Change("NamesMalformed", m => Prop(m, "class_names").Value = "[1,2", "'class_names' is malformed"),
-        Change("NameNull", m => Prop(m, "class_names").Value = "[null,\"b\"]", "'class_names' is malformed"),
+        Change("NameNull", m => Prop(m, "class_names").Value = "[null,\"b\"]", "Received: null"),
         Change("OneClass", m => Prop(m, "class_names").Value = "[\"a\"]", "2 to 100"),
         Change("NamesMissing", m => m.MetadataProps.Remove(Prop(m, "class_names")), "'class_names' is missing"),
         Change("PropTwice", m => m.MetadataProps.Add(Prop(m, "seed")), "'seed' is given twice"),

@@ -146,15 +146,15 @@ public sealed class OtherToolsModelTests
         Assert.That(error.Message, Does.Contain("more work or memory than allowed").And.Contain("raise ClassifierOptions.MaxModelCost").And.Length.LessThan(700));
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(16 << 20));
         Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)), "2 s on a machine that has time");
-        Assert.That(OnnxFile.Open(onnx, "bomb").Inspect(new ClassifierOptions { ClassNames = Names, MaxModelCost = 1_000 }, null).Signature.ImagesPerRun(32), Is.LessThanOrEqualTo(2), "what is allowed runs few images at a time");
+        Assert.That(OnnxFile.Open(onnx, "bomb").Inspect(new ClassifierOptions { ClassNames = Names, MaxModelCost = 1_000 }).Signature.ImagesPerRun(32), Is.LessThanOrEqualTo(2), "what is allowed runs few images at a time");
     }
 
     [Test]
     public void Check_OwnFlavours_CostWhatTheNetworkCosts()
     {
         var flavor = new OnnxExportOptions { Flavor = OnnxFlavor.Optimized };
-        var cost = OnnxFile.Open(TestModels.Random().ToOnnxBytes(flavor), "own").Inspect(new ClassifierOptions(), null).Signature.Cost;
-        var wide = OnnxFile.Open(TestModels.Random(filters: [256, 256, 256]).ToOnnxBytes(flavor), "own").Inspect(new ClassifierOptions { MaxModelCost = 2 }, null).Signature.Cost;
+        var cost = OnnxFile.Open(TestModels.Random().ToOnnxBytes(flavor), "own").Inspect(new ClassifierOptions()).Signature.Cost;
+        var wide = OnnxFile.Open(TestModels.Random(filters: [256, 256, 256]).ToOnnxBytes(flavor), "own").Inspect(new ClassifierOptions { MaxModelCost = 2 }).Signature.Cost;
 
         Assert.That(cost, Is.InRange(1, 1.2));
         Assert.That(wide, Is.GreaterThan(10), "a network with more filters is allowed what it needs");

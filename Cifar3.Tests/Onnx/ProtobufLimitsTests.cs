@@ -79,7 +79,7 @@ public sealed class ProtobufLimitsTests
                 }
                 else
                 {
-                    file.Inspect(new ClassifierOptions { ClassNames = names }, null);
+                    file.Inspect(new ClassifierOptions { ClassNames = names });
                 }
             }
             catch (Cifar3ModelException e)

@@ -204,7 +204,7 @@ public sealed class PredictManyTests
         var before = new List<Prediction>();
 
         Assert.That(() => Collect(classifier.PredictMany(Failing()), before), Throws.TypeOf<IOException>().With.Message.EqualTo("disk gone"));
-        Assert.That(before.Count, Is.LessThanOrEqualTo(64));
+        Assert.That(before, Has.Count.EqualTo(64));
 
         var beforeAsync = new List<Prediction>();
         try
@@ -219,6 +219,7 @@ public sealed class PredictManyTests
         catch (IOException e)
         {
             Assert.That(e.Message, Is.EqualTo("disk gone"));
+            Assert.That(beforeAsync, Has.Count.EqualTo(64));
         }
 
         IEnumerable<byte[]> Failing()

@@ -8,6 +8,16 @@ public sealed class ScoringBackendTests
     private static readonly ClassifierOptions Managed = new() { Backend = ScoringBackend.Managed, Threads = 2 };
     private static readonly ClassifierOptions OnnxRuntime = new() { Backend = ScoringBackend.OnnxRuntime, Threads = 2 };
 
+    [Test]
+    public void Load_WeightsBeyondFloat32_AreRefused()
+    {
+        var model = TestModels.Random(filters: [4, 4, 8]);
+        var large = model.With(model.Weights.Select(weight => weight.Name.EndsWith("kernel", StringComparison.Ordinal) ? new WeightTensor(weight.Name, weight.Shape, [.. Enumerable.Range(0, weight.Count).Select(i => i % 2 == 0 ? 3e38f : -3e38f)]) : weight));
+
+        Assert.That(() => Cifar3Classifier.FromModel(large), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("grey image"));
+        Assert.That(() => Cifar3Classifier.Load(large.ToOnnxBytes(), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("grey image"));
+    }
+
     [TestCase(3, new[] { 32, 64, 128 })]
     [TestCase(2, new[] { 3, 5, 4 })]
     [TestCase(100, new[] { 5, 7, 3 })]

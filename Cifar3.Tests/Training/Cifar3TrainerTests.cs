@@ -128,6 +128,39 @@ public sealed class Cifar3TrainerTests
     }
 
     [Test]
+    public void Fit_CallbackThatFailsWhenInterrupted_LeavesTheReasonAndTheOthersAreTold()
+    {
+        var seen = new Recorder();
+
+        Assert.That(
+            () => Trainer(new TrainerOptions { LearningRate = 0.25f, Callbacks = [new FailsWhenInterrupted(), seen] }, new DivergingEngine(atStep: 6)).Fit(Train),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Training diverged"));
+        Assert.That(seen.Moments[^1], Is.EqualTo("interrupted Cifar3Exception"));
+    }
+
+    private sealed class FailsWhenInterrupted : Callback
+    {
+        public override void OnTrainInterrupted(TrainingContext context, Exception reason) => throw new InvalidOperationException("cannot clear up");
+    }
+
+    [Test]
+    public void Fit_InitialModelsDropout_IsUsedAndToldInTheMetadata()
+    {
+        var start = CnnModel.Create(ColourImages.ClassNames, seed: 1, filters: FakeEngine.Filters, dropoutRates: [.125, .25, .375]);
+
+        var model = new Cifar3Trainer(new TrainerOptions { Recipe = Recipe.Keras, Epoch = 1, BatchSize = 32, InitialModel = start, EngineFactory = (m, o) => new FakeEngine(m, o) }).Fit(Train).Model;
+
+        Assert.That(model.Architecture.DropoutRates, Is.EqualTo(new[] { .125, .25, .375 }));
+        Assert.That(model.Metadata.Recipe, Does.Contain("dropout 0.125/0.25/0.375"));
+    }
+
+    [Test]
+    public void Fit_ClassWeightsThatCountNoImage_SaysSo() =>
+        Assert.That(
+            () => Fit(new TrainerOptions { ClassWeights = ClassWeights.Of(("red", 0), ("green", 0), ("blue", 0)) }),
+            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a weight above 0").And.Message.Contains("red 0, green 0, blue 0"));
+
+    [Test]
     public void Fit_LossNotFinite_StopsWithTheEpochStepAndRemedy()
     {
         var error = Assert.Throws<Cifar3Exception>(() => Trainer(new TrainerOptions { LearningRate = 0.25f }, new DivergingEngine(atStep: 6)).Fit(Train));

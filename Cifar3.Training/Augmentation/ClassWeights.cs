@@ -41,23 +41,28 @@ public sealed class ClassWeights
     public override string ToString() => byName is null ? "balanced" : string.Join(", ", byName.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value}")));
 
     /// <summary>One weight a class.</summary>
-    /// <exception cref="Cifar3DataException">A class is named that the images do not have.</exception>
+    /// <exception cref="Cifar3DataException">A class is named that the images do not have, or no image counts.</exception>
     internal float[] For(ImageSet images)
     {
+        var counts = new int[images.ClassNames.Length];
+        foreach (int label in images.Labels)
+        {
+            counts[label]++;
+        }
+
         if (byName is null)
         {
-            var counts = new int[images.ClassNames.Length];
-            foreach (int label in images.Labels)
-            {
-                counts[label]++;
-            }
-
             int present = counts.Count(count => count > 0);
             return [.. counts.Select(count => count == 0 ? 1 : (float)images.Count / ((float)present * count))];
         }
 
-        return byName.Keys.FirstOrDefault(name => !images.ClassNames.Contains(name)) is { } unknown
-            ? throw new Cifar3DataException($"ClassWeights names a class that the images do not have. Expected one of {string.Join(", ", images.ClassNames)}. Found {unknown}.")
-            : [.. images.ClassNames.Select(name => byName.GetValueOrDefault(name, 1))];
+        if (byName.Keys.FirstOrDefault(name => !images.ClassNames.Contains(name)) is { } unknown)
+        {
+            throw new Cifar3DataException($"ClassWeights names a class that the images do not have. Expected one of {string.Join(", ", images.ClassNames)}. Found {unknown}.");
+        }
+
+        float[] weights = [.. images.ClassNames.Select(name => byName.GetValueOrDefault(name, 1))];
+        return weights.Zip(counts).Any(pair => pair is { First: > 0, Second: > 0 }) ? weights
+            : throw new Cifar3DataException($"ClassWeights leave nothing to learn from. Expected a weight above 0 for a class that has images. Found {this}.");
     }
 }

@@ -58,6 +58,11 @@ public sealed partial class Cifar3CnnTrainer
             ArgumentException.ThrowIfNullOrWhiteSpace(LabelColumnName);
             ArgumentNullException.ThrowIfNull(FinalModelPrefix);
             Scoring?.Validate();
+            if (Scoring?.ClassNames is not null)
+            {
+                throw new ArgumentException($"The classes are named by the label's keys. Received: {nameof(Scoring)}.{nameof(ClassifierOptions.ClassNames)}. Leave it out, and name the keys as the classes shall be called.");
+            }
+
             if (ValidationSetFraction is { } fraction && !(fraction >= 0 && fraction < 1))
             {
                 throw new ArgumentOutOfRangeException(nameof(ValidationSetFraction), fraction, $"The share of validation images must be at least 0 and below 1. Received: ValidationSetFraction={fraction}.");

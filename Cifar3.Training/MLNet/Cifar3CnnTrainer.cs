@@ -80,10 +80,23 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
         var host = environment.Register(LoadName);
         using var channel = host.Start("Training");
         using var cancellation = new HostCancellation(host, Settings.CancellationToken);
+        try
+        {
+            return Fit(input, feature, label, channel, cancellation.Token);
+        }
+        catch (OperationCanceledException e) when (Settings.CancellationToken.IsCancellationRequested)
+        {
+            throw new OperationCanceledException(e.Message, e, Settings.CancellationToken); // the caller's token, which callers compare
+        }
+    }
+
+    private Cifar3Transformer Fit(IDataView input, DataViewSchema.Column feature, DataViewSchema.Column label, IChannel channel, CancellationToken cancellation)
+    {
         int? seed = Settings.Seed ?? ContextSeed.Of(environment);
-        var (train, validation) = ReadImages(input, seed ?? 0, cancellation.Token);
-        var trainer = createTrainer(Settings.ToTrainerOptions(Callbacks(channel, validation is not null), seed));
-        var result = trainer.Fit(train, validation, cancellation.Token);
+        var (train, validation) = ReadImages(input, seed ?? 0, cancellation);
+        var options = Settings.ToTrainerOptions(Callbacks(channel, validation is not null), seed);
+        CheckFamiliarity(TrainingPlan.Create(options, train.Count), validation?.Count ?? 0);
+        var result = createTrainer(options).Fit(train, validation, cancellation);
         return new Cifar3Transformer(result.BestModel, Settings.Columns, LabelKeys.FromColumn(label, train.ClassNames), feature.Type, Settings.Scoring);
     }
 
@@ -113,6 +126,15 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
 
     private ArgumentOutOfRangeException LabelMismatch(string found) =>
         SchemaMismatch.Type("label", Settings.LabelColumnName, "a key (Conversion.MapValueToKey makes one)", found);
+
+    /// <summary>The column IsFamiliar needs a threshold, which only a calibration on enough images gives: said now, not after the training.</summary>
+    private void CheckFamiliarity(TrainingPlan plan, int validationImages)
+    {
+        if (Settings.Scoring?.Familiarity == true && !plan.Calibrates(validationImages))
+        {
+            throw new Cifar3DataException(FormattableString.Invariant($"The columns of {nameof(Settings.Scoring)}.{nameof(ClassifierOptions.Familiarity)} need a model that is calibrated. Expected at least {TrainingPlan.FewestCalibrationImages} validation images and {nameof(TrainingSettings.Calibrate)} not false. Found {validationImages:N0} and {plan.Calibrate}. Set aside more (ValidationSetFraction, ValidationSet), or train without familiarity and call CnnModel.Calibrate on the model."));
+        }
+    }
 
     private (ImageSet Train, ImageSet? Validation) ReadImages(IDataView input, int seed, CancellationToken cancellation)
     {

@@ -26,7 +26,9 @@ namespace Cifar3;
 /// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, so that a program without this library loads and scores it with the packages
 /// Microsoft.ML.ImageAnalytics and Microsoft.ML.OnnxTransformer. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
 /// Cifar3.Core, and files of the flavours for ONNX Runtime (<see cref="OnnxFlavor.Optimized"/>, <see cref="OnnxFlavor.Int8"/>) or of other tools are not
-/// written: save a chain made of the model itself. Pictures other than 32×32 in a column of unknown size are resized there by ML.NET, which takes the nearest pixel, and score differently.
+/// written: save a chain made of the model itself; nor are familiarity and averaging over the mirrored picture (<see cref="ClassifierOptions.Familiarity"/>, <see cref="ClassifierOptions.FlipAveraging"/>). The saved chain drops
+/// columns of the data that are called Score or PredictedLabel, under which ML.NET's own transformers work, takes any vector of 3,072 pixels as the layout that it was fitted to (3×32×32 or 32×32×3), and
+/// scores what ML.NET's loader decodes of a picture that is cut off, which this transformer refuses. <c>mlContext.Model.ConvertToOnnx</c> leaves this step out of its file, as every step that it cannot convert: call <see cref="CnnModel.SaveOnnx(string)"/>. Pictures other than 32×32 in a column of unknown size are resized there by ML.NET, which takes the nearest pixel, and score differently.
 /// Of paths the saved chain turns no picture upright, for ML.NET's loader drops the EXIF orientation: where pictures may be turned, give files as bytes (<c>LoadRawImageBytes</c>), which score the same
 /// before and after the model was saved.
 /// </para>

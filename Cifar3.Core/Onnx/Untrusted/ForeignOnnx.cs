@@ -40,7 +40,7 @@ internal static class ForeignOnnx
             var signature = Read(model.Graph, classNames, options.InputScaling, out long batch);
             var (graph, cost) = Check(model, ref signature, batch, NetworkCost.Default.Times(options.MaxModelCost));
             var metadata = new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" };
-            return new ScorableGraph(metadata, signature with { Cost = cost.Multiple }, graph);
+            return new ScorableGraph(OnnxFile.Checked(file.Name, metadata), signature with { Cost = cost.Multiple }, graph);
         }
         catch (FormatException e)
         {
