@@ -20,6 +20,8 @@ public sealed partial class CnnModel
 
     private CnnModel(CnnArchitecture architecture, IReadOnlyList<WeightTensor> weights, ModelMetadata metadata)
     {
+        ArgumentNullException.ThrowIfNull(architecture);
+        ArgumentNullException.ThrowIfNull(metadata);
         Architecture = architecture;
         Layers = architecture.CreateLayers();
         metadata.Check();
@@ -75,8 +77,12 @@ public sealed partial class CnnModel
     /// <param name="seed">The seed of the initial weights; the same seed gives the same bits everywhere. Default: 0.</param>
     /// <returns>The model.</returns>
     /// <exception cref="Cifar3ModelException">Another number of names than of classes, a class has no name, or two have the same.</exception>
-    public static CnnModel Create(IEnumerable<string> classNames, CnnArchitecture architecture, int seed = 0) =>
-        new(architecture, GlorotUniform.CreateWeights(architecture.CreateLayers(), seed), new ModelMetadata { ClassNames = [.. classNames], Seed = seed });
+    public static CnnModel Create(IEnumerable<string> classNames, CnnArchitecture architecture, int seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(classNames);
+        ArgumentNullException.ThrowIfNull(architecture);
+        return new CnnModel(architecture, GlorotUniform.CreateWeights(architecture.CreateLayers(), seed), new ModelMetadata { ClassNames = [.. classNames], Seed = seed });
+    }
 
     /// <summary>A model of given weights, as a file reader makes it.</summary>
     /// <param name="architecture">Filter counts, dropout rates and classes.</param>

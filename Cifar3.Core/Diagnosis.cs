@@ -19,7 +19,13 @@ public sealed record Diagnosis(ImmutableArray<DiagnosisLine> Lines, bool Works)
     /// <param name="wanted">Which versions or files are wanted; may be empty.</param>
     /// <param name="found">What there is.</param>
     /// <returns>A new diagnosis.</returns>
-    public Diagnosis With(string subject, string wanted, string found) => this with { Lines = Lines.Add(new DiagnosisLine(subject, wanted, found)) };
+    public Diagnosis With(string subject, string wanted, string found)
+    {
+        ArgumentNullException.ThrowIfNull(subject);
+        ArgumentNullException.ThrowIfNull(wanted);
+        ArgumentNullException.ThrowIfNull(found);
+        return this with { Lines = Lines.Add(new DiagnosisLine(subject, wanted, found)) };
+    }
 
     /// <summary>A table as text, three columns, one line a subject.</summary>
     /// <returns>Lines that end with a line feed.</returns>

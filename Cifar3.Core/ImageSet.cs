@@ -153,8 +153,11 @@ public sealed class ImageSet : IImageRows
     /// <exception cref="Cifar3DataException">A column is missing or of another type, a row has no label or an unknown one, or there are fewer than 2 or more than 100 classes.</exception>
     /// <exception cref="Cifar3ImageException">An image is missing or cannot be decoded.</exception>
     /// <exception cref="OperationCanceledException">Reading was cancelled.</exception>
-    public static ImageSet FromDataView(IDataView data, string imageColumnName = ImageColumn, string labelColumnName = LabelColumn, IReadOnlyList<string>? classNames = null, CancellationToken cancellationToken = default) =>
-        DataViewReader.Read(data, imageColumnName, labelColumnName, classNames, cancellationToken);
+    public static ImageSet FromDataView(IDataView data, string imageColumnName = ImageColumn, string labelColumnName = LabelColumn, IReadOnlyList<string>? classNames = null, CancellationToken cancellationToken = default)
+    {
+        ArgumentNullException.ThrowIfNull(data);
+        return DataViewReader.Read(data, imageColumnName, labelColumnName, classNames, cancellationToken);
+    }
 
     /// <inheritdoc/>
     bool IImageRows.HasPaths => false;

@@ -40,6 +40,7 @@ public sealed class Cifar3Trainer
     /// <exception cref="Cifar3Exception">The loss is no longer finite, a file cannot be written, or another training uses the workspace.</exception>
     public TrainingResult Fit(ImageSet train, ImageSet? validation = null, CancellationToken cancellationToken = default)
     {
+        ArgumentNullException.ThrowIfNull(train);
         Check(train, validation);
         cancellationToken.ThrowIfCancellationRequested();
         var plan = TrainingPlan.Create(Options, train.Count);

@@ -92,7 +92,11 @@ public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
     /// <param name="rates">Share of activations dropped after each block, each in [0, 1).</param>
     /// <returns>A new architecture.</returns>
     /// <exception cref="ArgumentOutOfRangeException">A rate is outside its range.</exception>
-    public CnnArchitecture WithDropoutRates(IEnumerable<double> rates) => new(Classes, Filters, rates, BatchNormalizationMomentum, BatchNormalizationEpsilon);
+    public CnnArchitecture WithDropoutRates(IEnumerable<double> rates)
+    {
+        ArgumentNullException.ThrowIfNull(rates);
+        return new(Classes, Filters, rates, BatchNormalizationMomentum, BatchNormalizationEpsilon);
+    }
 
     /// <summary>The network as a list of layers, first to last, named as Keras names them.</summary>
     /// <returns>17 layers: three blocks of five, then flatten and dense.</returns>

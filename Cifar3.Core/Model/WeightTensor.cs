@@ -15,6 +15,9 @@ public sealed class WeightTensor
     /// <exception cref="ArgumentException">The number of values is not the product of the shape.</exception>
     public WeightTensor(string name, IEnumerable<int> shape, float[] values)
     {
+        ArgumentNullException.ThrowIfNull(name);
+        ArgumentNullException.ThrowIfNull(shape);
+        ArgumentNullException.ThrowIfNull(values);
         Name = name;
         Shape = [.. shape];
         this.values = values;

@@ -1,4 +1,7 @@
+using System.Collections.Immutable;
 using System.Globalization;
+using System.Security.Cryptography;
+using System.Text;
 using System.Text.Encodings.Web;
 using System.Text.Json;
 using System.Text.Json.Serialization;
@@ -32,7 +35,28 @@ internal static class OnnxMetadata
             ValAccuracy = "val_accuracy", Temperature = "temperature", FamiliarityThreshold = "familiarity_threshold", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
             BatchNormalizationMomentum = "batch_normalization_momentum", BatchNormalizationEpsilon = "batch_normalization_epsilon",
             LibraryVersion = "library_version", WeightHash = "weight_sha256",
-            Flavor = "flavor", Calibration = "calibration", GraphHash = "graph_sha256";
+            Flavor = "flavor", Calibration = "calibration", GraphHash = "graph_sha256", MetadataHash = "metadata_sha256";
+
+        /// <summary>What <see cref="MetadataHash"/> is made of: all of the above but hashes, so that a key which another tool adds does no harm.</summary>
+        public static readonly ImmutableArray<string> Hashed =
+        [
+            Format, ClassNames, Recipe, TrainedOn, Seed, ValAccuracy, Temperature, FamiliarityThreshold, Epoch, History, Filters, DropoutRates,
+            BatchNormalizationMomentum, BatchNormalizationEpsilon, LibraryVersion, Flavor, Calibration,
+        ];
+    }
+
+    /// <summary>Adds the hash of what was written: the weights' own does not tell that a class' name was changed.</summary>
+    public static void Seal(RepeatedField<StringStringEntryProto> props) => props.Add(new StringStringEntryProto { Key = Keys.MetadataHash, Value = Hash(ToDictionary(props)) });
+
+    private static string Hash(IReadOnlyDictionary<string, string> props)
+    {
+        var text = new StringBuilder();
+        foreach (string key in Keys.Hashed.Where(props.ContainsKey))
+        {
+            text.Append(CultureInfo.InvariantCulture, $"{key} {props[key].Length}\n{props[key]}\n");
+        }
+
+        return Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(text.ToString())));
     }
 
     public static void Write(CnnModel model, string format, RepeatedField<StringStringEntryProto> props)
@@ -135,7 +159,9 @@ internal static class OnnxMetadata
         try
         {
             metadata.Check();
-            return (new CnnArchitecture(names.Length, filters, rates, momentum, epsilon), metadata, Text(Keys.WeightHash));
+            var architecture = new CnnArchitecture(names.Length, filters, rates, momentum, epsilon);
+            return !props.TryGetValue(Keys.MetadataHash, out string? hash) || hash == Hash(props) ? (architecture, metadata, Text(Keys.WeightHash)) // files of earlier versions have none
+                : throw new FormatException($"expected metadata of SHA-256 {Shown.Text(hash)}, found {Hash(props)}: a class' name or another value changed after the file was written. To call classes otherwise, give ClassifierOptions.ClassNames");
         }
         catch (Cifar3ModelException e)
         {

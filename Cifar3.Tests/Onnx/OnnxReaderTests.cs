@@ -48,12 +48,12 @@ public sealed class OnnxReaderTests
         Assert.That(new ReferenceNetwork(model).Predict(pixels), Is.Not.EqualTo(expected).Within(1e-3), "epsilon makes no difference here");
     }
 
-    /// <summary>Files of earlier versions say nothing of BatchNormalization's settings: they are Keras' defaults.</summary>
+    /// <summary>Files of earlier versions say nothing of BatchNormalization's settings, which are Keras' defaults, and have no hash of what they say.</summary>
     [Test]
     public void LoadOnnx_FileWithoutBatchNormalizationSettings_HasKerasDefaults()
     {
         var proto = ModelProto.Parser.ParseFrom(TestModels.Random().ToOnnxBytes());
-        foreach (var entry in proto.MetadataProps.Where(entry => entry.Key.StartsWith("batch_normalization", StringComparison.Ordinal)).ToList())
+        foreach (var entry in proto.MetadataProps.Where(entry => entry.Key.StartsWith("batch_normalization", StringComparison.Ordinal) || entry.Key == "metadata_sha256").ToList())
             proto.MetadataProps.Remove(entry);
 
         Assert.That(CnnModel.LoadOnnx(proto.ToByteArray()).Architecture, Is.EqualTo(TestModels.Random().Architecture));
@@ -134,6 +134,8 @@ public sealed class OnnxReaderTests
         Change("AccuracyNoNumber", m => Prop(m, "val_accuracy").Value = "high", "'val_accuracy' is malformed"),
         Change("HistoryNull", m => Prop(m, "history").Value = "[null]", "'history' is malformed"),
         Change("HistoryPartial", m => Prop(m, "history").Value = "[{\"epoch\":1}]", "'history' is malformed"),
+        Change("NamesSwapped", m => Prop(m, "class_names").Value = "[\"b\",\"a\"]", "expected metadata of SHA-256", "ClassifierOptions.ClassNames"),
+        Change("TemperatureAdded", m => m.MetadataProps.Add(new StringStringEntryProto { Key = "temperature", Value = "2" }), "expected metadata of SHA-256"),
         Change("RateOne", m => Prop(m, "dropout_rates").Value = "[0.5,0.5,1]", "[0, 1)"),
     ];
 
@@ -146,6 +148,19 @@ public sealed class OnnxReaderTests
         var error = Assert.Throws<Cifar3ModelException>(() => CnnModel.LoadOnnx(proto.ToByteArray()));
 
         Assert.Multiple(() => Array.ForEach(expected, part => Assert.That(error!.Message, Does.Contain(part))));
+    }
+
+    /// <summary>MLflow and others write keys of their own; files of earlier versions had no hash of their metadata.</summary>
+    [Test]
+    public void LoadOnnx_KeyOfAnotherToolAndNoHash_IsTheSameModel()
+    {
+        var model = TestModels.Random(2, [1, 1, 1]);
+        var proto = ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
+        proto.MetadataProps.Add(new StringStringEntryProto { Key = "mlflow.run", Value = "7" });
+
+        Assert.That(CnnModel.LoadOnnx(proto.ToByteArray()).ClassNames, Is.EqualTo(model.ClassNames));
+        proto.MetadataProps.Remove(Prop(proto, "metadata_sha256"));
+        Assert.That(CnnModel.LoadOnnx(proto.ToByteArray()).ClassNames, Is.EqualTo(model.ClassNames));
     }
 
     [Test]

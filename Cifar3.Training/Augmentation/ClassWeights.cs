@@ -24,6 +24,7 @@ public sealed class ClassWeights
     /// <exception cref="ArgumentException">A name comes twice, or a weight is outside its range.</exception>
     public static ClassWeights Of(params IEnumerable<(string ClassName, float Weight)> weights)
     {
+        ArgumentNullException.ThrowIfNull(weights);
         var byName = new Dictionary<string, float>();
         foreach (var (name, weight) in weights)
         {

@@ -17,6 +17,7 @@ public sealed class CallbackState
     /// <param name="value">The number.</param>
     public void Set(string name, double? value)
     {
+        ArgumentNullException.ThrowIfNull(name);
         if (value is { } number)
         {
             numbers[name] = number;
@@ -28,6 +29,7 @@ public sealed class CallbackState
     /// <param name="model">The model.</param>
     public void Set(string name, CnnModel? model)
     {
+        ArgumentNullException.ThrowIfNull(name);
         if (model is not null)
         {
             models[name] = model;

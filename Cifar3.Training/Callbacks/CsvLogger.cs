@@ -13,6 +13,8 @@ namespace Cifar3.Training;
 /// <param name="separator">What stands between the values. Default: a comma.</param>
 public sealed class CsvLogger(string fileName, char separator = ',') : Callback
 {
+    private readonly string fileName = fileName ?? throw new ArgumentNullException(nameof(fileName));
+
     /// <inheritdoc/>
     public override void OnTrainBegin(TrainingContext context) => OutputFolder.Prepare(Path.GetDirectoryName(Path.GetFullPath(fileName))!);
 

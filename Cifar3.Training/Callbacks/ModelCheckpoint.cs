@@ -42,6 +42,8 @@ public sealed class ModelCheckpoint : Callback
 
     private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<TrainingContext, string> save)
     {
+        ArgumentNullException.ThrowIfNull(filePath);
+        ArgumentNullException.ThrowIfNull(monitor);
         pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
         this.filePath = filePath;
         this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);
@@ -91,7 +93,7 @@ public sealed class ModelCheckpoint : Callback
     /// <inheritdoc/>
     public override void RestoreState(CallbackState state) => best = state.Number("best");
 
-    private static Action<TrainingContext, string> Writer(string filePath) => Path.GetExtension(filePath).ToUpperInvariant() switch
+    private static Action<TrainingContext, string> Writer(string filePath) => Path.GetExtension(filePath ?? throw new ArgumentNullException(nameof(filePath))).ToUpperInvariant() switch
     {
         ".ONNX" => (context, file) => context.Model.SaveOnnx(file),
         ".KERAS" or ".H5" or ".HDF5" => (context, file) => KerasFile.Save(file, context.Model, context.ExportState(), learningRate: context.LearningRate),

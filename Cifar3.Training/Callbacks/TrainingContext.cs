@@ -89,13 +89,18 @@ public sealed class TrainingContext
 
     /// <summary>Ends the training after the epoch that is running: Keras' <c>model.stop_training = True</c>.</summary>
     /// <param name="reason">Why, in words.</param>
-    public void StopTraining(string reason) => StopReason ??= reason;
+    public void StopTraining(string reason)
+    {
+        ArgumentNullException.ThrowIfNull(reason);
+        StopReason ??= reason;
+    }
 
     /// <summary>Replaces the weights; the optimizer's state stays.</summary>
     /// <param name="model">A model of the same network.</param>
     /// <exception cref="Cifar3ModelException">The model is another network.</exception>
     public void SetWeights(CnnModel model)
     {
+        ArgumentNullException.ThrowIfNull(model);
         engine.ImportState(engine.ExportState() with { Weights = model.Weights });
         current = model;
     }

@@ -124,6 +124,7 @@ public sealed record EngineState(IReadOnlyList<WeightTensor> Weights, IReadOnlyL
     /// <returns>A state at step 0.</returns>
     public static EngineState Initial(CnnModel model)
     {
+        ArgumentNullException.ThrowIfNull(model);
         var trainable = model.Layers
             .SelectMany(layer => layer.Weights.Where(w => w.Trainable).Select(w => model[$"{layer.Name}/{w.Name}"]))
             .ToList();

@@ -11,7 +11,12 @@ public static class TrainingEngines
     /// <exception cref="TensorFlowException">TensorFlow was asked for, and its library is absent or unusable.</exception>
     /// <exception cref="GpuException">A GPU was asked for, and there is none, or its driver refused.</exception>
     /// <exception cref="ArgumentOutOfRangeException">The kind is unknown, or an option is outside its range.</exception>
-    public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options) => CreateOn(SimdLevels.Best, kind, model, options);
+    public static ITrainingEngine Create(TrainingEngine kind, CnnModel model, EngineOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(model);
+        ArgumentNullException.ThrowIfNull(options);
+        return CreateOn(SimdLevels.Best, kind, model, options);
+    }
 
     /// <summary>The same with the instruction set that the managed engine shall have.</summary>
     internal static ITrainingEngine CreateOn(SimdLevel simd, TrainingEngine kind, CnnModel model, EngineOptions options) => kind switch

@@ -16,8 +16,11 @@ public static class ExampleGrid
     /// <param name="count">How many; at most all. Default: 10.</param>
     /// <param name="seed">The same seed chooses the same images. Default: 0.</param>
     /// <returns>A new set.</returns>
-    public static ImageSet Choose(ImageSet images, int count = 10, int seed = 0) =>
-        images.Select(new PhiloxRandom(seed, RandomStreams.Examples).Permutation(images.Count).AsSpan(0, Math.Clamp(count, 0, images.Count)));
+    public static ImageSet Choose(ImageSet images, int count = 10, int seed = 0)
+    {
+        ArgumentNullException.ThrowIfNull(images);
+        return images.Select(new PhiloxRandom(seed, RandomStreams.Examples).Permutation(images.Count).AsSpan(0, Math.Clamp(count, 0, images.Count)));
+    }
 
     /// <summary>Draws labelled images as a PNG file, five in a row.</summary>
     /// <param name="path">The file.</param>
@@ -64,6 +67,7 @@ public static class ExampleGrid
 
     private static byte[] Draw(ImageSet images, IReadOnlyList<Prediction>? predictions, string title)
     {
+        ArgumentNullException.ThrowIfNull(images);
         if (images.Count is < 1 or > MaxImages)
         {
             throw new ArgumentException($"The grid shows 1 to {MaxImages:N0} images. Received: {images.Count:N0}.", nameof(images));

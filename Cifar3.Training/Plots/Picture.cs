@@ -26,6 +26,7 @@ internal sealed class Picture : IDisposable
     /// <summary>Writes text around, or from, a point on its baseline; text wider than <paramref name="maxWidth"/> is made smaller.</summary>
     public void Text(string text, float x, float y, float size, SKColor colour, SKTextAlign align = SKTextAlign.Left, float maxWidth = float.MaxValue)
     {
+        ArgumentNullException.ThrowIfNull(text);
         using var font = PlotFont.For(text, size);
         font.Size *= Math.Min(1, maxWidth / Math.Max(PlotFont.Width(font, text), 1));
         float share = align switch { SKTextAlign.Left => 0, SKTextAlign.Center => 0.5f, _ => 1 };

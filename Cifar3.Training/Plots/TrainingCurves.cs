@@ -78,6 +78,7 @@ public static class TrainingCurves
     /// <exception cref="ArgumentException">The history is empty.</exception>
     public static byte[] ToPng(History history, string title = "", int? chosenEpoch = null)
     {
+        ArgumentNullException.ThrowIfNull(title);
         ArgumentNullException.ThrowIfNull(history);
         if (history.Epochs.IsEmpty)
         {

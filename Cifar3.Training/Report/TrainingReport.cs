@@ -23,7 +23,11 @@ public static class TrainingReport
     /// <param name="data">The images; those of <see cref="ImageData.Test"/> are scored.</param>
     /// <exception cref="Cifar3DataException">The images are of other classes than the model.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, TrainingResult result, ImageData data) => AtomicFile.Write(path, Encoding.UTF8.GetBytes(ToHtml(result, data)));
+    public static void Save(string path, TrainingResult result, ImageData data)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        AtomicFile.Write(path, Encoding.UTF8.GetBytes(ToHtml(result, data)));
+    }
 
     /// <summary>The report as text.</summary>
     /// <param name="result">What the training ended with.</param>

@@ -33,6 +33,7 @@ internal static class OnnxExporter
             OnnxMetadata.WriteScoring(model, options, ScoringFile.Hash(graph), proto.MetadataProps);
         }
 
+        OnnxMetadata.Seal(proto.MetadataProps);
         return proto.ToByteArray();
     }
 

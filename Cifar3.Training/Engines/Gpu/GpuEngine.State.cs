@@ -38,6 +38,7 @@ public sealed partial class GpuEngine
     /// <exception cref="GpuException">The driver refused the copy.</exception>
     public void ImportState(EngineState state)
     {
+        ArgumentNullException.ThrowIfNull(state);
         ObjectDisposedException.ThrowIf(disposed, this);
         var trainable = context.Parameters.Tensors.Where(tensor => tensor.Trainable).ToList();
         var weights = Match("weights", context.Parameters.Tensors, state.Weights);

@@ -44,6 +44,7 @@ public sealed partial class GpuEngine : ITrainingEngine
     /// <param name="open">Opens the device, which the engine owns.</param>
     internal GpuEngine(CnnModel model, EngineOptions options, Func<GpuDevice> open)
     {
+        ArgumentNullException.ThrowIfNull(model);
         EngineChecks.Options(options, model);
         (classes, maxBatch) = (model.Architecture.Classes, options.MaxBatchSize);
         device = open();

@@ -31,6 +31,7 @@ public sealed unsafe partial class ManagedEngine
     /// <inheritdoc/>
     public void ImportState(EngineState state)
     {
+        ArgumentNullException.ThrowIfNull(state);
         ObjectDisposedException.ThrowIf(disposed, this);
         var trainable = parameters.Tensors.Where(tensor => tensor.Trainable).ToList();
         var weights = Match("weights", parameters.Tensors, state.Weights);

@@ -41,6 +41,7 @@ public sealed unsafe partial class ManagedEngine : ITrainingEngine
 
     internal ManagedEngine(CnnModel model, EngineOptions options, SimdLevel simd)
     {
+        ArgumentNullException.ThrowIfNull(model);
         EngineChecks.Options(options, model);
         Simd = simd;
         pool = new WorkerPool(options.Threads == 0 ? Environment.ProcessorCount : options.Threads, passes: true);

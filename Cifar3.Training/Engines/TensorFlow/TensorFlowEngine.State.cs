@@ -41,6 +41,7 @@ public sealed partial class TensorFlowEngine
     /// <inheritdoc/>
     public void ImportState(EngineState state)
     {
+        ArgumentNullException.ThrowIfNull(state);
         ObjectDisposedException.ThrowIf(disposed, this);
         Import(state);
     }

@@ -44,6 +44,7 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     /// <param name="statistics">How batch statistics are found; null chooses by the device.</param>
     internal TensorFlowEngine(CnnModel model, EngineOptions options, BatchStatistics? statistics)
     {
+        ArgumentNullException.ThrowIfNull(model);
         Validate(options, model);
         this.model = model;
         this.options = options;
