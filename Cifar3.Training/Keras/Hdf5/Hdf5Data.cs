@@ -1,6 +1,3 @@
-using System.IO.Compression;
-using System.Text;
-
 namespace Cifar3.Training;
 
 /// <summary>How a dataset is stored: in its header, in one piece, or in chunks that filters may have passed.</summary>
@@ -46,85 +43,6 @@ internal sealed record Hdf5Layout
             default:
                 return new Hdf5Layout { Problem = $"An HDF5 dataset has a storage layout of kind {kind}" };
         }
-    }
-}
-
-/// <summary>HDF5's filters: what a chunk passed when it was written.</summary>
-internal static class Hdf5Filters
-{
-    private const int Deflate = 1, Shuffle = 2, Fletcher32 = 3;
-
-    /// <summary>Reads a filter message: numbers and names, in the order of writing.</summary>
-    public static List<(int Id, string Name)> Read(Hdf5Cursor body)
-    {
-        int version = body.Byte(), count = body.Byte();
-        body.Take(version == 1 ? 6 : 0);
-        var filters = new List<(int, string)>();
-        for (int i = 0; i < count; i++)
-        {
-            int id = body.UInt16(), nameSize = version == 1 || id >= 256 ? body.UInt16() : 0;
-            body.UInt16();
-            int values = body.UInt16();
-            string name = Encoding.UTF8.GetString(body.Take(nameSize)).TrimEnd('\0');
-            body.Take(4 * values + (version == 1 && values % 2 == 1 ? 4 : 0));
-            filters.Add((id, name.Length > 0 ? name : id switch { Deflate => "deflate", Shuffle => "shuffle", Fletcher32 => "fletcher32", 4 => "szip", 32000 => "lzf", _ => $"filter {id}" }));
-        }
-
-        return filters;
-    }
-
-    /// <summary>The filter that is not known here; null where all are.</summary>
-    public static string? Unknown(IEnumerable<(int Id, string Name)> filters) => filters.Where(filter => filter.Id is < Deflate or > Fletcher32).Select(filter => filter.Name).FirstOrDefault();
-
-    /// <summary>Takes the filters back, last first.</summary>
-    /// <param name="filters">The dataset's filters.</param>
-    /// <param name="skipped">A bit for each filter that this chunk did not pass.</param>
-    /// <param name="stored">The chunk in the file.</param>
-    /// <param name="size">Bytes of the chunk's elements.</param>
-    /// <param name="elementSize">Bytes of one element.</param>
-    public static byte[] Undo(IReadOnlyList<(int Id, string Name)> filters, uint skipped, ReadOnlyMemory<byte> stored, int size, int elementSize)
-    {
-        byte[] bytes = stored.ToArray();
-        for (int i = filters.Count - 1; i >= 0; i--)
-        {
-            if ((skipped >> i & 1) != 0)
-            {
-                continue;
-            }
-
-            bytes = filters[i].Id switch
-            {
-                Deflate => Inflate(bytes, size + 4), // a checksum may follow
-                Shuffle => Unshuffle(bytes, elementSize),
-                _ => bytes[..Math.Max(0, bytes.Length - 4)], // the checksum of Fletcher
-            };
-        }
-
-        return bytes;
-    }
-
-    private static byte[] Inflate(byte[] compressed, int most)
-    {
-        using var stream = new ZLibStream(new MemoryStream(compressed), CompressionMode.Decompress);
-        byte[] bytes = new byte[most];
-        int length = stream.ReadAtLeast(bytes, most, throwOnEndOfStream: false);
-        return bytes[..length];
-    }
-
-    /// <summary>All first bytes, then all second ones, …: back into elements.</summary>
-    private static byte[] Unshuffle(byte[] shuffled, int elementSize)
-    {
-        byte[] bytes = [.. shuffled];
-        int count = shuffled.Length / elementSize;
-        for (int i = 0; i < count; i++)
-        {
-            for (int b = 0; b < elementSize; b++)
-            {
-                bytes[i * elementSize + b] = shuffled[b * count + i];
-            }
-        }
-
-        return bytes;
     }
 }
 
@@ -213,7 +131,7 @@ internal sealed class Hdf5Data(Hdf5Structure file)
                 var key = new Hdf5Cursor(keyBytes);
                 uint size = key.UInt32(), skipped = key.UInt32();
                 int[] at = [.. shape.Select(_ => Hdf5Cursor.Checked(key.Address()))];
-                byte[] values = Hdf5Filters.Undo(dataset.Filters, skipped, file.Block(child, size, "chunk"), (int)chunkBytes, elementSize);
+                byte[] values = Hdf5Filters.Undo(dataset.Filters, skipped, file.Block(child, size, "chunk"), (int)chunkBytes, elementSize, path);
                 if (values.Length < chunkBytes)
                 {
                     throw Hdf5Error.Damaged($"A chunk of the HDF5 dataset '{path}' has {values.Length:N0} bytes. Expected {chunkBytes:N0}");
