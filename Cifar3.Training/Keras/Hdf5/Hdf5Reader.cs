@@ -9,13 +9,16 @@ namespace Cifar3.Training;
 /// </remarks>
 internal sealed class Hdf5Reader
 {
-    /// <summary>The most bytes of text in attributes.</summary>
-    public const int MaxStrings = 16 << 20;
+    /// <summary>The most bytes of text in attributes, where each text counts as some at least and as often as it is asked for.</summary>
+    public const int MaxStrings = 16 << 20, LeastString = 64;
+
+    /// <summary>The most steps from a group to what it holds, over all paths that are asked for and all groups that are listed: a whole model takes some thousands.</summary>
+    public const int MaxSteps = 2_000_000;
 
     private readonly Hdf5Structure file;
     private readonly Hdf5Data data;
     private readonly Dictionary<ulong, Dictionary<int, ReadOnlyMemory<byte>>> collections = [];
-    private long strings;
+    private long strings, steps;
 
     /// <summary>Opens a whole file in memory.</summary>
     /// <exception cref="Cifar3ModelException">It is not HDF5 or is damaged.</exception>
@@ -29,7 +32,12 @@ internal sealed class Hdf5Reader
     public bool Exists(string path) => Find(path) is not null;
 
     /// <summary>The names of what a group holds; empty when there is no such group.</summary>
-    public IReadOnlyCollection<string> Children(string path) => Find(path)?.Links.Keys ?? (IReadOnlyCollection<string>)[];
+    public IReadOnlyCollection<string> Children(string path)
+    {
+        var links = Find(path)?.Links;
+        Step(links?.Count ?? 0);
+        return links?.Keys ?? (IReadOnlyCollection<string>)[];
+    }
 
     /// <summary>A text attribute of an object; null when the object or the attribute is missing.</summary>
     public string? Text(string path, string name) => Texts(path, name) is [var single] ? single : null;
@@ -92,13 +100,20 @@ internal sealed class Hdf5Reader
         var texts = new List<string>();
         for (long i = 0; i < attribute.Count; i++)
         {
-            texts.Add(Encoding.UTF8.GetString(attribute.Type.Kind == Hdf5Kind.FixedText ? cursor.Take(attribute.Type.Size) : Variable(cursor)).TrimEnd('\0'));
+            var text = attribute.Type.Kind == Hdf5Kind.FixedText ? cursor.Take(attribute.Type.Size) : Variable(cursor);
+            strings += Math.Max(text.Length, LeastString);
+            if (strings > MaxStrings)
+            {
+                throw Hdf5Error.Damaged($"The HDF5 file's attributes hold more than {MaxStrings:N0} bytes of text, each text counted as {LeastString} or more");
+            }
+
+            texts.Add(Encoding.UTF8.GetString(text).TrimEnd('\0'));
         }
 
         return texts;
     }
 
-    /// <summary>A text in a global heap collection; the sum over all of them is limited, as many may point to one.</summary>
+    /// <summary>A text in a global heap collection; many may point to one.</summary>
     private ReadOnlySpan<byte> Variable(Hdf5Cursor reference)
     {
         int length = Hdf5Cursor.Checked(reference.UInt32());
@@ -112,12 +127,6 @@ internal sealed class Hdf5Reader
         if (!collections.TryGetValue(address, out var texts))
         {
             texts = collections[address] = Collection(address);
-        }
-
-        strings += length;
-        if (strings > MaxStrings)
-        {
-            throw Hdf5Error.Damaged($"The HDF5 file's attributes hold more than {MaxStrings:N0} bytes of text");
         }
 
         return texts.TryGetValue(index, out var text) && length <= text.Length
@@ -158,6 +167,7 @@ internal sealed class Hdf5Reader
         var found = file.Root;
         foreach (string segment in path.Split('/', StringSplitOptions.RemoveEmptyEntries))
         {
+            Step(1);
             if (!found.Links.TryGetValue(segment, out ulong? address))
             {
                 return null;
@@ -167,5 +177,14 @@ internal sealed class Hdf5Reader
         }
 
         return found;
+    }
+
+    private void Step(int count)
+    {
+        steps += count;
+        if (steps > MaxSteps)
+        {
+            throw Hdf5Error.Damaged($"The HDF5 file's groups hold one another on so many ways that looking through them would take more than {MaxSteps:N0} steps");
+        }
     }
 }
