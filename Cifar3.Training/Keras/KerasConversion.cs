@@ -115,8 +115,8 @@ internal sealed class KerasConversion
     }
 
     private static (double[] Factor, double[] Offset) Rescaling(KerasLayer layer) =>
-        (PerChannel(layer, KerasJson.Numbers(layer.Config, "scale") ?? throw layer.Difference("scale", "a number", layer.Compact("scale")), "scale"),
-            PerChannel(layer, KerasJson.Numbers(layer.Config, "offset") ?? [0], "offset"));
+        (PerChannel(layer, layer.Numbers("scale") ?? throw layer.Difference("scale", "a number", layer.Compact("scale")), "scale"),
+            PerChannel(layer, layer.Numbers("offset") ?? [0], "offset"));
 
     private static (double[] Factor, double[] Offset) Normalization(KerasLayer layer, Func<KerasLayer, IReadOnlyList<float[]>> variables)
     {
@@ -124,7 +124,7 @@ internal sealed class KerasConversion
         layer.Same("invert", "false");
 
         // Given as settings, or found by adapt() and then stored as the variables mean, variance, count.
-        double[]? mean = KerasJson.Numbers(layer.Config, "mean"), variance = KerasJson.Numbers(layer.Config, "variance");
+        double[]? mean = layer.Numbers("mean"), variance = layer.Numbers("variance");
         if ((mean is null || variance is null) && variables(layer) is [var means, var variances, ..])
         {
             (mean, variance) = (Array.ConvertAll(means, v => (double)v), Array.ConvertAll(variances, v => (double)v));

@@ -127,8 +127,7 @@ internal sealed class KerasReader
         var found = content.LayersByName is { } prefix ? variables.ByName(prefix, configured) : variables.Numbered(configured);
         var architecture = content.Config?.Architecture ?? Inferred(found, content.Settings);
         notes.AddRange(content.Config?.Notes ?? []);
-        var conversion = KerasConversion.Create(
-            content.Backend, content.Config, layer => [.. variables.AnyOf(content.LayersByName, layer).Where(path => file.Shape(path).Count == 1).Take(3).Select(Floats)], notes); // mean, variance, count: a file may name thousands
+        var conversion = KerasConversion.Create(content.Backend, content.Config, layer => Vectors(layer, content.LayersByName), notes);
         var layers = architecture.CreateLayers().Where(layer => layer.Weights.Length > 0).ToList();
         var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second, conversion)));
         var model = CnnModel.FromWeights(architecture, [.. weights], Metadata(content.Metadata, classNames, architecture.Classes));
@@ -141,6 +140,13 @@ internal sealed class KerasReader
 
         return new KerasModel(model, state, rate, content.Version, [.. notes]) { FrozenLayers = content.Config?.Frozen ?? [] };
     }
+
+    /// <summary>The first three variables of a layer that are vectors: of Normalization mean and variance (count is a number). A file may name thousands, of any length.</summary>
+    private List<float[]> Vectors(KerasLayer layer, string? layersByName) =>
+    [
+        .. variables.AnyOf(layersByName, layer).Select(path => (Path: path, Shape: file.Shape(path))).Where(variable => variable.Shape.Count == 1).Take(3)
+            .Select(variable => variable.Shape[0] is 1 or CnnArchitecture.InputChannels ? Floats(variable.Path) : throw layer.Difference("mean and variance", "one number or three", FormattableString.Invariant($"{variable.Shape[0]:N0}"))),
+    ];
 
     /// <summary>Adam's state, where the file says that it is this Adam's; else a note that it was left out. It never stands in the way of the weights.</summary>
     private (EngineState? State, double? LearningRate) State(Content content, KerasConversion conversion, CnnModel model)
@@ -189,7 +195,9 @@ internal sealed class KerasReader
     /// <summary>Weights alone tell filters and classes by their shapes; the rest is given, stored by this library, or assumed.</summary>
     private CnnArchitecture Inferred(List<FoundLayer> found, JsonElement? own)
     {
-        double[]? Stored(string name) => own is { } settings ? KerasJson.Numbers(settings, name) : null;
+        double[]? Stored(string name) =>
+            own is not { } settings || KerasJson.Get(settings, name) is not { } found ? null
+            : KerasJson.Numbers(settings, name) ?? throw new Cifar3ModelException($"Its entry '{SettingsKey}' is malformed: expected numbers for '{name}', found {found.GetRawText()}. Remove the entry, or save the model again.");
         var rates = options.DropoutRates ?? Stored("dropout_rates");
         var epsilon = options.BatchNormalizationEpsilon ?? Stored("batch_normalization_epsilon");
         if (epsilon is null)

@@ -33,14 +33,10 @@ internal sealed class KerasVariables(Hdf5Reader file)
         var found = new List<FoundLayer>();
         foreach (string name in file.Texts("/", "layer_names") ?? [])
         {
-            foreach (var layer in Weights(prefix + name, name).GroupBy(weight => weight.Layer))
-            {
-                found.Add(new FoundLayer(layer.Key, layer.GroupBy(weight => weight.Variable).ToDictionary(weight => weight.Key, weight => weight.First().Path)));
-            }
+            found.AddRange(Weights(prefix + name, name).GroupBy(weight => weight.Layer).Select(layer => Named(layer.Key, layer))); // nested models list trainable weights first, so a layer's may be apart
         }
 
-        // Nested models list trainable weights first, so a layer's may be apart; Normalization in front is no layer of the network.
-        return Complete(found);
+        return found.Find(layer => layer.Variables.ContainsKey("mean") && layer.Variables.ContainsKey("variance")) is { } adapted ? throw Adapted(adapted.Name) : Complete(found);
     }
 
     /// <summary>Archives: layers named by class and number within their model, variables numbered in Keras' order.</summary>
@@ -68,7 +64,12 @@ internal sealed class KerasVariables(Hdf5Reader file)
             }
         }
 
-        if (places.FirstOrDefault(place => place.Key != "normalization" && place.Value.Count > 0) is { Value: { } rest })
+        if (places.GetValueOrDefault("normalization") is [var adapted, ..])
+        {
+            throw Adapted(adapted);
+        }
+
+        if (places.FirstOrDefault(place => place.Value.Count > 0) is { Value: { } rest })
         {
             throw new Cifar3ModelException($"Layer '{rest[0].Split('/')[^1]}' does not belong to this network. Expected: {string.Join(", ", expected.Select(layer => layer.Name))}.");
         }
@@ -144,9 +145,26 @@ internal sealed class KerasVariables(Hdf5Reader file)
             throw new Cifar3ModelException($"Layer '{group}' is missing: expected the group '{prefix}{group}' with its weights.");
         }
 
-        var weights = Weights(prefix + group, group).Where(weight => layer.Containers.Count == 0 || weight.Layer == layer.Name);
-        return new FoundLayer(layer.Name, weights.GroupBy(weight => weight.Variable).ToDictionary(weight => weight.Key, weight => weight.First().Path));
+        return Named(layer.Name, Weights(prefix + group, group).Where(weight => layer.Containers.Count == 0 || weight.Layer == layer.Name));
     }
+
+    private static FoundLayer Named(string layer, IEnumerable<(string Layer, string Variable, string Path)> weights)
+    {
+        var variables = new Dictionary<string, string>();
+        foreach (var (_, variable, path) in weights)
+        {
+            if (!variables.TryAdd(variable, path) && variables[variable] != path)
+            {
+                throw new Cifar3ModelException($"Layer '{layer}' has two variables '{variable}': '{variables[variable]}' and '{path}'. Expected one. Give the layers of the model different names and save it again.");
+            }
+        }
+
+        return new FoundLayer(layer, variables);
+    }
+
+    /// <summary>The error for a Normalization layer beside weights alone: whether it shifts, along which axis and what else prepares the input, the architecture alone tells.</summary>
+    private static Cifar3ModelException Adapted(string layer) =>
+        new($"The model prepares its input by a Normalization layer ('{layer}'), whose place and settings weights alone do not tell. Expected a whole model: load the weights in Keras and save it with model.save(\"model.keras\").");
 
     private IEnumerable<(string Layer, string Variable, string Path)> Weights(string group, string name) =>
         (file.Texts(group, "weight_names") ?? []).Select(weight =>
@@ -155,8 +173,17 @@ internal sealed class KerasVariables(Hdf5Reader file)
             return (parts.Length > 1 ? parts[^2] : name, parts[^1].Split(':')[0], $"{group}/{weight}");
         });
 
-    private Dictionary<string, string> NumberedVariables(string path, CnnLayer layer) =>
-        layer.Weights.Select((weight, i) => (weight.Name, Path: FormattableString.Invariant($"{path}/vars/{i}"))).Where(v => file.Exists(v.Path)).ToDictionary(v => v.Name, v => v.Path);
+    /// <summary>The variables of one of the network's layers, in Keras' order.</summary>
+    /// <exception cref="Cifar3ModelException">It has others beside them: scales of quantized weights, or those of an activation that learns. Without them it computes something else.</exception>
+    private Dictionary<string, string> NumberedVariables(string path, CnnLayer layer)
+    {
+        string[] numbers = [.. layer.Weights.Select((_, i) => i.ToString(CultureInfo.InvariantCulture))];
+        string? other = file.Children($"{path}/vars").Except(numbers).Select(name => $"{path}/vars/{name}").FirstOrDefault()
+            ?? file.Children(path).Where(name => name != "vars" && file.Children($"{path}/{name}/vars").Count > 0).Select(name => $"{path}/{name}/vars").FirstOrDefault();
+        return other is null
+            ? layer.Weights.Zip(numbers, (weight, number) => (weight.Name, Path: $"{path}/vars/{number}")).Where(v => file.Exists(v.Path)).ToDictionary(v => v.Name, v => v.Path)
+            : throw new Cifar3ModelException($"'{other}' is no variable of this network's {layer.Kind}. Expected {string.Join(", ", layer.Weights.Select(w => w.Name))} and nothing else: with scales of quantized weights, or with an activation that learns, the layer computes something else. Save the model as it was before model.quantize(...).");
+    }
 
     /// <summary>A layer's group: the n-th of its class that has variables, in the n-th model of its class, and so on.</summary>
     private string NumberedPath(KerasLayer layer)
