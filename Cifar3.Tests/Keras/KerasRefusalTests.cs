@@ -1,3 +1,4 @@
+using System.IO.Compression;
 using System.Text.Json.Nodes;
 using Cifar3.Training;
 
@@ -39,6 +40,97 @@ public sealed class KerasRefusalTests
         byte[] file = KerasTestFile.Archive(config => config.Layer(layer)["config"]![setting] = JsonNode.Parse(value));
 
         Assert.That(KerasTestFile.Refusal(file), Does.Contain($"'{layer}'").And.Contain(message));
+    }
+
+    /// <summary>A text is no number, whatever it reads like, and Python takes the text "false" for true.</summary>
+    [TestCase("conv2d", "kernel_size", "\"3\"", "expected kernel_size [3,3], found \"3\"")]
+    [TestCase("conv2d", "filters", "\"4\"", "expected filters a number, found \"4\"")]
+    [TestCase("conv2d", "padding", "\"\"", "expected padding same, found \"\"")]
+    [TestCase("conv2d", "use_bias", "\"true\"", "expected use_bias true, found \"true\"")]
+    [TestCase("conv2d_1", "dtype", "5", "expected dtype the name of a type or a policy, found 5")]
+    [TestCase("conv2d_1", "trainable", "\"false\"", "expected trainable true or false, found \"false\"")]
+    [TestCase("batch_normalization_1", "epsilon", "\"0.5\"", "expected epsilon a number, found \"0.5\"")]
+    [TestCase("batch_normalization_1", "momentum", "[0.99]", "expected momentum a number, found [0.99]")]
+    [TestCase("batch_normalization_1", "renorm", "\"false\"", "expected renorm false, found \"false\"")]
+    [TestCase("dropout", "rate", "true", "expected rate a number, found true")]
+    [TestCase("input_layer", "batch_shape", "\"32\"", "expected batch_shape a list of sizes, found \"32\"")]
+    [TestCase("conv2d_2", "activation", """{"class_name": "ReLU", "config": {"max_value": "6"}}""", "expected activation relu, found ReLU with its own settings")]
+    [TestCase("conv2d_2", "activation", """{"class_name": "ReLU", "config": {"negative_slope": "0.1"}}""", "expected activation relu, found ReLU with its own settings")]
+    [TestCase("dense", "activation", """{"class_name": "Softmax", "config": {"axis": "0"}}""", "expected activation softmax, found Softmax with its own settings")]
+    public void Load_SettingOfAnotherType_IsRefused(string layer, string setting, string value, string message) =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Archive(config => config.Layer(layer)["config"]![setting] = JsonNode.Parse(value))),
+            Does.Contain($"'{layer}'").And.Contain(message));
+
+    [TestCase("scale", "\"x\"")]
+    [TestCase("offset", "\"0\"")]
+    public void Load_RescalingByAText_IsRefused(string setting, string value)
+    {
+        JsonNode rescaling = JsonNode.Parse("""{"module": "keras.layers", "class_name": "Rescaling", "config": {"name": "rescaling", "scale": 0.5, "offset": 0}, "registered_name": null}""")!;
+        rescaling["config"]![setting] = JsonNode.Parse(value);
+
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Archive(config => config["config"]!["layers"]!.AsArray().Insert(1, rescaling))),
+            Does.Contain($"'rescaling' (Rescaling) is not this network's: expected {setting} numbers, found"));
+    }
+
+    [Test]
+    public void Load_LayerWhoseSettingsAreAText_IsRefused() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Archive(config => config["config"]!["layers"]![2]!["config"] = "epsilon")),
+            Does.Contain("Layer 3 (BatchNormalization) has no settings by name"));
+
+    [TestCase("registered_name", """["Evil"]""")]
+    [TestCase("module", "7")]
+    public void Load_NameOfCodeOfAnotherType_IsRefused(string name, string value) =>
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Archive(config => config.Layer("conv2d")[name] = JsonNode.Parse(value))), Does.Contain("'conv2d' is a custom object"));
+
+    /// <summary>Adam's settings never stand in the way of the weights.</summary>
+    [TestCase("beta_1", "\"0.9\"", "its Adam has beta_1 \"0.9\", which is no number")]
+    [TestCase("learning_rate", "[1]", "its Adam has learning_rate [1], which is no number")]
+    [TestCase("weight_decay", "\"0.1\"", "its Adam has weight_decay \"0.1\", which is no number")]
+    [TestCase("amsgrad", "\"True\"", "its Adam has amsgrad on")]
+    public void Load_SettingOfAdamOfAnotherType_LeavesItsStateOutAndSaysWhy(string setting, string value, string note)
+    {
+        var keras = KerasFile.Parse(KerasTestFile.Archive(config => config["compile_config"]!["optimizer"]!["config"]![setting] = JsonNode.Parse(value)), "m");
+
+        Assert.That(keras.State, Is.Null);
+        Assert.That(keras.Notes, Has.One.Contains(note));
+    }
+
+    [Test]
+    public void Load_OwnSettingsOfAnotherType_AreRefused() =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Weights(file => file.Attributes[KerasReader.SettingsKey] = """{"batch_normalization_epsilon": "0.001"}""")),
+            Does.Contain("Its entry 'cifar3_settings' is malformed: expected numbers for 'batch_normalization_epsilon', found \"0.001\""));
+
+    /// <summary>Of two values some readers take the first and some the last.</summary>
+    [Test]
+    public void Load_SettingThatStandsThereTwice_IsRefused()
+    {
+        string config = KerasConfigWriter.Archive(KerasTestFile.Trained().Model, 1e-3).ToJsonString(), twice = config.Replace("\"epsilon\":", "\"epsilon\":0.9,\"epsilon\":", StringComparison.Ordinal);
+        Assert.That(twice, Is.Not.EqualTo(config));
+
+        Assert.That(KerasTestFile.Refusal(KerasTestFile.Zip(twice, KerasTestFile.Weights())), Does.Contain("'config.json' is not valid JSON").And.Contain("epsilon"));
+    }
+
+    [TestCase("config.json")]
+    [TestCase("model.weights.h5")]
+    [TestCase("note.txt")]
+    public void Load_EntryThatIsInTheArchiveTwice_IsRefused(string name)
+    {
+        using var stream = new MemoryStream();
+        stream.Write(KerasTestFile.Archive());
+        using (var zip = new ZipArchive(stream, ZipArchiveMode.Update, leaveOpen: true))
+        {
+            zip.CreateEntry(name);
+            if (name == "note.txt")
+            {
+                zip.CreateEntry(name);
+            }
+        }
+
+        Assert.That(KerasTestFile.Refusal(stream.ToArray()), Does.Contain($"The archive has the entry '{name}' twice"));
     }
 
     [TestCase("dropout", 2.0, "[0, 1)")]

@@ -34,6 +34,11 @@ internal sealed class KerasArchive
             throw new Cifar3ModelException($"The archive has {zip.Entries.Count:N0} entries. Expected config.json, metadata.json and model.weights.h5.");
         }
 
+        if (zip.Entries.CountBy(entry => entry.FullName).FirstOrDefault(count => count.Value > 1) is { Key: { } twice })
+        {
+            throw new Cifar3ModelException($"The archive has the entry '{twice}' twice, and programs differ in which of them they read. Save the model again.");
+        }
+
         if (zip.GetEntry("model.weights.h5") is null && zip.GetEntry("model.weights.npz") is not null)
         {
             throw new Cifar3ModelException("The archive keeps its weights as NumPy arrays (model.weights.npz). Expected model.weights.h5; save it with Keras' default format.");

@@ -47,6 +47,11 @@ internal static partial class KerasChain
             counts[kind] = ordinal + 1;
             var layer = new KerasLayer(entry, entries.Count + 1, containers, ordinal) { Parent = model.Position == 0 ? null : model };
             layer.RefuseCode();
+            if (!layer.IsModel && layer.Config.ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined))
+            {
+                throw new Cifar3ModelException(string.Create(CultureInfo.InvariantCulture, $"Layer {layer.Position} ({layer.Kind}) has no settings by name. Expected \"config\" to be an object, found {layer.Config.GetRawText()}. Save the model again."));
+            }
+
             entries.Add(layer);
         }
 
@@ -136,6 +141,11 @@ internal static partial class KerasChain
         bool isKeras3 = calls[0].ValueKind == JsonValueKind.Object;
         var reference = isKeras3 ? [.. KerasJson.Items(KerasJson.Get(KerasJson.Get(inputs[0], "config") ?? default, "keras_history"))] : KerasJson.Items(inputs[0]).ToList();
         var arguments = isKeras3 ? KerasJson.Get(calls[0], "kwargs") ?? default : reference.Count > 3 ? reference[3] : default;
+        if (arguments.ValueKind is not (JsonValueKind.Object or JsonValueKind.Undefined))
+        {
+            throw NoChain(layer, $"it is called with {arguments.GetRawText()}");
+        }
+
         if (arguments.ValueKind == JsonValueKind.Object && arguments.EnumerateObject().FirstOrDefault(a => a.Value.ValueKind is not (JsonValueKind.Null or JsonValueKind.False)) is { Value.ValueKind: not JsonValueKind.Undefined } argument)
         {
             throw NoChain(layer, $"it is called with {argument.Name}={argument.Value.GetRawText()}");

@@ -219,7 +219,7 @@ internal sealed class KerasConfig
     /// <summary>The input shape stands in an InputLayer, in the first layer (Keras 2.3) or beside the list (Keras 3).</summary>
     private void CheckInput(JsonElement root, List<KerasLayer> layers)
     {
-        var candidates = layers.Take(2).SelectMany(layer => new[] { KerasJson.Get(layer.Config, "batch_shape"), KerasJson.Get(layer.Config, "batch_input_shape") })
+        var candidates = layers.Take(2).SelectMany(layer => new[] { Shape(layer, "batch_shape"), Shape(layer, "batch_input_shape") })
             .Append(KerasJson.Get(KerasJson.Get(root, "config") ?? default, "build_input_shape"));
         if (candidates.FirstOrDefault(shape => shape is { ValueKind: JsonValueKind.Array }) is not { } found)
         {
@@ -234,6 +234,9 @@ internal sealed class KerasConfig
         {
             throw new Cifar3ModelException($"The input shape is {(text.Length <= 200 ? text : text[..200] + "…")}. Expected [null,{expected}] (colour images of 32x32 pixels, channels {(IsChannelsFirst ? "first" : "last")}).");
         }
+
+        static JsonElement? Shape(KerasLayer layer, string setting) =>
+            KerasJson.Get(layer.Config, setting) is not { } shape || shape.ValueKind == JsonValueKind.Array ? KerasJson.Get(layer.Config, setting) : throw layer.Difference(setting, "a list of sizes", layer.Compact(setting));
     }
 
     /// <summary>The architecture's own message where a number is out of range.</summary>

@@ -47,7 +47,7 @@ internal static class KerasJson
     {
         try
         {
-            using var document = JsonDocument.Parse(json);
+            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false }); // which of two would count?
             return document.RootElement.Clone();
         }
         catch (JsonException e)

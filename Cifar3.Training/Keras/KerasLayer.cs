@@ -40,18 +40,32 @@ internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<
     public bool HasBorderInFront { get; set; }
 
     /// <summary>Whether training leaves its weights alone, by its own setting or its model's.</summary>
-    public bool IsFrozen => KerasJson.Get(Config, "trainable") is { ValueKind: JsonValueKind.False } || Parent?.IsFrozen == true;
+    public bool IsFrozen => Parent?.IsFrozen == true || Compact("trainable") switch
+    {
+        "false" or "0" => true,
+        "true" or "1" or "null" or "" => false,
+        var other => throw Difference("trainable", "true or false", other),
+    };
 
     /// <summary>The dtype policy's name, such as <c>mixed_float16</c>; null when none is given.</summary>
-    public string? Policy =>
-        KerasJson.Get(Config, "dtype") is not { } dtype ? null
-        : dtype.ValueKind == JsonValueKind.String ? dtype.GetString()
-        : KerasJson.Get(dtype, "config") is { } policy ? KerasJson.Text(policy, "name") : null;
+    public string? Policy => KerasJson.Get(Config, "dtype") switch
+    {
+        null => null,
+        { ValueKind: JsonValueKind.String } name => name.GetString(),
+        { ValueKind: JsonValueKind.Object } policy => KerasJson.Get(policy, "config") is { } settings ? KerasJson.Text(settings, "name") : null,
+        _ => throw Difference("dtype", "the name of a type or a policy", Compact("dtype")),
+    };
 
     /// <summary>The function that the layer applies to its output, by Keras' name, whether it is given as name, function or layer.</summary>
     public string Activation => FollowingActivation ?? Function(KerasJson.Get(Config, "activation"));
 
-    public double? Number(string name) => KerasJson.Number(Config, name);
+    /// <summary>A number among the settings; null when it is absent or null.</summary>
+    /// <exception cref="Cifar3ModelException">It is something else.</exception>
+    public double? Number(string name) => KerasJson.Number(Config, name) ?? (KerasJson.Get(Config, name) is null ? null : throw Difference(name, "a number", Compact(name)));
+
+    /// <summary>A number or a list of them among the settings; null when it is absent or null.</summary>
+    /// <exception cref="Cifar3ModelException">It is something else.</exception>
+    public double[]? Numbers(string name) => KerasJson.Numbers(Config, name) ?? (KerasJson.Get(Config, name) is null ? null : throw Difference(name, "numbers", Compact(name)));
 
     /// <summary>The function of an <c>Activation</c>, <c>ReLU</c> or <c>Softmax</c> layer; null for every other layer.</summary>
     public string? AsActivation() => Kind switch
@@ -64,7 +78,7 @@ internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<
     /// <summary>Refuses a layer that carries or names code.</summary>
     public void RefuseCode()
     {
-        string? custom = KerasJson.Text(entry, "registered_name"), module = KerasJson.Text(entry, "module");
+        string? custom = Given("registered_name"), module = Given("module");
         if (Kind == "Lambda")
         {
             throw new Cifar3ModelException($"Layer {Text(position)} '{Name}' is a Lambda layer: it holds Python code, which is never executed. Rebuild the model without it and save it again.");
@@ -75,6 +89,8 @@ internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<
         {
             throw new Cifar3ModelException($"Layer {Text(position)} '{Name}' is a custom object '{custom ?? $"{module}.{Kind}"}': its code is not in the file and is never executed. Rebuild the model from Keras' own layers and save it again.");
         }
+
+        string? Given(string name) => KerasJson.Get(entry, name) is { } value ? value.ValueKind == JsonValueKind.String ? value.GetString() : value.GetRawText() : null;
     }
 
     /// <summary>Compares with the layer that the network has at this place.</summary>
@@ -147,7 +163,7 @@ internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<
         }
     }
 
-    /// <summary>The setting as JSON without blanks and quotes; empty when absent.</summary>
+    /// <summary>The setting as JSON without blanks and quotes; empty when absent. A text that reads like a number, a list or a constant keeps its quotes: it is none.</summary>
     public string Compact(string setting)
     {
         if (Config.ValueKind != JsonValueKind.Object || !Config.TryGetProperty(setting, out var value))
@@ -156,6 +172,8 @@ internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<
         }
 
         string text = value.ValueKind == JsonValueKind.String ? value.GetString()! : value.GetRawText().Replace(" ", "", StringComparison.Ordinal);
+        bool isText = value.ValueKind != JsonValueKind.String || (text.Length > 0 && char.IsLetter(text[0]) && text is not ("true" or "false" or "null"));
+        text = isText ? text : $"\"{text}\"";
         return text.Length <= 200 ? text : text[..200] + "…";
     }
 
@@ -203,13 +221,18 @@ internal sealed class KerasLayer(JsonElement entry, int position, IReadOnlyList<
     };
 
     /// <summary>A layer that is nothing but a function. Its settings may make another function of it.</summary>
-    private static string Function(string kind, JsonElement config) => kind switch
+    private static string Function(string kind, JsonElement config)
     {
-        "ReLU" when KerasJson.Number(config, "max_value") is null && (KerasJson.Number(config, "negative_slope") ?? 0) == 0 && (KerasJson.Number(config, "threshold") ?? 0) == 0 => "relu",
-        "Softmax" when KerasJson.Numbers(config, "axis") is null or [-1] or [1] => "softmax",
-        "Activation" => Function(KerasJson.Get(config, "activation")),
-        _ => $"{kind} with its own settings",
-    };
+        return kind switch
+        {
+            "ReLU" when Is("max_value") && Is("negative_slope", 0) && Is("threshold", 0) => "relu",
+            "Softmax" when Is("axis", -1, 1) => "softmax",
+            "Activation" => Function(KerasJson.Get(config, "activation")),
+            _ => $"{kind} with its own settings",
+        };
+
+        bool Is(string setting, params double[] values) => KerasJson.Get(config, setting) is null || (KerasJson.Numbers(config, setting) is [var found] && values.Contains(found));
+    }
 
     private static string Text(int value) => value.ToString(CultureInfo.InvariantCulture);
 }

@@ -33,17 +33,23 @@ internal static class KerasOptimizer
 
         var config = KerasJson.Get(optimizer, "config") ?? default;
         double? rate = KerasJson.Number(config, "learning_rate") ?? KerasJson.Number(config, "lr");
+        bool follows = KerasJson.Get(config, "learning_rate") is { ValueKind: JsonValueKind.Object };
         string? problem =
-            Other("beta_1", AdamOptimizer.Beta1) ?? Other("beta_2", AdamOptimizer.Beta2) ?? Other("epsilon", AdamOptimizer.Epsilon) ?? Other("decay", 0)
+            (follows ? null : NoNumber("learning_rate") ?? NoNumber("lr")) ?? Other("beta_1", AdamOptimizer.Beta1) ?? Other("beta_2", AdamOptimizer.Beta2) ?? Other("epsilon", AdamOptimizer.Epsilon) ?? Other("decay", 0)
             ?? On("amsgrad") ?? On("use_ema") ?? Given("weight_decay") ?? Given("clipnorm") ?? Given("global_clipnorm") ?? Given("clipvalue") ?? Given("gradient_accumulation_steps");
-        return new Settings(rate, problem, KerasJson.Get(config, "learning_rate") is { ValueKind: JsonValueKind.Object });
+        return new Settings(rate, problem, follows);
+
+        string? NoNumber(string name) =>
+            KerasJson.Get(config, name) is { ValueKind: not JsonValueKind.Number } found ? $"its Adam has {name} {Shown.Text(found.GetRawText(), 80)}, which is no number" : null;
 
         string? Other(string name, double expected) =>
-            KerasJson.Number(config, name) is { } found && Math.Abs(found - expected) > 1e-6 * Math.Max(expected, 1e-7) ? FormattableString.Invariant($"its Adam has {name} {found}, not {expected}") : null;
+            NoNumber(name) ?? (KerasJson.Number(config, name) is { } found && Math.Abs(found - expected) > 1e-6 * Math.Max(expected, 1e-7) ? FormattableString.Invariant($"its Adam has {name} {found}, not {expected}") : null);
 
-        string? On(string name) => KerasJson.Get(config, name) is { ValueKind: JsonValueKind.True } ? $"its Adam has {name} on" : null;
+        string? On(string name) => KerasJson.Get(config, name) is { ValueKind: not JsonValueKind.False } ? $"its Adam has {name} on" : null;
 
-        string? Given(string name) => KerasJson.Number(config, name) is { } value && value != 0 ? FormattableString.Invariant($"its Adam has {name} {value}") : null;
+        string? Given(string name) =>
+            KerasJson.Get(config, name) is { ValueKind: JsonValueKind.False } ? null
+            : NoNumber(name) ?? (KerasJson.Number(config, name) is { } value && value != 0 ? FormattableString.Invariant($"its Adam has {name} {value}") : null);
     }
 
     /// <summary>
