@@ -29,7 +29,7 @@ public sealed class KerasDamageTests
 
     /// <summary>8 KB: seven levels of groups, each with 60 links to the next, so that there are 60⁷ ways to the last.</summary>
     [Test, CancelAfter(30_000)]
-    public void Load_GroupsOnCountlessWays_EndsEarly() => Assert.That(Small(CountlessWays), Does.Contain("more than 1,000 models within models"));
+    public void Load_GroupsOnCountlessWays_EndsEarly() => Assert.That(Small(CountlessWays), Does.Contain("more than 2,000,000 steps"));
 
     /// <summary>63 KB: one chunk, which inflates to 1 MiB, 50,000 times beyond the dataset's end.</summary>
     [Test, CancelAfter(30_000)]

@@ -11,8 +11,6 @@ internal sealed record FoundLayer(string Name, IReadOnlyDictionary<string, strin
 /// </summary>
 internal sealed class KerasVariables(Hdf5Reader file)
 {
-    private const int MaxGroups = 1_000; // one group may be reached on any number of ways
-
     /// <summary>The group of a model's layers: Keras 3 and TensorFlow from 2.14 on, then TensorFlow 2.12 and 2.13.</summary>
     private static readonly string[] LayerGroups = ["layers", "_layer_checkpoint_dependencies"];
 
@@ -51,7 +49,6 @@ internal sealed class KerasVariables(Hdf5Reader file)
 
         string root = Root("") ?? throw new Cifar3ModelException("The file has no group 'layers' with the weights.");
         var places = new Dictionary<string, List<string>>();
-        int groups = 0;
         Collect(root, 0);
         var found = new List<FoundLayer>();
         foreach (var layer in expected)
@@ -81,11 +78,6 @@ internal sealed class KerasVariables(Hdf5Reader file)
             if (depth > 8)
             {
                 throw new Cifar3ModelException($"'{group}' lies too deep: models are nested in models more than 8 times.");
-            }
-
-            if (++groups > MaxGroups)
-            {
-                throw new Cifar3ModelException($"There are more than {MaxGroups:N0} models within models.");
             }
 
             foreach (string name in file.Children(group).OrderBy(Kind, StringComparer.Ordinal).ThenBy(Number))
