@@ -73,9 +73,16 @@ public sealed class CheckpointFileTests
             Altered(data => data.History[0].Accuracy = 1.5, "accuracies 1.5");
             Altered(data => data.Best.Epoch = 7, "found epoch 7");
             Altered(data => data.Step = -1, "step -1");
+            Altered(data => data.Step = long.MaxValue, "step 9223372036854775807");
+            Altered(data => data.AdamV[0].Values = With(data.AdamV[0].Values, -1), "number 0 of tensor 'conv2d/kernel' is -1, not a finite number of 0 or more");
+            Altered(data => data.Weights[5].Values = With(data.Weights[5].Values, -1), "'batch_normalization/moving_variance' is -1");
+            Altered(data => data.Best.Epoch = 0, "expected a model of epoch 1 to 2, found epoch 0");
+            Altered(data => data.Averaged = new AveragedData { Steps = long.MaxValue }, "9223372036854775807 steps averaged");
             Altered(data => data.LearningRate = float.NaN, "learning rate NaN");
             Altered(data => data.Callbacks[0].Models["best_model"].Epoch = -3, "found epoch -3");
         });
+
+        static Google.Protobuf.ByteString With(Google.Protobuf.ByteString values, float first) => Google.Protobuf.ByteString.CopyFrom([.. BitConverter.GetBytes(first), .. values.Span[4..]]);
 
         static void Altered(Action<CheckpointData> change, string what)
         {
@@ -85,6 +92,69 @@ public sealed class CheckpointFileTests
             CheckpointFile.Write(path, data);
             Refused(path, File.ReadAllBytes(path), what, what);
         }
+    }
+
+    /// <summary>4 MB whose two million epochs, callbacks or averaged tensors are empty: what they would be parsed into takes a hundred times as much.</summary>
+    [TestCase(new byte[] { 0x1A, 0 })]
+    [TestCase(new byte[] { 0x5A, 0 })]
+    [TestCase(new byte[] { 0x62, 2, 0x12, 0 })]
+    [TestCase(new byte[] { 0x5A, 4, 0x1A, 2, 0x12, 0 })]
+    public void Load_MillionsOfEmptyMessages_AreCountedBeforeTheyAreParsed(byte[] message)
+    {
+        var (path, bytes) = WriteCheckpoint();
+        byte[] payload = [.. bytes.AsSpan(52), .. Enumerable.Repeat(message, (4 << 20) / message.Length).SelectMany(part => part)];
+        Framed(path, payload);
+        long before = GC.GetAllocatedBytesForCurrentThread();
+
+        Assert.That(() => CheckpointFile.Read(path, long.MaxValue), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("found millions of entries").And.Message.Contains(Remedy));
+        Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(payload.Length + (1 << 20)));
+    }
+
+    /// <summary>A hundred thousand epochs are no attack.</summary>
+    [Test]
+    public void Read_LongHistory_IsRead()
+    {
+        var (path, _) = WriteCheckpoint();
+        var data = CheckpointFile.Read(path, long.MaxValue)!;
+        data.History.Add(Enumerable.Repeat(data.History[0], 100_000));
+        CheckpointFile.Write(path, data);
+
+        Assert.That(CheckpointFile.Read(path, long.MaxValue)!.History, Has.Count.EqualTo(100_002));
+    }
+
+    [Test]
+    public void Load_TextsThatCommandATerminal_AreShownAndCut()
+    {
+        const string evil = "\u001b[2Jgone\n";
+        string endless = evil + new string('A', 100_000);
+        Assert.Multiple(() =>
+        {
+            Altered(data => data.Settings[0].Value = endless);
+            Altered(data => data.Callbacks[0].Description = endless);
+            Altered(data => data.Weights[0].Name = endless);
+        });
+
+        static void Altered(Action<CheckpointData> change)
+        {
+            var (path, _) = WriteCheckpoint();
+            var data = CheckpointFile.Read(path, long.MaxValue)!;
+            change(data);
+            CheckpointFile.Write(path, data);
+            string message = Assert.Throws<Cifar3ModelException>(() => FakeTrainer.Create(Options(Path.GetDirectoryName(path)!, resume: true)).Fit(Train, Train))!.Message;
+            Assert.That(message, Does.Contain(@"\u001B[2Jgone\n").And.Contain(path).And.Not.Contain("\u001b").And.Not.Contain("\n"));
+            Assert.That(message, Has.Length.LessThan(2_000));
+        }
+    }
+
+    [Test]
+    public void Load_StopReasonThatCommandsATerminal_IsShown()
+    {
+        var (path, _) = WriteCheckpoint();
+        var data = CheckpointFile.Read(path, long.MaxValue)!;
+        data.StopReason = "\u001b[2Jstop";
+        CheckpointFile.Write(path, data);
+
+        Assert.That(FakeTrainer.Create(Options(Path.GetDirectoryName(path)!, resume: true)).Fit(Train, Train).StopReason, Is.EqualTo(@"\u001B[2Jstop"));
     }
 
     [Test]
@@ -102,6 +172,10 @@ public sealed class CheckpointFileTests
 
         Assert.That(Directory.GetFileSystemEntries(Path.GetDirectoryName(path)!), Is.EqualTo(new[] { path }));
     }
+
+    /// <summary>Writes a payload with a right header.</summary>
+    private static void Framed(string path, byte[] payload) =>
+        File.WriteAllBytes(path, [.. "CIFAR3CK"u8, 1, 0, 0, 0, .. BitConverter.GetBytes(payload.LongLength), .. System.Security.Cryptography.SHA256.HashData(payload), .. payload]);
 
     private static TrainerOptions Options(string folder, bool resume) => new()
     {

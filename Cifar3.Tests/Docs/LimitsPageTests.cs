@@ -51,7 +51,7 @@ public sealed class LimitsPageTests
         yield return Row("HDF5: chunks and filters, unpacked", $"{Hdf5Data.MaxExpansion} times the file");
 
         // Training
-        yield return Row("`training.checkpoint`", $"{TrainingCheckpoint.MaxModels} times the network's weights, and {Mib(TrainingCheckpoint.SpareBytes)}");
+        yield return Row("`training.checkpoint`", $"{TrainingCheckpoint.MaxModels} times the network's weights, and {Mib(TrainingCheckpoint.SpareBytes)}", $"one a byte and {N(CheckpointFile.SpareEntries)}, at most {N(CheckpointFile.MaxEntries)}");
         yield return Row("epochs; images in a step", $"{N(TrainingSettings.MaxEpoch)}; {N(TrainingSettings.MaxBatchSize)}");
         yield return Row("`run.json`", Mib(RunFolder.MaxRecordBytes));
 

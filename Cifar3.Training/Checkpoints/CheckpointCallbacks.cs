@@ -37,7 +37,7 @@ internal static class CheckpointCallbacks
         foreach (var data in stored)
         {
             var callback = waiting.Find(c => c.ToString() == data.Description)
-                ?? throw new CallbackMismatchException($"callbacks: expected {data.Description}, found {Names(context.Options.Callbacks)}");
+                ?? throw new CallbackMismatchException($"callbacks: expected {Shown.Text(data.Description)}, found {Names(context.Options.Callbacks)}");
             waiting.Remove(callback);
             var state = new CallbackState();
             foreach (var (name, number) in data.Numbers)
@@ -56,7 +56,7 @@ internal static class CheckpointCallbacks
 
         if (waiting.Find(callback => !StateOf(callback).IsEmpty) is { } added)
         {
-            throw new CallbackMismatchException($"callbacks: found {added}, which was not part of it");
+            throw new CallbackMismatchException($"callbacks: found {Shown.Text(added.ToString())}, which was not part of it");
         }
     }
 
@@ -67,7 +67,7 @@ internal static class CheckpointCallbacks
         return state;
     }
 
-    private static string Names(IReadOnlyList<Callback> callbacks) => callbacks.Count == 0 ? "none" : string.Join(", ", callbacks);
+    private static string Names(IReadOnlyList<Callback> callbacks) => callbacks.Count == 0 ? "none" : string.Join(", ", callbacks.Take(Shown.MaxItems).Select(callback => Shown.Text(callback.ToString())));
 }
 
 /// <summary>The interrupted training had other callbacks; the message says which.</summary>

@@ -14,6 +14,14 @@ internal static class CheckpointFile
 
     private const int HeaderBytes = 8 + 4 + 8 + 32;
 
+    /// <summary>Entries of the payload's protobuf structure beyond one a byte, and the most: a million epochs have seventeen million.</summary>
+    public const int SpareEntries = ProtobufLimits.MaxEntries, MaxEntries = 18 * TrainingSettings.MaxEpoch + SpareEntries;
+
+    private static readonly MessageParser<CheckpointData> Parser = CheckpointData.Parser.WithDiscardUnknownFields(true);
+
+    /// <summary>checkpoint.proto for the counting pass.</summary>
+    public static ProtobufMessage Schema { get; } = CreateSchema();
+
     private static ReadOnlySpan<byte> Magic => "CIFAR3CK"u8;
 
     public static void Write(string path, CheckpointData data)
@@ -40,13 +48,15 @@ internal static class CheckpointFile
         try
         {
             using var stream = BoundedReader.Open(path);
-            return CheckpointData.Parser.ParseFrom(ReadPayload(path, stream, maxBytes));
+            byte[] payload = ReadPayload(path, stream, maxBytes);
+            ProtobufLimits.Check(payload, Schema, (int)Math.Min(SpareEntries + payload.LongLength, MaxEntries), "a training's weights and epochs");
+            return Parser.ParseFrom(payload);
         }
         catch (Exception e) when (e is FileNotFoundException or DirectoryNotFoundException)
         {
             return null;
         }
-        catch (InvalidProtocolBufferException e)
+        catch (Exception e) when (e is InvalidProtocolBufferException or InvalidDataException or FormatException)
         {
             throw Damaged(path, e.Message.TrimEnd('.'), e);
         }
@@ -62,11 +72,21 @@ internal static class CheckpointFile
 
     /// <summary>The error for a file whose content is not what it should be.</summary>
     public static Cifar3ModelException Damaged(string path, string what, Exception? cause = null) =>
-        new($"Cannot read training checkpoint '{Path.GetFullPath(path)}': {what}. Delete the file, or set Resume to false, and train from the beginning.", cause);
+        new($"Cannot read training checkpoint '{Shown.Path(Path.GetFullPath(path))}': {what}. Delete the file, or set Resume to false, and train from the beginning.", cause);
 
     /// <summary>The error where there is no memory for a checkpoint: its bytes, what they are parsed into, and the weights.</summary>
     public static Cifar3ModelException NoMemory(string path, OutOfMemoryException cause) =>
         new($"Cannot read training checkpoint '{Shown.Path(Path.GetFullPath(path))}': {MemoryFault.Problem(new FileInfo(path) is { Exists: true } file ? file.Length : 0, 3)}. {MemoryFault.Remedy}.", cause);
+
+    private static ProtobufMessage CreateSchema()
+    {
+        ProtobufMessage plain = new(), model = new ProtobufMessage().Messages(plain, 2), named = new ProtobufMessage().Messages(model, 2);
+        return new ProtobufMessage()
+            .Messages(plain, 2, 3, 7, 8, 9) // settings, epochs, tensors
+            .Messages(model, 10) // the best one
+            .Messages(new ProtobufMessage().Messages(plain, 2).Messages(named, 3), 11) // callbacks: numbers and models by name
+            .Messages(new ProtobufMessage().Messages(plain, 2), 12); // averaged weights
+    }
 
     private static byte[] ReadPayload(string path, FileStream stream, long maxBytes)
     {

@@ -26,7 +26,7 @@ internal sealed class TrainingCheckpoint
 
     public float LearningRate => data.LearningRate;
 
-    public string? StopReason => data.HasStopReason ? data.StopReason : null;
+    public string? StopReason => data.HasStopReason ? Shown.Text(data.StopReason) : null;
 
     public ImmutableArray<EpochLog> History { get; private init; }
 
@@ -99,19 +99,19 @@ internal sealed class TrainingCheckpoint
             var state = new EngineState(
                 CheckpointTensors.Read(data.Weights, model.Weights),
                 CheckpointTensors.Read(data.AdamM, trainable),
-                CheckpointTensors.Read(data.AdamV, trainable),
+                CheckpointTensors.Read(data.AdamV, trainable, areSquares: true),
                 data.Step);
-            if (data.Step < 0 || !(data.LearningRate > 0 && float.IsFinite(data.LearningRate)))
+            if (data.Step is < 0 or > EngineState.MaxStep || data.Averaged?.Steps is < 0 or > EngineState.MaxStep || !(data.LearningRate > 0 && float.IsFinite(data.LearningRate)))
             {
-                throw new InvalidDataException($"step {data.Step} or learning rate {data.LearningRate} is out of range");
+                throw new InvalidDataException($"step {data.Step}, learning rate {data.LearningRate} or the {data.Averaged?.Steps ?? 0} steps averaged are out of range");
             }
 
             return new TrainingCheckpoint(path, data)
             {
                 History = history,
                 State = state,
-                Best = data.Best is null ? null : CheckpointTensors.Read(data.Best, model, history.Length),
-                Averaged = data.Averaged is null ? null : (Math.Max(data.Averaged.Steps, 0), CheckpointTensors.Read(data.Averaged.Weights, model.Weights)),
+                Best = data.Best is null ? null : CheckpointTensors.Read(data.Best, model, history.Length, first: 1),
+                Averaged = data.Averaged is null ? null : (data.Averaged.Steps, CheckpointTensors.Read(data.Averaged.Weights, model.Weights)),
             };
         }
         catch (InvalidDataException e)
@@ -147,7 +147,7 @@ internal sealed class TrainingCheckpoint
         var differences = identity
             .Select(setting => (setting.Name, setting.Value, Stored: data.Settings.FirstOrDefault(s => s.Name == setting.Name)?.Value ?? "nothing"))
             .Where(setting => setting.Value != setting.Stored)
-            .Select(setting => $"{setting.Name}: expected {setting.Stored}, found {setting.Value}")
+            .Select(setting => $"{setting.Name}: expected {Shown.Text(setting.Stored)}, found {Shown.Text(setting.Value)}")
             .ToList();
         if (differences.Count > 0)
         {
@@ -156,5 +156,5 @@ internal sealed class TrainingCheckpoint
     }
 
     private static Cifar3ModelException OtherTraining(string path, string difference) =>
-        new($"Cannot resume from '{Path.GetFullPath(path)}': it belongs to another training ({difference}). Give the interrupted training's data and settings, use another WorkspacePath, or set Resume to false to train from the beginning.");
+        new($"Cannot resume from '{Shown.Path(Path.GetFullPath(path))}': it belongs to another training ({difference}). Give the interrupted training's data and settings, use another WorkspacePath, or set Resume to false to train from the beginning.");
 }

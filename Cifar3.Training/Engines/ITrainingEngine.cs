@@ -119,6 +119,9 @@ public readonly record struct BatchResult(double LossSum, int Correct, int Count
 /// <param name="Step">Number of steps done: 0 before the first. The next <see cref="ITrainingEngine.TrainStep"/> has step + 1.</param>
 public sealed record EngineState(IReadOnlyList<WeightTensor> Weights, IReadOnlyList<WeightTensor> AdamM, IReadOnlyList<WeightTensor> AdamV, long Step)
 {
+    /// <summary>The most steps that a file may tell: far beyond all trainings, and far from where counting on would overflow.</summary>
+    internal const long MaxStep = 1L << 53;
+
     /// <summary>The state before the first step: the model's weights and zero moments.</summary>
     /// <param name="model">The model.</param>
     /// <returns>A state at step 0.</returns>

@@ -88,7 +88,7 @@ internal static class KerasOptimizer
             return (null, rate, null);
         }
 
-        if (step < 0 || arrays.Count != 2 * trainable.Count)
+        if (step is < 0 or > EngineState.MaxStep || arrays.Count != 2 * trainable.Count)
         {
             return (null, rate, FormattableString.Invariant($"it is at step {step} with {arrays.Count} arrays, where Adam has a step of 0 or more and {2 * trainable.Count} arrays, two for each of the {trainable.Count} trainable weights"));
         }

@@ -7,7 +7,7 @@ namespace Cifar3;
 /// Counts what a protobuf file is made of before it is parsed: a file of millions of empty nodes would need fifty times its size in memory.
 /// </summary>
 /// <remarks>
-/// What the parser might read in another way than this count does is refused: groups (ONNX has none), tags longer than they need be or of no
+/// What the parser might read in another way than this count does is refused: groups (no schema here has any), tags longer than they need be or of no
 /// field, lengths beyond their message, messages nested deeper than the parser goes. So nothing passes uncounted. Fields that the schema does
 /// not know count as one entry each and are not kept.
 /// </remarks>
@@ -19,21 +19,25 @@ internal static class ProtobufLimits
     private const int PartCost = 10, MaxDepth = 90; // the parser's own limit is 100
 
     /// <summary>Counts a message and what is in it.</summary>
-    /// <exception cref="FormatException">It has more entries than a model may have.</exception>
+    /// <param name="bytes">The message.</param>
+    /// <param name="type">Its place in the schema.</param>
+    /// <param name="most">The most entries. Default: those of a model.</param>
+    /// <param name="expected">What is expected in place of more, in words.</param>
+    /// <exception cref="FormatException">It has more entries.</exception>
     /// <exception cref="InvalidDataException">The bytes are no protobuf message.</exception>
-    public static void Check(ReadOnlySpan<byte> bytes, OnnxMessage type)
+    public static void Check(ReadOnlySpan<byte> bytes, ProtobufMessage type, int most = MaxEntries, string expected = "some hundred nodes and weights")
     {
-        int left = MaxEntries;
+        int left = most;
         if (!Count(bytes, type, MaxDepth, ref left))
         {
             throw left < 0
-                ? new FormatException(string.Create(CultureInfo.InvariantCulture, $"expected some hundred nodes and weights, found millions of entries (more than {MaxEntries:N0}, where a node counts as ten)"))
+                ? new FormatException(string.Create(CultureInfo.InvariantCulture, $"expected {expected}, found millions of entries (more than {most:N0}, where a message or text counts as ten)"))
                 : new InvalidDataException("these bytes are no protobuf message");
         }
     }
 
     /// <summary>Counts a message's entries; false where they are malformed or too many.</summary>
-    private static bool Count(ReadOnlySpan<byte> bytes, OnnxMessage type, int depth, ref int left)
+    private static bool Count(ReadOnlySpan<byte> bytes, ProtobufMessage type, int depth, ref int left)
     {
         while (!bytes.IsEmpty)
         {
