@@ -147,6 +147,11 @@ internal sealed class ServedModel : IDisposable
             byte[] hash = [];
             foreach (string part in Files(path).Where((part, i) => i == 0 || File.Exists(part)))
             {
+                if (!HasContent(part))
+                {
+                    return "unreadable";
+                }
+
                 using var file = new FileStream(part, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
                 if (file.Length > MaxModelBytes)
                 {
@@ -165,11 +170,22 @@ internal sealed class ServedModel : IDisposable
         }
     }
 
+    /// <summary>
+    /// Whether a path leads to bytes on a disk. Pipes and devices have a length of 0, and opening a pipe would wait until somebody writes; an empty file is no
+    /// model and names no classes.
+    /// </summary>
+    private static bool HasContent(string part) => (File.ResolveLinkTarget(part, returnFinalTarget: true) as FileInfo ?? new FileInfo(part)).Length > 0;
+
     /// <summary>Length and time of the files, each opened, so that every link on the way to it is followed: a watcher sees no link swapped elsewhere.</summary>
     private static string Stamp(string path) => string.Join(' ', Files(path).Select(part =>
     {
         try
         {
+            if (!HasContent(part))
+            {
+                return "-";
+            }
+
             using var file = File.OpenHandle(part, share: FileShare.ReadWrite | FileShare.Delete);
             return string.Create(CultureInfo.InvariantCulture, $"{RandomAccess.GetLength(file)}@{File.GetLastWriteTimeUtc(file).Ticks}");
         }

@@ -22,6 +22,7 @@ internal sealed class FileLock : IDisposable
     {
         while (true)
         {
+            RefuseOther(path);
             try
             {
                 return new FileLock(new FileStream(path, FileMode.OpenOrCreate, FileAccess.ReadWrite, FileShare.None));
@@ -51,6 +52,7 @@ internal sealed class FileLock : IDisposable
                 throw new IOException("It is a link, and what it names would be written over.");
             }
 
+            RefuseOther(path);
             try
             {
                 // On Unix every way of sharing but none is a shared lock, which a second holder would get too.
@@ -119,6 +121,15 @@ internal sealed class FileLock : IDisposable
         }
 
         stream.Dispose();
+    }
+
+    /// <summary>Refuses what is there and no file before it is opened: a pipe, above all, would be waited for, by the next holder and by who asks for the holder.</summary>
+    private static void RefuseOther(string path)
+    {
+        if (UnixFile.Find(path) is { IsRegular: false } other)
+        {
+            throw new IOException($"it is {other.Kind}, not a file on a disk");
+        }
     }
 
     /// <summary>The content of a file that may be locked; empty where there is none.</summary>

@@ -13,6 +13,8 @@ public sealed class HostilePathTests
         yield return Reader("picture", path => ImageDecoder.DecodeFile(path, new byte[CnnArchitecture.ImageBytes]));
         yield return Reader("model", path => CnnModel.LoadOnnx(path));
         yield return Reader("Keras file", path => KerasFile.Load(path));
+        yield return Reader("checkpoint", path => CheckpointFile.Read(path, 1_000));
+        yield return Reader("served model", path => ServiceApp.StartAsync(options => options.ModelPath = path).GetAwaiter().GetResult());
         yield return Reader("data", path => Cifar3Data.Load(path));
 
         static TestCaseData Reader(string name, Action<string> read) => new TestCaseData(read).SetArgDisplayNames(name);
@@ -27,6 +29,21 @@ public sealed class HostilePathTests
         Process.Start("mkfifo", [path]).WaitForExit();
 
         Assert.That(() => read(path), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("a named pipe (FIFO), not a file on a disk"));
+    }
+
+    /// <summary>Also where somebody holds the pipe as a lock: then its holder's name would be waited for.</summary>
+    [Test]
+    [CancelAfter(20_000)]
+    [Platform(Exclude = "Win")]
+    public void Fit_LockThatIsAPipe_IsRefusedAtOnce([Values] bool isHeld)
+    {
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, TrainingWorkspace.LockName);
+        Process.Start("mkfifo", [path]).WaitForExit();
+        using var held = isHeld ? new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None) : null;
+
+        Assert.That(
+            () => FakeTrainer.Create(new TrainerOptions { Epoch = 1, WorkspacePath = folder }).Fit(ColourImages.Create(20)),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains($"'{path}': it is a named pipe (FIFO), not a file on a disk"));
     }
 
     [TestCaseSource(nameof(Readers))]
