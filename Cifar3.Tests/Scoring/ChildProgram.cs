@@ -46,6 +46,11 @@ internal static class ChildProgram
             return TrainingProcess.Child(workspace, int.Parse(epochs, System.Globalization.CultureInfo.InvariantCulture));
         }
 
+        if (arguments is ["keras", var kerasFolder])
+        {
+            return JsonReflectionTests.Child(kerasFolder);
+        }
+
         if (arguments is ["cultures", var folder])
         {
             return CultureTests.Child(folder);

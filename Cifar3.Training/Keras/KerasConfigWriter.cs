@@ -72,7 +72,8 @@ internal static class KerasConfigWriter
                 config[key] = value;
             }
 
-            layers.Add(wrap(layer.Kind, config));
+            JsonNode entry = wrap(layer.Kind, config);
+            layers.Add(entry); // as a node: Add<T> asks for reflection
         }
 
         return layers;

@@ -17,6 +17,9 @@ internal sealed class KerasConversion
     /// <summary>Whether Adam's moments, too, can be converted: those of scaled weights would take other steps.</summary>
     public bool KeepsMoments => inputScale is null;
 
+    /// <summary>Whether all weights stay as they are in the file.</summary>
+    public bool KeepsWeights => !turnsKernels && !flattensChannelsFirst && inputScale is null;
+
     /// <summary>Finds what must be converted.</summary>
     /// <param name="backend">The file's <c>backend</c>; null when it says none.</param>
     /// <param name="config">The architecture; null for weights alone.</param>

@@ -1,24 +1,14 @@
 using System.Collections.Immutable;
 using System.Text;
-using System.Text.Encodings.Web;
 using System.Text.Json;
-using System.Text.Json.Serialization;
 
 namespace Cifar3.Training;
 
 /// <summary>Puts a model together from what a Keras file holds, whatever its generation.</summary>
 internal sealed class KerasReader
 {
-    /// <summary>This library's entries in a Keras file: the model's metadata, and the settings that a file of weights alone cannot tell. Keras ignores them.</summary>
-    public const string MetadataKey = "cifar3", SettingsKey = "cifar3_settings";
-
-    /// <summary>How those entries are written: snake case as Python users expect; an accuracy may be NaN.</summary>
-    public static readonly JsonSerializerOptions MetadataJson = new()
-    {
-        PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseLower,
-        NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals,
-        Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping,
-    };
+    /// <summary>This library's other entry beside <see cref="KerasMetadata"/>: the settings that a file of weights alone cannot tell. Keras ignores it.</summary>
+    public const string SettingsKey = "cifar3_settings";
 
     private readonly Hdf5Reader file;
     private readonly KerasVariables variables;
@@ -78,7 +68,7 @@ internal sealed class KerasReader
         {
             Config = config,
             Training = KerasJson.Get(root, "compile_config"),
-            Metadata = KerasJson.Get(metadata, MetadataKey),
+            Metadata = KerasJson.Get(metadata, KerasMetadata.Key),
             Version = KerasJson.Text(metadata, "keras_version"),
             Optimizer = variables.List("optimizer/vars"),
         };
@@ -88,7 +78,7 @@ internal sealed class KerasReader
     {
         var common = new Content
         {
-            Metadata = Attribute(MetadataKey),
+            Metadata = Attribute(KerasMetadata.Key),
             Settings = Attribute(SettingsKey),
             Version = file.Text("/", "keras_version") ?? file.Text("model_weights", "keras_version"),
             Backend = file.Text("/", "backend") ?? file.Text("model_weights", "backend"),
@@ -130,7 +120,12 @@ internal sealed class KerasReader
         var conversion = KerasConversion.Create(content.Backend, content.Config, layer => Vectors(layer, content.LayersByName), notes);
         var layers = architecture.CreateLayers().Where(layer => layer.Weights.Length > 0).ToList();
         var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second, conversion)));
-        var model = CnnModel.FromWeights(architecture, [.. weights], Metadata(content.Metadata, classNames, architecture.Classes));
+        var (metadata, hash) = Metadata(content.Metadata, classNames, architecture.Classes);
+        var model = CnnModel.FromWeights(architecture, [.. weights], metadata);
+        if (hash is not null && converted.Count == 0 && conversion.KeepsWeights) // else a program made another file of it on purpose
+        {
+            KerasMetadata.CheckWeights(model, hash);
+        }
 
         var (state, rate) = State(content, conversion, model);
         if (converted.Count > 0)
@@ -228,27 +223,21 @@ internal sealed class KerasReader
         return new WeightTensor(name, spec.Shape, conversion.Convert(name, spec.Shape, Floats(path)));
     }
 
-    private ModelMetadata Metadata(JsonElement? own, IEnumerable<string>? classNames, int classes)
+    private (ModelMetadata Metadata, string? WeightHash) Metadata(JsonElement? own, IEnumerable<string>? classNames, int classes)
     {
-        var stored = own?.Deserialize<ModelMetadata>(MetadataJson);
-        if (stored is not null && (stored.ClassNames.IsDefault || stored.History.IsDefault || stored.ClassNames.Any(name => name is null)))
+        ImmutableArray<string>? given = classNames is null ? null : KerasMetadata.CheckNames([.. classNames], nameof(classNames));
+        if (own is { } entry)
         {
-            throw new Cifar3ModelException($"Its entry '{MetadataKey}' is malformed: expected class names, found {own}.");
+            return KerasMetadata.Read(entry, given);
         }
 
-        if (classNames is not null)
+        if (given is { } names)
         {
-            ImmutableArray<string> names = [.. classNames];
-            return (stored ?? new ModelMetadata { ClassNames = names }) with { ClassNames = names };
-        }
-
-        if (stored is not null)
-        {
-            return stored;
+            return (new ModelMetadata { ClassNames = names }, null);
         }
 
         notes.Add($"Keras files name no classes: they are called class_0 to class_{classes - 1}. Give classNames in the order of Keras' outputs.");
-        return new ModelMetadata { ClassNames = [.. Enumerable.Range(0, classes).Select(i => $"class_{i}")] };
+        return (new ModelMetadata { ClassNames = [.. Enumerable.Range(0, classes).Select(i => $"class_{i}")] }, null);
     }
 
     private float[] Floats(string path)

@@ -1,5 +1,6 @@
 using System.IO.Compression;
-using System.Text.Json;
+using System.Text;
+using System.Text.Json.Nodes;
 using PureHDF;
 
 namespace Cifar3.Training;
@@ -59,7 +60,7 @@ internal static class KerasWriter
                 ["keras_version"] = version,
                 ["model_config"] = KerasConfigWriter.Model(model, keras3).ToJsonString(),
                 ["training_config"] = KerasConfigWriter.Training(learningRate).ToJsonString(),
-                [KerasReader.MetadataKey] = Metadata(model),
+                [KerasMetadata.Key] = KerasMetadata.Text(KerasMetadata.Of(model)),
             },
             ["model_weights"] = layers,
         };
@@ -84,7 +85,7 @@ internal static class KerasWriter
         }
 
         var file = new H5File { ["layers"] = layers, ["vars"] = Numbered("sequential", []) };
-        file.Attributes[KerasReader.MetadataKey] = Metadata(model);
+        file.Attributes[KerasMetadata.Key] = KerasMetadata.Text(KerasMetadata.Of(model));
         file.Attributes[KerasReader.SettingsKey] = KerasConfigWriter.Settings(model, learningRate).ToJsonString();
         if (state is not null)
         {
@@ -108,9 +109,9 @@ internal static class KerasWriter
     private static void WriteArchive(Stream stream, CnnModel model, EngineState? state, double learningRate)
     {
         using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
-        var metadata = new Dictionary<string, object> { ["keras_version"] = Keras3Version, [KerasReader.MetadataKey] = Brief(model) };
-        Entry("metadata.json", target => target.Write(JsonSerializer.SerializeToUtf8Bytes(metadata, KerasReader.MetadataJson)));
-        Entry("config.json", target => target.Write(JsonSerializer.SerializeToUtf8Bytes(KerasConfigWriter.Archive(model, learningRate))));
+        var metadata = new JsonObject { ["keras_version"] = Keras3Version, [KerasMetadata.Key] = KerasMetadata.Of(model) };
+        Entry("metadata.json", target => target.Write(Encoding.UTF8.GetBytes(KerasMetadata.Text(metadata))));
+        Entry("config.json", target => target.Write(Encoding.UTF8.GetBytes(KerasConfigWriter.Archive(model, learningRate).ToJsonString())));
         Entry("model.weights.h5", target =>
         {
             WriteHdf5(target, Weights(model, state, learningRate));
@@ -144,11 +145,6 @@ internal static class KerasWriter
         .. state.AdamM.Select(m => ($"Adam/{m.Name}/m:0", (object)Array(m))),
         .. state.AdamV.Select(v => ($"Adam/{v.Name}/v:0", (object)Array(v))),
     ];
-
-    /// <summary>The metadata without the history, which may be longer than an HDF5 attribute should be.</summary>
-    private static ModelMetadata Brief(CnnModel model) => model.Metadata with { History = [] };
-
-    private static string Metadata(CnnModel model) => JsonSerializer.Serialize(Brief(model), KerasReader.MetadataJson);
 
     private static void Put(H5Group group, string path, object data)
     {

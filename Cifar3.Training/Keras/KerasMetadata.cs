@@ -1,0 +1,130 @@
+using System.Collections.Immutable;
+using System.Globalization;
+using System.Text;
+using System.Text.Encodings.Web;
+using System.Text.Json;
+using System.Text.Json.Nodes;
+
+namespace Cifar3.Training;
+
+/// <summary>
+/// This library's entry in a Keras file: the model's metadata without the history, which may be longer than an HDF5 attribute should be, and the hash of its
+/// weights. Keras passes it over, and leaves it out when it saves the model again.
+/// </summary>
+/// <remarks>Snake case as Python users expect; an accuracy may be NaN. Written and read by hand: programs without reflection in their JSON (file-based apps, trimmed ones) can too.</remarks>
+internal static class KerasMetadata
+{
+    /// <summary>The entry's name: an attribute of HDF5 files, a member of an archive's <c>metadata.json</c>.</summary>
+    public const string Key = "cifar3";
+
+    private const string Remedy = "Save the model again, or remove the entry";
+
+    /// <summary>The entry of a model.</summary>
+    public static JsonObject Of(CnnModel model)
+    {
+        var metadata = model.Metadata;
+        return new JsonObject
+        {
+            ["class_names"] = new JsonArray([.. metadata.ClassNames.Select(name => (JsonNode)name)]),
+            ["recipe"] = metadata.Recipe,
+            ["trained_on"] = metadata.TrainedOn,
+            ["seed"] = metadata.Seed,
+            ["val_accuracy"] = Number(metadata.ValAccuracy),
+            ["temperature"] = Number(metadata.Temperature),
+            ["familiarity_threshold"] = Number(metadata.FamiliarityThreshold),
+            ["epoch"] = metadata.Epoch,
+            ["library_version"] = metadata.LibraryVersion,
+            ["weight_sha256"] = model.WeightHash(),
+        };
+
+        static JsonNode? Number(double? value) => value is not { } number ? null : double.IsFinite(number) ? number : number.ToString(CultureInfo.InvariantCulture);
+    }
+
+    /// <summary>JSON as text, names such as <c>Vögel</c> as they are: people read it.</summary>
+    public static string Text(JsonObject json)
+    {
+        using var stream = new MemoryStream();
+        using (var writer = new Utf8JsonWriter(stream, new JsonWriterOptions { Encoder = JavaScriptEncoder.UnsafeRelaxedJsonEscaping }))
+        {
+            json.WriteTo(writer);
+        }
+
+        return Encoding.UTF8.GetString(stream.ToArray());
+    }
+
+    /// <summary>Reads an entry.</summary>
+    /// <param name="entry">The entry.</param>
+    /// <param name="classNames">Names in place of its own; null takes its own.</param>
+    /// <returns>The metadata, and the weights' hash; null in files of earlier versions.</returns>
+    /// <exception cref="Cifar3ModelException">A value is missing or of another type, or class names are not told apart.</exception>
+    public static (ModelMetadata Metadata, string? WeightHash) Read(JsonElement entry, ImmutableArray<string>? classNames)
+    {
+        var metadata = new ModelMetadata
+        {
+            ClassNames = classNames ?? CheckNames([.. Names()], $"the entry '{Key}'"),
+            Recipe = Text("recipe"),
+            TrainedOn = Text("trained_on"),
+            Seed = Whole("seed", int.MinValue),
+            ValAccuracy = Number("val_accuracy", double.NegativeInfinity, mayBeNaN: true),
+            Temperature = Number("temperature", 0),
+            FamiliarityThreshold = Number("familiarity_threshold", double.NegativeInfinity),
+            Epoch = Whole("epoch", 0),
+            LibraryVersion = Text("library_version") ?? "unknown",
+        };
+        return (metadata, Text("weight_sha256"));
+
+        IEnumerable<string> Names() => KerasJson.Get(entry, "class_names") is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(name => name.ValueKind == JsonValueKind.String)
+            ? list.EnumerateArray().Select(name => name.GetString()!)
+            : throw Malformed("class_names", "a list of texts");
+
+        string? Text(string name) => KerasJson.Get(entry, name) is null ? null
+            : KerasJson.Text(entry, name) is { Length: <= OnnxMetadata.MaxTextLength } text ? text
+            : throw Malformed(name, FormattableString.Invariant($"a text of at most {OnnxMetadata.MaxTextLength:N0} characters"));
+
+        int Whole(string name, int least) => KerasJson.Get(entry, name) is not { } value ? 0
+            : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= least ? number
+            : throw Malformed(name, least == 0 ? "a whole number of 0 or more" : "a whole number");
+
+        double? Number(string name, double above, bool mayBeNaN = false) => KerasJson.Get(entry, name) is null ? null
+            : KerasJson.Number(entry, name) is { } number && double.IsFinite(number) && number > above ? number
+            : mayBeNaN && KerasJson.Text(entry, name) is "NaN" ? double.NaN
+            : throw Malformed(name, above == 0 ? "a number above 0" : "a number");
+
+        Cifar3ModelException Malformed(string name, string expected) =>
+            new($"Its entry '{Key}' is malformed: expected {expected} as '{name}', found {Shown.Text(KerasJson.Get(entry, name)?.GetRawText() ?? "none", 80)}. {Remedy}.");
+    }
+
+    /// <summary>Class names that can be told apart, the rule of image folders, and shown.</summary>
+    /// <param name="names">The names.</param>
+    /// <param name="where">Where they come from.</param>
+    /// <exception cref="Cifar3ModelException">A name is missing, empty, endless or there twice.</exception>
+    public static ImmutableArray<string> CheckNames(ImmutableArray<string> names, string where)
+    {
+        int bad = names.ToList().FindIndex(name => name is not { Length: >= 1 and <= OnnxMetadata.MaxNameLength });
+        if (bad >= 0)
+        {
+            throw new Cifar3ModelException(FormattableString.Invariant($"Class {bad} in {where} has a name of {names[bad]?.Length ?? 0:N0} characters. Expected 1 to {OnnxMetadata.MaxNameLength:N0}. Give classNames in the order of the model's outputs."));
+        }
+
+        try
+        {
+            ClassList.CheckDistinct(names, where);
+            return names;
+        }
+        catch (Cifar3DataException e)
+        {
+            throw new Cifar3ModelException(e.Message, e);
+        }
+    }
+
+    /// <summary>Compares weights with the hash that was written beside them.</summary>
+    /// <exception cref="Cifar3ModelException">They are others.</exception>
+    public static void CheckWeights(CnnModel model, string hash)
+    {
+        string found = model.WeightHash();
+        if (found != hash)
+        {
+            throw new Cifar3ModelException($"The weights have the SHA-256 {found}. Expected {Shown.Text(hash)}: their values changed after the file was written. The file is damaged; save it again or fetch a fresh copy. Where the change was meant, remove the entry '{Key}'.");
+        }
+    }
+}
