@@ -69,6 +69,23 @@ public static class Cifar3Data
     }
 
     /// <summary>
+    /// The pictures of a folder and of all folders below it, whatever they show: to be predicted. They are found as <see cref="Load"/> finds those of a class: by their names' endings,
+    /// without what is hidden, each folder once however many links lead to it.
+    /// </summary>
+    /// <param name="path">The folder; anything else is the picture itself.</param>
+    /// <param name="onUnreadable">Is told of each folder below that cannot be read, in a line that names it, and the others are listed all the same. Default: null, the first one ends the call.</param>
+    /// <returns>The paths, beginning with the one given, in ordinal order.</returns>
+    /// <exception cref="Cifar3DataException">The folder has no pictures, or cannot be read.</exception>
+    /// <example><code>
+    /// foreach (string file in Cifar3Data.ListPictures("holiday")) Console.WriteLine($"{classifier.Predict(file).Label} {file}");
+    /// </code></example>
+    public static IReadOnlyList<string> ListPictures(string path, Action<string>? onUnreadable = null)
+    {
+        ArgumentNullException.ThrowIfNull(path);
+        return Directory.Exists(path) ? PictureList.Below(path, onUnreadable) : [path];
+    }
+
+    /// <summary>
     /// Draws aeroplanes, cars and birds over varied backgrounds: a stand-in that learns and scores like photographs, for use where none can be had.
     /// </summary>
     /// <param name="trainCount">Number of training images, the three classes in turn; 3 to 600,000. Default: 6,000.</param>

@@ -5,13 +5,10 @@ using Spectre.Console;
 
 namespace Cifar3.Tool;
 
-/// <summary>What several commands share: help with an example, models of every format, tables that are not cut where nobody sees them.</summary>
+/// <summary>What several commands share: help with an example, pictures, notes, tables that are not cut where nobody sees them.</summary>
 internal static class Shared
 {
-    /// <summary>The name under which the model that travels in the library is asked for.</summary>
-    public const string ShippedModel = "default";
-
-    public static Argument<string> ModelArgument() => new("model") { Description = $"The model: .onnx (also of tf2onnx, with its classes in a text file beside it), .keras, .h5, or '{ShippedModel}', the one inside, which knows aeroplanes, cars and birds." };
+    private const int MaxNote = 2000;
 
     /// <summary>A command whose help ends with an example, and whose errors are one line.</summary>
     public static Command Command(string name, string description, string example, Func<ParseResult, CancellationToken, int> run, params IEnumerable<Symbol> symbols)
@@ -33,21 +30,20 @@ internal static class Shared
         return command;
     }
 
-    /// <summary>A classifier for a model of any format.</summary>
-    public static Cifar3Classifier LoadClassifier(string model) => model == ShippedModel ? Cifar3Classifier.LoadDefault()
-        : IsKeras(model) ? Cifar3Classifier.FromModel(CnnModel.LoadKeras(model))
-        : Cifar3Classifier.Load(model);
-
-    /// <summary>A model with its weights: the one inside, from ONNX of this library, or from Keras.</summary>
-    public static CnnModel LoadModel(string model) => model == ShippedModel ? CnnModel.LoadDefault() : IsKeras(model) ? CnnModel.LoadKeras(model) : CnnModel.LoadOnnx(model);
-
-    public static bool IsKeras(string path) => Path.GetExtension(path).ToUpperInvariant() is ".KERAS" or ".H5" or ".HDF5";
-
     /// <summary>The images of a folder, with a line that tells how far reading them is.</summary>
     public static ImageData LoadData(string? path, double? testFraction, IReadOnlyList<string>? classes, CancellationToken cancel)
     {
         using var progress = new DataProgressLine();
         return Cifar3Data.Load(path, new DataOptions { Progress = progress, CancellationToken = cancel, TestFraction = testFraction, Classes = classes });
+    }
+
+    /// <summary>What a user should know beside the result: a line on the standard error.</summary>
+    public static void Note(string? text)
+    {
+        if (text is not null)
+        {
+            Console.Error.WriteLine($"Note: {Shown.Text(text, MaxNote)}");
+        }
     }
 
     /// <summary>A table as wide as it needs to be where the output is no terminal.</summary>

@@ -34,6 +34,18 @@ public sealed partial class CnnModel
         return new CnnModel(architecture, [.. fresh.Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal) ? weight : this[weight.Name])], fresh.Metadata);
     }
 
+    /// <summary>The same model with its classes in another order and under other names; nothing else of it changes.</summary>
+    /// <param name="classNames">The names in the new order.</param>
+    /// <param name="places">For each the index of its class in this model: all of them, each once.</param>
+    internal CnnModel WithOrder(IEnumerable<string> classNames, int[] places)
+    {
+        string dense = Layers[^1].Name;
+        var weights = Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal) ? new WeightTensor(weight.Name, weight.Shape, Reordered(weight.ToArray())) : weight);
+        return With(weights, Metadata with { ClassNames = [.. classNames] });
+
+        float[] Reordered(float[] values) => [.. values.Select((_, i) => values[i - i % places.Length + places[i % places.Length]])]; // kernel (in, out) and bias (out): outputs come last
+    }
+
     /// <summary>The same model with softer (above 1) or sharper (below 1) probabilities: every logit divided by the temperature. No prediction changes, only how sure it is.</summary>
     /// <remarks>Folded into the dense layer, kernel and bias divided, which is the same: every runtime that scores the model has it.</remarks>
     /// <param name="temperature">Above 0.</param>

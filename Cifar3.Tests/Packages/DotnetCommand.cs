@@ -12,6 +12,13 @@ internal static class DotnetCommand
     /// <param name="arguments">What follows <c>dotnet</c>.</param>
     public static (int ExitCode, string Output) Run(string folder, params string[] arguments)
     {
+        var (exitCode, output, error) = RunApart(folder, arguments);
+        return (exitCode, output + error);
+    }
+
+    /// <summary>Runs a command and gives its exit code, and what it printed on either stream.</summary>
+    public static (int ExitCode, string Output, string Error) RunApart(string folder, params string[] arguments)
+    {
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
         var start = new ProcessStartInfo(dotnet, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (string inherited in start.Environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) || key.StartsWith("VSTEST", StringComparison.OrdinalIgnoreCase)).ToList())
@@ -36,7 +43,7 @@ internal static class DotnetCommand
             Assert.Fail($"dotnet {string.Join(' ', arguments)} did not end within {Patience}.");
         }
 
-        return (process.ExitCode, output.Result + error.Result);
+        return (process.ExitCode, output.Result, error.Result);
     }
 
     /// <summary>Runs a command that must succeed.</summary>

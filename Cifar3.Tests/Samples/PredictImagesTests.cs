@@ -51,6 +51,20 @@ public sealed class PredictImagesTests
     }
 
     [Test]
+    public void Run_EmptyFolderAndLoopOfLinks_SaysSoAndScoresEachPictureOnce()
+    {
+        string folder = TestFiles.NewFolder(), empty = TestFiles.NewFolder();
+        UserFolder.WriteImages(folder, "any");
+        Directory.CreateSymbolicLink(Path.Combine(folder, "test", "any", "loop"), folder);
+
+        var (exitCode, output) = Run(empty, Path.Combine(folder, "test", "any"));
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain($"Folder '{empty}' has no picture"));
+        Assert.That(output.Split(" %  "), Has.Length.EqualTo(17), "four pictures and, through the link, the twelve beside them");
+    }
+
+    [Test]
     public void Run_NoSuchModel_SaysSo()
     {
         var (exitCode, output) = Run("--model", "nowhere.onnx", "any.png");

@@ -67,6 +67,30 @@ public sealed class ToolTests
     }
 
     [Test]
+    public void Predict_FolderWithoutPictures_IsNamedAndExitCodeIs1()
+    {
+        string empty = TestFiles.NewFolder();
+
+        var (exitCode, output, error) = ToolProcess.Run("predict", "default", empty, Path.Combine(Trained.Value.Data, "test", "nut"), "--csv");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error.Trim(), Is.EqualTo($"Folder '{empty}' has no picture. Name another folder, or the pictures themselves."));
+        Assert.That(output.Split(".png,"), Has.Length.EqualTo(11), "those of the other folder are scored");
+    }
+
+    [Test]
+    public void Predict_HiddenFilesAndLoopsOfLinks_ScoresEachPictureOnce()
+    {
+        string folder = PictureFolders.Write(("a", 2), (".hidden", 1));
+        File.WriteAllBytes(Path.Combine(folder, "b.jfif"), PictureFolders.Picture(1));
+        Directory.CreateSymbolicLink(Path.Combine(folder, "a", "loop"), folder);
+
+        string[] lines = ToolProcess.Must("predict", "default", folder, "--csv").Output.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.That(lines.Skip(1).Select(line => Path.GetRelativePath(folder, line.Split(',')[0])), Is.EqualTo(new[] { Path.Combine("a", "0000.png"), Path.Combine("a", "0001.png"), "b.jfif" }));
+    }
+
+    [Test]
     public void Evaluate_Folder_GivesTheFiguresOfTheLibrary()
     {
         var (data, run, _) = Trained.Value;

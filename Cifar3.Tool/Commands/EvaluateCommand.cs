@@ -9,7 +9,7 @@ internal static class EvaluateCommand
 {
     public static Command Create()
     {
-        var model = Shared.ModelArgument();
+        var model = ModelFiles.Argument();
         var folder = new Argument<string>("folder") { Description = "Labelled pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, of which the test pictures are taken." };
         var json = new Option<bool>("--json") { Description = "The figures as JSON." };
         return Shared.Command(
@@ -18,7 +18,7 @@ internal static class EvaluateCommand
             "cifar3 evaluate run/model.onnx pictures",
             (arguments, cancel) =>
             {
-                using var classifier = Shared.LoadClassifier(arguments.GetValue(model)!);
+                using var classifier = ModelFiles.LoadClassifier(arguments.GetValue(model)!);
                 var images = Labelled(arguments.GetValue(folder)!, classifier.ClassNames, cancel);
                 var report = classifier.Evaluate(images);
                 Console.WriteLine(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");

@@ -10,7 +10,7 @@ internal static class ExportCommand
 {
     public static Command Create()
     {
-        var model = Shared.ModelArgument();
+        var model = ModelFiles.Argument();
         var flavor = new Option<OnnxFlavor>("--flavor") { Description = "Keras (the layers one by one), Optimized (batch normalization folded away), Int8 (quantized; needs --data).", DefaultValueFactory = _ => OnnxFlavor.Keras };
         var output = new Option<string?>("--out", "-o") { Description = "The file to write. Default: the model's name with the flavour, such as model.int8.onnx." };
         var data = new Option<string?>("--data") { Description = "Pictures to calibrate int8 on, as for train." };
@@ -30,15 +30,17 @@ internal static class ExportCommand
                     throw new ArgumentException("int8 needs pictures to calibrate on: give --data FOLDER, such as the one that the model was trained on.");
                 }
 
-                var trained = Shared.LoadModel(source);
+                string file = arguments.GetValue(triton) is { } repository ? Path.Combine(repository, arguments.GetValue(name)!, "1", "model.onnx")
+                    : arguments.GetValue(output) ?? Path.ChangeExtension(source, $".{chosen.ToString().ToLowerInvariant()}.onnx");
+                OutputFile.Apart(file, source);
+                var trained = ModelFiles.Load(source);
                 var options = new OnnxExportOptions { Flavor = chosen, CalibrationImages = chosen == OnnxFlavor.Int8 ? Shared.LoadData(pictures, 0.2, trained.ClassNames, cancel).Train : null };
-                if (arguments.GetValue(triton) is { } repository)
+                if (arguments.GetValue(triton) is { } folder)
                 {
-                    Console.WriteLine(TritonRepository.Save(repository, trained, options, arguments.GetValue(name)!));
+                    Console.WriteLine(TritonRepository.Save(folder, trained, options, arguments.GetValue(name)!));
                     return 0;
                 }
 
-                string file = arguments.GetValue(output) ?? Path.ChangeExtension(source, $".{chosen.ToString().ToLowerInvariant()}.onnx");
                 trained.SaveOnnx(file, options);
                 Console.WriteLine($"{file}, {new FileInfo(file).Length:N0} bytes");
                 return 0;
@@ -50,11 +52,13 @@ internal static class ExportCommand
 /// <summary><c>cifar3 convert IN OUT</c>: between Keras and ONNX, by the files' names.</summary>
 internal static class ConvertCommand
 {
+    private const double DefaultLearningRate = 1e-3; // Keras' Adam
+
     public static Command Create()
     {
-        var input = new Argument<string>("in") { Description = "The model to read: .keras, .h5, or .onnx of this library." };
+        var input = new Argument<string>("in") { Description = $"The model to read: .keras, .h5, .onnx of this library, or '{ModelFiles.Shipped}', the one inside." };
         var output = new Argument<string>("out") { Description = "The file to write: .onnx, .keras, .h5, .weights.h5." };
-        var classes = new Option<string[]>("--classes") { Description = "The classes' names in the order of Keras' outputs, where the file names none.", AllowMultipleArgumentsPerToken = true };
+        var classes = new Option<string[]>("--classes") { Description = "The classes' names in the order of the model's outputs. Default: those in the file; class_0, class_1, … where it names none.", AllowMultipleArgumentsPerToken = true };
         return Shared.Command(
             "convert",
             "Converts a model between Keras and ONNX; the weights stay the same bits.",
@@ -63,18 +67,23 @@ internal static class ConvertCommand
             {
                 string from = arguments.GetValue(input)!, to = arguments.GetValue(output)!;
                 var names = arguments.GetValue(classes) is { Length: > 0 } given ? given : null;
-                var model = Shared.IsKeras(from) ? CnnModel.LoadKeras(from, names) : CnnModel.LoadOnnx(from);
-                if (Shared.IsKeras(to))
+                ClassList.CheckDistinct(names ?? [], "--classes");
+                bool toKeras = ModelFiles.IsKeras(to);
+                if (!toKeras && !Path.GetExtension(to).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
                 {
-                    model.SaveKeras(to);
+                    throw new ArgumentException($"Cannot tell the format of '{to}'. Expected a name ending in .onnx, .keras, .h5 or .weights.h5.");
                 }
-                else if (Path.GetExtension(to).Equals(".onnx", StringComparison.OrdinalIgnoreCase))
+
+                OutputFile.Apart(to, from);
+                var (model, state, learningRate) = ModelFiles.LoadWithState(from, names);
+                if (toKeras)
                 {
-                    model.SaveOnnx(to);
+                    KerasFile.Save(to, model, state, learningRate: learningRate ?? DefaultLearningRate);
                 }
                 else
                 {
-                    throw new ArgumentException($"Cannot tell the format of '{to}'. Expected a name ending in .onnx, .keras, .h5 or .weights.h5.");
+                    model.SaveOnnx(to);
+                    Shared.Note(state is null ? null : $"Adam's state (step {state.Step.ToString(CultureInfo.InvariantCulture)}) was left out: ONNX files hold none. A Keras file takes it along.");
                 }
 
                 Console.WriteLine($"{to}, {new FileInfo(to).Length:N0} bytes, weights {model.WeightHash()}");
@@ -89,7 +98,7 @@ internal static class InspectCommand
 {
     public static Command Create()
     {
-        var model = Shared.ModelArgument();
+        var model = ModelFiles.Argument();
         return Shared.Command(
             "inspect",
             "Shows a model's layers, metadata and history.",
@@ -104,7 +113,7 @@ internal static class InspectCommand
                     return 0;
                 }
 
-                using var classifier = Shared.LoadClassifier(path); // a file for scoring only
+                using var classifier = ModelFiles.LoadClassifier(path); // a file for scoring only
                 Show(classifier.Metadata, $"input: {classifier.InputDescription}{Environment.NewLine}scored by: {classifier.Device}");
                 return 0;
             },
@@ -115,9 +124,9 @@ internal static class InspectCommand
     {
         try
         {
-            return Shared.LoadModel(path);
+            return ModelFiles.Load(path);
         }
-        catch (Cifar3ModelException) when (File.Exists(path) && !Shared.IsKeras(path))
+        catch (Cifar3ModelException) when (File.Exists(path) && !ModelFiles.IsKeras(path))
         {
             return null; // a quantized file or one of another tool; what is wrong with a damaged one the classifier tells
         }

@@ -13,13 +13,13 @@ internal static class PredictCommand
 
     public static Command Create()
     {
-        var model = Shared.ModelArgument();
+        var model = ModelFiles.Argument();
         var pictures = new Argument<string[]>("pictures") { Description = "Picture files, folders of them, or - for one picture on the standard input.", Arity = ArgumentArity.OneOrMore };
         var json = new Option<bool>("--json") { Description = "One JSON object a line: file, label, confidence, probabilities." };
         var csv = new Option<bool>("--csv") { Description = "Comma-separated values with a heading." };
         return Shared.Command(
             "predict",
-            "Says what pictures show. A picture that cannot be read is named on the standard error and the exit code is then 1; the others are scored all the same.",
+            "Says what pictures show. A picture or folder that cannot be read, or a folder without pictures, is named on the standard error and the exit code is then 1; the others are scored all the same.",
             "cifar3 predict run/model.onnx photo.jpg holiday-pictures --json",
             (arguments, cancel) =>
             {
@@ -28,7 +28,7 @@ internal static class PredictCommand
                     throw new ArgumentException("Choose --json or --csv, not both.");
                 }
 
-                using var classifier = Shared.LoadClassifier(arguments.GetValue(model)!);
+                using var classifier = ModelFiles.LoadClassifier(arguments.GetValue(model)!);
                 var table = new Table().AddColumns("file", "label", "confidence", "others");
                 Action<string, Prediction> write = arguments.GetValue(json) ? WriteJson : arguments.GetValue(csv) ? WriteCsv : (file, prediction) => AddRow(table, file, prediction);
                 if (arguments.GetValue(csv))
@@ -37,17 +37,19 @@ internal static class PredictCommand
                 }
 
                 int unread = 0;
-                foreach (string file in arguments.GetValue(pictures)!.SelectMany(Files))
+                foreach (string path in arguments.GetValue(pictures)!)
                 {
-                    cancel.ThrowIfCancellationRequested();
                     try
                     {
-                        write(file, Predict(classifier, file));
+                        foreach (string file in path == StandardInput ? [path] : Cifar3Data.ListPictures(path, LeftOut))
+                        {
+                            cancel.ThrowIfCancellationRequested();
+                            PredictOne(file);
+                        }
                     }
-                    catch (Cifar3ImageException e)
+                    catch (Cifar3DataException e)
                     {
-                        unread++;
-                        Console.Error.WriteLine(e.Message);
+                        LeftOut(e.Message); // the other folders are worth scoring all the same
                     }
                 }
 
@@ -57,6 +59,24 @@ internal static class PredictCommand
                 }
 
                 return unread > 0 ? Training.ConsoleProgram.Failed : 0;
+
+                void PredictOne(string file)
+                {
+                    try
+                    {
+                        write(file, Predict(classifier, file));
+                    }
+                    catch (Cifar3ImageException e)
+                    {
+                        LeftOut(e.Message);
+                    }
+                }
+
+                void LeftOut(string problem)
+                {
+                    unread++;
+                    Console.Error.WriteLine(problem);
+                }
             },
             model, pictures, json, csv);
     }
@@ -71,13 +91,6 @@ internal static class PredictCommand
         using var input = Console.OpenStandardInput();
         return classifier.Predict(input);
     }
-
-    /// <summary>A folder's pictures, with those of its folders; anything else is itself.</summary>
-    private static IEnumerable<string> Files(string path) => Directory.Exists(path)
-        ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
-            .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".jpg" or ".jpeg" or ".png" or ".webp" or ".bmp" or ".gif")
-            .Order(StringComparer.Ordinal)
-        : [path];
 
     private static void AddRow(Table table, string file, Prediction prediction)
     {

@@ -14,7 +14,7 @@ internal static class ServeCommand
 {
     public static Command Create()
     {
-        var model = new Argument<string>("model") { Description = $"The model's .onnx file, or '{Shared.ShippedModel}', the one inside, which knows aeroplanes, cars and birds. It is loaded anew when it changes." };
+        var model = new Argument<string>("model") { Description = $"The model's .onnx file, or '{ModelFiles.Shipped}', the one inside, which knows aeroplanes, cars and birds. It is loaded anew when it changes." };
         var urls = new Option<string>("--urls") { Description = "Where to listen; http://0.0.0.0:5000 for other machines too.", DefaultValueFactory = _ => "http://127.0.0.1:5000" };
         var name = new Option<string>("--name") { Description = "The model's name in addresses.", DefaultValueFactory = _ => Cifar3ServiceCollectionExtensions.DefaultName };
         return Shared.Command(
@@ -29,7 +29,7 @@ internal static class ServeCommand
                 builder.Logging.ClearProviders().AddSimpleConsole(console => console.SingleLine = true);
                 builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
                 builder.Services.AddOpenApi();
-                builder.Services.AddCifar3Classifier(options => options.ModelPath = path == Shared.ShippedModel ? null : path, arguments.GetValue(name)!);
+                builder.Services.AddCifar3Classifier(options => options.ModelPath = path == ModelFiles.Shipped ? null : path, arguments.GetValue(name)!);
                 using var app = builder.Build();
                 app.MapOpenApi();
                 app.MapHealthChecks("/health");

@@ -16,7 +16,7 @@ internal static class TrainCommand
         var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (an NVIDIA card, else TensorFlow if it shows a GPU, else Managed).", DefaultValueFactory = _ => TrainingEngine.Auto };
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy. Default: never." };
         var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2." };
-        var initial = new Option<string?>("--init-from") { Description = "A model to go on from: .onnx of this library, .keras or .h5. Default: new weights." };
+        var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. Default: new weights." };
         var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
         return Shared.Command(
             "train",
@@ -40,13 +40,15 @@ internal static class TrainCommand
                 }
 
                 var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
+                var start = ModelFiles.LoadStart(arguments.GetValue(initial), data.ClassNames, arguments.GetValue(seed));
                 var options = new TrainerOptions
                 {
                     Recipe = Recipe.Named(arguments.GetValue(recipeName)!),
                     Epoch = arguments.GetValue(epochs),
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
-                    InitialModel = Initial(arguments.GetValue(initial), data),
+                    InitialModel = start?.Model,
+                    InitialState = start?.State,
                     TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),
                     WorkspacePath = run,
                     Resume = arguments.GetValue(resume),
@@ -73,10 +75,6 @@ internal static class TrainCommand
             },
             folder, output, epochs, recipeName, seed, engine, patience, fraction, initial, resume);
     }
-
-    private static CnnModel? Initial(string? path, ImageData data) => path is null ? null
-        : Shared.IsKeras(path) ? CnnModel.LoadKeras(path, data.ClassNames)
-        : Shared.LoadModel(path);
 
     /// <summary>Takes the folder over from a former training, once no other one holds it and all options are sound.</summary>
     private sealed class NewRun(string folder, string? data, double? testFraction) : Callback

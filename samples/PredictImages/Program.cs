@@ -11,22 +11,23 @@ return command.Parse(args).Invoke();
 
 static int Predict(string[] paths, string? model)
 {
-    int unread = 0;
+    int leftOut = 0;
     try
     {
         using var classifier = model is null ? Cifar3Classifier.LoadDefault() : Cifar3Classifier.Load(model);
         int width = classifier.ClassNames.Max(name => name.Length);
-        foreach (string file in paths.SelectMany(Files))
+        foreach (string path in paths)
         {
             try
             {
-                var prediction = classifier.Predict(file);
-                Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prediction.Label.PadRight(width)}  {100 * prediction.Confidence,5:F1} %  {file}"));
+                foreach (string file in Cifar3Data.ListPictures(path, LeaveOut)) // of a folder; a file is itself
+                {
+                    PredictOne(classifier, width, file);
+                }
             }
-            catch (Cifar3ImageException e) // the other pictures are worth scoring all the same
+            catch (Cifar3DataException e) // a folder without pictures
             {
-                unread++;
-                Console.Error.WriteLine(e.Message);
+                LeaveOut(e.Message);
             }
         }
     }
@@ -36,12 +37,24 @@ static int Predict(string[] paths, string? model)
         return 1;
     }
 
-    return unread > 0 ? 1 : 0;
-}
+    return leftOut > 0 ? 1 : 0;
 
-// A folder's pictures, with those of its folders; a file is itself.
-static IEnumerable<string> Files(string path) => Directory.Exists(path)
-    ? Directory.EnumerateFiles(path, "*", SearchOption.AllDirectories)
-        .Where(file => Path.GetExtension(file).ToLowerInvariant() is ".jpg" or ".jpeg" or ".png" or ".webp" or ".bmp" or ".gif")
-        .Order(StringComparer.Ordinal)
-    : [path];
+    void PredictOne(Cifar3Classifier classifier, int width, string file)
+    {
+        try
+        {
+            var prediction = classifier.Predict(file);
+            Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{prediction.Label.PadRight(width)}  {100 * prediction.Confidence,5:F1} %  {file}"));
+        }
+        catch (Cifar3ImageException e) // the other pictures are worth scoring all the same
+        {
+            LeaveOut(e.Message);
+        }
+    }
+
+    void LeaveOut(string problem)
+    {
+        leftOut++;
+        Console.Error.WriteLine(problem);
+    }
+}

@@ -4,7 +4,9 @@ namespace Cifar3;
 /// The one walker of all image folders: finds the pictures below class folders, however deep, and counts the rest. Each real folder is entered
 /// once: links are followed after all that lies in a class without them, so that a loop, or a link into another class, adds nothing and is counted as a repeat.
 /// </summary>
-internal sealed class FolderWalker(SkipCounter skipped)
+/// <param name="skipped">Counts what is no picture.</param>
+/// <param name="unreadable">Told of folders that cannot be read, in place of the exception; null = the first one ends the walk. Default: null.</param>
+internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception>? unreadable = null)
 {
     private const int MaxLinks = 40; // as Linux: more of them in one path are a loop
 
@@ -88,7 +90,7 @@ internal sealed class FolderWalker(SkipCounter skipped)
             var waiting = new Stack<(string Path, string Real)>([(folder, realFolder)]);
             while (waiting.TryPop(out var next))
             {
-                foreach (var entry in Entries(next.Path))
+                foreach (var entry in Readable(next.Path))
                 {
                     if (IsSystem(entry.Name))
                     {
@@ -136,6 +138,19 @@ internal sealed class FolderWalker(SkipCounter skipped)
     /// <summary>What a folder holds, by name in ordinal order.</summary>
     public static IEnumerable<FileSystemInfo> Entries(string folder) =>
         new DirectoryInfo(folder).EnumerateFileSystemInfos("*", new EnumerationOptions { IgnoreInaccessible = false, AttributesToSkip = FileAttributes.None }).OrderBy(entry => entry.Name, StringComparer.Ordinal);
+
+    private IEnumerable<FileSystemInfo> Readable(string folder)
+    {
+        try
+        {
+            return [.. Entries(folder)];
+        }
+        catch (Exception e) when (unreadable is not null && e is IOException or UnauthorizedAccessException)
+        {
+            unreadable(folder, e);
+            return [];
+        }
+    }
 
     /// <summary>A path with all links in it followed: two paths of one folder have the same.</summary>
     /// <exception cref="IOException">Links lead round in a circle.</exception>

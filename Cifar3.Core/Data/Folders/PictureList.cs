@@ -1,0 +1,32 @@
+namespace Cifar3;
+
+/// <summary>Pictures without labels: those of a folder and of all folders below it.</summary>
+internal static class PictureList
+{
+    /// <summary>Lists them as the class folders' pictures are listed; see <see cref="Cifar3Data.ListPictures"/>.</summary>
+    /// <exception cref="Cifar3DataException">There are none, or the folder cannot be read.</exception>
+    public static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable)
+    {
+        string root = Path.GetFullPath(folder);
+        var skipped = new SkipCounter();
+        int unreadable = 0;
+        var walker = new FolderWalker(skipped, (path, e) =>
+        {
+            string problem = $"Cannot read '{Shown.Path(path == root ? folder : AsGiven(path))}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.";
+            if (path == root || onUnreadable is null)
+            {
+                throw new Cifar3DataException(problem, e);
+            }
+
+            unreadable++;
+            onUnreadable(problem);
+        });
+        walker.Claim(root);
+        var pictures = walker.Pictures([root])[0];
+        return pictures.Count > 0 || unreadable > 0
+            ? [.. pictures.Select(AsGiven)]
+            : throw new Cifar3DataException($"Folder '{Shown.Path(folder)}' has no picture{skipped.ToSentence()}. Name another folder, or the pictures themselves.");
+
+        string AsGiven(string path) => Path.Combine(folder, Path.GetRelativePath(root, path));
+    }
+}

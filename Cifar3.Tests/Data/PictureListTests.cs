@@ -1,0 +1,71 @@
+namespace Cifar3.Tests;
+
+/// <summary>Pictures of a folder that are to be predicted: found as those of a class are.</summary>
+public sealed class PictureListTests
+{
+    [Test]
+    public void ListPictures_LinksHiddenFilesAndOtherEndings_FindsEachPictureOnce()
+    {
+        string root = PictureFolders.Write(("a", 1), ("a/deep", 1), (".hidden", 1), ("b", 1));
+        File.WriteAllBytes(Path.Combine(root, "a", "c.jfif"), PictureFolders.Picture(1));
+        File.WriteAllBytes(Path.Combine(root, "a", ".hidden.png"), PictureFolders.Picture(1));
+        File.WriteAllText(Path.Combine(root, "a", "notes.txt"), "no picture");
+        Directory.CreateSymbolicLink(Path.Combine(root, "a", "deep", "loop"), root);
+        Directory.CreateSymbolicLink(Path.Combine(root, "again"), Path.Combine(root, "b"));
+
+        var pictures = Cifar3Data.ListPictures(root);
+
+        Assert.That(pictures.Select(file => Path.GetRelativePath(root, file).Replace('\\', '/')), Is.EqualTo(new[] { "a/0000.png", "a/c.jfif", "a/deep/0000.png", "b/0000.png" }));
+    }
+
+    [Test]
+    public void ListPictures_RelativeFolder_GivesPathsAsItWasGiven()
+    {
+        string folder = Path.GetRelativePath(Environment.CurrentDirectory, PictureFolders.Write(("a", 1)));
+
+        Assert.That(Cifar3Data.ListPictures(folder), Is.EqualTo(new[] { Path.Combine(folder, "a", "0000.png") }));
+    }
+
+    [Test]
+    public void ListPictures_WhatIsNoFolder_IsItself() =>
+        Assert.That(Cifar3Data.ListPictures("nowhere.dat"), Is.EqualTo(new[] { "nowhere.dat" }));
+
+    [Test]
+    public void ListPictures_NoPictures_SaysWhatWasFound()
+    {
+        string root = TestFiles.NewFolder();
+        File.WriteAllText(Path.Combine(root, "notes.txt"), "no picture");
+        File.WriteAllText(Path.Combine(root, ".hidden.png"), "hidden");
+
+        Assert.That(() => Cifar3Data.ListPictures(root), Throws.TypeOf<Cifar3DataException>().With.Message.EqualTo(
+            $"Folder '{root}' has no picture; left out: 1 file that is no picture, 1 hidden or left behind by the system. Name another folder, or the pictures themselves."));
+    }
+
+    [Test]
+    public void ListPictures_FolderThatCannotBeRead_IsNamedAndTheOthersAreListed()
+    {
+        Assume.That(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, Is.False, "Windows has other permissions, and root reads all folders.");
+        string root = PictureFolders.Write(("a", 1), ("closed", 1)), closed = Path.Combine(root, "closed");
+        var problems = new List<string>();
+        SetMode(closed, UnixFileMode.None);
+        try
+        {
+            Assert.That(Cifar3Data.ListPictures(root, problems.Add), Is.EqualTo(new[] { Path.Combine(root, "a", "0000.png") }));
+            Assert.That(problems, Has.One.Contains($"Cannot read '{closed}'"));
+            Assert.That(() => Cifar3Data.ListPictures(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains($"Cannot read '{closed}'"));
+            Assert.That(() => Cifar3Data.ListPictures(closed, problems.Add), Throws.TypeOf<Cifar3DataException>().With.Message.Contains($"Cannot read '{closed}'"));
+        }
+        finally
+        {
+            SetMode(closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    private static void SetMode(string folder, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, mode);
+        }
+    }
+}

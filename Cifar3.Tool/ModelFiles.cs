@@ -1,0 +1,69 @@
+using System.CommandLine;
+using Cifar3.Training;
+
+namespace Cifar3.Tool;
+
+/// <summary>Models of every format as commands name them. What a Keras file does not give is said on the standard error.</summary>
+internal static class ModelFiles
+{
+    /// <summary>The name under which the model that travels in the library is asked for.</summary>
+    public const string Shipped = "default";
+
+    public static Argument<string> Argument() => new("model") { Description = $"The model: .onnx (also of tf2onnx, with its classes in a text file beside it), .keras, .h5, or '{Shipped}', the one inside, which knows aeroplanes, cars and birds." };
+
+    public static bool IsKeras(string path) => Path.GetExtension(path).ToUpperInvariant() is ".KERAS" or ".H5" or ".HDF5";
+
+    /// <summary>A classifier for a model of any format.</summary>
+    public static Cifar3Classifier LoadClassifier(string model) => model == Shipped ? Cifar3Classifier.LoadDefault()
+        : IsKeras(model) ? Cifar3Classifier.FromModel(LoadKeras(model).Model)
+        : Cifar3Classifier.Load(model);
+
+    /// <summary>A model with its weights: the one inside, from ONNX of this library, or from Keras.</summary>
+    public static CnnModel Load(string model) => LoadWithState(model).Model;
+
+    /// <summary>The same with what only a Keras file has: Adam's state and learning rate.</summary>
+    /// <param name="model">The file, or <see cref="Shipped"/>.</param>
+    /// <param name="classes">Names of the outputs in their order; null = those that the model has.</param>
+    /// <param name="namesMatter">Whether to say that a file names no classes.</param>
+    public static (CnnModel Model, EngineState? State, double? LearningRate) LoadWithState(string model, IReadOnlyList<string>? classes = null, bool namesMatter = true)
+    {
+        if (IsKeras(model))
+        {
+            var keras = LoadKeras(model, classes, namesMatter);
+            return (keras.Model, keras.State, keras.LearningRate);
+        }
+
+        var loaded = model == Shipped ? CnnModel.LoadDefault() : CnnModel.LoadOnnx(model);
+        return (classes is null ? loaded : loaded.With(loaded.Metadata with { ClassNames = [.. classes] }), null, null);
+    }
+
+    /// <summary>The model that a training goes on from, with the classes of its pictures.</summary>
+    public static StartModel? LoadStart(string? model, IReadOnlyList<string> classes, int seed)
+    {
+        if (model is null)
+        {
+            return null;
+        }
+
+        var (loaded, state, _) = LoadWithState(model, namesMatter: false);
+        var start = StartModel.For(loaded, state, model, classes, seed);
+        Shared.Note(start.Note);
+        return start;
+    }
+
+    private static KerasModel LoadKeras(string path, IReadOnlyList<string>? classes = null, bool namesMatter = true)
+    {
+        var keras = KerasFile.Load(path, classes);
+        foreach (string note in keras.Notes.Where(note => namesMatter || !note.StartsWith("Keras files name no classes", StringComparison.Ordinal)))
+        {
+            Shared.Note($"{path}: {InOptions(note)}");
+        }
+
+        return keras;
+    }
+
+    /// <summary>The library's note in words of the command line.</summary>
+    private static string InOptions(string note) => note
+        .Replace("Give classNames in the order of Keras' outputs.", "Name them, in the order of Keras' outputs, by 'cifar3 convert FILE model.onnx --classes …'.", StringComparison.Ordinal)
+        .Replace(" (KerasLoadOptions.TakeOptimizerState takes it as Adam's)", "", StringComparison.Ordinal);
+}
