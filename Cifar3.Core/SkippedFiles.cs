@@ -23,6 +23,9 @@ public enum SkipReason
 
     /// <summary>A picture that cannot be decoded, where <see cref="DataOptions.OnBadImage"/> allows that.</summary>
     BadImage,
+
+    /// <summary>A folder that a training left (<c>run.json</c> and its models) beside the class folders; counts as one.</summary>
+    TrainingRun,
 }
 
 /// <summary>Files and folders that were found among image folders and are not among the images, with the reason.</summary>
@@ -39,6 +42,7 @@ public sealed record SkippedFiles(SkipReason Reason, int Count, ImmutableArray<s
         SkipReason.OtherFile => Count == 1 ? "file that is no picture" : "files that are no pictures",
         SkipReason.SystemFile => "hidden or left behind by the system",
         SkipReason.OtherFolder => Count == 1 ? "folder that is neither training nor test" : "folders that are neither training nor test",
+        SkipReason.TrainingRun => Count == 1 ? "folder that a training left" : "folders that trainings left",
         SkipReason.RepeatedFolder => Count == 1 ? "link to a folder that is read already" : "links to folders that are read already",
         _ => Count == 1 ? "picture that cannot be decoded" : "pictures that cannot be decoded",
     }}");

@@ -1,8 +1,9 @@
 // The command cifar3: one subcommand a file in Commands, each of them thin: the libraries do the work.
 using System.CommandLine;
 using Cifar3.Tool;
+using Cifar3.Training;
 
-return new RootCommand("Trains a CNN on folders of pictures and uses it: evaluate, predict, export to ONNX, convert from and to Keras, report, serve.")
+var root = new RootCommand("Trains a CNN on folders of pictures and uses it: evaluate, predict, export to ONNX, convert from and to Keras, report, serve.")
 {
     TrainCommand.Create(),
     EvaluateCommand.Create(),
@@ -13,4 +14,6 @@ return new RootCommand("Trains a CNN on folders of pictures and uses it: evaluat
     ReportCommand.Create(),
     ServeCommand.Create(),
     DoctorCommand.Create(),
-}.Parse(args).Invoke();
+};
+var parser = new ParserConfiguration { ResponseFileTokenReplacer = null }; // a file may be called @x.jpg
+return ConsoleProgram.Run(_ => root.Parse(args, parser).Invoke()); // help and the parser's errors, too, may meet a console that is closed or full

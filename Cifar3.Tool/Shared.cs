@@ -30,12 +30,35 @@ internal static class Shared
         return command;
     }
 
+    public static Option<bool> SkipBadOption() => new("--skip-bad") { Description = "Leaves out pictures that cannot be read, and names them. Default: the first one ends the command." };
+
     /// <summary>The images of a folder, with a line that tells how far reading them is.</summary>
-    public static ImageData LoadData(string? path, double? testFraction, IReadOnlyList<string>? classes, CancellationToken cancel)
+    public static ImageData LoadData(string? path, double? testFraction, IReadOnlyList<string>? classes, bool skipBad, CancellationToken cancel)
     {
-        using var progress = new DataProgressLine();
-        return Cifar3Data.Load(path, new DataOptions { Progress = progress, CancellationToken = cancel, TestFraction = testFraction, Classes = classes });
+        var data = Load(options => Cifar3Data.Load(path, options), testFraction, classes, skipBad, cancel);
+        NameBad(data.BadImages);
+        return data;
     }
+
+    /// <summary>The images to measure a model of these classes on.</summary>
+    public static EvaluationImages LoadForEvaluation(string path, IReadOnlyList<string> classes, bool skipBad, CancellationToken cancel)
+    {
+        var images = Load(options => DataLocator.ReadForEvaluation(path, options), testFraction: null, classes, skipBad, cancel);
+        NameBad(images.BadImages);
+        return images;
+    }
+
+    /// <summary>Text of several lines, of which some may repeat names of files and classes: what would command a terminal is escaped.</summary>
+    public static void Print(string text)
+    {
+        foreach (var line in text.AsSpan().EnumerateLines())
+        {
+            Console.WriteLine(Shown.Text(line.ToString(), int.MaxValue));
+        }
+    }
+
+    /// <summary>A problem that ends nothing.</summary>
+    public static void Problem(string text) => Console.Error.WriteLine(Shown.Text(text, MaxNote));
 
     /// <summary>What a user should know beside the result: a line on the standard error.</summary>
     public static void Note(string? text)
@@ -59,6 +82,27 @@ internal static class Shared
     }
 
     public static string Percent(double share) => share.ToString("P1", CultureInfo.InvariantCulture);
+
+    private static T Load<T>(Func<DataOptions, T> load, double? testFraction, IReadOnlyList<string>? classes, bool skipBad, CancellationToken cancel)
+    {
+        using var progress = new DataProgressLine();
+        try
+        {
+            return load(new DataOptions { Progress = progress, CancellationToken = cancel, TestFraction = testFraction, Classes = classes, OnBadImage = skipBad ? OnBadImage.Collect : OnBadImage.Throw });
+        }
+        catch (Cifar3ImageException e)
+        {
+            throw new Cifar3ImageException($"{e.Message} --skip-bad leaves such pictures out.", e);
+        }
+    }
+
+    private static void NameBad(IReadOnlyList<BadImage> bad)
+    {
+        foreach (var picture in bad)
+        {
+            Problem(picture.Message);
+        }
+    }
 }
 
 /// <summary>A line that tells how far a download or the reading of pictures is; only in a terminal.</summary>

@@ -47,6 +47,22 @@ internal static class DataLocator
         }
     }
 
+    /// <summary>Reads the labelled images that a model of some classes is to be measured on.</summary>
+    /// <exception cref="Cifar3DataException">There is nothing there, it is no known kind of data or damaged, or it has none of the classes.</exception>
+    /// <exception cref="Cifar3ImageException">An image file is damaged.</exception>
+    public static EvaluationImages ReadForEvaluation(string path, DataOptions options)
+    {
+        path = Path.GetFullPath(path);
+        try
+        {
+            return IsImageFolder(path) ? EvaluationFolder.Read(path, options) : new EvaluationImages(Read(path, options).Test);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, e);
+        }
+    }
+
     /// <summary>Whether a path is a folder of image folders, rather than one of CIFAR-10's forms.</summary>
     public static bool IsImageFolder(string path) =>
         Directory.Exists(path) && !IsCifar10(path) && (FolderLayout.HasTraining(path) || FindCifar10(path) is null);

@@ -1,8 +1,13 @@
+using System.Diagnostics;
+using System.Globalization;
+
 namespace Cifar3.Tests;
 
 /// <summary>The command <c>cifar3</c> in a process of its own, in an empty folder.</summary>
 internal static class ToolProcess
 {
+    private static readonly TimeSpan Patience = TimeSpan.FromMinutes(3); // a machine may be busy; a quiet one needs seconds
+
     /// <summary>Runs it; gives the exit code and what it printed.</summary>
     public static (int ExitCode, string Output, string Error) Run(params string[] arguments) => RunIn(TestFiles.NewFolder(), arguments);
 
@@ -25,5 +30,32 @@ internal static class ToolProcess
         Assert.That(exitCode, Is.EqualTo(1), output + error);
         Assert.That(error.Trim().Split('\n'), Has.Length.EqualTo(1), error);
         return error.Trim();
+    }
+
+    /// <summary>Starts it with a user's reaction to signals, in an empty folder.</summary>
+    /// <param name="redirection">Where bash sends the standard output, such as <c>&gt;/dev/full</c>; null = here.</param>
+    /// <param name="arguments">Its arguments.</param>
+    public static Process Start(string? redirection, params string[] arguments)
+    {
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        string[] command = ["env", "--default-signal=INT,TERM,HUP", dotnet, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]; // a test run in the background ignores Ctrl-C
+        command = redirection is null ? command : ["bash", "-c", $"exec \"$@\" {redirection}", "bash", .. command];
+        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = TestFiles.NewFolder(), RedirectStandardOutput = true, RedirectStandardError = true })!;
+    }
+
+    /// <summary>Starts it and sends Ctrl-C as soon as something holds.</summary>
+    public static (int ExitCode, string Error) Interrupt(Func<bool> when, params string[] arguments)
+    {
+        using var process = Start(">/dev/null", arguments);
+        var error = process.StandardError.ReadToEndAsync();
+        var clock = Stopwatch.StartNew();
+        while (!when() && !process.HasExited && clock.Elapsed < Patience)
+        {
+            Thread.Sleep(2);
+        }
+
+        using var kill = Process.Start("kill", ["-INT", process.Id.ToString(CultureInfo.InvariantCulture)]);
+        Assert.That(process.WaitForExit(Patience), "does not end");
+        return (process.ExitCode, error.Result);
     }
 }

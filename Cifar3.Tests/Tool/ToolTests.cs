@@ -126,6 +126,97 @@ public sealed class ToolTests
     }
 
     [Test]
+    public void Evaluate_OnePictureOfAClassAndNoneOfAnother_ScoresWhatIsThere()
+    {
+        string folder = PictureFolders.Write(("aeroplane", 1), ("bird", 3), ("zebra", 2));
+
+        var (output, error) = ToolProcess.Must("evaluate", "default", folder, "--json");
+
+        using var json = JsonDocument.Parse(output);
+        Assert.That(json.RootElement.GetProperty("classes").EnumerateArray().Select(c => $"{c.GetProperty("name")} {c.GetProperty("support")}"), Is.EqualTo(new[] { "aeroplane 1", "car 0", "bird 3" }));
+        Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(4));
+        Assert.That(error, Does.Contain("Note: There are no pictures of 'car'").And.Contain("the model knows no such classes: 'zebra'"));
+    }
+
+    [Test]
+    public void Evaluate_TestFolderWithFewerClassesThanTrain_ScoresItAlone()
+    {
+        string folder = PictureFolders.Write(("train/aeroplane", 3), ("train/bird", 3), ("train/car", 3), ("test/plane", 2));
+
+        var (output, error) = ToolProcess.Must("evaluate", "default", folder, "--json");
+
+        using var json = JsonDocument.Parse(output);
+        Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(2));
+        Assert.That(error, Does.Contain("no pictures of 'car', 'bird'"));
+    }
+
+    [Test]
+    public void Evaluate_NoClassOfTheModel_SaysWhatWasFound()
+    {
+        string folder = PictureFolders.Write(("nut", 1), ("screw", 1));
+
+        Assert.That(ToolProcess.MustFail("evaluate", "default", folder), Does.Contain("no image of the model's classes, 'aeroplane', 'car', 'bird'").And.Contain("nut/").And.Contain("Name a folder"));
+    }
+
+    [Test]
+    public void Evaluate_PictureThatCannotBeRead_IsNamedAndLeftOutWhereAsked()
+    {
+        string folder = PictureFolders.Write(("aeroplane", 2), ("bird", 2)), bad = Path.Combine(folder, "bird", "bad.png");
+        File.WriteAllText(bad, "no picture");
+
+        string refusal = ToolProcess.MustFail("evaluate", "default", folder);
+        var (output, error) = ToolProcess.Must("evaluate", "default", folder, "--skip-bad");
+
+        Assert.That(refusal, Does.Contain(bad).And.EndWith("--skip-bad leaves such pictures out."));
+        Assert.That(output, Does.StartWith("4 pictures"));
+        Assert.That(error, Does.Contain($"Cannot read image '{bad}'"));
+    }
+
+    [Test]
+    public void Predict_NamesThatWouldCommandATerminal_AreEscaped()
+    {
+        string folder = TestFiles.NewFolder(), picture = Path.Combine(folder, "a\e[2Jb.png"), model = Path.Combine(folder, "model.onnx");
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows allows no such names.");
+        File.WriteAllBytes(picture, PictureFolders.Picture(1));
+        CnnModel.Create(["nu\et", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        File.WriteAllText(Path.Combine(folder, "bad\e[2J.png"), "no picture");
+
+        var (_, table, error) = ToolProcess.Run("predict", model, folder);
+        string inspected = ToolProcess.Must("inspect", model).Output;
+
+        Assert.That(table, Does.Contain(@"a\u001B[2Jb.png").And.Contain(@"nu\u001Bt").And.Not.Contain("\e"));
+        Assert.That(error, Does.Contain(@"bad\u001B[2J.png").And.Not.Contain("\e"));
+        Assert.That(inspected, Does.Contain(@"nu\u001Bt").And.Not.Contain("\e"));
+    }
+
+    [Test]
+    public void Predict_FileWhoseNameBeginsWithAt_IsItself()
+    {
+        string folder = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(folder, "@x.png"), PictureFolders.Picture(1));
+
+        var (exitCode, output, error) = ToolProcess.RunIn(folder, "predict", "default", "@x.png", "--csv");
+
+        Assert.That(exitCode, Is.Zero, error);
+        Assert.That(output, Does.Contain("@x.png,"));
+    }
+
+    [TestCase("--help")]
+    [TestCase("train", "--help")]
+    [TestCase("--version")]
+    public void Help_IntoAFullDisk_IsOneLine(params string[] arguments)
+    {
+        Assume.That(File.Exists("/dev/full"), "needs Linux' /dev/full");
+        using var process = ToolProcess.Start(">/dev/full", arguments);
+
+        string error = process.StandardError.ReadToEnd();
+
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.EqualTo(1));
+        Assert.That(error.Trim(), Does.StartWith("Error: The program's output could not be written").And.Not.Contain('\n'));
+    }
+
+    [Test]
     public void Train_ValFolder_ChoosesTheModel()
     {
         string data = Trained.Value.Data, folder = TestFiles.NewFolder();

@@ -10,8 +10,9 @@ internal static class EvaluateCommand
     public static Command Create()
     {
         var model = ModelFiles.Argument();
-        var folder = new Argument<string>("folder") { Description = "Labelled pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, of which the test pictures are taken." };
+        var folder = new Argument<string>("folder") { Description = "Labelled pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, of which the test pictures are taken. Classes without pictures are named, the others scored." };
         var json = new Option<bool>("--json") { Description = "The figures as JSON." };
+        var skipBad = Shared.SkipBadOption();
         return Shared.Command(
             "evaluate",
             "Scores labelled pictures with a model and compares.",
@@ -19,19 +20,14 @@ internal static class EvaluateCommand
             (arguments, cancel) =>
             {
                 using var classifier = ModelFiles.LoadClassifier(arguments.GetValue(model)!);
-                var images = Labelled(arguments.GetValue(folder)!, classifier.ClassNames, cancel);
-                var report = classifier.Evaluate(images);
-                Console.WriteLine(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");
+                var found = Shared.LoadForEvaluation(arguments.GetValue(folder)!, classifier.ClassNames, arguments.GetValue(skipBad), cancel);
+                Shared.Note(found.Absent.IsEmpty ? null : $"There are no pictures of {Shown.Names(found.Absent)}: the figures of these classes are 0, also in the macro average.");
+                Shared.Note(found.Unknown.IsEmpty ? null : $"Left out, for the model knows no such classes: {Shown.Names(found.Unknown)}.");
+                var report = classifier.Evaluate(found.Images);
+                Shared.Print(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");
                 return 0;
             },
-            model, folder, json);
-    }
-
-    /// <summary>The test pictures; all of them where nothing sets some apart.</summary>
-    private static ImageSet Labelled(string folder, IReadOnlyList<string> classes, CancellationToken cancel)
-    {
-        var data = Shared.LoadData(folder, testFraction: null, classes, cancel);
-        return data.IsTestSetAside ? new ImageSet([.. data.Train.Pixels, .. data.Test.Pixels], [.. data.Train.Labels, .. data.Test.Labels], data.ClassNames) : data.Test;
+            model, folder, json, skipBad);
     }
 
     private static string Json(ClassificationReport report) => new JsonObject

@@ -16,6 +16,7 @@ internal static class ExportCommand
         var data = new Option<string?>("--data") { Description = "Pictures to calibrate int8 on, as for train." };
         var triton = new Option<string?>("--triton") { Description = "Writes a model repository into this folder instead: config.pbtxt, labels.txt, 1/model.onnx." };
         var name = new Option<string>("--name") { Description = "The model's name in the repository.", DefaultValueFactory = _ => "cifar3" };
+        var skipBad = Shared.SkipBadOption();
         return Shared.Command(
             "export",
             "Writes a model as ONNX: for any runtime, faster, or quantized; or as a model repository for Triton, OpenVINO Model Server, KServe.",
@@ -34,18 +35,18 @@ internal static class ExportCommand
                     : arguments.GetValue(output) ?? Path.ChangeExtension(source, $".{chosen.ToString().ToLowerInvariant()}.onnx");
                 OutputFile.Apart(file, source);
                 var trained = ModelFiles.Load(source);
-                var options = new OnnxExportOptions { Flavor = chosen, CalibrationImages = chosen == OnnxFlavor.Int8 ? Shared.LoadData(pictures, 0.2, trained.ClassNames, cancel).Train : null };
+                var options = new OnnxExportOptions { Flavor = chosen, CalibrationImages = chosen == OnnxFlavor.Int8 ? Shared.LoadData(pictures, 0.2, trained.ClassNames, arguments.GetValue(skipBad), cancel).Train : null };
                 if (arguments.GetValue(triton) is { } folder)
                 {
-                    Console.WriteLine(TritonRepository.Save(folder, trained, options, arguments.GetValue(name)!));
+                    Shared.Print(TritonRepository.Save(folder, trained, options, arguments.GetValue(name)!));
                     return 0;
                 }
 
                 trained.SaveOnnx(file, options);
-                Console.WriteLine($"{file}, {new FileInfo(file).Length:N0} bytes");
+                Shared.Print($"{file}, {new FileInfo(file).Length:N0} bytes");
                 return 0;
             },
-            model, flavor, output, data, triton, name);
+            model, flavor, output, data, skipBad, triton, name);
     }
 }
 
@@ -86,7 +87,7 @@ internal static class ConvertCommand
                     Shared.Note(state is null ? null : $"Adam's state (step {state.Step.ToString(CultureInfo.InvariantCulture)}) was left out: ONNX files hold none. A Keras file takes it along.");
                 }
 
-                Console.WriteLine($"{to}, {new FileInfo(to).Length:N0} bytes, weights {model.WeightHash()}");
+                Shared.Print($"{to}, {new FileInfo(to).Length:N0} bytes, weights {model.WeightHash()}");
                 return 0;
             },
             input, output, classes);
@@ -134,14 +135,14 @@ internal static class InspectCommand
 
     private static void Show(ModelMetadata metadata, string last)
     {
-        Console.WriteLine($"classes: {string.Join(", ", metadata.ClassNames)}");
-        Console.WriteLine($"recipe: {metadata.Recipe ?? "not known"}");
-        Console.WriteLine($"trained on: {metadata.TrainedOn ?? "not known"}");
+        Shared.Print($"classes: {string.Join(", ", metadata.ClassNames)}");
+        Shared.Print($"recipe: {metadata.Recipe ?? "not known"}");
+        Shared.Print($"trained on: {metadata.TrainedOn ?? "not known"}");
         Console.WriteLine($"seed: {metadata.Seed.ToString(CultureInfo.InvariantCulture)}");
         Console.WriteLine($"epoch: {metadata.Epoch.ToString(CultureInfo.InvariantCulture)}");
         Console.WriteLine($"validation accuracy: {(metadata.ValAccuracy is { } accuracy ? Shared.Percent(accuracy) : "not measured")}");
-        Console.WriteLine($"library: {metadata.LibraryVersion}");
-        Console.WriteLine(last);
+        Shared.Print($"library: {metadata.LibraryVersion}");
+        Shared.Print(last);
         if (metadata.History.IsEmpty)
         {
             return;

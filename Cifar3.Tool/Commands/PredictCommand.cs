@@ -75,7 +75,7 @@ internal static class PredictCommand
                 void LeftOut(string problem)
                 {
                     unread++;
-                    Console.Error.WriteLine(problem);
+                    Shared.Problem(problem);
                 }
             },
             model, pictures, json, csv);
@@ -96,7 +96,9 @@ internal static class PredictCommand
     {
         var others = Enumerable.Range(0, prediction.ClassNames.Length).Where(i => i != prediction.LabelIndex)
             .OrderByDescending(i => prediction.Probabilities[i]).Take(3).Select(i => $"{prediction.ClassNames[i]} {Shared.Percent(prediction.Probabilities[i])}");
-        table.AddRow(Markup.Escape(file), Markup.Escape(prediction.Label), Shared.Percent(prediction.Confidence), Markup.Escape(string.Join(", ", others)));
+        table.AddRow(Cell(file), Cell(prediction.Label), Shared.Percent(prediction.Confidence), Cell(string.Join(", ", others)));
+
+        static string Cell(string text) => Markup.Escape(Shown.Text(text, int.MaxValue));
     }
 
     private static void WriteJson(string file, Prediction prediction)
@@ -116,6 +118,8 @@ internal static class PredictCommand
 
     private static string Number(float value) => value.ToString("R", CultureInfo.InvariantCulture);
 
-    /// <summary>RFC 4180: in quotes where it needs them.</summary>
-    private static string Quoted(string text) => text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
+    /// <summary>RFC 4180: in quotes where it needs them; as it is, but in a terminal, which control characters would command.</summary>
+    private static string Quoted(string text) => !Console.IsOutputRedirected ? Quotes(Shown.Text(text, int.MaxValue)) : Quotes(text);
+
+    private static string Quotes(string text) => text.AsSpan().ContainsAny(",\"\r\n") ? $"\"{text.Replace("\"", "\"\"", StringComparison.Ordinal)}\"" : text;
 }

@@ -27,10 +27,11 @@ internal static class ReportCommand
                     throw new Cifar3DataException($"'{folder}' does not say where the training's pictures were: it has no {RunFolder.RecordFile}. Give --data FOLDER.");
                 }
 
-                var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, cancel);
+                // what cannot be read is named, not refused: the training may have had --skip-bad
+                var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
                 string file = arguments.GetValue(output) ?? Path.Combine(folder, FileName);
                 TrainingReport.Save(file, found.Result, images);
-                Console.WriteLine(file);
+                Shared.Print(file);
                 return 0;
             },
             run, data, output);

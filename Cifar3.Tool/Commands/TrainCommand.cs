@@ -1,4 +1,6 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
+using System.Globalization;
 using Cifar3.Training;
 
 namespace Cifar3.Tool;
@@ -14,9 +16,10 @@ internal static class TrainCommand
         var recipeName = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of pictures), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
         var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model." };
         var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (an NVIDIA card, else TensorFlow if it shows a GPU, else Managed).", DefaultValueFactory = _ => TrainingEngine.Auto };
-        var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy. Default: never." };
-        var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2." };
+        var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy; for recipes whose learning rate stays, such as keras. Default: never." };
+        var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2.", CustomParser = Share };
         var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. Default: new weights." };
+        var skipBad = Shared.SkipBadOption();
         var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
         return Shared.Command(
             "train",
@@ -24,7 +27,9 @@ internal static class TrainCommand
             "cifar3 train pictures --out run --epochs 20",
             (arguments, cancel) =>
             {
-                var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, cancel);
+                var recipe = Recipe.Named(arguments.GetValue(recipeName)!);
+                CheckPatience(arguments.GetValue(patience), recipe);
+                var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string run = arguments.GetValue(output)!;
                 string best = Path.Combine(run, RunFolder.ModelFile);
                 var checkpoint = new ModelCheckpoint(best);
@@ -34,16 +39,22 @@ internal static class TrainCommand
                     callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
                 }
 
+                bool resumes = arguments.GetValue(resume) && File.Exists(Path.Combine(run, TrainingCheckpoint.FileName)); // else it begins, and what lies there is a former training's
                 if (!arguments.GetValue(resume))
                 {
                     callbacks.Insert(0, new NewRun(run, arguments.GetValue(folder), arguments.GetValue(fraction)));
                 }
 
                 var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
+                if (validation.Count == 0)
+                {
+                    throw new Cifar3DataException($"There are too few pictures to choose the best epoch by{(data.IsTestSetAside ? ", once some are set aside for testing" : "")}: no class has more than one left. Give a class at least {(data.IsTestSetAside ? 3 : 2)} pictures, or put some into a folder val beside train.");
+                }
+
                 var start = ModelFiles.LoadStart(arguments.GetValue(initial), data.ClassNames, arguments.GetValue(seed));
                 var options = new TrainerOptions
                 {
-                    Recipe = Recipe.Named(arguments.GetValue(recipeName)!),
+                    Recipe = recipe,
                     Epoch = arguments.GetValue(epochs),
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
@@ -54,26 +65,52 @@ internal static class TrainCommand
                     Resume = arguments.GetValue(resume),
                     Callbacks = callbacks,
                 };
-                Console.WriteLine($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
+                Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 TrainingResult result;
                 try
                 {
-                    result = new Cifar3Trainer(options).Fit(train, validation.Count > 0 ? validation : null, cancel);
+                    result = new Cifar3Trainer(options).Fit(train, validation, cancel);
                 }
-                catch (OperationCanceledException e) when (checkpoint.LastFile is not null)
+                catch (OperationCanceledException e) when (checkpoint.LastFile is not null || (resumes && File.Exists(best)))
                 {
-                    throw new StoppedException($"The best model so far is kept: {checkpoint.LastFile}. Add --resume to go on.", e);
+                    throw new StoppedException($"The best model so far is kept: {best}. {(resumes ? "Give the same command to go on." : "Add --resume to go on.")}", e);
                 }
 
                 RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
                 string report = Path.Combine(run, ReportCommand.FileName);
                 TrainingReport.Save(report, result, data);
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}");
-                Console.WriteLine($"Model:  {best}");
-                Console.WriteLine($"Report: {report}");
+                Shared.Print($"Model:  {best}");
+                Shared.Print($"Report: {report}");
                 return 0;
             },
-            folder, output, epochs, recipeName, seed, engine, patience, fraction, initial, resume);
+            folder, output, epochs, recipeName, seed, engine, patience, fraction, skipBad, initial, resume);
+    }
+
+    /// <summary>A share as it is written everywhere, whatever the language of the system: 0,3 must not be 3.</summary>
+    private static double? Share(ArgumentResult result)
+    {
+        string text = result.Tokens[0].Value;
+        if (double.TryParse(text, NumberStyles.AllowDecimalPoint, CultureInfo.InvariantCulture, out double share) && share is > 0 and < 1)
+        {
+            return share;
+        }
+
+        result.AddError($"--test-fraction is a share above 0 and below 1, written with a point, such as 0.2. Received: '{Shown.Text(text)}'.");
+        return null;
+    }
+
+    private static void CheckPatience(int? patience, Recipe recipe)
+    {
+        if (patience < 0)
+        {
+            throw new ArgumentException($"--patience is a number of epochs, 0 or more. Received: {patience.Value.ToString(CultureInfo.InvariantCulture)}.");
+        }
+
+        if (patience is not null && recipe.LearningRateScheduler is { EndsLow: true })
+        {
+            throw new ArgumentException($"--patience cannot end a training with the recipe '{recipe.Name}': its learning rate falls until the last epoch, and the last epochs gain most, so that none before tells whether it is time to stop. Leave it out and give fewer --epochs, or take --recipe {Recipe.Keras.Name}.");
+        }
     }
 
     /// <summary>Takes the folder over from a former training, once no other one holds it and all options are sound.</summary>
@@ -81,6 +118,11 @@ internal static class TrainCommand
     {
         public override void OnTrainBegin(TrainingContext context)
         {
+            if (File.Exists(Path.Combine(folder, RunFolder.RecordFile)) || File.Exists(Path.Combine(folder, RunFolder.ModelFile)))
+            {
+                Shared.Note($"'{Shown.Path(folder)}' holds a former training, which this one replaces. --out names another folder; --resume goes on with an interrupted training.");
+            }
+
             RunFolder.Begin(folder, data, testFraction);
             File.Delete(Path.Combine(folder, ReportCommand.FileName));
         }

@@ -20,6 +20,8 @@ public static class ConsoleProgram
     /// <summary>The exit code after SIGHUP, which a closed terminal or a lost connection sends: 129.</summary>
     public const int HungUp = 129;
 
+    private const int MaxMessage = 10_000; // messages are as short as they should be: here what would command a terminal is escaped
+
     private static readonly TimeSpan WindowsGrace = TimeSpan.FromSeconds(4); // of the five that Windows gives a program whose window is closed
 
     /// <summary>Runs a program's work and turns what can go wrong into one line on the standard error.</summary>
@@ -66,7 +68,7 @@ public static class ConsoleProgram
         }
         catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            return Say($"Error: {e.Message.ReplaceLineEndings(" ")}", Failed);
+            return Say($"Error: {Shown.Text(e.Message.ReplaceLineEndings(" "), MaxMessage)}", Failed);
         }
         finally
         {

@@ -17,9 +17,9 @@ public sealed class RunFolder
     public const string LastModelFile = "last.onnx";
 
     /// <summary>What the models do not tell: <c>run.json</c>.</summary>
-    public const string RecordFile = "run.json";
+    public const string RecordFile = RunMark.RecordFile;
 
-    private const string Format = "cifar3-run 1", Interrupted = "the training was interrupted", Unknown = "not known";
+    private const string Format = RunMark.Format + "1", Interrupted = "the training was interrupted", Unknown = "not known";
     internal const int MaxRecordBytes = 1 << 20;
 
     private RunFolder(TrainingResult result, string? dataPath, double? testFraction) => (Result, DataPath, TestFraction) = (result, dataPath, testFraction);

@@ -57,8 +57,9 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
     /// <param name="options">Classes and split.</param>
     /// <param name="walker">Lists the folders and counts what else lies there.</param>
     /// <param name="skipped">Receives folders that are no part.</param>
+    /// <param name="someClasses">Whether some of the options' classes are enough to tell a folder of classes. Default: false, all of them are.</param>
     /// <exception cref="Cifar3DataException">There are no classes, or the meaning of the folders is open.</exception>
-    public static FolderLayout Find(string root, DataOptions options, FolderWalker walker, SkipCounter skipped)
+    public static FolderLayout Find(string root, DataOptions options, FolderWalker walker, SkipCounter skipped, bool someClasses = false)
     {
         string folder = root;
         while (true)
@@ -79,6 +80,11 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
             {
                 below.Except(parts).ToList().ForEach(f => skipped.Add(SkipReason.OtherFolder, f.Path));
                 return FromParts(root, parts, walker);
+            }
+
+            if (someClasses && options.Classes is { } some && below.Exists(f => ClassList.Find(f.Name, some) >= 0))
+            {
+                return new FolderLayout(new FolderSplit(folder, below), null, null);
             }
 
             if (below is [var only] && !FolderWalker.HasPictures(only.Path) && FolderWalker.Entries(only.Path).Any(entry => entry is DirectoryInfo && !FolderWalker.IsSystem(entry.Name)))

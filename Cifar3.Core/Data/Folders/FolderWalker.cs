@@ -32,6 +32,10 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
             {
                 skipped.Add(SkipReason.SystemFile, entry.FullName);
             }
+            else if (entry is DirectoryInfo && RunMark.Is(entry.FullName))
+            {
+                skipped.Add(SkipReason.TrainingRun, entry.FullName);
+            }
             else if (entry is DirectoryInfo)
             {
                 folders.Add((entry.Name, entry.FullName));

@@ -30,6 +30,22 @@ internal static class ImageFolderReader
     {
         var folders = List(root, options, discovered);
         ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
+        var (sets, bad) = Decoded(root, parts, options, folders.Skipped);
+        return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence())
+        {
+            Validation = sets[1],
+            IsTestSetAside = folders.IsTestSetAside,
+            Skipped = folders.Skipped.ToReport(),
+            BadImages = bad,
+        };
+    }
+
+    /// <summary>Reads listed files, part by part.</summary>
+    /// <returns>The images of each part, and the pictures that were left out with their errors, where that is asked for.</returns>
+    /// <exception cref="Cifar3DataException">There are too many, or there is no memory for them.</exception>
+    /// <exception cref="Cifar3ImageException">A file is no picture.</exception>
+    public static (ImageSet?[] Sets, ImmutableArray<BadImage> Bad) Decoded(string root, ImageFiles?[] parts, DataOptions options, SkipCounter skipped)
+    {
         int most = parts.Max(files => files?.Count ?? 0), all = parts.Sum(files => files?.Count ?? 0);
         if (most > MaxImages)
         {
@@ -39,15 +55,9 @@ internal static class ImageFolderReader
         try
         {
             var counter = new ProgressCounter(options.Progress, DataStage.Reading, all);
-            var bad = new BadImages(options.OnBadImage, folders.Skipped);
+            var bad = new BadImages(options.OnBadImage, skipped);
             ImageSet?[] sets = [.. parts.Select(files => files is null ? null : ToSet(files, options, counter, bad))];
-            return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence())
-            {
-                Validation = sets[1],
-                IsTestSetAside = folders.IsTestSetAside,
-                Skipped = folders.Skipped.ToReport(),
-                BadImages = bad.Collected,
-            };
+            return (sets, bad.Collected);
         }
         catch (OutOfMemoryException e)
         {
@@ -171,7 +181,8 @@ internal static class ImageFolderReader
             : [.. trainNames.Select(name => (name, classes[Array.IndexOf(names, name)].Path))];
     }
 
-    private static void Claim(List<(string Name, string Path)> classes, FolderWalker walker)
+    /// <summary>Marks class folders as part of the structure; two that are one folder are refused.</summary>
+    public static void Claim(List<(string Name, string Path)> classes, FolderWalker walker)
     {
         var real = new Dictionary<string, string>();
         foreach (var (name, path) in classes)
@@ -272,7 +283,7 @@ internal static class ImageFolderReader
         }
 
         int[] sound = [.. Enumerable.Range(0, files.Count).Where(i => !failures.ContainsKey(i))];
-        int empty = Enumerable.Range(0, files.ClassNames.Length).Except(sound.Select(i => files.Labels[i])).FirstOrDefault(-1);
+        int empty = files.Labels.Distinct().Except(sound.Select(i => files.Labels[i])).FirstOrDefault(-1);
         return empty < 0 ? sound : throw new Cifar3DataException($"None of the files of class '{Shown.Text(files.ClassNames[empty])}' can be decoded; the first one's error: {failures.First(f => files.Labels[f.Key] == empty).Value.Message}");
     }
 

@@ -1,0 +1,90 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>What <c>cifar3 train</c> does with options and pictures that cannot mean what was meant, and with folders that are in use.</summary>
+public sealed class ToolTrainTests
+{
+    [TestCase("auto")]
+    [TestCase("best")]
+    public void Train_PatienceUnderAScheduleThatEndsLow_IsRefusedWithTheRemedy(string recipe) =>
+        Assert.That(ToolProcess.MustFail("train", "nowhere", "--recipe", recipe, "--patience", "3"), Does.Contain($"--patience cannot end a training with the recipe '{recipe}'").And.Contain("--recipe keras"));
+
+    [Test]
+    public void Train_NegativePatience_IsRefused() =>
+        Assert.That(ToolProcess.MustFail("train", "nowhere", "--recipe", "keras", "--patience", "-1"), Does.Contain("--patience is a number of epochs, 0 or more. Received: -1."));
+
+    [TestCase("0,3")]
+    [TestCase("3")]
+    [TestCase("1")]
+    [TestCase("0")]
+    [TestCase("-0.2")]
+    [TestCase("1e-1")]
+    public void Train_TestFractionThatIsNoShare_IsRefused(string fraction)
+    {
+        var (exitCode, _, error) = ToolProcess.Run("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--epochs", "1", "--test-fraction", fraction);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error, Does.Contain($"--test-fraction is a share above 0 and below 1, written with a point, such as 0.2. Received: '{fraction}'."));
+    }
+
+    [Test]
+    public void Train_TestFraction_IsTaken() =>
+        Assert.That(ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", NewRun(), "--epochs", "1", "--engine", "Managed", "--test-fraction", "0.5").Output, Does.Contain("10 training, 2 validation and 12 test pictures"));
+
+    [Test]
+    public void Train_TwoPicturesAClass_SaysHowManyAreNeeded() =>
+        Assert.That(
+            ToolProcess.MustFail("train", PictureFolders.Write(("nut", 2), ("screw", 2)), "--out", NewRun(), "--engine", "Managed"),
+            Does.Contain("too few pictures to choose the best epoch by, once some are set aside for testing: no class has more than one left. Give a class at least 3 pictures"));
+
+    [Test]
+    public void Train_RunFolderAmongTheClasses_IsNoClassOfTheNextTraining()
+    {
+        string data = PictureFolders.Write(("nut", 12), ("screw", 12)), run = Path.Combine(data, "cifar3-run");
+
+        ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+        var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+
+        Assert.That(output, Does.Contain("pictures of 2 classes").And.Contain("left out: 1 folder that a training left"));
+        Assert.That(error, Does.Contain($"Note: '{run}' holds a former training, which this one replaces."));
+    }
+
+    [Test]
+    public void Train_NewFolder_SaysNothingOfAFormerTraining() =>
+        Assert.That(ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", NewRun(), "--epochs", "1", "--engine", "Managed").Error, Does.Not.Contain("former training"));
+
+    [Test]
+    public void Train_PictureThatCannotBeRead_EndsItOrIsNamedAndLeftOut()
+    {
+        string data = PictureFolders.Write(("nut", 12), ("screw", 12)), bad = Path.Combine(data, "nut", "bad.png"), run = NewRun();
+        File.WriteAllText(bad, "no picture");
+
+        string refusal = ToolProcess.MustFail("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+        var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed", "--skip-bad");
+        string report = ToolProcess.Must("report", run).Error;
+
+        Assert.That(refusal, Does.Contain($"Cannot read image '{bad}'").And.EndWith("--skip-bad leaves such pictures out."));
+        Assert.That(error, Does.Contain($"Cannot read image '{bad}'"));
+        Assert.That(output, Does.Contain("1 picture that cannot be decoded"));
+        Assert.That(report, Does.Contain($"Cannot read image '{bad}'"), "its pictures are those of the training");
+    }
+
+    [Test]
+    public void Train_StoppedAgainAfterResume_SaysWhatIsKept()
+    {
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows has no signals to send.");
+        string data = PictureFolders.Write(("nut", 1500), ("screw", 1500)), run = NewRun(); // an epoch takes longer than a signal
+        string[] command = ["train", data, "--out", run, "--epochs", "2000", "--recipe", "keras", "--engine", "Managed"];
+        var first = ToolProcess.Interrupt(() => File.Exists(Path.Combine(run, "training.checkpoint")), command);
+
+        var second = ToolProcess.Interrupt(() => File.Exists(Path.Combine(run, "training.lock")), [.. command, "--resume"]);
+
+        Assert.That(first.ExitCode, Is.EqualTo(130), first.Error);
+        Assert.That(first.Error, Does.Contain($"Stopped. The best model so far is kept: {Path.Combine(run, "model.onnx")}. Add --resume to go on."));
+        Assert.That(second.ExitCode, Is.EqualTo(130), second.Error);
+        Assert.That(second.Error, Does.Contain($"Stopped. The best model so far is kept: {Path.Combine(run, "model.onnx")}. Give the same command to go on."));
+    }
+
+    private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");
+}
