@@ -80,7 +80,8 @@ public sealed class ToolModelTests
     [TestCase("export", "repository/cifar3/1/model.onnx", "--triton", "repository")]
     [TestCase("convert", "model.onnx", "./model.onnx")]
     [TestCase("convert", "link.onnx", "model.onnx")]
-    public void ExportAndConvert_OverTheirInput_AreRefused(params string[] arguments)
+    [TestCase("report", ".", "--out", "link.onnx")]
+    public void Command_OverItsInput_IsRefused(params string[] arguments)
     {
         string folder = TestFiles.NewFolder(), model = Path.Combine(folder, "model.onnx"), inside = Path.Combine(folder, "repository", "cifar3", "1", "model.onnx");
         CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);

@@ -32,21 +32,23 @@ internal static class ToolProcess
         return error.Trim();
     }
 
-    /// <summary>Starts it with a user's reaction to signals, in an empty folder.</summary>
+    /// <summary>Starts it with a user's reaction to signals.</summary>
     /// <param name="redirection">Where bash sends the standard output, such as <c>&gt;/dev/full</c>; null = here.</param>
+    /// <param name="folder">Where it runs.</param>
     /// <param name="arguments">Its arguments.</param>
-    public static Process Start(string? redirection, params string[] arguments)
+    public static Process Start(string? redirection, string folder, params string[] arguments)
     {
         string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        string[] command = ["env", "--default-signal=INT,TERM,HUP", dotnet, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]; // a test run in the background ignores Ctrl-C
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "needs bash and signals");
+        string[] command = [.. OperatingSystem.IsLinux() ? ["env", "--default-signal=INT,TERM,HUP"] : Array.Empty<string>(), dotnet, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]; // a test run in the background ignores Ctrl-C
         command = redirection is null ? command : ["bash", "-c", $"exec \"$@\" {redirection}", "bash", .. command];
-        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = TestFiles.NewFolder(), RedirectStandardOutput = true, RedirectStandardError = true })!;
+        return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
     }
 
     /// <summary>Starts it and sends Ctrl-C as soon as something holds.</summary>
     public static (int ExitCode, string Error) Interrupt(Func<bool> when, params string[] arguments)
     {
-        using var process = Start(">/dev/null", arguments);
+        using var process = Start(">/dev/null", TestFiles.NewFolder(), arguments);
         var error = process.StandardError.ReadToEndAsync();
         var clock = Stopwatch.StartNew();
         while (!when() && !process.HasExited && clock.Elapsed < Patience)

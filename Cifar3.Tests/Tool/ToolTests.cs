@@ -207,7 +207,7 @@ public sealed class ToolTests
     public void Help_IntoAFullDisk_IsOneLine(params string[] arguments)
     {
         Assume.That(File.Exists("/dev/full"), "needs Linux' /dev/full");
-        using var process = ToolProcess.Start(">/dev/full", arguments);
+        using var process = ToolProcess.Start(">/dev/full", TestFiles.NewFolder(), arguments);
 
         string error = process.StandardError.ReadToEnd();
 

@@ -21,6 +21,8 @@ internal static class ReportCommand
             (arguments, cancel) =>
             {
                 string folder = arguments.GetValue(run)!;
+                string file = arguments.GetValue(output) ?? Path.Combine(folder, FileName);
+                OutputFile.Apart(file, Path.Combine(folder, RunFolder.ModelFile), Path.Combine(folder, RunFolder.LastModelFile));
                 var found = RunFolder.Open(folder);
                 if (arguments.GetValue(data) is null && !File.Exists(Path.Combine(folder, RunFolder.RecordFile)))
                 {
@@ -29,7 +31,6 @@ internal static class ReportCommand
 
                 // what cannot be read is named, not refused: the training may have had --skip-bad
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
-                string file = arguments.GetValue(output) ?? Path.Combine(folder, FileName);
                 TrainingReport.Save(file, found.Result, images);
                 Shared.Print(file);
                 return 0;

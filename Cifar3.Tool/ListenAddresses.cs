@@ -1,0 +1,62 @@
+using System.Net.Sockets;
+using Microsoft.AspNetCore.Http;
+
+namespace Cifar3.Tool;
+
+/// <summary>Where a service can listen, and why it cannot: in one line, for the web server says it in many.</summary>
+internal static class ListenAddresses
+{
+    private const string Example = "http://127.0.0.1:8080";
+
+    /// <summary>Refuses addresses that no server of HTTP can listen on.</summary>
+    /// <param name="addresses">Separated by semicolons.</param>
+    /// <exception cref="ArgumentException">Names the first one, and what to give instead.</exception>
+    public static void Check(string addresses)
+    {
+        string[] all = addresses.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        if (all.Length == 0)
+        {
+            throw new ArgumentException($"--urls names no address. Give one such as {Example}.");
+        }
+
+        foreach (string address in all)
+        {
+            if (Problem(address) is { } problem)
+            {
+                throw new ArgumentException($"--urls: '{Shown.Text(address)}' {problem}");
+            }
+        }
+    }
+
+    /// <summary>Why the web server could not begin to listen, with the remedy; null where it is something else that failed.</summary>
+    public static string? Problem(Exception e) => e.GetBaseException() is not SocketException cause ? null : cause.SocketErrorCode switch
+    {
+        SocketError.AddressAlreadyInUse => "another program listens there. End it, or name another address by --urls",
+        SocketError.AccessDenied => "this user may not. Ports below 1024 are the administrator's on many systems: name a higher one by --urls",
+        SocketError.AddressNotAvailable => "this machine has no such address. Name one of its own by --urls, or http://0.0.0.0 with a port for all of them",
+        _ => $"{Shown.Text(cause.Message.TrimEnd('.'))}. Name another address by --urls",
+    };
+
+    private static string? Problem(string address)
+    {
+        BindingAddress parsed;
+        try
+        {
+            parsed = BindingAddress.Parse(address);
+        }
+        catch (FormatException)
+        {
+            return $"is no address to listen on. Expected one such as {Example}.";
+        }
+
+        return parsed.Scheme.ToLowerInvariant() switch
+        {
+            "https" => $"asks for HTTPS, for which this command has no certificate. Give an http address such as {Example}, and let a reverse proxy (nginx, Caddy) before it speak HTTPS.",
+            not "http" => $"is no address of HTTP. Expected one such as {Example}.",
+            _ when parsed.PathBase.Length > 0 => "has a path. Leave it out: the page is at / and the rest below.",
+            _ when !parsed.IsUnixPipe && parsed.Port is < 0 or > ushort.MaxValue => "has a port that there is not. Expected 0 to 65535.",
+            _ when parsed.Port == 0 && parsed.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) => "asks for any free port on localhost, which is two addresses. Give http://127.0.0.1:0.",
+            _ => null,
+        };
+    }
+}
