@@ -128,7 +128,7 @@ internal sealed class FileLock : IDisposable
     {
         if (UnixFile.Find(path) is { IsRegular: false } other)
         {
-            throw new IOException($"it is {other.Kind}, not a file on a disk");
+            throw new IOException($"it is {other.Kind}, not a file on a disk: remove it");
         }
     }
 

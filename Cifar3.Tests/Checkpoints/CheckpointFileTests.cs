@@ -94,6 +94,23 @@ public sealed class CheckpointFileTests
         }
     }
 
+    /// <summary>A learning rate of NaN would be the engine's complaint, in an exception that names no file.</summary>
+    [TestCase(double.NaN)]
+    [TestCase(-1)]
+    public void Load_LearningRateReducedToNoNumber_IsRefused(double reduced)
+    {
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, TrainingCheckpoint.FileName);
+        TrainerOptions options = Options(folder, resume: false) with { LearningRateScheduler = new ExponentialLRDecay(), Callbacks = [new ReduceLROnPlateau()] };
+        FakeTrainer.Create(options).Fit(Train, Train);
+        var data = CheckpointFile.Read(path, long.MaxValue)!;
+        data.Callbacks[0].Numbers["reduced"] = reduced;
+        CheckpointFile.Write(path, data);
+
+        Assert.That(
+            () => FakeTrainer.Create(options with { Resume = true, Epoch = 3 }).Fit(Train, Train),
+            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(path).And.Message.Contains("ReduceLROnPlateau has reduced the learning rate to").And.Message.Contains(Remedy));
+    }
+
     /// <summary>4 MB whose two million epochs, callbacks or averaged tensors are empty: what they would be parsed into takes a hundred times as much.</summary>
     [TestCase(new byte[] { 0x1A, 0 })]
     [TestCase(new byte[] { 0x5A, 0 })]

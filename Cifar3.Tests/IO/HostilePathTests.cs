@@ -43,7 +43,7 @@ public sealed class HostilePathTests
 
         Assert.That(
             () => FakeTrainer.Create(new TrainerOptions { Epoch = 1, WorkspacePath = folder }).Fit(ColourImages.Create(20)),
-            Throws.TypeOf<Cifar3Exception>().With.Message.Contains($"'{path}': it is a named pipe (FIFO), not a file on a disk"));
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains($"'{path}': it is a named pipe (FIFO), not a file on a disk: remove it."));
     }
 
     [TestCaseSource(nameof(Readers))]

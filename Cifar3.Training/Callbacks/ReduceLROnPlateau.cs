@@ -104,6 +104,10 @@ public sealed class ReduceLROnPlateau : Callback
         wait = (int)(state.Number("wait") ?? 0);
         cooling = (int)(state.Number("cooling") ?? 0);
         reduced = state.Number("reduced") ?? 1;
+        if (!(reduced is >= 0 and <= 1))
+        {
+            throw new InvalidDataException(FormattableString.Invariant($"{nameof(ReduceLROnPlateau)} has reduced the learning rate to {reduced} times what it was, expected 0 to 1"));
+        }
     }
 
     /// <inheritdoc/>
