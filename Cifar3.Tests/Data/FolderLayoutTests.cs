@@ -44,7 +44,7 @@ public sealed class FolderLayoutTests
 
         Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo("cat 1, dog 1"));
         Assert.That(data.Validation, Is.Null);
-        Assert.That(data.Source, Does.EndWith("'validation' is the test set"));
+        Assert.That(data.Source, Does.Contain("'validation' is the test set"));
 
         var split = Cifar3Data.Load(root, new DataOptions { TestFraction = 0.3 });
 
@@ -129,7 +129,7 @@ public sealed class FolderLayoutTests
             data.Skipped.Select(s => (s.Reason, s.Count)),
             Is.EqualTo(new[] { (SkipReason.LoosePicture, 4), (SkipReason.OtherFile, 4), (SkipReason.SystemFile, 3), (SkipReason.OtherFolder, 1) }));
         Assert.That(data.Skipped[0].Examples[0], Is.EqualTo(Path.Combine(root, "train", "0000.png")));
-        Assert.That(data.Source, Does.EndWith("; left out: 4 pictures in no class folder, 4 files that are no pictures, 3 hidden or left behind by the system, 1 folder that is neither training nor test"));
+        Assert.That(data.Source, Does.Contain("; left out: 4 pictures in no class folder, 4 files that are no pictures, 3 hidden or left behind by the system, 1 folder that is neither training nor test"));
     }
 
     [TestCase(".", TestName = "Load_LinkToItsOwnFolder_AddsNothing")]
@@ -180,6 +180,21 @@ public sealed class FolderLayoutTests
         Link($"{root}/test/kitty", "cat");
 
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("'cat' and 'kitty' are the same folder"));
+    }
+
+    [Test]
+    public void Load_TestImagesThatAreTrainingImagesToo_AreCounted()
+    {
+        string root = PictureFolders.Write(("train/cat", 3), ("train/dog", 3));
+        PictureFolders.Add($"{root}/test/cat", 3, from: 100);
+        PictureFolders.Add($"{root}/test/dog", 3, from: 100);
+        string source = Cifar3Data.Load(root).Source;
+        File.Copy(Directory.GetFiles($"{root}/train/cat")[0], $"{root}/test/cat/copy.png");
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(source, Does.Not.Contain("training image"));
+        Assert.That(data.Source, Is.EqualTo($"{source}; 1 of the 7 test images is a training image too, on which accuracy says little"));
     }
 
     [Test]

@@ -47,7 +47,7 @@ public sealed class ToolTrainTests
         var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
 
         Assert.That(output, Does.Contain("pictures of 2 classes").And.Contain("left out: 1 folder that a training left"));
-        Assert.That(error, Does.Contain($"Note: '{run}' holds a former training, which this one replaces."));
+        Assert.That(error, Does.Contain($"Note: '{run}' holds a former training, which this one replaces;"));
     }
 
     [Test]

@@ -120,7 +120,7 @@ internal static class TrainCommand
         {
             if (File.Exists(Path.Combine(folder, RunFolder.RecordFile)) || File.Exists(Path.Combine(folder, RunFolder.ModelFile)))
             {
-                Shared.Note($"'{Shown.Path(folder)}' holds a former training, which this one replaces. --out names another folder; --resume goes on with an interrupted training.");
+                Shared.Note($"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {RunFolder.PreviousModelFile}. --out names another folder; --resume goes on with an interrupted training.");
             }
 
             RunFolder.Begin(folder, data, testFraction);

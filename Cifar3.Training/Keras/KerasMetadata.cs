@@ -56,12 +56,12 @@ internal static class KerasMetadata
     /// <param name="entry">The entry.</param>
     /// <param name="classNames">Names in place of its own; null takes its own.</param>
     /// <returns>The metadata, and the weights' hash; null in files of earlier versions.</returns>
-    /// <exception cref="Cifar3ModelException">A value is missing or of another type, or class names are not told apart.</exception>
+    /// <exception cref="Cifar3ModelException">A value is missing or of another type.</exception>
     public static (ModelMetadata Metadata, string? WeightHash) Read(JsonElement entry, ImmutableArray<string>? classNames)
     {
         var metadata = new ModelMetadata
         {
-            ClassNames = classNames ?? CheckNames([.. Names()], $"the entry '{Key}'"),
+            ClassNames = classNames ?? [.. Names()],
             Recipe = Text("recipe"),
             TrainedOn = Text("trained_on"),
             Seed = Whole("seed", int.MinValue),
@@ -78,8 +78,8 @@ internal static class KerasMetadata
             : throw Malformed("class_names", "a list of texts");
 
         string? Text(string name) => KerasJson.Get(entry, name) is null ? null
-            : KerasJson.Text(entry, name) is { Length: <= OnnxMetadata.MaxTextLength } text ? text
-            : throw Malformed(name, FormattableString.Invariant($"a text of at most {OnnxMetadata.MaxTextLength:N0} characters"));
+            : KerasJson.Text(entry, name) is { Length: <= ModelMetadata.MaxTextLength } text ? text
+            : throw Malformed(name, FormattableString.Invariant($"a text of at most {ModelMetadata.MaxTextLength:N0} characters"));
 
         int Whole(string name, int least) => KerasJson.Get(entry, name) is not { } value ? 0
             : value.ValueKind == JsonValueKind.Number && value.TryGetInt32(out int number) && number >= least ? number
@@ -92,29 +92,6 @@ internal static class KerasMetadata
 
         Cifar3ModelException Malformed(string name, string expected) =>
             new($"Its entry '{Key}' is malformed: expected {expected} as '{name}', found {Shown.Text(KerasJson.Get(entry, name)?.GetRawText() ?? "none", 80)}. {Remedy}.");
-    }
-
-    /// <summary>Class names that can be told apart, the rule of image folders, and shown.</summary>
-    /// <param name="names">The names.</param>
-    /// <param name="where">Where they come from.</param>
-    /// <exception cref="Cifar3ModelException">A name is missing, empty, endless or there twice.</exception>
-    public static ImmutableArray<string> CheckNames(ImmutableArray<string> names, string where)
-    {
-        int bad = names.ToList().FindIndex(name => name is not { Length: >= 1 and <= OnnxMetadata.MaxNameLength });
-        if (bad >= 0)
-        {
-            throw new Cifar3ModelException(FormattableString.Invariant($"Class {bad} in {where} has a name of {names[bad]?.Length ?? 0:N0} characters. Expected 1 to {OnnxMetadata.MaxNameLength:N0}. Give classNames in the order of the model's outputs."));
-        }
-
-        try
-        {
-            ClassList.CheckDistinct(names, where);
-            return names;
-        }
-        catch (Cifar3DataException e)
-        {
-            throw new Cifar3ModelException(e.Message, e);
-        }
     }
 
     /// <summary>Compares weights with the hash that was written beside them.</summary>

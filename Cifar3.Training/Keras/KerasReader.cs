@@ -225,7 +225,7 @@ internal sealed class KerasReader
 
     private (ModelMetadata Metadata, string? WeightHash) Metadata(JsonElement? own, IEnumerable<string>? classNames, int classes)
     {
-        ImmutableArray<string>? given = classNames is null ? null : KerasMetadata.CheckNames([.. classNames], nameof(classNames));
+        ImmutableArray<string>? given = classNames is null ? null : [.. classNames];
         if (own is { } entry)
         {
             return KerasMetadata.Read(entry, given);

@@ -16,6 +16,9 @@ public sealed class RunFolder
     /// <summary>The model after the last epoch, whose metadata hold the whole history: <c>last.onnx</c>.</summary>
     public const string LastModelFile = "last.onnx";
 
+    /// <summary>The best model of the training that had the folder before: <c>previous.onnx</c>.</summary>
+    public const string PreviousModelFile = "previous.onnx";
+
     /// <summary>What the models do not tell: <c>run.json</c>.</summary>
     public const string RecordFile = RunMark.RecordFile;
 
@@ -34,25 +37,30 @@ public sealed class RunFolder
     public double? TestFraction { get; }
 
     /// <summary>
-    /// Makes the folder that of a new training: writes the record, so that an interrupted training's images are known, and removes the last model of a former one. The best model
-    /// stays until the new training has one.
+    /// Makes the folder that of a new training: writes the record, so that an interrupted training's images are known, keeps the best model of a former one as
+    /// <see cref="PreviousModelFile"/> and removes its last one. So nothing that lies in the folder is taken for the new training's.
     /// </summary>
     /// <param name="folder">The folder; it is created when missing.</param>
     /// <param name="dataPath">As for <see cref="Save"/>. Default: null.</param>
     /// <param name="testFraction">As for <see cref="Save"/>. Default: null.</param>
-    /// <exception cref="Cifar3Exception">The record cannot be written, or the former model not removed.</exception>
+    /// <exception cref="Cifar3Exception">The record cannot be written, or a former model not moved.</exception>
     public static void Begin(string folder, string? dataPath = null, double? testFraction = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
         Write(folder, dataPath, testFraction, Unknown, Interrupted);
-        string last = Path.Combine(folder, LastModelFile);
+        string best = Path.Combine(folder, ModelFile);
         try
         {
-            File.Delete(last);
+            if (File.Exists(best))
+            {
+                File.Move(best, Path.Combine(folder, PreviousModelFile), overwrite: true);
+            }
+
+            File.Delete(Path.Combine(folder, LastModelFile));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new Cifar3Exception($"Cannot remove the former training's model '{Shown.Path(last)}': {Shown.Text(e.Message.TrimEnd('.'))}. Remove it, or choose another folder.", e);
+            throw new Cifar3Exception($"Cannot move the former training's models out of the way in '{Shown.Path(folder)}': {Shown.Text(e.Message.TrimEnd('.'))}. Remove them, or choose another folder.", e);
         }
     }
 

@@ -31,7 +31,7 @@ internal static class ImageFolderReader
         var folders = List(root, options, discovered);
         ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
         var (sets, bad) = Decoded(root, parts, options, folders.Skipped);
-        return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence())
+        return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence() + RepeatedImages.ToSentence(sets[0]!, sets[2]!))
         {
             Validation = sets[1],
             IsTestSetAside = folders.IsTestSetAside,
