@@ -26,6 +26,9 @@ public enum SkipReason
 
     /// <summary>A folder that a training left (<c>run.json</c> and its models) beside the class folders; counts as one.</summary>
     TrainingRun,
+
+    /// <summary>A picture of a format that is not read, by its name's ending: .heic and .avif of phones, .tif, .svg, a camera's raw files, …</summary>
+    OtherFormat,
 }
 
 /// <summary>Files and folders that were found among image folders and are not among the images, with the reason.</summary>
@@ -42,10 +45,13 @@ public sealed record SkippedFiles(SkipReason Reason, int Count, ImmutableArray<s
         SkipReason.OtherFile => Count == 1 ? "file that is no picture" : "files that are no pictures",
         SkipReason.SystemFile => "hidden or left behind by the system",
         SkipReason.OtherFolder => Count == 1 ? "folder that is neither training nor test" : "folders that are neither training nor test",
+        SkipReason.OtherFormat => $"{(Count == 1 ? "picture of a format that is" : "pictures of formats that are")} not read ({Endings()}; save them as JPEG or PNG)",
         SkipReason.TrainingRun => Count == 1 ? "folder that a training left" : "folders that trainings left",
         SkipReason.RepeatedFolder => Count == 1 ? "link to a folder that is read already" : "links to folders that are read already",
         _ => Count == 1 ? "picture that cannot be decoded" : "pictures that cannot be decoded",
     }}");
+
+    private string Endings() => string.Join(", ", Examples.Select(path => Path.GetExtension(path).ToLowerInvariant()).Distinct());
 }
 
 /// <summary>Counts what is skipped; thread-safe.</summary>

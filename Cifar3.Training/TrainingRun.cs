@@ -223,7 +223,7 @@ internal sealed class TrainingRun
         return sum;
     }
 
-    /// <summary>Tells every callback, whichever of them fails, and nobody of these failures: the reason of the interruption is what the caller gets.</summary>
+    /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)
     {
         foreach (var callback in options.Callbacks)
@@ -236,7 +236,7 @@ internal sealed class TrainingRun
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                Trace.TraceWarning($"{callback.GetType().Name}.{nameof(Callback.OnTrainInterrupted)} failed: {e.Message}");
+                reason.Data[$"{callback.GetType().Name}.{nameof(Callback.OnTrainInterrupted)}"] = e.Message;
             }
         }
     }

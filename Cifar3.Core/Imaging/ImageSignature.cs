@@ -34,6 +34,11 @@ internal static class ImageSignature
     /// <summary>The endings of the names of pictures, in any letter case. The content decides how a file is read; the ending, whether a file in a folder is meant as a picture.</summary>
     private static readonly HashSet<string> Extensions = new(StringComparer.OrdinalIgnoreCase) { ".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".webp", ".bmp", ".dib" };
 
+    private static readonly HashSet<string> OtherExtensions = new(StringComparer.OrdinalIgnoreCase)
+    {
+        ".heic", ".heif", ".avif", ".tif", ".tiff", ".jp2", ".j2k", ".jxl", ".svg", ".ico", ".psd", ".tga", ".pnm", ".ppm", ".pgm", ".dng", ".cr2", ".cr3", ".nef", ".arw", ".raf", ".orf", ".rw2",
+    };
+
     /// <summary>The format of a file that is read; <see cref="PictureFormat.None"/> where it is none, whatever else the codec might know.</summary>
     public static PictureFormat Format(ReadOnlySpan<byte> b) =>
         b.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF]) ? PictureFormat.Jpeg
@@ -45,6 +50,9 @@ internal static class ImageSignature
 
     /// <summary>Whether a file's name says that it is a picture.</summary>
     public static bool IsPictureName(string path) => Extensions.Contains(Path.GetExtension(path));
+
+    /// <summary>Whether a file's name says that it is a picture of a format that is not read, as phones, scanners and cameras write them.</summary>
+    public static bool IsOtherPictureName(string path) => OtherExtensions.Contains(Path.GetExtension(path));
 
     /// <summary>A few words such as <c>a PNG file, 0x0 pixels, of 57 bytes (first bytes 89 50 4E 47 0D 0A 1A 0A)</c>.</summary>
     /// <param name="bytes">The file, or its first <see cref="Length"/> bytes.</param>

@@ -69,7 +69,7 @@ public sealed class CheckpointFileTests
             Altered(data => data.AdamM[0].Name = "dense/bias", "expected tensor 'conv2d/kernel'");
             Altered(data => data.AdamV[0].Values = Google.Protobuf.ByteString.CopyFrom(new byte[8]), "of 27 numbers, found 'conv2d/kernel' of 2");
             Altered(data => data.Weights[1].Values = Google.Protobuf.ByteString.CopyFrom(BitConverter.GetBytes(float.NaN)), "is NaN");
-            Altered(data => data.History.Clear(), "expected 1 to 1,000,000 epochs, found 0");
+            Altered(data => data.History.Clear(), "expected 1 to 100,000 epochs, found 0");
             Altered(data => data.History[0].Accuracy = 1.5, "accuracies 1.5");
             Altered(data => data.Best.Epoch = 7, "found epoch 7");
             Altered(data => data.Step = -1, "step -1");

@@ -115,7 +115,7 @@ public sealed class FolderLayoutTests
     public void Load_WhatIsLeftOut_IsCountedAndSaid()
     {
         string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1), ("unlabelled", 3), ("train/cat/@eaDir", 1), ("train", 4));
-        foreach (string file in new[] { "train/cat/notes.txt", "train/dog/scan.tiff", "train/labels.csv", "train/cat/.DS_Store", "train/dog/Thumbs.db", "train/cat/README" })
+        foreach (string file in new[] { "train/cat/notes.txt", "train/dog/scan.tiff", "train/dog/IMG_1.HEIC", "train/labels.csv", "train/cat/.DS_Store", "train/dog/Thumbs.db", "train/cat/README" })
         {
             File.WriteAllText(Path.Combine(root, file), "no picture");
         }
@@ -127,9 +127,20 @@ public sealed class FolderLayoutTests
         Assert.That(PictureFolders.Counts(data.Train), Is.EqualTo("cat 3, dog 2"));
         Assert.That(
             data.Skipped.Select(s => (s.Reason, s.Count)),
-            Is.EqualTo(new[] { (SkipReason.LoosePicture, 4), (SkipReason.OtherFile, 4), (SkipReason.SystemFile, 3), (SkipReason.OtherFolder, 1) }));
+            Is.EqualTo(new[] { (SkipReason.LoosePicture, 4), (SkipReason.OtherFile, 3), (SkipReason.SystemFile, 3), (SkipReason.OtherFolder, 1), (SkipReason.OtherFormat, 2) }));
         Assert.That(data.Skipped[0].Examples[0], Is.EqualTo(Path.Combine(root, "train", "0000.png")));
-        Assert.That(data.Source, Does.Contain("; left out: 4 pictures in no class folder, 4 files that are no pictures, 3 hidden or left behind by the system, 1 folder that is neither training nor test"));
+        Assert.That(data.Source, Does.Contain("; left out: 4 pictures in no class folder, 3 files that are no pictures, 3 hidden or left behind by the system, 1 folder that is neither training nor test, 2 pictures of formats that are not read (.heic, .tiff; save them as JPEG or PNG)"));
+    }
+
+    /// <summary>A folder straight from a phone: the error says why there is nothing.</summary>
+    [Test]
+    public void Load_ClassOfHeicPicturesAlone_SaysThatTheFormatIsNotRead()
+    {
+        string root = PictureFolders.Write(("cat", 3));
+        Directory.CreateDirectory($"{root}/dog");
+        File.WriteAllText($"{root}/dog/IMG_0001.heic", "a phone's picture");
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("1 picture of a format that is not read (.heic; save them as JPEG or PNG)"));
     }
 
     [TestCase(".", TestName = "Load_LinkToItsOwnFolder_AddsNothing")]

@@ -223,6 +223,6 @@ public sealed class QuickstartTests
         using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 4), "--epochs", "0", "--out", TestFiles.NewFolder()]);
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
-        Assert.That(run.ErrorLines.Single(), Does.Contain("must be 1 to 1,000,000. Received: Epoch=0"));
+        Assert.That(run.ErrorLines.Single(), Does.Contain("must be 1 to 100,000. Received: Epoch=0"));
     }
 }

@@ -134,7 +134,7 @@ public sealed class Cifar3TrainerTests
 
         Assert.That(
             () => Trainer(new TrainerOptions { LearningRate = 0.25f, Callbacks = [new FailsWhenInterrupted(), seen] }, new DivergingEngine(atStep: 6)).Fit(Train),
-            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Training diverged"));
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Training diverged").And.Property("Data").With.ItemAt("FailsWhenInterrupted.OnTrainInterrupted").EqualTo("cannot clear up"));
         Assert.That(seen.Moments[^1], Is.EqualTo("interrupted Cifar3Exception"));
     }
 

@@ -42,7 +42,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
             }
             else
             {
-                skipped.Add(IsPicture(entry) ? SkipReason.LoosePicture : SkipReason.OtherFile, entry.FullName);
+                skipped.Add(IsPicture(entry) ? SkipReason.LoosePicture : NotRead(entry), entry.FullName);
             }
         }
 
@@ -128,7 +128,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
             }
             else
             {
-                skipped.Add(SkipReason.OtherFile, file.FullName);
+                skipped.Add(NotRead(file), file.FullName);
             }
         }
     }
@@ -183,6 +183,8 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
 
         return real;
     }
+
+    private static SkipReason NotRead(FileSystemInfo file) => ImageSignature.IsOtherPictureName(file.Name) ? SkipReason.OtherFormat : SkipReason.OtherFile;
 
     /// <summary>By the name's ending; a file without one is looked into.</summary>
     private static bool IsPicture(FileSystemInfo file)
