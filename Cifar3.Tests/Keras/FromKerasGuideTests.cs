@@ -96,7 +96,14 @@ public sealed class FromKerasGuideTests
         // docs/from-keras.md
         var keras = KerasFile.Load(kerasFile, data.ClassNames);          // Keras files name no classes: give them in the order of its outputs
         Console.WriteLine($"Keras {keras.KerasVersion}, Adam at step {keras.State?.Step}");
-        var more = new Cifar3Trainer(new TrainerOptions { Recipe = Recipe.Keras, InitialModel = keras.Model, InitialState = keras.State, Epoch = 1 }).Fit(data.Train, data.Test);
+        var more = new Cifar3Trainer(new TrainerOptions
+        {
+            Recipe = Recipe.Keras,
+            InitialModel = keras.Model,
+            InitialState = keras.State,
+            LearningRate = (float?)keras.LearningRate,                   // as compiled, or as a schedule left it
+            Epoch = 1,
+        }).Fit(data.Train, data.Test);
         more.Model.SaveKeras(Path.Combine(results, "more.keras"));
         // end
     }
