@@ -23,7 +23,11 @@ public sealed record DataOptions
     /// What happens to pictures in image folders that cannot be decoded: end loading, be left out (counted in <see cref="ImageData.Skipped"/>), or be left out and listed in
     /// <see cref="ImageData.BadImages"/>. Files that are no pictures by their names are left out in any case. Default: <see cref="OnBadImage.Throw"/>.
     /// </summary>
-    public OnBadImage OnBadImage { get; init; }
+    public OnBadImage OnBadImage
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(OnBadImage), value, $"There is no such way with bad pictures. Expected one of: {string.Join(", ", Enum.GetNames<OnBadImage>())}. Received: {value}.");
+    }
 
     /// <summary>Whether the published archive (170 MB) may be downloaded when the images are found nowhere else. Default: true.</summary>
     public bool AllowDownload { get; init; } = true;

@@ -14,7 +14,11 @@ public sealed record TensorFlowOptions
     public string? LibraryPath { get; init; }
 
     /// <summary>What to compute on. Default: Auto.</summary>
-    public TensorFlowDevice Device { get; init; }
+    public TensorFlowDevice Device
+    {
+        get;
+        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Device), value, $"There is no such device. Expected one of: {string.Join(", ", Enum.GetNames<TensorFlowDevice>())}. Received: {value}.");
+    }
 
     /// <summary>Which GPU to use, from 0, in the order that CUDA lists them; the others are left alone. Default: 0.</summary>
     public int GpuIndex { get; init; }
