@@ -1,3 +1,4 @@
+using System.Net;
 using System.Net.Sockets;
 using Microsoft.AspNetCore.Http;
 
@@ -37,6 +38,9 @@ internal static class ListenAddresses
         _ => $"{Shown.Text(cause.Message.TrimEnd('.'))}. Name another address by --urls",
     };
 
+    /// <summary>The web server takes whatever else stands there, a name or a port that is none (<c>127.0.0.1:50x</c>), for all addresses.</summary>
+    private static bool IsHost(string host) => host is "*" or "+" || host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host, out _);
+
     private static string? Problem(string address)
     {
         BindingAddress parsed;
@@ -55,6 +59,7 @@ internal static class ListenAddresses
             not "http" => $"is no address of HTTP. Expected one such as {Example}.",
             _ when parsed.PathBase.Length > 0 => "has a path. Leave it out: the page is at / and the rest below.",
             _ when !parsed.IsUnixPipe && parsed.Port is < 0 or > ushort.MaxValue => "has a port that there is not. Expected 0 to 65535.",
+            _ when !parsed.IsUnixPipe && !IsHost(parsed.Host) => "names no address of this machine, and the service would listen on all of them. Give 127.0.0.1, localhost, another IP address, or 0.0.0.0 for all.",
             _ when parsed.Port == 0 && parsed.Host.Equals("localhost", StringComparison.OrdinalIgnoreCase) => "asks for any free port on localhost, which is two addresses. Give http://127.0.0.1:0.",
             _ => null,
         };

@@ -28,6 +28,9 @@ internal static class OnnxMetadata
     /// <summary>The most characters of the history; of other texts it is <see cref="ModelMetadata.MaxTextLength"/>.</summary>
     public const int MaxHistoryLength = 32 << 20;
 
+    /// <summary>The most characters of the class names: as many and as long as there may be, each character escaped.</summary>
+    private const int MaxNamesLength = CnnArchitecture.MaxClasses * (6 * ModelMetadata.MaxNameLength + 3) + 2;
+
     /// <summary>The keys, in the order in which they are written.</summary>
     public static class Keys
     {
@@ -196,7 +199,7 @@ internal static class OnnxMetadata
         {
             try
             {
-                return read(Text(key, key == Keys.History ? MaxHistoryLength : ModelMetadata.MaxTextLength));
+                return read(Text(key, key switch { Keys.History => MaxHistoryLength, Keys.ClassNames => MaxNamesLength, _ => ModelMetadata.MaxTextLength }));
             }
             catch (JsonException e)
             {

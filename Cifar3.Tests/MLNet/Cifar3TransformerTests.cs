@@ -246,6 +246,27 @@ public sealed class Cifar3TransformerTests
         Assert.That(row, Is.EqualTo(20));
     }
 
+    [TestCase(5)]
+    [TestCase(20)]
+    public void Cursor_AtTheEnd_StaysThere(int rows)
+    {
+        var view = MLNetData.Images(rows).ToDataView();
+        var scored = Context.Transforms.ApplyCifar3(Model, "Pixels").Fit(view).Transform(view);
+        using var cursor = scored.GetRowCursor([scored.Schema["PredictedLabel"]]);
+        var getLabel = cursor.GetGetter<uint>(scored.Schema["PredictedLabel"]);
+        uint label = 0;
+        int count = 0;
+        for (; cursor.MoveNext(); count++)
+        {
+            getLabel(ref label);
+        }
+
+        Assert.That(count, Is.EqualTo(rows));
+        Assert.That(cursor.MoveNext(), Is.False);
+        Assert.That(cursor.Position, Is.EqualTo(-1));
+        Assert.That(() => getLabel(ref label), Throws.InvalidOperationException);
+    }
+
     [Test]
     public void Transform_SourceThatBreaksOff_GivesTheRowsBefore()
     {

@@ -159,6 +159,9 @@ public sealed class CnnModelTests
         Assert.That(read.ClassNames, Is.EqualTo(largest.ClassNames));
         Assert.That(read.Metadata.History, Has.Length.EqualTo(ModelMetadata.MaxEpochs));
 
+        string[] names = [.. Enumerable.Range(0, 100).Select(i => $"{i}".PadRight(ModelMetadata.MaxNameLength, '\u0001'))];
+        Assert.That(CnnModel.LoadOnnx(CnnModel.Create(names, filters: [1, 1, 1]).ToOnnxBytes()).ClassNames, Is.EqualTo(names));
+
         void AssertRefused(Func<ModelMetadata, ModelMetadata> change, string message) =>
             Assert.That(() => model.With(change(model.Metadata)), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
     }

@@ -9,6 +9,8 @@ public sealed class ToolServeTests
 {
     [TestCase("nonsense", "is no address to listen on")]
     [TestCase("", "--urls names no address")]
+    [TestCase("http://127.0.0.1:50x", "would listen on all of them")]
+    [TestCase("http://127.0.0.1:0,foo", "would listen on all of them")]
     [TestCase("ftp://127.0.0.1:0", "is no address of HTTP")]
     [TestCase("https://127.0.0.1:0", "let a reverse proxy")]
     [TestCase("http://127.0.0.1:0;https://127.0.0.1:0", "let a reverse proxy")]

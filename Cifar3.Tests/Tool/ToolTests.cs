@@ -79,6 +79,18 @@ public sealed class ToolTests
     }
 
     [Test]
+    public void Predict_PictureOfAFormatThatIsNotRead_IsSaidBesideTheOthers()
+    {
+        string folder = PictureFolders.Write(("a", 1));
+        File.WriteAllText(Path.Combine(folder, "a", "IMG_1.heic"), "a phone's picture");
+
+        var (exitCode, _, error) = ToolProcess.Run("predict", "default", folder);
+
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(error, Does.Contain($"Note: '{folder}': left out 1 picture of a format that is not read (.heic; save them as JPEG or PNG)."));
+    }
+
+    [Test]
     public void Predict_HiddenFilesAndLoopsOfLinks_ScoresEachPictureOnce()
     {
         string folder = PictureFolders.Write(("a", 2), (".hidden", 1));

@@ -5,6 +5,33 @@ namespace Cifar3.Tests;
 /// <summary>What <c>cifar3 train</c> does with options and pictures that cannot mean what was meant, and with folders that are in use.</summary>
 public sealed class ToolTrainTests
 {
+    /// <summary>The folder's former model goes to previous.onnx: a model that is read from there would be lost.</summary>
+    [TestCase("previous.onnx")]
+    [TestCase("last.onnx")]
+    public void Train_FromAModelThatTheFolderLoses_IsRefused(string file)
+    {
+        string run = TestFiles.NewFolder(), model = Path.Combine(run, file);
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        byte[] before = File.ReadAllBytes(model);
+
+        var (exitCode, _, error) = ToolProcess.Run("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "1", "--engine", "Managed", "--init-from", model);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error, Does.Contain("it would be lost"));
+        Assert.That(File.ReadAllBytes(model), Is.EqualTo(before));
+    }
+
+    [Test]
+    public void Train_ResumeWithNothingToResume_BeginsARun()
+    {
+        string run = NewRun();
+
+        ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "1", "--engine", "Managed", "--resume");
+
+        Assert.That(File.Exists(Path.Combine(run, "run.json")));
+        Assert.That(RunFolder.Open(run).DataPath, Is.Not.Null);
+    }
+
     [TestCase("auto")]
     [TestCase("best")]
     public void Train_PatienceUnderAScheduleThatEndsLow_IsRefusedWithTheRemedy(string recipe) =>

@@ -41,7 +41,7 @@ internal static class PredictCommand
                 {
                     try
                     {
-                        foreach (string file in path == StandardInput ? [path] : Cifar3Data.ListPictures(path, LeftOut))
+                        foreach (string file in path == StandardInput ? [path] : Shared.ListPictures(path, LeftOut))
                         {
                             cancel.ThrowIfCancellationRequested();
                             PredictOne(file);

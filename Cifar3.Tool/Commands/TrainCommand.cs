@@ -40,8 +40,14 @@ internal static class TrainCommand
                 }
 
                 bool resumes = arguments.GetValue(resume) && File.Exists(Path.Combine(run, TrainingCheckpoint.FileName)); // else it begins, and what lies there is a former training's
-                if (!arguments.GetValue(resume))
+                if (!resumes)
                 {
+                    if (arguments.GetValue(initial) is { } input)
+                    {
+                        OutputFile.Apart(Path.Combine(run, RunFolder.PreviousModelFile), input); // where the folder's former model goes
+                        OutputFile.Apart(Path.Combine(run, RunFolder.LastModelFile), input);
+                    }
+
                     callbacks.Insert(0, new NewRun(run, arguments.GetValue(folder), arguments.GetValue(fraction)));
                 }
 

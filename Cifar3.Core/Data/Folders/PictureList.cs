@@ -5,10 +5,12 @@ internal static class PictureList
 {
     /// <summary>Lists them as the class folders' pictures are listed; see <see cref="Cifar3Data.ListPictures"/>.</summary>
     /// <exception cref="Cifar3DataException">There are none, or the folder cannot be read.</exception>
-    public static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable)
+    public static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable) => Below(folder, onUnreadable, new SkipCounter());
+
+    /// <summary>The same, and what is left out.</summary>
+    public static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable, SkipCounter skipped)
     {
         string root = Path.GetFullPath(folder);
-        var skipped = new SkipCounter();
         int unreadable = 0;
         var walker = new FolderWalker(skipped, (path, e) =>
         {

@@ -92,8 +92,7 @@ internal sealed class ReadAheadScores : IRowScores
 
         broken?.Throw();
         ended = ended || !rows.MoveNext();
-        row = ended ? -1 : row + 1;
-        count = 0;
+        (row, first, count) = (ended ? -1 : row + 1, 0, 0);
         return !ended;
     }
 
