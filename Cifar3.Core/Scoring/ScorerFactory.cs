@@ -15,7 +15,7 @@ internal static class ScorerFactory
     /// <param name="model">What is scored.</param>
     /// <param name="options">Checked options.</param>
     /// <param name="owner">The public class that scores: what errors after a dispose call it.</param>
-    /// <returns>A scorer, the caller's to dispose. It has computed one image.</returns>
+    /// <returns>A scorer, the caller's to dispose. Unless the weights show that it computes finite numbers, it has computed one image.</returns>
     /// <exception cref="Cifar3ModelException">The back end cannot run the model.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner)
@@ -28,7 +28,10 @@ internal static class ScorerFactory
         var chosen = Create(model, options, owner, CudaLibrary.IsOffered());
         try
         {
-            TryOneImage(model, options, chosen.Scorer);
+            if (model.Network is not { } network || MayOverflow(network))
+            {
+                TryOneImage(model, options, chosen.Scorer);
+            }
         }
         catch
         {
@@ -79,6 +82,35 @@ internal static class ScorerFactory
             : throw OnnxFile.Unreadable(model.Name, model.IsForeign
                 ? "the managed back end expects a model that this library saved, found another tool's"
                 : "the managed back end expects a model with Keras' layers one by one, found one of a flavour for ONNX Runtime (OnnxFlavor.Optimized or Int8)", Remedy);
+    }
+
+    /// <summary>
+    /// Whether activations might leave float32's range: each layer's largest possible one from the largest before it and the largest weights. Of trained networks they are far below, and none
+    /// pays for an image at start-up, before the kernels are compiled.
+    /// </summary>
+    private static bool MayOverflow(CnnModel network)
+    {
+        const double Limit = 1e30; // float32 ends at 3.4e38; between lie the sums within the kernels' transforms
+        double most = 1; // of pixels / 255
+        foreach (var layer in network.Layers.Where(layer => layer.Weights.Length > 0))
+        {
+            most = layer is BatchNormalizationLayer normalization
+                ? Largest("gamma") * (most + Largest("moving_mean")) / Math.Sqrt(normalization.Epsilon) + Largest("beta")
+                : layer.Weights[0].Shape[..^1].Aggregate(most, (product, size) => product * size) * Largest("kernel") + Largest("bias"); // kernel (…, inputs, outputs)
+
+            double Largest(string variable)
+            {
+                float largest = 0;
+                foreach (float value in network[$"{layer.Name}/{variable}"].Values)
+                {
+                    largest = MathF.Max(largest, MathF.Abs(value));
+                }
+
+                return largest;
+            }
+        }
+
+        return !(most < Limit);
     }
 
     /// <summary>One grey image through the model, so that one which cannot compute is refused now: a graph of another tool, weights beyond what float32 multiplies.</summary>
