@@ -82,7 +82,7 @@ public static class Cifar3Data
     public static IReadOnlyList<string> ListPictures(string path, Action<string>? onUnreadable = null)
     {
         ArgumentNullException.ThrowIfNull(path);
-        return Directory.Exists(path) ? PictureList.Below(path, onUnreadable) : [path];
+        return PictureList.At(path, onUnreadable, new SkipCounter());
     }
 
     /// <summary>

@@ -51,13 +51,8 @@ internal static class Shared
     /// <summary>The pictures of a folder to predict, or the picture itself; says where some are of a format that is not read.</summary>
     public static IReadOnlyList<string> ListPictures(string path, Action<string> onUnreadable)
     {
-        if (!Directory.Exists(path))
-        {
-            return [path];
-        }
-
         var skipped = new SkipCounter();
-        var pictures = PictureList.Below(path, onUnreadable, skipped);
+        var pictures = PictureList.At(path, onUnreadable, skipped);
         Note(skipped.ToReport().FirstOrDefault(files => files.Reason == SkipReason.OtherFormat) is { } left ? $"'{path}': left out {left}." : null);
         return pictures;
     }

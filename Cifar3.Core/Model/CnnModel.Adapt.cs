@@ -30,8 +30,7 @@ public sealed partial class CnnModel
         string[] names = [.. classNames];
         var architecture = new CnnArchitecture(names.Length, Architecture.Filters, Architecture.DropoutRates, Architecture.BatchNormalizationMomentum, Architecture.BatchNormalizationEpsilon);
         var fresh = Create(names, architecture, seed);
-        string dense = Layers[^1].Name;
-        return new CnnModel(architecture, [.. fresh.Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal) ? weight : this[weight.Name])], fresh.Metadata);
+        return new CnnModel(architecture, [.. fresh.Weights.Select(weight => IsDense(weight) ? weight : this[weight.Name])], fresh.Metadata);
     }
 
     /// <summary>The same model with its classes in another order and under other names; nothing else of it changes.</summary>
@@ -39,9 +38,7 @@ public sealed partial class CnnModel
     /// <param name="places">For each the index of its class in this model: all of them, each once.</param>
     internal CnnModel WithOrder(IEnumerable<string> classNames, int[] places)
     {
-        string dense = Layers[^1].Name;
-        var weights = Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal) ? new WeightTensor(weight.Name, weight.Shape, Reordered(weight.ToArray())) : weight);
-        return With(weights, Metadata with { ClassNames = [.. classNames] });
+        return With(WithDense(Reordered), Metadata with { ClassNames = [.. classNames] });
 
         float[] Reordered(float[] values) => [.. values.Select((_, i) => values[i - i % places.Length + places[i % places.Length]])]; // kernel (in, out) and bias (out): outputs come last
     }
@@ -58,10 +55,7 @@ public sealed partial class CnnModel
             throw new ArgumentOutOfRangeException(nameof(temperature), temperature, FormattableString.Invariant($"The temperature must be above 0 and finite. Received: temperature={temperature}."));
         }
 
-        string dense = Layers[^1].Name;
-        var weights = Weights.Select(weight => weight.Name.StartsWith(dense + "/", StringComparison.Ordinal)
-            ? new WeightTensor(weight.Name, weight.Shape, Array.ConvertAll(weight.ToArray(), value => (float)(value / temperature)))
-            : weight);
+        var weights = WithDense(values => Array.ConvertAll(values, value => (float)(value / temperature)));
         return With(weights, Metadata with { Temperature = temperature * (Metadata.Temperature ?? 1), FamiliarityThreshold = null });
     }
 
@@ -93,6 +87,12 @@ public sealed partial class CnnModel
         double threshold = familiarity[(int)((1 - FamiliarShare) * familiarity.Length)];
         return calibrated.With(calibrated.Metadata with { FamiliarityThreshold = double.IsFinite(threshold) ? threshold : null }); // none of weights that diverged
     }
+
+    private bool IsDense(WeightTensor weight) => weight.Name.StartsWith(Layers[^1].Name + "/", StringComparison.Ordinal);
+
+    /// <summary>The weights with other values in the dense layer's kernel and bias.</summary>
+    private IEnumerable<WeightTensor> WithDense(Func<float[], float[]> change) =>
+        Weights.Select(weight => IsDense(weight) ? new WeightTensor(weight.Name, weight.Shape, change(weight.ToArray())) : weight);
 
     /// <summary>Probabilities [N, classes] and familiarities [N].</summary>
     private (float[] Probabilities, float[] Familiarity) Score(ImageSet images)

@@ -42,8 +42,6 @@ public sealed class ModelCheckpoint : Callback
 
     private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<TrainingContext, string> save)
     {
-        ArgumentNullException.ThrowIfNull(filePath);
-        ArgumentNullException.ThrowIfNull(monitor);
         pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
         this.filePath = filePath;
         this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);

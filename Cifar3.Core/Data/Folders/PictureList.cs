@@ -4,11 +4,13 @@ namespace Cifar3;
 internal static class PictureList
 {
     /// <summary>Lists them as the class folders' pictures are listed; see <see cref="Cifar3Data.ListPictures"/>.</summary>
+    /// <param name="path">The folder; anything else is the picture itself.</param>
+    /// <param name="onUnreadable">Is told of folders that cannot be read; null = the first one ends the call.</param>
+    /// <param name="skipped">Counts what is left out.</param>
     /// <exception cref="Cifar3DataException">There are none, or the folder cannot be read.</exception>
-    public static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable) => Below(folder, onUnreadable, new SkipCounter());
+    public static IReadOnlyList<string> At(string path, Action<string>? onUnreadable, SkipCounter skipped) => Directory.Exists(path) ? Below(path, onUnreadable, skipped) : [path];
 
-    /// <summary>The same, and what is left out.</summary>
-    public static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable, SkipCounter skipped)
+    private static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable, SkipCounter skipped)
     {
         string root = Path.GetFullPath(folder);
         int unreadable = 0;

@@ -111,9 +111,8 @@ internal sealed class ReadAheadScores : IRowScores
 
     /// <summary>The getter of one of the view's columns.</summary>
     /// <exception cref="InvalidOperationException">The column has values of another type.</exception>
-    public ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column) => columns[column.Index] is not { } kept
-        ? rows.GetGetter<TValue>(column)
-        : kept.Getter as ValueGetter<TValue> ?? throw new InvalidOperationException($"Column '{column.Name}' has values of type {column.Type.RawType}. Requested: {typeof(TValue)}.");
+    public ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column) =>
+        columns[column.Index] is { } kept ? RowMapper.Typed<TValue>(kept.Getter, column) : rows.GetGetter<TValue>(column);
 
     /// <summary>Reads and scores the rows from the current one on, where the view's cursor stands.</summary>
     private void Fill()

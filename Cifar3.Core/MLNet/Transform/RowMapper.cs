@@ -61,6 +61,11 @@ internal sealed class RowMapper : IRowToRowMapper
         return new ScoringRow(this, transformer, input, activeColumns);
     }
 
+    /// <summary>A column's getter as one of the type that was asked for.</summary>
+    /// <exception cref="InvalidOperationException">The column has values of another type.</exception>
+    public static ValueGetter<TValue> Typed<TValue>(Delegate getter, DataViewSchema.Column column) =>
+        getter as ValueGetter<TValue> ?? throw new InvalidOperationException($"Column '{column.Name}' has values of type {column.Type.RawType}. Requested: {typeof(TValue)}.");
+
     /// <summary>The getter of an added column.</summary>
     /// <exception cref="InvalidOperationException">The column has values of another type.</exception>
     public ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column, IRowScores scores)
@@ -75,7 +80,7 @@ internal sealed class RowMapper : IRowToRowMapper
             1 => (ValueGetter<uint>)((ref uint key) => key = (uint)scores.Label(rows.ClassNames.Length) + 1), // keys count from 1; 0 is missing
             _ => transformer.Keys.Getter(() => scores.Label(rows.ClassNames.Length)),
         };
-        return getter as ValueGetter<TValue> ?? throw new InvalidOperationException($"Column '{column.Name}' has values of type {column.Type.RawType}. Requested: {typeof(TValue)}.");
+        return Typed<TValue>(getter, column);
 
         void CopyScores(ref VBuffer<float> target)
         {
