@@ -5,13 +5,15 @@ namespace Cifar3;
 /// so seldom that it is asleep each time, a caller is faster alone.
 /// </summary>
 /// <remarks>
-/// The first 16 runs are alone and give the time to beat. A shared run that takes nine tenths of it or longer counts against sharing, a faster one for it;
-/// eight more against than for, or a helper that was held up in the middle of a piece, and the next 16 runs are alone, then 32, at most 1,024; each good one takes one off.
+/// The first 16 runs are alone and give the time to beat. A shared run that takes nine tenths of it or longer counts against sharing, a faster one for it. One that takes
+/// 1.4 times as long, or whose helper was held up in the middle of a piece, counts as four: eight more against than for, and the next 16 runs are alone, then 32, at most 256; each good one takes one off.
+/// More would last longer than what keeps a helper away: on a quiet machine with a most of 1,024, half of the spells of 3,000 images had no helper. Trials cost a caller whose
+/// other processor stays busy about 2 %.
 /// Times that last long are the system's doing: the time to beat follows its runs by a thirty-second, whatever they took. One thread at a time.
 /// </remarks>
 internal sealed class StageSharing
 {
-    private const int FewestAlone = 16, MostAlone = 1_024, MostAgainst = 8;
+    private const int FewestAlone = 16, MostAlone = 256, MostAgainst = 8, MuchSlower = 4;
 
     private int runsAlone = FewestAlone, nextAlone = FewestAlone, against;
     private double alone; // about what a run takes alone
@@ -38,7 +40,7 @@ internal sealed class StageSharing
         }
 
         bool good = !heldUp && time < alone * 0.9;
-        against = good ? Math.Max(0, against - 1) : heldUp ? MostAgainst : against + 1;
+        against = good ? Math.Max(0, against - 1) : against + (heldUp || time > alone * 1.4 ? MuchSlower : 1);
         nextAlone = good ? Math.Max(FewestAlone, nextAlone - 1) : nextAlone;
         if (against >= MostAgainst)
         {
