@@ -1,5 +1,3 @@
-using System.ComponentModel;
-using System.Globalization;
 using Cifar3;
 using Cifar3.AspNetCore;
 using Microsoft.Extensions.Configuration;
@@ -14,9 +12,6 @@ public static class Cifar3ServiceCollectionExtensions
 {
     /// <summary>The model's name where none is given: <c>cifar3</c>.</summary>
     public const string DefaultName = "cifar3";
-
-    // The binder asks this table how text becomes a type without a constructor; without an entry it would skip InputScaling.
-    static Cifar3ServiceCollectionExtensions() => TypeDescriptor.AddAttributes(typeof(InputScaling), new TypeConverterAttribute(typeof(InputScalingByName)));
 
     /// <summary>Adds a classifier, its health check, metrics and traces. Call it once a model; <see cref="Cifar3ClassifierPool"/> then gives them out.</summary>
     /// <param name="services">The services.</param>
@@ -76,20 +71,6 @@ public static class Cifar3ServiceCollectionExtensions
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LoadAtStart>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<Diagnostics.HealthChecks.HealthCheckServiceOptions>, AddHealthCheck>());
         services.AddHealthChecks();
-    }
-
-    /// <summary>The scalings that need no numbers, by their names.</summary>
-    private sealed class InputScalingByName : TypeConverter
-    {
-        public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
-
-        public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) => ((string)value).ToUpperInvariant() switch
-        {
-            "ZEROTOONE" => InputScaling.ZeroToOne,
-            "BYTES" => InputScaling.Bytes,
-            "MINUSONETOONE" => InputScaling.MinusOneToOne,
-            _ => throw new FormatException("Its names are ZeroToOne, Bytes and MinusOneToOne; set Rescaling and Normalize in code."),
-        };
     }
 
     /// <summary>Says in the options' own words what is wrong with them.</summary>

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.ComponentModel;
 using System.Globalization;
 
 namespace Cifar3;
@@ -15,6 +16,8 @@ namespace Cifar3;
 ///     InputScaling = InputScaling.Normalize([0.4914f, 0.4822f, 0.4465f], [0.2470f, 0.2435f, 0.2616f]),
 /// };
 /// </code></example>
+/// <remarks>In a configuration it is one of the three names that need no numbers: <c>ZeroToOne</c>, <c>Bytes</c>, <c>MinusOneToOne</c>.</remarks>
+[TypeConverter(typeof(InputScalingByName))]
 public sealed class InputScaling
 {
     private const int Levels = 256;
@@ -106,4 +109,18 @@ public sealed class InputScaling
             throw new ArgumentOutOfRangeException(name, value, "The number must not be 0.");
         }
     }
+}
+
+/// <summary>The scalings that need no numbers, by their names: a configuration's binder asks for it, and would skip the option without.</summary>
+internal sealed class InputScalingByName : TypeConverter
+{
+    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+
+    public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) => ((string)value).ToUpperInvariant() switch
+    {
+        "ZEROTOONE" => InputScaling.ZeroToOne,
+        "BYTES" => InputScaling.Bytes,
+        "MINUSONETOONE" => InputScaling.MinusOneToOne,
+        _ => throw new FormatException("Its names are ZeroToOne, Bytes and MinusOneToOne; set Rescaling and Normalize in code."),
+    };
 }

@@ -63,6 +63,14 @@ public sealed class ServiceRegistrationTests
         Assert.That(scaling.Threads, Is.EqualTo(1));
     }
 
+    [Test]
+    public void Bind_ClassifierOptionsOfAProgramWithoutTheService_TakesTheScaling()
+    {
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create("InputScaling", (string?)"Bytes")]).Build();
+
+        Assert.That(configuration.Get<ClassifierOptions>()?.InputScaling, Is.SameAs(InputScaling.Bytes));
+    }
+
     [TestCase("ModelPth", "nosuch.onnx", "ModelPth")]
     [TestCase("Classifier:Thread", "1", "Thread")]
     [TestCase("Classifier:InputScaling", "Normalize", "ZeroToOne, Bytes and MinusOneToOne")]
