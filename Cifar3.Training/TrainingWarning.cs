@@ -2,9 +2,28 @@ using System.Globalization;
 
 namespace Cifar3.Training;
 
-/// <summary>Says when a training has taught nothing, and what the likely cause is: a model at chance must not pass for a model.</summary>
+/// <summary>Says why a model should not be trusted, and what the likely cause is: one that cannot know a class, or is at chance, must not pass for a model.</summary>
 internal static class TrainingWarning
 {
+    /// <summary>The classes that no image shows, known before the training; null where each class has one.</summary>
+    /// <remarks>Folders without pictures are refused; key values of a data view and names given to an image set may be of classes that all their images were filtered or set aside of.</remarks>
+    public static string? OfData(ImageSet train, ImageSet? validation)
+    {
+        string[] unknown = Absent(train), unmeasured = validation is null ? [] : [.. Absent(validation).Except(unknown)];
+        return Joined(
+            unknown.Length == 0 ? null : $"There is no training image of {Shown.Names(unknown)}: the model cannot learn what such images look like. Add some, set fewer aside, or leave the class out of the class names (in a data view the label's key values: map the training rows alone).",
+            unmeasured.Length == 0 ? null : $"There is no validation image of {Shown.Names(unmeasured)}: how well these are recognised is not measured, and the best epoch is chosen without them. Set images of every class aside, as TrainValidationSplit does with classes of two and more.");
+    }
+
+    /// <summary>Warnings one after the other; null where there is none.</summary>
+    public static string? Joined(params IEnumerable<string?> warnings) => string.Join(' ', warnings.OfType<string>()) is { Length: > 0 } text ? text : null;
+
+    private static string[] Absent(ImageSet images)
+    {
+        var present = images.Labels.ToArray().ToHashSet();
+        return [.. images.ClassNames.Where((_, label) => !present.Contains(label))];
+    }
+
     /// <summary>The warning; null where the best model is better than always naming the most frequent class.</summary>
     public static string? Of(TrainingContext context, ImageSet train, ImageSet? validation)
     {
