@@ -57,5 +57,36 @@ public sealed class TrainingWarningTests
         Assert.That(writer.ToString(), Does.EndWith("Warning: no images.\n"));
     }
 
+    [TestCase(2, "The model is no better than always naming the most frequent class: 2 of 6 validation images are right, where that gets 2.")]
+    [TestCase(1, "The model is no better than always naming the most frequent class: 1 of 6 validation images are right, where that gets 2.")]
+    [TestCase(4, "The model cannot be told from always naming the most frequent class: 4 of 6 validation images are right, where that gets 2, which may be luck.")]
+    [TestCase(5, null)]
+    [TestCase(6, null)]
+    public void Of_SixImagesOfThreeClasses_SaysWhatTheyTell(int right, string? expected) => Assert.That(Measured(right, [0, 0, 1, 1, 2, 2]), expected is null ? Is.Null : Does.StartWith(expected));
+
+    /// <summary>Of three images, two of one class, even all right ones happen by chance in 30 of 100 cases.</summary>
+    [TestCase(2, true)]
+    [TestCase(3, false)]
+    public void Of_SoFewImagesThatNoneTell_IsSaidOnlyWhereItIsNoBetter(int right, bool warns) => Assert.That(Measured(right, [0, 0, 1]), warns ? Does.Contain("is no better than") : Is.Null);
+
+    [TestCase(60, true)]
+    [TestCase(61, false)]
+    public void Of_HundredImages_TakesTheBinomialMargin(int right, bool warns) => Assert.That(Measured(right, [.. Enumerable.Range(0, 100).Select(i => i % 2)]), warns ? Does.Contain("cannot be told from") : Is.Null);
+
+    [TestCase(4, 6, 1.0 / 3, 73.0 / 729)]
+    [TestCase(0, 6, .5, 1)]
+    [TestCase(6, 6, .5, 1.0 / 64)]
+    [TestCase(60, 100, .5, .0284440)]
+    [TestCase(500_500, 1_000_000, .5, .15878)]
+    public void ByChance_BinomialTail_IsThatOfTheTables(int right, int count, double chance, double expected) => Assert.That(TrainingWarning.ByChance(right, count, chance), Is.EqualTo(expected).Within(1).Percent);
+
+    private static string? Measured(int right, int[] labels)
+    {
+        var context = ScriptedTraining.Context();
+        context.Epoch((double)right / labels.Length);
+        context.BestEpoch = context.History.Epochs[0];
+        return TrainingWarning.Of(context, All, new ImageSet(new byte[labels.Length * CnnArchitecture.ImageBytes], labels, ColourImages.ClassNames));
+    }
+
     private static ImageSet Without(ImageSet images, int label) => images.Select([.. Enumerable.Range(0, images.Count).Where(i => images.Labels[i] != label)]);
 }
