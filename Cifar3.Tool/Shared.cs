@@ -26,7 +26,17 @@ internal static class Shared
             }
         }
 
-        command.SetAction(arguments => ConsoleProgram.Run(cancel => run(arguments, cancel)));
+        command.SetAction(arguments => ConsoleProgram.Run(cancel =>
+        {
+            try
+            {
+                return run(arguments, cancel);
+            }
+            catch (Exception e) when (e is Cifar3Exception or ArgumentException)
+            {
+                throw new Cifar3Exception(OptionWords.Of(e), e);
+            }
+        }));
         return command;
     }
 
@@ -67,14 +77,14 @@ internal static class Shared
     }
 
     /// <summary>A problem that ends nothing.</summary>
-    public static void Problem(string text) => Console.Error.WriteLine(Shown.Text(text, MaxNote));
+    public static void Problem(string text) => Console.Error.WriteLine(Shown.Text(OptionWords.Of(text), MaxNote));
 
     /// <summary>What a user should know beside the result: a line on the standard error.</summary>
     public static void Note(string? text)
     {
         if (text is not null)
         {
-            Console.Error.WriteLine($"Note: {Shown.Text(text, MaxNote)}");
+            Console.Error.WriteLine($"Note: {Shown.Text(OptionWords.Of(text), MaxNote)}");
         }
     }
 
