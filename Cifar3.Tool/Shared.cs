@@ -67,12 +67,15 @@ internal static class Shared
         return pictures;
     }
 
-    /// <summary>Text of several lines, of which some may repeat names of files and classes: what would command a terminal is escaped.</summary>
-    public static void Print(string text)
+    /// <summary>One line, which may repeat names of files and classes: what would command a terminal or end the line is escaped.</summary>
+    public static void Print(string line) => Console.WriteLine(Shown.Text(line, int.MaxValue));
+
+    /// <summary>Text of several lines, whose names have no line ends of their own.</summary>
+    public static void PrintLines(string text)
     {
         foreach (var line in text.AsSpan().EnumerateLines())
         {
-            Console.WriteLine(Shown.Text(line.ToString(), int.MaxValue));
+            Print(line.ToString());
         }
     }
 

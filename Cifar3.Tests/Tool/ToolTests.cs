@@ -202,6 +202,24 @@ public sealed class ToolTests
     }
 
     [Test]
+    public void EvaluateAndInspect_ClassNameOfTwoLines_KeepTheirLines()
+    {
+        string folder = TestFiles.NewFolder(), model = Path.Combine(folder, "model.onnx"), data = Path.Combine(folder, "data");
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows allows no such names.");
+        CnnModel.Create(["nut\nbolt", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        foreach (string name in new[] { "nut\nbolt", "screw" })
+        {
+            Directory.CreateDirectory(Path.Combine(data, name));
+            File.WriteAllBytes(Path.Combine(data, name, "1.png"), PictureFolders.Picture(1));
+        }
+
+        string evaluated = ToolProcess.Must("evaluate", model, data).Output, inspected = ToolProcess.Must("inspect", model).Output;
+
+        Assert.That(evaluated, Does.Contain(@"nut\nbolt").And.Not.Contain("nut\n"));
+        Assert.That(inspected, Does.Contain(@"classes: nut\nbolt, screw"));
+    }
+
+    [Test]
     public void Predict_FileWhoseNameBeginsWithAt_IsItself()
     {
         string folder = TestFiles.NewFolder();
