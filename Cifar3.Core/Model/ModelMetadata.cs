@@ -55,14 +55,6 @@ public sealed record ModelMetadata
             throw new Cifar3ModelException($"A model's {(ClassNames.IsDefault ? nameof(ClassNames) : nameof(History))} are no list (default(ImmutableArray)). Give one, [] for none.");
         }
 
-        foreach (string name in ClassNames)
-        {
-            if (string.IsNullOrWhiteSpace(name) || name.Length > MaxNameLength)
-            {
-                throw new Cifar3ModelException(FormattableString.Invariant($"A class' name must have 1 to {MaxNameLength:N0} characters that are no blanks only. Received: {(name is null ? "null" : $"'{Shown.Text(name, 60)}' of {name.Length:N0} characters")}."));
-            }
-        }
-
         try
         {
             ClassList.CheckDistinct(ClassNames, "a model");
