@@ -79,6 +79,10 @@ public sealed class KerasMetadataTests
     public void Load_ValueThatNoModelHas_IsRefused(string name, string value, string expected) =>
         Assert.That(KerasTestFile.Refusal(With($$"""{"class_names":["a","b","c"],"{{name}}":{{value}}}""")), Does.Contain($"Its entry 'cifar3' is malformed: expected {expected} as '{name}', found {value}"));
 
+    [Test]
+    public void Load_AccuracyAboveOne_IsRefused() =>
+        Assert.That(KerasTestFile.Refusal(With("""{"class_names":["a","b","c"],"val_accuracy":1.5}""")), Does.Contain("ValAccuracy is outside its range. Expected 0 to 1. Received: 1.5"));
+
     /// <summary>One bit of one weight: HDF5 by itself would not notice.</summary>
     [Test]
     public void Load_WeightThatChangedAfterwards_IsRefusedWithBothHashes()
