@@ -99,6 +99,35 @@ public sealed class KerasMetadataTests
         }
     }
 
+    /// <summary>The weights are taken all the same: the optimizer never stands in their way.</summary>
+    [Test]
+    public void Load_MomentThatChangedAfterwards_LeavesTheStateOutAndSaysSo()
+    {
+        var state = KerasTestFile.Trained().State;
+        byte[] moment = Hdf5Bytes.Stored(state.AdamV.Single(v => v.Name == "conv2d_3/bias").ToArray());
+        foreach (byte[] file in new[] { KerasTestFile.Weights(), KerasTestFile.Hdf5(), KerasTestFile.Hdf5(keras3: false) })
+        {
+            Assert.That(KerasFile.Parse(file, "m").State, Is.Not.Null);
+            int at = file.AsSpan().IndexOf(moment);
+            Assert.That(at, Is.Positive);
+            file[at] ^= 1;
+
+            var keras = KerasFile.Parse(file, "m");
+
+            Assert.That(keras.State, Is.Null);
+            Assert.That(keras.Notes, Has.Some.Contains("The optimizer's state was left out: its moments have the SHA-256 ").And.Some.Contains($"not {state.MomentHash()} as when the file was written"));
+        }
+    }
+
+    [Test]
+    public void Load_StepThatChangedAfterwards_LeavesTheStateOutAndSaysSo()
+    {
+        var keras = KerasFile.Parse(KerasTestFile.Hdf5(file => file.Group("optimizer_weights/adam")["iteration"] = 8L), "m");
+
+        Assert.That(keras.State, Is.Null);
+        Assert.That(keras.Notes, Has.Some.Contains("it is at step 8, not 7 as when the file was written"));
+    }
+
     /// <summary>Keras leaves the entry out; who changes weights by hand may remove it.</summary>
     [Test]
     public void Load_WeightsChangedAndTheEntryRemoved_AreTaken()
