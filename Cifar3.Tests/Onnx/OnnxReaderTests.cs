@@ -133,6 +133,8 @@ public sealed class OnnxReaderTests
         Change("SeedNoNumber", m => Prop(m, "seed").Value = "x", "'seed' is malformed"),
         Change("AccuracyNoNumber", m => Prop(m, "val_accuracy").Value = "high", "'val_accuracy' is malformed"),
         Change("AccuracyAboveOne", m => Prop(m, "val_accuracy").Value = "1.5", "ValAccuracy is outside its range. Expected 0 to 1. Received: 1.5"),
+        Change("EpochNegative", m => Prop(m, "epoch").Value = "-5", "Epoch is outside its range. Expected 0 or above. Received: -5"),
+        Change("TemperatureZero", m => m.MetadataProps.Add(new StringStringEntryProto { Key = "temperature", Value = "0" }), "Temperature is outside its range. Expected a finite number above 0. Received: 0"),
         Change("HistoryAccuracyNegative", m => Prop(m, "history").Value = """[{"epoch":1,"loss":1,"accuracy":-0.1,"val_loss":1,"val_accuracy":1,"learning_rate":1,"seconds":1}]""", "History is outside its range. Expected accuracies of 0 to 1"),
         Change("HistoryNull", m => Prop(m, "history").Value = "[null]", "'history' is malformed"),
         Change("HistoryPartial", m => Prop(m, "history").Value = "[{\"epoch\":1}]", "'history' is malformed"),
