@@ -71,11 +71,7 @@ public sealed record ClassifierOptions
 
     internal void Validate()
     {
-        if (!Enum.IsDefined(Backend))
-        {
-            throw new ArgumentOutOfRangeException(nameof(Backend), Backend, $"The back end must be Auto, Managed, OnnxRuntime or Cuda. Received: {Backend}.");
-        }
-
+        Defined.Value(Backend, "There is no such back end.");
         if (Familiarity && Backend is (ScoringBackend.OnnxRuntime or ScoringBackend.Cuda))
         {
             throw new ArgumentException($"Familiarity needs the network's logits, which ONNX Runtime's graphs do not give. Received: Familiarity=true, Backend={Backend}. Choose ScoringBackend.Auto or Managed.");

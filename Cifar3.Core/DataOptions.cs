@@ -26,7 +26,7 @@ public sealed record DataOptions
     public OnBadImage OnBadImage
     {
         get;
-        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(OnBadImage), value, $"There is no such way with bad pictures. Expected one of: {string.Join(", ", Enum.GetNames<OnBadImage>())}. Received: {value}.");
+        init => field = Defined.Value(value, "There is no such way with bad pictures.", nameof(OnBadImage));
     }
 
     /// <summary>Whether the published archive (170 MB) may be downloaded when the images are found nowhere else. Default: true.</summary>

@@ -39,16 +39,8 @@ public sealed record OnnxExportOptions
 
     internal void Validate()
     {
-        if (!Enum.IsDefined(Flavor))
-        {
-            throw new ArgumentOutOfRangeException(nameof(Flavor), Flavor, $"The flavour must be Keras, Optimized or Int8. Received: {Flavor}.");
-        }
-
-        if (!Enum.IsDefined(CalibrationMethod))
-        {
-            throw new ArgumentOutOfRangeException(nameof(CalibrationMethod), CalibrationMethod, $"The calibration method must be Percentile, MinMax or Entropy. Received: {CalibrationMethod}.");
-        }
-
+        Defined.Value(Flavor, "There is no such flavour.");
+        Defined.Value(CalibrationMethod, "There is no such calibration method.");
         ArgumentOutOfRangeException.ThrowIfLessThan(CalibrationCount, 1);
         if (!(CalibrationPercentile is > 50 and <= 100))
         {

@@ -56,14 +56,9 @@ internal static class ModelFiles
         var keras = KerasFile.Load(path, classes);
         foreach (string note in keras.Notes.Where(note => namesMatter || !note.StartsWith("Keras files name no classes", StringComparison.Ordinal)))
         {
-            Shared.Note($"{path}: {InOptions(note)}");
+            Shared.Note($"{path}: {note}");
         }
 
         return keras;
     }
-
-    /// <summary>The library's note in words of the command line.</summary>
-    private static string InOptions(string note) => note
-        .Replace("Give classNames in the order of Keras' outputs.", "Name them, in the order of Keras' outputs, by 'cifar3 convert FILE model.onnx --classes …'.", StringComparison.Ordinal)
-        .Replace(" (KerasLoadOptions.TakeOptimizerState takes it as Adam's)", "", StringComparison.Ordinal);
 }

@@ -26,7 +26,17 @@ internal static class Shared
             }
         }
 
-        command.SetAction(arguments => ConsoleProgram.Run(cancel => run(arguments, cancel)));
+        command.SetAction(arguments => ConsoleProgram.Run(cancel =>
+        {
+            try
+            {
+                return run(arguments, cancel);
+            }
+            catch (Exception e) when (e is Cifar3Exception or ArgumentException)
+            {
+                throw new Cifar3Exception(OptionWords.Of(e), e);
+            }
+        }));
         return command;
     }
 
@@ -57,24 +67,27 @@ internal static class Shared
         return pictures;
     }
 
-    /// <summary>Text of several lines, of which some may repeat names of files and classes: what would command a terminal is escaped.</summary>
-    public static void Print(string text)
+    /// <summary>One line, which may repeat names of files and classes: what would command a terminal or end the line is escaped.</summary>
+    public static void Print(string line) => Console.WriteLine(Shown.Text(line, int.MaxValue));
+
+    /// <summary>Text of several lines, whose names have no line ends of their own.</summary>
+    public static void PrintLines(string text)
     {
         foreach (var line in text.AsSpan().EnumerateLines())
         {
-            Console.WriteLine(Shown.Text(line.ToString(), int.MaxValue));
+            Print(line.ToString());
         }
     }
 
     /// <summary>A problem that ends nothing.</summary>
-    public static void Problem(string text) => Console.Error.WriteLine(Shown.Text(text, MaxNote));
+    public static void Problem(string text) => Console.Error.WriteLine(Shown.Text(OptionWords.Of(text), MaxNote));
 
     /// <summary>What a user should know beside the result: a line on the standard error.</summary>
     public static void Note(string? text)
     {
         if (text is not null)
         {
-            Console.Error.WriteLine($"Note: {Shown.Text(text, MaxNote)}");
+            Console.Error.WriteLine($"Note: {Shown.Text(OptionWords.Of(text), MaxNote)}");
         }
     }
 

@@ -34,7 +34,7 @@ public sealed class TrainingResult
     /// <summary>Why the training ended before its last epoch, in words; null where it did not.</summary>
     public string? StopReason { get; }
 
-    /// <summary>Why the model should not be trusted, with the likely cause and what to do: it is no better than chance. Null where nothing speaks against it.</summary>
+    /// <summary>Why the model should not be trusted, with the likely cause and what to do: it is no better than chance, or classes have no image. Null where nothing speaks against it.</summary>
     public string? Warning { get; }
 
     /// <summary>

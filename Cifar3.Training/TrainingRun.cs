@@ -27,7 +27,7 @@ internal sealed class TrainingRun
         this.engine = engine;
         this.train = train;
         this.validation = validation;
-        context = new TrainingContext(options, plan, model, engine, train, validation);
+        context = new TrainingContext(options, plan, model, engine, train, validation) { Warning = TrainingWarning.OfData(train, validation) };
         this.plan = plan;
         batches = new BatchSource(train, plan, options.SeedOrZero, options.ClassWeights);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
@@ -43,7 +43,7 @@ internal sealed class TrainingRun
                 RunEpoch(epoch, cancellationToken);
             }
 
-            context.Warning = TrainingWarning.Of(context, train, validation);
+            context.Warning = TrainingWarning.Joined(context.Warning, TrainingWarning.Of(context, train, validation));
             ForEach(callback => callback.OnTrainEnd(context));
         }
         catch (Exception reason)

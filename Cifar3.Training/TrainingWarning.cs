@@ -2,10 +2,32 @@ using System.Globalization;
 
 namespace Cifar3.Training;
 
-/// <summary>Says when a training has taught nothing, and what the likely cause is: a model at chance must not pass for a model.</summary>
+/// <summary>Says why a model should not be trusted, and what the likely cause is: one that cannot know a class, or is at chance, must not pass for a model.</summary>
 internal static class TrainingWarning
 {
-    /// <summary>The warning; null where the best model is better than always naming the most frequent class.</summary>
+    /// <summary>What guessing reaches more rarely than this is no guessing: of many images it is two standard errors above chance.</summary>
+    private const double RareByChance = 0.025;
+
+    /// <summary>The classes that no image shows, known before the training; null where each class has one.</summary>
+    /// <remarks>Folders without pictures are refused; key values of a data view and names given to an image set may be of classes that all their images were filtered or set aside of.</remarks>
+    public static string? OfData(ImageSet train, ImageSet? validation)
+    {
+        string[] unknown = Absent(train), unmeasured = validation is null ? [] : [.. Absent(validation).Except(unknown)];
+        return Joined(
+            unknown.Length == 0 ? null : $"There is no training image of {Shown.Names(unknown)}: the model cannot learn what such images look like. Add some, set fewer aside, or leave the class out of the class names (in a data view the label's key values: map the training rows alone).",
+            unmeasured.Length == 0 ? null : $"There is no validation image of {Shown.Names(unmeasured)}: how well these are recognised is not measured, and the best epoch is chosen without them. Add images of these classes, or set some of every class aside.");
+    }
+
+    /// <summary>Warnings one after the other; null where there is none.</summary>
+    public static string? Joined(params IEnumerable<string?> warnings) => string.Join(' ', warnings.OfType<string>()) is { Length: > 0 } text ? text : null;
+
+    private static string[] Absent(ImageSet images)
+    {
+        var present = images.Labels.ToArray().ToHashSet();
+        return [.. images.ClassNames.Where((_, label) => !present.Contains(label))];
+    }
+
+    /// <summary>The warning; null where the best model is better than always naming the most frequent class, or so few images leave that open.</summary>
     public static string? Of(TrainingContext context, ImageSet train, ImageSet? validation)
     {
         if (context.History.Epochs.IsEmpty)
@@ -14,18 +36,32 @@ internal static class TrainingWarning
         }
 
         var measured = validation ?? train;
-        double chance = measured.Labels.ToArray().CountBy(label => label).Max(group => group.Value) / (double)measured.Count;
-        double reached = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : context.BestEpoch!.ValAccuracy!.Value;
-        double margin = 2 * Math.Sqrt(chance * (1 - chance) / measured.Count);
-        if (reached > chance + margin || reached == 1 || chance == 1) // of a few images even all right ones stay within the margin
+        int frequent = measured.Labels.ToArray().CountBy(label => label).Max(group => group.Value), count = measured.Count;
+        double accuracy = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : context.BestEpoch!.ValAccuracy!.Value;
+        int right = (int)Math.Round(accuracy * count);
+        double chance = (double)frequent / count;
+        if (frequent == count || right == count || ByChance(right, count, chance) < RareByChance)
         {
             return null;
         }
 
-        string images = validation is null ? "training images" : "validation images";
-        return string.Create(
-            CultureInfo.InvariantCulture,
-            $"The model is no better than always naming the most frequent class: accuracy {reached:F3} on the {images}, chance {chance:F3}. {Cause(context)}");
+        string result = FormattableString.Invariant($"{right:N0} of {count:N0} {(validation is null ? "training images" : "validation images")} are right, where that gets {frequent:N0}");
+        return right <= frequent ? $"The model is no better than always naming the most frequent class: {result}. {Cause(context)}"
+            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from always naming the most frequent class: {result}, which may be luck. Measure on more images to know. {Cause(context)}"
+            : null; // not even all right ones would tell it from chance
+    }
+
+    /// <summary>The probability that so many or more images are recognised where each is with the probability of chance: the tail of the binomial distribution.</summary>
+    internal static double ByChance(int right, int count, double chance)
+    {
+        double logarithm = count * Math.Log(1 - chance), sum = 0; // of the probability of exactly k
+        for (int k = 0; k <= count; k++)
+        {
+            sum += k >= right ? Math.Exp(logarithm) : 0;
+            logarithm += Math.Log((count - k) * chance / ((k + 1) * (1 - chance)));
+        }
+
+        return sum;
     }
 
     private static string Cause(TrainingContext context)
@@ -36,7 +72,7 @@ internal static class TrainingWarning
         {
             return string.Create(
                 CultureInfo.InvariantCulture,
-                $"After {steps:N0} training steps batch normalization's moving statistics still lag behind the weights (momentum {context.Plan.StatisticsMomentum}: about {context.Plan.LagSteps} steps), as in Keras. Take Recipe.Auto, set RecomputeStatistics, or train with smaller batches or more epochs.");
+                $"After {steps:N0} training steps batch normalization's moving statistics still lag behind the weights (momentum {context.Plan.StatisticsMomentum}: about {context.Plan.LagSteps} steps), as in Keras. Take the recipe auto (Recipe.Auto), have the statistics computed anew (RecomputeStatistics), or train with smaller batches or more epochs.");
         }
 
         return last.Accuracy > 2.0 / 3

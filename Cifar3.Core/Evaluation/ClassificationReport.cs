@@ -86,7 +86,7 @@ public sealed class ClassificationReport
             Score = ImmutableCollectionsMarshal.AsArray(prediction.Probabilities)!,
         });
         var context = new MLContext();
-        var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema(modelClasses));
+        var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema([.. modelClasses.Select(InTables)])); // the names that ML.NET's confusion table prints
         var calibration = new Calibration(predictions, [.. labels.Select(label => places[label])]);
         return new ClassificationReport(modelClasses, context.MulticlassClassification.Evaluate(view), calibration, mapping);
     }
@@ -95,12 +95,12 @@ public sealed class ClassificationReport
     /// <returns>Text of several lines.</returns>
     public override string ToString()
     {
-        int width = Math.Max("weighted avg".Length, ClassNames.Max(name => name.Length));
+        int width = Math.Max("weighted avg".Length, ClassNames.Max(name => InTables(name).Length));
         var text = new StringBuilder();
         text.Append(CultureInfo.InvariantCulture, $"{"".PadLeft(width)}  precision    recall  f1-score   support\n\n");
         foreach (var c in Classes)
         {
-            Line(c.Name, c.Precision, c.Recall, c.F1, c.Support);
+            Line(InTables(c.Name), c.Precision, c.Recall, c.F1, c.Support);
         }
 
         text.Append(CultureInfo.InvariantCulture, $"\n{"accuracy".PadLeft(width)}  {"",9} {"",9} {Accuracy,9:F3} {Count,9}\n");
@@ -113,6 +113,9 @@ public sealed class ClassificationReport
 
         double Weighted(Func<ClassReport, double> value) => Classes.Sum(c => value(c) * c.Support) / Count;
     }
+
+    /// <summary>A name as tables have it: on one line.</summary>
+    private static string InTables(string name) => Shown.Text(name, int.MaxValue);
 
     private static int[] Check(ImageSet images, IReadOnlyList<Prediction> predictions)
     {

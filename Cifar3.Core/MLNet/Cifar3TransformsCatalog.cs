@@ -30,9 +30,7 @@ public static class Cifar3TransformsCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         options = ClassifierOptions.Checked(options);
-        var columns = new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName);
-        columns.Validate();
-        return new Cifar3ScoringEstimator(ScoringModel.Open(OnnxFile.Open(modelFile), options), columns, options);
+        return new Cifar3ScoringEstimator(ScoringModel.Open(OnnxFile.Open(modelFile), options), new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName), options);
     }
 
     /// <summary>Scores images with a model in memory, such as one just trained.</summary>

@@ -55,14 +55,6 @@ public sealed record ModelMetadata
             throw new Cifar3ModelException($"A model's {(ClassNames.IsDefault ? nameof(ClassNames) : nameof(History))} are no list (default(ImmutableArray)). Give one, [] for none.");
         }
 
-        foreach (string name in ClassNames)
-        {
-            if (string.IsNullOrWhiteSpace(name) || name.Length > MaxNameLength)
-            {
-                throw new Cifar3ModelException(FormattableString.Invariant($"A class' name must have 1 to {MaxNameLength:N0} characters that are no blanks only. Received: {(name is null ? "null" : $"'{Shown.Text(name, 60)}' of {name.Length:N0} characters")}."));
-            }
-        }
-
         try
         {
             ClassList.CheckDistinct(ClassNames, "a model");
@@ -75,12 +67,17 @@ public sealed record ModelMetadata
         Within(Epoch >= 0, nameof(Epoch), Epoch, "0 or above");
         Within(History.Length <= MaxEpochs, nameof(History), History.Length, FormattableString.Invariant($"at most {MaxEpochs:N0} epochs"));
         Within(!History.Contains(null!), nameof(History), "null", "epochs without null");
+        Within(IsShare(ValAccuracy), nameof(ValAccuracy), ValAccuracy, "0 to 1");
+        var beyond = History.FirstOrDefault(log => !IsShare(log.Accuracy) || !IsShare(log.ValAccuracy));
+        Within(beyond is null, nameof(History), FormattableString.Invariant($"{beyond?.Accuracy} and {beyond?.ValAccuracy} in epoch {beyond?.Epoch}"), "accuracies of 0 to 1");
         Within(Temperature is not { } t || (double.IsFinite(t) && t > 0), nameof(Temperature), Temperature, "a finite number above 0");
         Within(FamiliarityThreshold is not { } f || double.IsFinite(f), nameof(FamiliarityThreshold), FamiliarityThreshold, "a finite number");
         foreach (var (name, text) in new[] { (nameof(Recipe), Recipe), (nameof(TrainedOn), TrainedOn), (nameof(LibraryVersion), LibraryVersion ?? throw new Cifar3ModelException("A model's LibraryVersion must not be null.")) })
         {
             Within(text is null || text.Length <= MaxTextLength, name, text?.Length, FormattableString.Invariant($"at most {MaxTextLength:N0} characters"));
         }
+
+        static bool IsShare(double? accuracy) => accuracy is not (< 0 or > 1); // NaN is that of no image, which files of engines of one's own may have
 
         static void Within(bool holds, string name, object? value, string expected)
         {

@@ -126,7 +126,7 @@ internal static class OnnxMetadata
         return dictionary;
     }
 
-    /// <summary>Reads metadata and architecture.</summary>
+    /// <summary>Reads metadata and architecture: here what is no text, number or list, in <see cref="ModelMetadata.Check"/> what is outside its range.</summary>
     /// <exception cref="FormatException">A value is missing or malformed: says which, what was expected and what was found.</exception>
     public static (CnnArchitecture Architecture, ModelMetadata Metadata, string WeightHash) Read(IReadOnlyDictionary<string, string> props)
     {
@@ -136,11 +136,11 @@ internal static class OnnxMetadata
             ClassNames = [.. names],
             Recipe = props.ContainsKey(Keys.Recipe) ? Text(Keys.Recipe) : null,
             TrainedOn = props.ContainsKey(Keys.TrainedOn) ? Text(Keys.TrainedOn) : null,
-            Seed = Integer(Keys.Seed, int.MinValue),
+            Seed = Integer(Keys.Seed),
             ValAccuracy = props.ContainsKey(Keys.ValAccuracy) ? Number(Keys.ValAccuracy) : null,
-            Temperature = props.ContainsKey(Keys.Temperature) ? Finite(Keys.Temperature, 0) : null,
-            FamiliarityThreshold = props.ContainsKey(Keys.FamiliarityThreshold) ? Finite(Keys.FamiliarityThreshold, double.NegativeInfinity) : null,
-            Epoch = Integer(Keys.Epoch, 0),
+            Temperature = props.ContainsKey(Keys.Temperature) ? Number(Keys.Temperature) : null,
+            FamiliarityThreshold = props.ContainsKey(Keys.FamiliarityThreshold) ? Number(Keys.FamiliarityThreshold) : null,
+            Epoch = Integer(Keys.Epoch),
             History = [.. History()],
             LibraryVersion = Text(Keys.LibraryVersion),
         };
@@ -180,19 +180,16 @@ internal static class OnnxMetadata
             : value.Length <= most ? value
             : throw new FormatException(FormattableString.Invariant($"metadata '{key}' is too long: expected at most {most:N0} characters, found {value.Length:N0}"));
 
-        int Integer(string key, int minimum) =>
-            int.TryParse(Text(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= minimum ? value : throw Malformed(key, "a whole number");
+        int Integer(string key) =>
+            int.TryParse(Text(key), NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) ? value : throw Malformed(key, "a whole number");
 
         double Number(string key) =>
             double.TryParse(Text(key), NumberStyles.Float, CultureInfo.InvariantCulture, out double value) ? value : throw Malformed(key, "a number");
 
-        double Finite(string key, double above) =>
-            Number(key) is var value && double.IsFinite(value) && value > above ? value : throw Malformed(key, above < 0 ? "a finite number" : FormattableString.Invariant($"a finite number above {above}"));
-
         EpochLog[] History()
         {
             var history = Json(Keys.History, MetadataJson.Epochs);
-            return history.Length <= ModelMetadata.MaxEpochs && Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, FormattableString.Invariant($"a JSON array of at most {ModelMetadata.MaxEpochs:N0} epochs"));
+            return Array.IndexOf(history, null) < 0 ? history : throw Malformed(Keys.History, "a JSON array of epochs");
         }
 
         T[] Json<T>(string key, Func<string, T[]> read)

@@ -47,6 +47,24 @@ public sealed class ImageSetDataViewTests
         AssertSame(read, Set);
     }
 
+    private sealed class BlankRow
+    {
+        [VectorType(3072)]
+        public byte[] Pixels { get; set; } = new byte[3072];
+
+        public string Kind { get; set; } = "";
+    }
+
+    [Test]
+    public void FromDataView_BlankLabel_NamesTheColumn()
+    {
+        var view = mlContext.Data.LoadFromEnumerable([new BlankRow { Kind = "nut" }, new BlankRow { Kind = " " }]);
+
+        Assert.That(
+            () => ImageSet.FromDataView(view, "Pixels", "Kind"),
+            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("A class' name must have 1 to 1,000 characters that are no blanks only (in label column 'Kind'). Received: ' ' of 1 characters. Give the class a name, or leave its images out."));
+    }
+
     [Test]
     public void ToDataView_WithMLNetTransforms_TrainsItsOwnTrainer()
     {

@@ -79,6 +79,10 @@ public sealed class KerasMetadataTests
     public void Load_ValueThatNoModelHas_IsRefused(string name, string value, string expected) =>
         Assert.That(KerasTestFile.Refusal(With($$"""{"class_names":["a","b","c"],"{{name}}":{{value}}}""")), Does.Contain($"Its entry 'cifar3' is malformed: expected {expected} as '{name}', found {value}"));
 
+    [Test]
+    public void Load_AccuracyAboveOne_IsRefused() =>
+        Assert.That(KerasTestFile.Refusal(With("""{"class_names":["a","b","c"],"val_accuracy":1.5}""")), Does.Contain("ValAccuracy is outside its range. Expected 0 to 1. Received: 1.5"));
+
     /// <summary>One bit of one weight: HDF5 by itself would not notice.</summary>
     [Test]
     public void Load_WeightThatChangedAfterwards_IsRefusedWithBothHashes()
@@ -93,6 +97,35 @@ public sealed class KerasMetadataTests
 
             Assert.That(KerasTestFile.Refusal(file), Does.Contain($"Expected {model.WeightHash()}: their values changed after the file was written").And.Contain("remove the entry 'cifar3'"));
         }
+    }
+
+    /// <summary>The weights are taken all the same: the optimizer never stands in their way.</summary>
+    [Test]
+    public void Load_MomentThatChangedAfterwards_LeavesTheStateOutAndSaysSo()
+    {
+        var state = KerasTestFile.Trained().State;
+        byte[] moment = Hdf5Bytes.Stored(state.AdamV.Single(v => v.Name == "conv2d_3/bias").ToArray());
+        foreach (byte[] file in new[] { KerasTestFile.Weights(), KerasTestFile.Hdf5(), KerasTestFile.Hdf5(keras3: false) })
+        {
+            Assert.That(KerasFile.Parse(file, "m").State, Is.Not.Null);
+            int at = file.AsSpan().IndexOf(moment);
+            Assert.That(at, Is.Positive);
+            file[at] ^= 1;
+
+            var keras = KerasFile.Parse(file, "m");
+
+            Assert.That(keras.State, Is.Null);
+            Assert.That(keras.Notes, Has.Some.Contains("The optimizer's state was left out: its moments have the SHA-256 ").And.Some.Contains($"not {state.MomentHash()} as when the file was written"));
+        }
+    }
+
+    [Test]
+    public void Load_StepThatChangedAfterwards_LeavesTheStateOutAndSaysSo()
+    {
+        var keras = KerasFile.Parse(KerasTestFile.Hdf5(file => file.Group("optimizer_weights/adam")["iteration"] = 8L), "m");
+
+        Assert.That(keras.State, Is.Null);
+        Assert.That(keras.Notes, Has.Some.Contains("it is at step 8, not 7 as when the file was written"));
     }
 
     /// <summary>Keras leaves the entry out; who changes weights by hand may remove it.</summary>

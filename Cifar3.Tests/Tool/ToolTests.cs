@@ -202,6 +202,24 @@ public sealed class ToolTests
     }
 
     [Test]
+    public void EvaluateAndInspect_ClassNameOfTwoLines_KeepTheirLines()
+    {
+        string folder = TestFiles.NewFolder(), model = Path.Combine(folder, "model.onnx"), data = Path.Combine(folder, "data");
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows allows no such names.");
+        CnnModel.Create(["nut\nbolt", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        foreach (string name in new[] { "nut\nbolt", "screw" })
+        {
+            Directory.CreateDirectory(Path.Combine(data, name));
+            File.WriteAllBytes(Path.Combine(data, name, "1.png"), PictureFolders.Picture(1));
+        }
+
+        string evaluated = ToolProcess.Must("evaluate", model, data).Output, inspected = ToolProcess.Must("inspect", model).Output;
+
+        Assert.That(evaluated, Does.Contain(@"nut\nbolt").And.Not.Contain("nut\n"));
+        Assert.That(inspected, Does.Contain(@"classes: nut\nbolt, screw"));
+    }
+
+    [Test]
     public void Predict_FileWhoseNameBeginsWithAt_IsItself()
     {
         string folder = TestFiles.NewFolder();
@@ -267,12 +285,13 @@ public sealed class ToolTests
         RunFolder.Begin(begun, data);
         string without = Run("report", begun).Output;
         File.Copy(Path.Combine(run, "model.onnx"), Path.Combine(begun, "model.onnx")); // the new training's first best model
-        Must("report", begun);
+        string again = Must("report", begun);
         var (exitCode, output) = Run("report", unknown);
 
         Assert.That(without, Does.Contain("model.onnx"), "the former model is not the new training's");
         Assert.That(File.ReadAllBytes(Path.Combine(begun, "previous.onnx")), Is.EqualTo(File.ReadAllBytes(Path.Combine(run, "model.onnx"))));
         Assert.That(File.ReadAllText(Path.Combine(begun, "report.html")), Does.Contain(data).And.Contain("the training was interrupted"));
+        Assert.That(again, Does.Contain("Note: ").And.Contain("also holds previous.onnx, the model of the training that this one replaced"));
         Assert.That(exitCode, Is.EqualTo(1));
         Assert.That(output, Does.Contain("Give --data FOLDER"));
     }

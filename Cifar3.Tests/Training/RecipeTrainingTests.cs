@@ -153,14 +153,14 @@ public sealed class RecipeTrainingTests
 
     /// <summary>Of four images of two classes even all right ones lie within two standard errors of chance.</summary>
     [Test]
-    public void Fit_PerfectOnFewImages_DoesNotWarn()
+    public void Fit_PerfectOnFewImages_DoesNotWarnOfChance()
     {
         var four = Train.Select([.. new[] { 0, 1 }.SelectMany(label => Enumerable.Range(0, Train.Count).Where(i => Train.Labels[i] == label).Take(2))]);
 
         var result = new Cifar3Trainer(new TrainerOptions { Epoch = 20, Filters = [8, 8, 8], Seed = 3, Engine = TrainingEngine.Managed }).Fit(Train, four);
 
         Assume.That(result.BestModel.Metadata.ValAccuracy, Is.EqualTo(1));
-        Assert.That(result.Warning, Is.Null);
+        Assert.That(result.Warning, Does.StartWith("There is no validation image of 'blue'").And.Not.Contain("most frequent class"));
     }
 
     [Test]

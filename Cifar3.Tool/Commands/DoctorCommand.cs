@@ -25,7 +25,7 @@ internal static class DoctorCommand
             .With("TensorFlow", "", Find(() => TensorFlowEngine.GetInfo().ToString()))
             .With("GPU for training", "", Find(GpuEngine.DescribeDevice))
             .With("data", "", Find(() => Cifar3Data.TryLoad(null, new DataOptions { AllowDownload = false }, out var data, out string? reason) ? data.ToString() : $"CIFAR-10 is not on this machine: {reason}"));
-        Shared.Print(diagnosis.ToString().TrimEnd());
+        Shared.PrintLines(diagnosis.ToString().TrimEnd());
         return diagnosis.Works && trains ? 0 : ConsoleProgram.Failed;
     }
 

@@ -24,7 +24,7 @@ internal static class EvaluateCommand
                 Shared.Note(found.Absent.IsEmpty ? null : $"There are no pictures of {Shown.Names(found.Absent)}: the figures of these classes are 0, also in the macro average.");
                 Shared.Note(found.Unknown.IsEmpty ? null : $"Left out, for the model knows no such classes: {Shown.Names(found.Unknown)}.");
                 var report = classifier.Evaluate(found.Images);
-                Shared.Print(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");
+                Shared.PrintLines(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");
                 return 0;
             },
             model, folder, json, skipBad);

@@ -115,7 +115,7 @@ internal static class InspectCommand
                 }
 
                 using var classifier = ModelFiles.LoadClassifier(path); // a file for scoring only
-                Show(classifier.Metadata, $"input: {classifier.InputDescription}{Environment.NewLine}scored by: {classifier.Device}");
+                Show(classifier.Metadata, $"input: {classifier.InputDescription}", $"scored by: {classifier.Device}");
                 return 0;
             },
             model);
@@ -133,7 +133,7 @@ internal static class InspectCommand
         }
     }
 
-    private static void Show(ModelMetadata metadata, string last)
+    private static void Show(ModelMetadata metadata, params IEnumerable<string> last)
     {
         Shared.Print($"classes: {string.Join(", ", metadata.ClassNames)}");
         Shared.Print($"recipe: {metadata.Recipe ?? "not known"}");
@@ -142,7 +142,11 @@ internal static class InspectCommand
         Console.WriteLine($"epoch: {metadata.Epoch.ToString(CultureInfo.InvariantCulture)}");
         Console.WriteLine($"validation accuracy: {(metadata.ValAccuracy is { } accuracy ? Shared.Percent(accuracy) : "not measured")}");
         Shared.Print($"library: {metadata.LibraryVersion}");
-        Shared.Print(last);
+        foreach (string line in last)
+        {
+            Shared.Print(line);
+        }
+
         if (metadata.History.IsEmpty)
         {
             return;

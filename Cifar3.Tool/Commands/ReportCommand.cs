@@ -24,15 +24,16 @@ internal static class ReportCommand
                 string file = arguments.GetValue(output) ?? Path.Combine(folder, FileName);
                 OutputFile.Apart(file, Path.Combine(folder, RunFolder.ModelFile), Path.Combine(folder, RunFolder.LastModelFile));
                 var found = RunFolder.Open(folder);
-                if (arguments.GetValue(data) is null && !File.Exists(Path.Combine(folder, RunFolder.RecordFile)))
+                if (arguments.GetValue(data) is null && !found.HasRecord)
                 {
-                    throw new Cifar3DataException($"'{folder}' does not say where the training's pictures were: it has no {RunFolder.RecordFile}. Give --data FOLDER.");
+                    throw new Cifar3DataException($"'{Shown.Path(folder)}' does not say where the training's pictures were: it has no {RunFolder.RecordFile}. Give --data FOLDER.");
                 }
 
                 // what cannot be read is named, not refused: the training may have had --skip-bad
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
                 TrainingReport.Save(file, found.Result, images);
                 Shared.Print(file);
+                Shared.Note(File.Exists(Path.Combine(folder, RunFolder.PreviousModelFile)) ? $"'{Shown.Path(folder)}' also holds {RunFolder.PreviousModelFile}, the model of the training that this one replaced: the report does not tell of it." : null);
                 return 0;
             },
             run, data, output);

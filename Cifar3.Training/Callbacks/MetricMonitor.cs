@@ -27,11 +27,7 @@ internal sealed class MetricMonitor
             throw new ArgumentException($"{owner} monitors '{Shown.Text(monitor)}', which no training measures{EpochMetrics.Suggestion(monitor)}. Metrics: {string.Join(", ", EpochMetrics.Names(validated: true))}.", nameof(monitor));
         }
 
-        if (!Enum.IsDefined(mode))
-        {
-            throw new ArgumentOutOfRangeException(nameof(mode), mode, $"{owner} looks for the highest or the lowest value. Expected one of: {string.Join(", ", Enum.GetNames<MonitorMode>())}. Received: {mode}.");
-        }
-
+        Defined.Value(mode, $"{owner} looks for the highest or the lowest value.");
         Owner = owner;
         Metric = monitor;
         MinDelta = Math.Abs(minDelta);

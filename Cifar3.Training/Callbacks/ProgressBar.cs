@@ -49,6 +49,8 @@ public sealed class ProgressBar : Callback
         {
             WriteLine($"Note: {note}");
         }
+
+        WriteWarning(context);
     }
 
     /// <inheritdoc/>
@@ -128,10 +130,7 @@ public sealed class ProgressBar : Callback
             WriteLine($"Best model: epoch {best.Epoch} - {ProgressLine.Metrics(("val_accuracy", best.ValAccuracy), ("val_loss", best.ValLoss))}");
         }
 
-        if (context.Warning is { } warning)
-        {
-            WriteLine($"Warning: {warning}");
-        }
+        WriteWarning(context);
     }
 
     /// <inheritdoc/>
@@ -148,6 +147,15 @@ public sealed class ProgressBar : Callback
     private double SecondsPerStep(int steps) => steps > 1
         ? clock.GetElapsedTime(firstStepEnd, lastStepEnd).TotalSeconds / (steps - 1)
         : clock.GetElapsedTime(epochStart, lastStepEnd).TotalSeconds;
+
+    /// <summary>At the beginning, while it can still be stopped, and at the end, where it is seen.</summary>
+    private void WriteWarning(TrainingContext context)
+    {
+        if (context.Warning is { } warning)
+        {
+            WriteLine($"Warning: {warning}");
+        }
+    }
 
     private static string Shortest(int width, string full, string brief) => full.Length <= width ? full : brief.Length <= width ? brief : "";
 

@@ -66,7 +66,10 @@ public sealed class TrainingContext
     /// </summary>
     public EpochLog? BestEpoch { get; internal set; }
 
-    /// <summary>Why the result should not be trusted, in words, once the training has ended; null where nothing speaks against it.</summary>
+    /// <summary>
+    /// Why the result should not be trusted, in words; null where nothing speaks against it. At the beginning: classes without images. Once the training has ended, also a model that is no better
+    /// than chance.
+    /// </summary>
     public string? Warning { get; internal set; }
 
     /// <summary>Number of the epoch after which an interrupted training went on; 0 where it began.</summary>

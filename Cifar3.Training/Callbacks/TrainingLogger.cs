@@ -2,7 +2,7 @@ using Microsoft.Extensions.Logging;
 
 namespace Cifar3.Training;
 
-/// <summary>Tells a training to an application's log: begin, every epoch, end or interruption, and the warning of a model that is no better than chance.</summary>
+/// <summary>Tells a training to an application's log: begin, every epoch, end or interruption, and the warning of a model that should not be trusted.</summary>
 /// <remarks>
 /// Messages carry their numbers as named values (<c>Epoch</c>, <c>Loss</c>, <c>ValAccuracy</c>, …), so that a structured log can plot them. Information for what is as planned,
 /// Warning for a model that should not be trusted, an interruption, and an engine that does not give the same bits again.
@@ -28,6 +28,11 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
         if (!context.IsDeterministic)
         {
             NotDeterministic(logger, context.Engine);
+        }
+
+        if (context.Warning is { } warning)
+        {
+            NotToBeTrusted(logger, warning);
         }
     }
 

@@ -39,17 +39,8 @@ internal static class TrainingIdentity
 
     private static string Joined(IEnumerable<double> values) => string.Join("/", values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
 
-    /// <summary>Step and SHA-256 over all moments.</summary>
-    private static string Fingerprint(EngineState state)
-    {
-        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
-        foreach (var moment in state.AdamM.Concat(state.AdamV))
-        {
-            hash.AppendData(MemoryMarshal.AsBytes(moment.Values));
-        }
-
-        return FormattableString.Invariant($"step {state.Step:N0} with SHA-256 {Convert.ToHexStringLower(hash.GetHashAndReset())[..16]}…");
-    }
+    /// <summary>Step and hash of all moments.</summary>
+    private static string Fingerprint(EngineState state) => FormattableString.Invariant($"step {state.Step:N0} with SHA-256 {state.MomentHash()[..16]}…");
 
     /// <summary>Number of images and SHA-256 over their pixels and labels.</summary>
     private static string Fingerprint(ImageSet images)

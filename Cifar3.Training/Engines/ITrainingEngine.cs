@@ -1,3 +1,5 @@
+using System.Security.Cryptography;
+
 namespace Cifar3.Training;
 
 /// <summary>
@@ -134,6 +136,18 @@ public sealed record EngineState(IReadOnlyList<WeightTensor> Weights, IReadOnlyL
         return new EngineState(model.Weights, Zeros(), Zeros(), 0);
 
         List<WeightTensor> Zeros() => [.. trainable.Select(w => new WeightTensor(w.Name, w.Shape, new float[w.Count]))];
+    }
+
+    /// <summary>SHA-256 over all moments, the first and then the second ones, in hexadecimal.</summary>
+    internal string MomentHash()
+    {
+        using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
+        foreach (var moment in AdamM.Concat(AdamV))
+        {
+            hash.AppendData(Cifar3.TensorData.Bytes(moment.Values));
+        }
+
+        return Convert.ToHexStringLower(hash.GetHashAndReset());
     }
 }
 

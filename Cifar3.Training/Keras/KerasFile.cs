@@ -54,11 +54,7 @@ public static class KerasFile
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(model);
         ArgumentOutOfRangeException.ThrowIfNegativeOrZero(learningRate);
-        if (!Enum.IsDefined(format))
-        {
-            throw new ArgumentOutOfRangeException(nameof(format), format, $"There is no such format. Expected one of: {string.Join(", ", Enum.GetNames<KerasFormat>())}. Received: {format}.");
-        }
-
+        Defined.Value(format, "There is no such format.");
         if (format == KerasFormat.Auto)
         {
             format = FormatOf(path);

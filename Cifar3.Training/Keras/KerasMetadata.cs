@@ -8,8 +8,8 @@ using System.Text.Json.Nodes;
 namespace Cifar3.Training;
 
 /// <summary>
-/// This library's entry in a Keras file: the model's metadata without the history, which may be longer than an HDF5 attribute should be, and the hash of its
-/// weights. Keras passes it over, and leaves it out when it saves the model again.
+/// This library's entry in a Keras file: the model's metadata without the history, which may be longer than an HDF5 attribute should be, and the hashes of its
+/// weights and of Adam's moments. Keras passes it over, and leaves it out when it saves the model again.
 /// </summary>
 /// <remarks>Snake case as Python users expect; an accuracy may be NaN. Written and read by hand: programs without reflection in their JSON (file-based apps, trimmed ones) can too.</remarks>
 internal static class KerasMetadata
@@ -20,10 +20,12 @@ internal static class KerasMetadata
     private const string Remedy = "Save the model again, or remove the entry";
 
     /// <summary>The entry of a model.</summary>
-    public static JsonObject Of(CnnModel model)
+    /// <param name="model">The model.</param>
+    /// <param name="state">Adam's state in the same file; null = none.</param>
+    public static JsonObject Of(CnnModel model, EngineState? state)
     {
         var metadata = model.Metadata;
-        return new JsonObject
+        var entry = new JsonObject
         {
             ["class_names"] = new JsonArray([.. metadata.ClassNames.Select(name => (JsonNode)name)]),
             ["recipe"] = metadata.Recipe,
@@ -36,6 +38,12 @@ internal static class KerasMetadata
             ["library_version"] = metadata.LibraryVersion,
             ["weight_sha256"] = model.WeightHash(),
         };
+        if (state is not null)
+        {
+            (entry["adam_step"], entry["adam_sha256"]) = (state.Step, state.MomentHash());
+        }
+
+        return entry;
 
         static JsonNode? Number(double? value) => value is not { } number ? null : double.IsFinite(number) ? number : number.ToString(CultureInfo.InvariantCulture);
     }
@@ -92,6 +100,20 @@ internal static class KerasMetadata
 
         Cifar3ModelException Malformed(string name, string expected) =>
             new($"Its entry '{Key}' is malformed: expected {expected} as '{name}', found {Shown.Text(KerasJson.Get(entry, name)?.GetRawText() ?? "none", 80)}. {Remedy}.");
+    }
+
+    /// <summary>Why Adam's state is not the one that was written beside this entry; null where it is, and in files of earlier versions, which do not tell.</summary>
+    public static string? StateProblem(JsonElement entry, EngineState state)
+    {
+        if (KerasJson.Text(entry, "adam_sha256") is not { } hash)
+        {
+            return null;
+        }
+
+        string found = state.MomentHash();
+        return found != hash ? $"its moments have the SHA-256 {found}, not {Shown.Text(hash)} as when the file was written"
+            : KerasJson.Number(entry, "adam_step") is { } step && step != state.Step ? FormattableString.Invariant($"it is at step {state.Step}, not {step} as when the file was written")
+            : null;
     }
 
     /// <summary>Compares weights with the hash that was written beside them.</summary>

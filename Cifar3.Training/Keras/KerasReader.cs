@@ -167,6 +167,7 @@ internal sealed class KerasReader
                 notes.Add("The optimizer's state was taken as Adam's, as asked: the file does not say whose it is.");
             }
 
+            found ??= state is not null && converted.Count == 0 && conversion.KeepsWeights && content.Metadata is { } own ? KerasMetadata.StateProblem(own, state) : null;
             (problem, rate) = (found, found is null ? settings?.FollowsSchedule == true ? null : storedRate ?? rate : rate);
             if (problem is null)
             {

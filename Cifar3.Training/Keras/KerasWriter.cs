@@ -60,7 +60,7 @@ internal static class KerasWriter
                 ["keras_version"] = version,
                 ["model_config"] = KerasConfigWriter.Model(model, keras3).ToJsonString(),
                 ["training_config"] = KerasConfigWriter.Training(learningRate).ToJsonString(),
-                [KerasMetadata.Key] = KerasMetadata.Text(KerasMetadata.Of(model)),
+                [KerasMetadata.Key] = KerasMetadata.Text(KerasMetadata.Of(model, state)),
             },
             ["model_weights"] = layers,
         };
@@ -85,7 +85,7 @@ internal static class KerasWriter
         }
 
         var file = new H5File { ["layers"] = layers, ["vars"] = Numbered("sequential", []) };
-        file.Attributes[KerasMetadata.Key] = KerasMetadata.Text(KerasMetadata.Of(model));
+        file.Attributes[KerasMetadata.Key] = KerasMetadata.Text(KerasMetadata.Of(model, state));
         file.Attributes[KerasReader.SettingsKey] = KerasConfigWriter.Settings(model, learningRate).ToJsonString();
         if (state is not null)
         {
@@ -109,7 +109,7 @@ internal static class KerasWriter
     private static void WriteArchive(Stream stream, CnnModel model, EngineState? state, double learningRate)
     {
         using var zip = new ZipArchive(stream, ZipArchiveMode.Create, leaveOpen: true);
-        var metadata = new JsonObject { ["keras_version"] = Keras3Version, [KerasMetadata.Key] = KerasMetadata.Of(model) };
+        var metadata = new JsonObject { ["keras_version"] = Keras3Version, [KerasMetadata.Key] = KerasMetadata.Of(model, state) };
         Entry("metadata.json", target => target.Write(Encoding.UTF8.GetBytes(KerasMetadata.Text(metadata))));
         Entry("config.json", target => target.Write(Encoding.UTF8.GetBytes(KerasConfigWriter.Archive(model, learningRate).ToJsonString())));
         Entry("model.weights.h5", target =>

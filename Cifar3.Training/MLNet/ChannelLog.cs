@@ -19,6 +19,11 @@ internal sealed class ChannelLog(IChannel channel) : Callback
         {
             channel.Warning(MessageSensitivity.None, note);
         }
+
+        if (context.Warning is { } warning)
+        {
+            channel.Warning(MessageSensitivity.None, warning);
+        }
     }
 
     /// <inheritdoc/>

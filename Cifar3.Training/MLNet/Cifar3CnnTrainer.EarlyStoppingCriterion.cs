@@ -28,11 +28,7 @@ public sealed partial class Cifar3CnnTrainer
         {
             ArgumentOutOfRangeException.ThrowIfNegative(minDelta);
             ArgumentOutOfRangeException.ThrowIfNegative(patience);
-            if (!Enum.IsDefined(metric))
-            {
-                throw new ArgumentOutOfRangeException(nameof(metric), metric, $"The metric must be Accuracy or Loss. Received: {metric}.");
-            }
-
+            Defined.Value(metric, "There is no such metric.");
             (MinDelta, Patience, Metric) = (minDelta, patience, metric);
         }
 

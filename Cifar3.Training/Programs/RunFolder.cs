@@ -36,6 +36,9 @@ public sealed class RunFolder
     /// <summary>The share of the images that became test images (<see cref="DataOptions.TestFraction"/>); null where that is not known or was not asked for.</summary>
     public double? TestFraction { get; }
 
+    /// <summary>Whether the folder says where the images were, be it that they were found without a path.</summary>
+    internal bool HasRecord { get; private init; }
+
     /// <summary>
     /// Makes the folder that of a new training: writes the record, so that an interrupted training's images are known, keeps the best model of a former one as
     /// <see cref="PreviousModelFile"/> and removes its last one. So nothing that lies in the folder is taken for the new training's.
@@ -91,11 +94,11 @@ public sealed class RunFolder
         var record = File.Exists(recordPath) ? Read(recordPath) : null;
         if (record is null || !File.Exists(lastPath))
         {
-            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record?.DataPath, record?.TestFraction);
+            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record?.DataPath, record?.TestFraction) { HasRecord = record is not null };
         }
 
         var last = CnnModel.LoadOnnx(lastPath);
-        return new RunFolder(new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine), record.DataPath, record.TestFraction);
+        return new RunFolder(new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine), record.DataPath, record.TestFraction) { HasRecord = true };
     }
 
     private static void Write(string folder, string? dataPath, double? testFraction, string engine, string? stopReason)

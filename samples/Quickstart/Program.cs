@@ -68,7 +68,7 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
     Console.WriteLine($"Recipe: {result.Recipe}");
     if (result.Warning is { } warning)
     {
-        Report.Warning("THE TRAINING DID NOT SUCCEED.", warning);
+        Report.Warning("THE MODEL SHOULD NOT BE TRUSTED.", warning);
     }
 
     TrainingCurves.Save(Path.Combine(folder, "curves.png"), result.History, data.IsSynthetic ? "synthetic images" : "");

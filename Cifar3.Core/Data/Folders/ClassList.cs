@@ -23,7 +23,7 @@ internal static class ClassList
         }
     }
 
-    /// <summary>Refuses fewer than 2 or more than 100 classes, and equal names.</summary>
+    /// <summary>Refuses fewer than 2 or more than 100 classes, equal names, and what names nothing.</summary>
     /// <param name="classes">The names.</param>
     /// <param name="where">The folder or option they come from.</param>
     /// <exception cref="Cifar3DataException">There are too few or too many, or two are equal.</exception>
@@ -38,14 +38,19 @@ internal static class ClassList
         CheckDistinct(classes, where);
     }
 
-    /// <summary>Refuses equal names.</summary>
-    /// <exception cref="Cifar3DataException">Two are equal.</exception>
+    /// <summary>Refuses equal names, and what names nothing.</summary>
+    /// <exception cref="Cifar3DataException">Two are equal, or one is empty, blank or too long.</exception>
     public static void CheckDistinct(IReadOnlyList<string> classes, string where)
     {
         var seen = new HashSet<string>(StringComparer.Ordinal);
         foreach (string name in classes)
         {
-            if (!seen.Add(Normal(name ?? throw new Cifar3DataException($"A class in {where} has no name (null)."))))
+            if (string.IsNullOrWhiteSpace(name) || name.Length > ModelMetadata.MaxNameLength)
+            {
+                throw new Cifar3DataException(FormattableString.Invariant($"A class' name must have 1 to {ModelMetadata.MaxNameLength:N0} characters that are no blanks only (in {where}). Received: {(name is null ? "null" : $"'{Shown.Text(name, 60)}' of {name.Length:N0} characters")}. Give the class a name, or leave its images out."));
+            }
+
+            if (!seen.Add(Normal(name)))
             {
                 throw new Cifar3DataException($"Class '{Shown.Text(name)}' is there twice in {where} ({Shown.Names(classes)}); names that look alike may differ in their Unicode form only, which does not count. Give each class a name of its own.");
             }

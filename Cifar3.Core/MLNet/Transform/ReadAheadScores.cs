@@ -33,7 +33,7 @@ internal sealed class ReadAheadScores : IRowScores
     private ExceptionDispatchInfo? broken; // why the view gives no further row
     private long row = -1, first; // where the reader is, and the first row in the buffer, both counted from the beginning
     private int count;
-    private bool ended;
+    private bool ended, areScored;
 
     /// <param name="mapper">The columns.</param>
     /// <param name="transformer">Scores pixels.</param>
@@ -69,6 +69,12 @@ internal sealed class ReadAheadScores : IRowScores
             if (Place is null)
             {
                 Fill();
+            }
+
+            if (!areScored)
+            {
+                ScoreRows(); // where it fails, no row is at fault: who asks again has it tried again, as a single row does
+                areScored = true;
             }
 
             int i = (int)(row - first);
@@ -114,7 +120,7 @@ internal sealed class ReadAheadScores : IRowScores
     public ValueGetter<TValue> Getter<TValue>(DataViewSchema.Column column) =>
         columns[column.Index] is { } kept ? RowMapper.Typed<TValue>(kept.Getter, column) : rows.GetGetter<TValue>(column);
 
-    /// <summary>Reads and scores the rows from the current one on, where the view's cursor stands.</summary>
+    /// <summary>Reads the rows from the current one on, where the view's cursor stands.</summary>
     private void Fill()
     {
         Grow();
@@ -130,18 +136,7 @@ internal sealed class ReadAheadScores : IRowScores
         }
         while (read < errors.Length && bytes < MostBytes && MoveView());
 
-        count = read; // whatever happens from here on, the view has moved on and does not give these rows again
-        try
-        {
-            ScoreRows(read);
-        }
-        catch (Exception e)
-        {
-            for (int i = 0; i < read; i++)
-            {
-                errors[i] ??= ExceptionDispatchInfo.Capture(e);
-            }
-        }
+        (count, areScored) = (read, false); // whatever happens from here on, the view has moved on and does not give these rows again
     }
 
     /// <summary>Moves the view ahead of the reader, who is told of a failure when it is that far.</summary>
@@ -159,17 +154,17 @@ internal sealed class ReadAheadScores : IRowScores
         return !ended && broken is null;
     }
 
-    private void ScoreRows(int read)
+    private void ScoreRows()
     {
         if (Array.Exists(pending, image => image is not null))
         {
             // Whoever interrupts this thread must not let it go on while others still write the pixels.
-            var decoding = Task.Run(() => Parallel.For(0, read, Decode));
+            var decoding = Task.Run(() => Parallel.For(0, count, Decode));
             UninterruptedWait.ForEnd(decoding);
             decoding.GetAwaiter().GetResult();
         }
 
-        transformer.Score(pixels.AsSpan(0, read * CnnArchitecture.ImageBytes), scores.AsSpan(0, read * width));
+        transformer.Score(pixels.AsSpan(0, count * CnnArchitecture.ImageBytes), scores.AsSpan(0, count * width));
     }
 
     private void Decode(int i)

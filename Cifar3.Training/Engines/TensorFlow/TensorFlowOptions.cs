@@ -17,7 +17,7 @@ public sealed record TensorFlowOptions
     public TensorFlowDevice Device
     {
         get;
-        init => field = Enum.IsDefined(value) ? value : throw new ArgumentOutOfRangeException(nameof(Device), value, $"There is no such device. Expected one of: {string.Join(", ", Enum.GetNames<TensorFlowDevice>())}. Received: {value}.");
+        init => field = Defined.Value(value, "There is no such device.", nameof(Device));
     }
 
     /// <summary>Which GPU to use, from 0, in the order that CUDA lists them; the others are left alone. Default: 0.</summary>

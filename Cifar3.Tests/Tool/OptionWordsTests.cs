@@ -1,0 +1,54 @@
+using System.Text.RegularExpressions;
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+/// <summary>What the command <c>cifar3</c> says in place of settings of the libraries' API.</summary>
+public sealed partial class OptionWordsTests
+{
+    [Test]
+    public void Phrases_OfTheTable_AreThoseOfTheLibraries()
+    {
+        string libraries = string.Concat(new[] { "Cifar3.Core", "Cifar3.Training" }.SelectMany(folder => Directory.EnumerateFiles(Path.Combine(DocPage.Root, folder), "*.cs", SearchOption.AllDirectories)).Select(File.ReadAllText));
+        string[] phrases = [.. Row().Matches(File.ReadAllText(Path.Combine(DocPage.Root, "Cifar3.Tool", "OptionWords.cs"))).Select(match => match.Groups[1].Value)];
+
+        Assert.That(phrases, Has.Length.GreaterThan(15));
+        Assert.That(phrases.Where(phrase => !libraries.Contains(phrase, StringComparison.Ordinal)), Is.Empty);
+    }
+
+    [Test]
+    public void Train_ResumeWithOtherSettings_IsToldInOptions()
+    {
+        string data = PictureFolders.Write(("nut", 12), ("screw", 12)), run = Path.Combine(TestFiles.NewFolder(), "run");
+        ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+
+        string error = ToolProcess.MustFail("train", data, "--out", run, "--epochs", "2", "--engine", "Managed", "--seed", "7", "--recipe", "keras", "--resume");
+
+        Assert.That(error, Does.Contain("--recipe: expected auto, found keras").And.Contain("--seed: expected 0, found 7").And.Contain("name another folder by --out, or leave --resume out"));
+        Assert.That(error, Does.Not.Contain("WorkspacePath").And.Not.Contain("Resume to false"));
+    }
+
+    [Test]
+    public void Train_FolderInUse_NamesTheOption()
+    {
+        string run = TestFiles.NewFolder();
+        using var taken = FileLock.TryTake(Path.Combine(run, TrainingWorkspace.LockName), "a test");
+
+        Assert.That(ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--engine", "Managed"), Does.EndWith("Wait for its end, stop it, or name another folder by --out."));
+    }
+
+    [Test]
+    public void Export_NameThatIsNone_NamesNoParameter() =>
+        Assert.That(ToolProcess.MustFail("export", "default", "--triton", TestFiles.NewFolder(), "--name", "a/b"), Does.EndWith("Received: 'a/b'."));
+
+    [Test]
+    public void Train_NoEpochs_NamesTheOption() =>
+        Assert.That(ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--epochs", "0"), Does.EndWith("Received: --epochs=0."));
+
+    [Test]
+    public void Train_PartAmongTheClasses_NamesNoSettingOfTheApi() =>
+        Assert.That(ToolProcess.MustFail("train", PictureFolders.Write(("nut", 2), ("screw", 2), ("test/nut", 1)), "--engine", "Managed"), Does.Not.Contain("DataOptions"));
+
+    [GeneratedRegex(@"^        \(""(.*?)"", """, RegexOptions.Multiline)]
+    private static partial Regex Row();
+}

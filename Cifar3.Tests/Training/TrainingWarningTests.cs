@@ -1,0 +1,92 @@
+using Cifar3.Training;
+using Microsoft.ML;
+
+namespace Cifar3.Tests;
+
+/// <summary>What is said of models that should not be trusted: classes without images, and results that chance gives too.</summary>
+public sealed class TrainingWarningTests
+{
+    private static readonly ImageSet All = ColourImages.Create(60), NoBlue = Without(All, 2);
+
+    [Test]
+    public void Fit_ClassWithoutTrainingImages_IsNamedBeforeTheTrainingAndInItsResult()
+    {
+        string atTheBeginning = "";
+
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 1, Callbacks = [new Recorder { OnBegin = context => atTheBeginning = context.Warning! }] }).Fit(NoBlue, All);
+
+        Assert.That(atTheBeginning, Does.StartWith("There is no training image of 'blue': ").And.Contain("Add some, set fewer aside, or leave the class out"));
+        Assert.That(result.Warning, Does.StartWith(atTheBeginning));
+    }
+
+    [Test]
+    public void OfData_ClassWithoutValidationImages_IsNamed() =>
+        Assert.That(TrainingWarning.OfData(All, NoBlue), Does.StartWith("There is no validation image of 'blue': "));
+
+    [Test]
+    public void OfData_ClassWithoutAnyImage_IsNamedOnce() =>
+        Assert.That(TrainingWarning.OfData(NoBlue, NoBlue), Does.StartWith("There is no training image of 'blue'").And.Not.Contain("validation image"));
+
+    [Test]
+    public void OfData_EveryClassHasImages_IsNull() => Assert.That((TrainingWarning.OfData(All, All), TrainingWarning.OfData(All, null)), Is.EqualTo(((string?)null, (string?)null)));
+
+    /// <summary>Key values stay when their rows are filtered out.</summary>
+    [Test]
+    public void Fit_DataViewWithAKeyOfNoRow_SaysSoInTheLog()
+    {
+        var context = new MLContext();
+        var warnings = new List<string>();
+        context.Log += (_, e) => warnings.Add($"{e.Kind} {e.RawMessage}");
+        var options = new Cifar3CnnTrainer.Options { FeatureColumnName = "Pixels", Epoch = 1, Filters = FakeEngine.Filters, EngineFactory = (model, engine) => new FakeEngine(model, engine), ValidationSet = All.ToDataView() };
+
+        context.MulticlassClassification.Trainers.Cifar3Cnn(options).Fit(NoBlue.ToDataView());
+
+        Assert.That(warnings, Has.Some.StartsWith("Warning There is no training image of 'blue': "));
+    }
+
+    [Test]
+    public void ProgressBar_ClassWithoutImages_SaysItAtTheBeginning()
+    {
+        var context = ScriptedTraining.Context();
+        context.Warning = "no images.";
+        var writer = new StringWriter();
+        var console = Spectre.Console.AnsiConsole.Create(new Spectre.Console.AnsiConsoleSettings { Ansi = Spectre.Console.AnsiSupport.No, Out = new Spectre.Console.AnsiConsoleOutput(writer) });
+
+        new ProgressBar(console, TimeProvider.System).OnTrainBegin(context);
+
+        Assert.That(writer.ToString(), Does.EndWith("Warning: no images.\n"));
+    }
+
+    [TestCase(2, "The model is no better than always naming the most frequent class: 2 of 6 validation images are right, where that gets 2.")]
+    [TestCase(1, "The model is no better than always naming the most frequent class: 1 of 6 validation images are right, where that gets 2.")]
+    [TestCase(4, "The model cannot be told from always naming the most frequent class: 4 of 6 validation images are right, where that gets 2, which may be luck.")]
+    [TestCase(5, null)]
+    [TestCase(6, null)]
+    public void Of_SixImagesOfThreeClasses_SaysWhatTheyTell(int right, string? expected) => Assert.That(Measured(right, [0, 0, 1, 1, 2, 2]), expected is null ? Is.Null : Does.StartWith(expected));
+
+    /// <summary>Of three images, two of one class, even all right ones happen by chance in 30 of 100 cases.</summary>
+    [TestCase(2, true)]
+    [TestCase(3, false)]
+    public void Of_SoFewImagesThatNoneTell_IsSaidOnlyWhereItIsNoBetter(int right, bool warns) => Assert.That(Measured(right, [0, 0, 1]), warns ? Does.Contain("is no better than") : Is.Null);
+
+    [TestCase(60, true)]
+    [TestCase(61, false)]
+    public void Of_HundredImages_TakesTheBinomialMargin(int right, bool warns) => Assert.That(Measured(right, [.. Enumerable.Range(0, 100).Select(i => i % 2)]), warns ? Does.Contain("cannot be told from") : Is.Null);
+
+    [TestCase(4, 6, 1.0 / 3, 73.0 / 729)]
+    [TestCase(0, 6, .5, 1)]
+    [TestCase(6, 6, .5, 1.0 / 64)]
+    [TestCase(60, 100, .5, .0284440)]
+    [TestCase(500_500, 1_000_000, .5, .15878)]
+    public void ByChance_BinomialTail_IsThatOfTheTables(int right, int count, double chance, double expected) => Assert.That(TrainingWarning.ByChance(right, count, chance), Is.EqualTo(expected).Within(1).Percent);
+
+    private static string? Measured(int right, int[] labels)
+    {
+        var context = ScriptedTraining.Context();
+        context.Epoch((double)right / labels.Length);
+        context.BestEpoch = context.History.Epochs[0];
+        return TrainingWarning.Of(context, All, new ImageSet(new byte[labels.Length * CnnArchitecture.ImageBytes], labels, ColourImages.ClassNames));
+    }
+
+    private static ImageSet Without(ImageSet images, int label) => images.Select([.. Enumerable.Range(0, images.Count).Where(i => images.Labels[i] != label)]);
+}

@@ -1,0 +1,47 @@
+namespace Cifar3.Tool;
+
+/// <summary>
+/// What the libraries say, in words of the command line: they name settings of their API, which a user of the command does not have. The one place of this translation; a test holds every phrase
+/// against the libraries' source.
+/// </summary>
+internal static class OptionWords
+{
+    /// <summary>The libraries' phrases and what stands in their place; the longer one first where one holds another.</summary>
+    public static readonly (string Library, string Command)[] Phrases =
+    [
+        // training and going on with it
+        ("use another WorkspacePath, or set Resume to false to train from the beginning", "name another folder by --out, or leave --resume out to train from the beginning"),
+        ("use another WorkspacePath", "name another folder by --out"),
+        ("or set Resume to false, and train from the beginning", "or leave --resume out, and train from the beginning"),
+        ("train again with a lower learning rate (0.001 is usual)", "train again with --recipe keras, whose learning rate is low (0.001)"),
+
+        // pictures
+        (", or name the classes in DataOptions.Classes", ""),
+        (", or stream them with mlContext.Data.LoadCifar3FromFolder", ""),
+        ("Stream them with mlContext.Data.LoadCifar3FromFolder, or load fewer", "Take fewer"),
+        ("Choose among these in DataOptions.Classes", "Name pictures of the model's classes"),
+        ("which DataOptions.Classes asks for", "which the model tells apart"),
+        ("DataOptions.Classes", "the model's classes"),
+
+        // models
+        ("Give classNames in the order of Keras' outputs.", "Name them, in the order of Keras' outputs, by 'cifar3 convert FILE model.onnx --classes …'."),
+        (" (KerasLoadOptions.TakeOptimizerState takes it as Adam's)", ""),
+        ("Name them in ClassifierOptions.ClassNames, or in a text file beside it", "Name them in a text file beside it"),
+        ("in ClassifierOptions.ClassNames or in the text file beside the model", "in the text file beside the model"),
+        (", or give ClassifierOptions.ClassNames", ""),
+        (". To call classes otherwise, give ClassifierOptions.ClassNames", ""),
+        ("Choose a model that this library saved, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)", "Choose a model that this command saved"),
+        ("Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options", "Name the file that the training left, or that export wrote with --flavor keras; predict and evaluate take this one too"),
+        ("Say it in ClassifierOptions.InputScaling", "This command cannot be told; a program tells it by ClassifierOptions.InputScaling"),
+        ("If you trust the file and want to wait for it, raise ClassifierOptions.MaxModelCost", "This command allows no more; a program does by ClassifierOptions.MaxModelCost"),
+    ];
+
+    /// <summary>What a checkpoint compares, where an option decides it. Put together with the values, so that no source has the whole phrase.</summary>
+    private static readonly (string Library, string Command)[] Settings = [("Recipe: expected ", "--recipe: expected "), ("Seed: expected ", "--seed: expected "), ("Received: Epoch=", "Received: --epochs=")];
+
+    /// <summary>A message or note of the libraries, in these words.</summary>
+    public static string Of(string message) => Phrases.Concat(Settings).Aggregate(message, (text, phrase) => text.Replace(phrase.Library, phrase.Command, StringComparison.Ordinal));
+
+    /// <summary>An error's message in these words, without the parameter's name that .NET appends.</summary>
+    public static string Of(Exception error) => Of(error is ArgumentException { ParamName: { } name } ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message);
+}
