@@ -16,7 +16,7 @@ internal static class IoFault
     {
         TargetInvocationException { InnerException: { } inner } => Find(inner),
         AggregateException { InnerExceptions: [var inner] } => Find(inner),
-        IOException or UnauthorizedAccessException or NotSupportedException => e,
+        IOException or UnauthorizedAccessException => e,
         ArgumentOutOfRangeException { ParamName: "value" } => e, // how .NET reports a file larger than the file system or the user's limit allows
         _ => null,
     };

@@ -6,6 +6,16 @@ namespace Cifar3.Tests;
 
 public sealed class AtomicFileTests
 {
+    /// <summary>Such as a library that a native program lacks code for: neither the disk's fault nor the folder's.</summary>
+    [Test]
+    public void Write_WriterThatIsNotSupported_IsToldInItsOwnWords()
+    {
+        string folder = TestFiles.NewFolder();
+
+        Assert.That(() => AtomicFile.Write(Path.Combine(folder, "m.keras"), _ => throw new NotSupportedException("native code is missing")), Throws.TypeOf<NotSupportedException>().With.Message.EqualTo("native code is missing"));
+        Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.Empty);
+    }
+
     [Test]
     public void Write_NewFolder_CreatesFileAndLeavesNothingElse()
     {
