@@ -1,5 +1,7 @@
+using System.Diagnostics.CodeAnalysis;
 using Cifar3;
 using Cifar3.AspNetCore;
+using Microsoft.AspNetCore.Http.Json;
 using Microsoft.Extensions.Configuration;
 using Microsoft.Extensions.DependencyInjection.Extensions;
 using Microsoft.Extensions.Hosting;
@@ -40,6 +42,8 @@ public static class Cifar3ServiceCollectionExtensions
     /// <param name="name">The model's name. Default: <see cref="DefaultName"/>.</param>
     /// <returns>The services.</returns>
     /// <exception cref="ArgumentException">The name is none, or is taken.</exception>
+    [DynamicDependency(DynamicallyAccessedMemberTypes.All, typeof(Cifar3ModelOptions))] // the binder finds their properties by name
+    [DynamicDependency(DynamicallyAccessedMemberTypes.All, typeof(ClassifierOptions))]
     public static IServiceCollection AddCifar3Classifier(this IServiceCollection services, IConfiguration configuration, string name = DefaultName)
     {
         ArgumentNullException.ThrowIfNull(configuration);
@@ -70,6 +74,7 @@ public static class Cifar3ServiceCollectionExtensions
         services.TryAddSingleton<Cifar3ClassifierPool>();
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IHostedService, LoadAtStart>());
         services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<Diagnostics.HealthChecks.HealthCheckServiceOptions>, AddHealthCheck>());
+        services.TryAddEnumerable(ServiceDescriptor.Singleton<IConfigureOptions<JsonOptions>, AddProblemDetailsType>());
         services.AddHealthChecks();
     }
 
@@ -90,6 +95,12 @@ public static class Cifar3ServiceCollectionExtensions
         }
 
         public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+    }
+
+    /// <summary>A program whose JSON has no reflection (<c>dotnet run app.cs</c>) can write refusals too; after all that the application adds itself.</summary>
+    private sealed class AddProblemDetailsType : IConfigureOptions<JsonOptions>
+    {
+        public void Configure(JsonOptions options) => options.SerializerOptions.TypeInfoResolverChain.Add(PictureJson.Default);
     }
 
     private sealed class AddHealthCheck : IConfigureOptions<Diagnostics.HealthChecks.HealthCheckServiceOptions>

@@ -1,6 +1,7 @@
 using System.Net.Mime;
 using System.Text.Json.Serialization;
 using Microsoft.AspNetCore.Http;
+using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
 using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Net.Http.Headers;
@@ -165,4 +166,5 @@ internal sealed record ModelAnswer(string Name, string Version, string Device, s
 [JsonSerializable(typeof(PredictionAnswer))]
 [JsonSerializable(typeof(PredictionAnswer[]))]
 [JsonSerializable(typeof(ModelAnswer[]))]
+[JsonSerializable(typeof(ProblemDetails))]
 internal sealed partial class PictureJson : JsonSerializerContext;

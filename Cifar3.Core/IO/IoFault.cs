@@ -33,6 +33,7 @@ internal static class IoFault
         IoCause.TooLarge => "The file system or the limit of this user (ulimit -f) allows no file of this size",
         IoCause.PathTooLong => "Choose a shorter path",
         IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
+        IoCause.NotSupported => "The disk is not at fault: this kind of file or path is not supported here (native programs lack code that some formats need)",
         _ => "Free disk space or choose a folder that you may write to",
     };
 
@@ -54,6 +55,11 @@ internal static class IoFault
         if (e is ArgumentOutOfRangeException)
         {
             return IoCause.TooLarge;
+        }
+
+        if (e is NotSupportedException)
+        {
+            return IoCause.NotSupported;
         }
 
         if (OperatingSystem.IsWindows())
@@ -86,5 +92,6 @@ internal static class IoFault
         TooManyOpen,
         PathTooLong,
         NotAllowed,
+        NotSupported,
     }
 }

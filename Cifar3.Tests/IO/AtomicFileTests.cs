@@ -6,6 +6,16 @@ namespace Cifar3.Tests;
 
 public sealed class AtomicFileTests
 {
+    /// <summary>Such as a library that a native program lacks code for: neither the disk's fault nor the folder's.</summary>
+    [Test]
+    public void Write_WriterThatIsNotSupported_IsNoFaultOfTheDisk()
+    {
+        string folder = TestFiles.NewFolder();
+
+        Assert.That(() => AtomicFile.Write(Path.Combine(folder, "m.keras"), _ => throw new NotSupportedException("native code is missing")), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("native code is missing").And.Message.Contains("The disk is not at fault"));
+        Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.Empty);
+    }
+
     [Test]
     public void Write_NewFolder_CreatesFileAndLeavesNothingElse()
     {

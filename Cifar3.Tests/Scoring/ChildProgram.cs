@@ -51,6 +51,11 @@ internal static class ChildProgram
             return JsonReflectionTests.Child(kerasFolder);
         }
 
+        if (arguments is ["refuse"])
+        {
+            return JsonReflectionTests.RefuseInChild().GetAwaiter().GetResult();
+        }
+
         if (arguments is ["cultures", var folder])
         {
             return CultureTests.Child(folder);

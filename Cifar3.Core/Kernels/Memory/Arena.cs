@@ -1,5 +1,3 @@
-using System.Runtime.InteropServices;
-
 namespace Cifar3;
 
 /// <summary>All native memory of one engine: a table of named, zeroed, 64-byte aligned buffers, each between two guards, that are freed together.</summary>
@@ -12,7 +10,7 @@ internal sealed unsafe class Arena : IDisposable
     private readonly List<Buffer> buffers = [];
     private readonly long limit;
 
-    private readonly record struct Buffer(string Name, nint Memory, nint Start, long Bytes);
+    private readonly record struct Buffer(string Name, nint Memory, long Reserved, nint Start, long Bytes);
 
     /// <summary>Creates an empty table.</summary>
     /// <param name="limit">Most bytes of all buffers. Default: the memory of the machine or container, beyond which the system would end the process later.</param>
@@ -35,13 +33,19 @@ internal sealed unsafe class Arena : IDisposable
     {
         if (bytes > limit - Bytes)
         {
-            throw new Cifar3Exception($"The network does not fit into memory: with '{name}' its buffers need {(double)Bytes + bytes:N0} bytes or more. Expected at most {limit:N0}, the memory of this machine or container. Use fewer filters, smaller batches or fewer threads.");
+            throw TooLarge(name, bytes, FormattableString.Invariant($"Expected at most {limit:N0}, the memory of this machine or container"));
+        }
+
+        long reserved = checked(bytes + 3 * Alignment);
+        nint memory = (nint)ZeroedMemory.TryAllocate(reserved);
+        if (memory == 0)
+        {
+            throw TooLarge(name, bytes, "The system gives this process no more (ulimit -v, or other programs)");
         }
 
         Bytes += bytes;
-        nint memory = (nint)NativeMemory.AllocZeroed(checked((nuint)(bytes + 3 * Alignment)));
         nint start = ((memory + Alignment - 1) & ~(nint)(Alignment - 1)) + Alignment;
-        buffers.Add(new Buffer(name, memory, start, bytes));
+        buffers.Add(new Buffer(name, memory, reserved, start, bytes));
         Before(start).Fill(Guard);
         After(start, bytes).Fill(Guard);
         return (byte*)start;
@@ -61,11 +65,14 @@ internal sealed unsafe class Arena : IDisposable
         GC.SuppressFinalize(this);
     }
 
+    private Cifar3Exception TooLarge(string name, long bytes, string bound) =>
+        new(FormattableString.Invariant($"The network does not fit into memory: with '{name}' its buffers need {(double)Bytes + bytes:N0} bytes or more. {bound}. Use fewer filters, smaller batches or fewer threads."));
+
     private void Free()
     {
         foreach (var buffer in buffers)
         {
-            NativeMemory.Free((void*)buffer.Memory);
+            ZeroedMemory.Free((void*)buffer.Memory, buffer.Reserved);
         }
 
         buffers.Clear();

@@ -122,6 +122,41 @@ internal sealed class ManagedEngineTests
         }
     }
 
+    /// <summary>A program that trains on one thread after another, such as a service, keeps no engine's memory: the C library would, in pools of each thread.</summary>
+    [Test]
+    [Platform("Linux")]
+    public unsafe void Dispose_ArenasOfManyThreads_GiveTheirMemoryBackToTheSystem()
+    {
+        long before = 0;
+        for (int i = 0; i < 8; i++)
+        {
+            var thread = new Thread(() =>
+            {
+                using var arena = new Arena();
+                for (int buffer = 0; buffer < 12; buffer++)
+                {
+                    new Span<byte>(arena.Allocate("activations", 8 << 20), 8 << 20).Fill(1);
+                    _ = arena.Allocate("bias", 1024);
+                }
+            });
+            thread.Start();
+            thread.Join();
+            before = i == 0 ? Environment.WorkingSet : before;
+        }
+
+        Assert.That((Environment.WorkingSet - before) >> 20, Is.LessThan(40), "MB that seven more left");
+    }
+
+    [Test]
+    [Platform("Linux")]
+    public void Allocate_MoreThanTheSystemGives_IsRefusedInTheSameWords()
+    {
+        using var arena = new Arena(limit: long.MaxValue);
+        Assert.That(Reserve(arena), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("'weights'").And.Message.Contains("The system gives this process no more").And.Message.Contains("smaller batches"));
+
+        static unsafe TestDelegate Reserve(Arena arena) => () => arena.Allocate("weights", 1L << 60);
+    }
+
     [Test]
     public void Allocate_BeyondTheMachinesMemory_IsRefusedBeforeAnythingIsTouched()
     {
