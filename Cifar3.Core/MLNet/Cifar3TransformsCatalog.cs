@@ -30,7 +30,9 @@ public static class Cifar3TransformsCatalog
     {
         ArgumentNullException.ThrowIfNull(catalog);
         options = ClassifierOptions.Checked(options);
-        return new Cifar3ScoringEstimator(ScoringModel.Open(OnnxFile.Open(modelFile), options), new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName), options);
+        var columns = new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName);
+        columns.Validate(); // before the file is read: a wrong name is the caller's, whatever the file is
+        return new Cifar3ScoringEstimator(ScoringModel.Open(OnnxFile.Open(modelFile), options), columns, options);
     }
 
     /// <summary>Scores images with a model in memory, such as one just trained.</summary>

@@ -201,7 +201,7 @@ public sealed class Cifar3ClassifierTests
         Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Threads = -1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Threads"));
         Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Threads = WorkerPool.MaxThreads + 1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Threads"));
         Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { DeviceId = -1 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("DeviceId"));
-        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Backend = (ScoringBackend)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Auto, Managed, OnnxRuntime or Cuda"));
+        Assert.That(() => Cifar3Classifier.FromModel(model, new ClassifierOptions { Backend = (ScoringBackend)9 }), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Auto, Managed, OnnxRuntime, Cuda"));
     }
 
     [Test]
