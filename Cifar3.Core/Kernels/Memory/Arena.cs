@@ -10,7 +10,7 @@ internal sealed unsafe class Arena : IDisposable
     private readonly List<Buffer> buffers = [];
     private readonly long limit;
 
-    private readonly record struct Buffer(string Name, nint Memory, long Reserved, nint Start, long Bytes);
+    private readonly record struct Buffer(string Name, nint Memory, nint Start, long Bytes);
 
     /// <summary>Creates an empty table.</summary>
     /// <param name="limit">Most bytes of all buffers. Default: the memory of the machine or container, beyond which the system would end the process later.</param>
@@ -36,8 +36,7 @@ internal sealed unsafe class Arena : IDisposable
             throw TooLarge(name, bytes, FormattableString.Invariant($"Expected at most {limit:N0}, the memory of this machine or container"));
         }
 
-        long reserved = checked(bytes + 3 * Alignment);
-        nint memory = (nint)ZeroedMemory.TryAllocate(reserved);
+        nint memory = (nint)ZeroedMemory.TryAllocate(Reserved(bytes));
         if (memory == 0)
         {
             throw TooLarge(name, bytes, "The system gives this process no more (ulimit -v, or other programs)");
@@ -45,7 +44,7 @@ internal sealed unsafe class Arena : IDisposable
 
         Bytes += bytes;
         nint start = ((memory + Alignment - 1) & ~(nint)(Alignment - 1)) + Alignment;
-        buffers.Add(new Buffer(name, memory, reserved, start, bytes));
+        buffers.Add(new Buffer(name, memory, start, bytes));
         Before(start).Fill(Guard);
         After(start, bytes).Fill(Guard);
         return (byte*)start;
@@ -54,6 +53,9 @@ internal sealed unsafe class Arena : IDisposable
     /// <summary>Names of the buffers beyond whose ends something was written.</summary>
     public IReadOnlyList<string> FindOverruns() =>
         [.. buffers.Where(b => Before(b.Start).ContainsAnyExcept(Guard) || After(b.Start, b.Bytes).ContainsAnyExcept(Guard)).Select(b => b.Name)];
+
+    /// <summary>Bytes of a buffer with its guards and what aligning it may take.</summary>
+    private static long Reserved(long bytes) => checked(bytes + 3 * Alignment);
 
     private static Span<byte> Before(nint start) => new((void*)(start - Alignment), Alignment);
 
@@ -72,7 +74,7 @@ internal sealed unsafe class Arena : IDisposable
     {
         foreach (var buffer in buffers)
         {
-            ZeroedMemory.Free((void*)buffer.Memory, buffer.Reserved);
+            ZeroedMemory.Free((void*)buffer.Memory, Reserved(buffer.Bytes));
         }
 
         buffers.Clear();
