@@ -30,7 +30,7 @@ public sealed record ClassifierOptions
 
     /// <summary>
     /// Whether each image is scored as it is and mirrored, and the probabilities' mean is given: for models of things that look
-    /// alike from left and right, at twice the time. Default: false.
+    /// alike from left and right, at twice the time. Where classes are each other's mirror images (arrows, b and d) it makes them equally likely. Default: false.
     /// </summary>
     public bool FlipAveraging { get; init; }
 

@@ -43,7 +43,7 @@ public sealed class Cifar3Trainer
         ArgumentNullException.ThrowIfNull(train);
         Check(train, validation);
         cancellationToken.ThrowIfCancellationRequested();
-        var plan = TrainingPlan.Create(Options, train.Count);
+        var plan = TrainingPlan.Create(Options, train.Count).For(train, Options);
         var model = Options.CreateInitialModel(train, plan);
         var engineOptions = new EngineOptions
         {

@@ -36,6 +36,12 @@ internal sealed record TrainingPlan
 
     public required ImmutableArray<Augmentation> Augmentations { get; init; }
 
+    /// <summary>Where the recipe was fitted to the images, and why, in words; null where it was taken as it is.</summary>
+    public string? RecipeNote { get; private init; }
+
+    /// <summary>Classes that <see cref="RandomFlip"/> turns into each other, as it was told to.</summary>
+    public IReadOnlyList<(string First, string Second)> FlippedTwins { get; private init; } = [];
+
     /// <summary>Null = no averaged weights.</summary>
     public required double? EmaMomentum { get; init; }
 
@@ -88,6 +94,21 @@ internal sealed record TrainingPlan
             Calibrate = settings.Calibrate ?? recipe.Calibrate,
             StatisticsMomentum = settings.InitialModel?.Architecture.BatchNormalizationMomentum.Max() ?? BatchNormalizationLayer.DefaultMomentum,
             Statistics = (Math.Min(images, Math.Clamp(images / 2, FewestStatisticsImages, MostStatisticsImages)), Math.Min(images, StatisticsBatch)),
+        };
+    }
+
+    /// <summary>The plan for these images: a recipe's <see cref="RandomFlip"/> is left out where classes are each other's mirror images, one that the settings ask for stays.</summary>
+    public TrainingPlan For(ImageSet train, TrainingSettings settings)
+    {
+        if (!Augmentations.Any(augmentation => augmentation is RandomFlip) || MirrorTwins.Of(train) is not { Count: > 0 } twins)
+        {
+            return this;
+        }
+
+        return settings.Augmentations is not null ? this with { FlippedTwins = twins } : this with
+        {
+            Augmentations = Augmentations.RemoveAll(augmentation => augmentation is RandomFlip),
+            RecipeNote = $"The recipe's {nameof(RandomFlip)} is left out: {MirrorTwins.Describe(twins)} look like each other's mirror images, and it would teach that they are the same.",
         };
     }
 

@@ -27,7 +27,7 @@ internal sealed class TrainingRun
         this.engine = engine;
         this.train = train;
         this.validation = validation;
-        context = new TrainingContext(options, plan, model, engine, train, validation) { Warning = TrainingWarning.OfData(train, validation) };
+        context = new TrainingContext(options, plan, model, engine, train, validation) { Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfFlips(plan)) };
         this.plan = plan;
         batches = new BatchSource(train, plan, options.SeedOrZero, options.ClassWeights);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
@@ -53,7 +53,7 @@ internal sealed class TrainingRun
         }
 
         var last = context.Model;
-        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote };
+        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote, RecipeNote = plan.RecipeNote };
     }
 
     /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>

@@ -73,6 +73,10 @@ public sealed class TrainingWarningTests
     [TestCase(61, false)]
     public void Of_HundredImages_TakesTheBinomialMargin(int right, bool warns) => Assert.That(Measured(right, [.. Enumerable.Range(0, 100).Select(i => i % 2)]), warns ? Does.Contain("cannot be told from") : Is.Null);
 
+    [Test]
+    public void Of_TrainingThatFlips_NamesItAsACause() =>
+        Assert.That(Measured(2, [0, 0, 1, 1, 2, 2], new RandomFlip()), Does.EndWith(" Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does."));
+
     [TestCase(4, 6, 1.0 / 3, 73.0 / 729)]
     [TestCase(0, 6, .5, 1)]
     [TestCase(6, 6, .5, 1.0 / 64)]
@@ -80,9 +84,9 @@ public sealed class TrainingWarningTests
     [TestCase(500_500, 1_000_000, .5, .15878)]
     public void ByChance_BinomialTail_IsThatOfTheTables(int right, int count, double chance, double expected) => Assert.That(TrainingWarning.ByChance(right, count, chance), Is.EqualTo(expected).Within(1).Percent);
 
-    private static string? Measured(int right, int[] labels)
+    private static string? Measured(int right, int[] labels, params Augmentation[] augmentations)
     {
-        var context = ScriptedTraining.Context();
+        var context = ScriptedTraining.Context(augmentations: augmentations);
         context.Epoch((double)right / labels.Length);
         context.BestEpoch = context.History.Epochs[0];
         return TrainingWarning.Of(context, All, new ImageSet(new byte[labels.Length * CnnArchitecture.ImageBytes], labels, ColourImages.ClassNames));

@@ -3,6 +3,7 @@ using System.Runtime.InteropServices;
 namespace Cifar3.Training;
 
 /// <summary>Mirrors an image left to right, every other time: Keras' <c>RandomFlip("horizontal")</c> (Krizhevsky 2012, section 4.1).</summary>
+/// <remarks>Not for classes that left and right tell apart, such as arrows or the letters b and d: it teaches that these are the same.</remarks>
 public sealed class RandomFlip : Augmentation
 {
     /// <inheritdoc/>

@@ -45,7 +45,7 @@ public sealed class ProgressBar : Callback
             WriteLine($"Going on with the interrupted training, after epoch {context.ResumedAfterEpoch} of {context.Epochs}.");
         }
 
-        if (context.ResumeNote is { } note)
+        foreach (string note in new[] { context.RecipeNote, context.ResumeNote }.OfType<string>())
         {
             WriteLine($"Note: {note}");
         }

@@ -72,6 +72,9 @@ public sealed class TrainingContext
     /// </summary>
     public string? Warning { get; internal set; }
 
+    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images. Null where it was taken as it is.</summary>
+    public string? RecipeNote => Plan.RecipeNote;
+
     /// <summary>Number of the epoch after which an interrupted training went on; 0 where it began.</summary>
     public int ResumedAfterEpoch { get; internal set; }
 

@@ -20,6 +20,11 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
     {
         ArgumentNullException.ThrowIfNull(context);
         Begins(logger, context.TrainImages, context.ValidationImages, context.Engine, context.Recipe);
+        if (context.RecipeNote is { } note)
+        {
+            Fitted(logger, note);
+        }
+
         if (context.ResumedAfterEpoch > 0)
         {
             GoesOn(logger, context.ResumedAfterEpoch);
@@ -104,6 +109,9 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
 
     [LoggerMessage(8, LogLevel.Warning, "{Warning}")]
     private static partial void NotToBeTrusted(ILogger logger, string warning);
+
+    [LoggerMessage(10, LogLevel.Information, "{Note}")]
+    private static partial void Fitted(ILogger logger, string note);
 
     [LoggerMessage(9, LogLevel.Warning, "Training was interrupted after {Epochs} epochs: {Reason}")]
     private static partial void Interrupted(ILogger logger, int epochs, string reason);

@@ -10,6 +10,11 @@ internal sealed class ChannelLog(IChannel channel) : Callback
     public override void OnTrainBegin(TrainingContext context)
     {
         Info(string.Create(CultureInfo.InvariantCulture, $"Training on {context.TrainImages:N0} images, validating on {context.ValidationImages:N0}, with {context.Engine}; {context.Recipe}."));
+        if (context.RecipeNote is { } fitted)
+        {
+            Info(fitted);
+        }
+
         if (!context.IsDeterministic)
         {
             channel.Warning(MessageSensitivity.None, $"{context.Engine} does not give the same bits in every run: another run with the same seed will differ slightly.");

@@ -82,7 +82,7 @@ public sealed record Recipe
     /// <summary>Share of activations dropped after each of the three blocks. Default: 0.5 each.</summary>
     public ImmutableArray<double> DropoutRates { get; init; } = [0.5, 0.5, 0.5];
 
-    /// <summary>What training images are changed by each time they are shown. Default: none.</summary>
+    /// <summary>What training images are changed by each time they are shown. Images of classes that are each other's mirror images are not flipped. Default: none.</summary>
     public ImmutableArray<Augmentation> Augmentations { get; init; } = [];
 
     /// <summary>Momentum of the averaged weights that are validated and kept, Keras' <c>ema_momentum</c>; null = no averaging. Default: null.</summary>
