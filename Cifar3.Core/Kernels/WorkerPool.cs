@@ -21,6 +21,7 @@ internal sealed partial class WorkerPool : IDisposable
     private readonly object gate = new();
     private readonly Thread[] helpers;
     private readonly int spinRounds;
+    private WaitPatience patience; // the caller's
     private Action<int, int>? work;
     private ExceptionDispatchInfo? failure;
     private int pieces, nextPiece, busyHelpers, run;
@@ -30,12 +31,14 @@ internal sealed partial class WorkerPool : IDisposable
     /// <param name="threads">Number of threads, the caller included; at least 1.</param>
     /// <param name="passes">
     /// Whether runs are the passes of something long, such as a step of training: who is done first then looks for the next pass for milliseconds, as
-    /// long as the others may take, because to sleep and to be woken costs more (2 % of a step on two threads). Default: false.
+    /// long as the others may take, because to sleep and to be woken costs more (2 % of a step on two threads), unless that is in vain
+    /// (<see cref="WaitPatience"/>). Default: false.
     /// </param>
     public WorkerPool(int threads, bool passes = false)
     {
         Threads = threads;
         spinRounds = threads > Environment.ProcessorCount ? 0 : passes ? PassSpinRounds : SpinRounds;
+        patience = new WaitPatience(spinRounds, SpinRounds);
         helpers = new Thread[threads - 1];
     }
 
@@ -97,7 +100,8 @@ internal sealed partial class WorkerPool : IDisposable
     private void Help(int worker)
     {
         bool isStaged = false;
-        for (int seen = 0; AwaitRun(ref seen, ref isStaged);)
+        var mine = new WaitPatience(spinRounds, SpinRounds);
+        for (int seen = 0; AwaitRun(ref seen, ref isStaged, ref mine);)
         {
             if (isStaged)
             {
@@ -135,11 +139,16 @@ internal sealed partial class WorkerPool : IDisposable
     }
 
     // Whoever comes from stages has looked for more long enough.
-    private bool AwaitRun(ref int seen, ref bool isStaged)
+    private bool AwaitRun(ref int seen, ref bool isStaged, ref WaitPatience mine)
     {
-        for (int round = 0; round < spinRounds && !isStaged && Volatile.Read(ref run) == seen; round++)
+        if (!isStaged)
         {
-            Thread.SpinWait(100);
+            for (int round = 0; round < mine.Rounds && Volatile.Read(ref run) == seen; round++)
+            {
+                Thread.SpinWait(100);
+            }
+
+            mine.End(found: Volatile.Read(ref run) != seen);
         }
 
         lock (gate)
@@ -156,10 +165,12 @@ internal sealed partial class WorkerPool : IDisposable
 
     private void AwaitHelpers()
     {
-        for (int round = 0; round < spinRounds && Volatile.Read(ref busyHelpers) > 0; round++)
+        for (int round = 0; round < patience.Rounds && Volatile.Read(ref busyHelpers) > 0; round++)
         {
             Thread.SpinWait(100);
         }
+
+        patience.End(found: Volatile.Read(ref busyHelpers) == 0);
 
         // Helpers still write into the caller's memory: an interrupted caller must not leave either.
         UninterruptedWait.For(this, static pool =>
