@@ -3,7 +3,10 @@ using System.Security.Cryptography;
 
 namespace Cifar3;
 
-/// <summary>Test images that are training images too, pixel for pixel: a model knows them by heart, and what it reaches on them says nothing of others.</summary>
+/// <summary>
+/// Images that are there again, pixel for pixel. Test images that are training images too a model knows by heart, and what it reaches on them says nothing of others;
+/// images that two classes have it cannot tell apart.
+/// </summary>
 internal static class RepeatedImages
 {
     /// <summary>How many, as the end of a sentence; empty where there are none.</summary>
@@ -30,6 +33,30 @@ internal static class RepeatedImages
         }
 
         return repeated;
+    }
+
+    /// <summary>How many images of each class are those of another class too, pixel for pixel; classes without such images are left out.</summary>
+    public static Dictionary<int, int> Conflicts(ImageSet images)
+    {
+        var classes = new Dictionary<UInt128, (int Label, bool Several)>(images.Count);
+        var keys = new UInt128[images.Count];
+        for (int i = 0; i < keys.Length; i++)
+        {
+            keys[i] = Key(images.Image(i));
+            int label = images.Labels[i];
+            classes[keys[i]] = classes.TryGetValue(keys[i], out var known) ? (known.Label, known.Several || known.Label != label) : (label, false);
+        }
+
+        var conflicts = new Dictionary<int, int>();
+        for (int i = 0; i < keys.Length; i++)
+        {
+            if (classes[keys[i]].Several)
+            {
+                conflicts[images.Labels[i]] = conflicts.GetValueOrDefault(images.Labels[i]) + 1;
+            }
+        }
+
+        return conflicts;
     }
 
     private static UInt128 Key(ReadOnlySpan<byte> image)
