@@ -234,6 +234,35 @@ public sealed class ImageSetDataViewTests
         AssertFails(() => ImageSet.FromDataView(view, "Image", "Name"), "row 0", "pipeline");
     }
 
+    /// <summary>ML.NET reads ahead and says of an error there that it was one; the source's own words are inside.</summary>
+    [Test]
+    public void FromDataView_SourceThatFailsAhead_GivesItsOwnWords()
+    {
+        var sound = mlContext.Data.LoadFromEnumerable([new PixelRow { Label = "a" }, new PixelRow { Label = "b" }]);
+        var view = mlContext.Transforms.Conversion.MapValueToKey("Key", "Label").Fit(sound).Transform(mlContext.Data.LoadFromEnumerable(Failing()));
+
+        AssertFails(() => ImageSet.FromDataView(view, "Pixels", "Key"), "failed: the database\\nwent away. Check the steps");
+
+        static IEnumerable<PixelRow> Failing()
+        {
+            yield return new PixelRow { Pixels = new float[3072], Label = "a" };
+            throw new InvalidOperationException("the database\nwent away.");
+        }
+    }
+
+    /// <summary>LoadFromEnumerable takes arrays of any length for a vector of known size: without a check they were black, or kept the row's before.</summary>
+    [TestCase(0, "Cannot read image 'row 1 of column Pixels': it is missing.")]
+    [TestCase(10, "Cannot read image 'row 1 of column Pixels': it has 10 values. Expected 3,072 pixels")]
+    [TestCase(3073, "it has 3,073 values. Expected 3,072 pixels")]
+    public void FromDataView_RowOfAnotherLength_IsNoPicture(int length, string message)
+    {
+        var singles = mlContext.Data.LoadFromEnumerable([new PixelRow { Pixels = new float[3072], Label = "a" }, new PixelRow { Pixels = new float[length], Label = "b" }]);
+        var bytes = mlContext.Data.LoadFromEnumerable([new ByteRow { Pixels = new byte[3072], Label = "a" }, new ByteRow { Pixels = length == 0 ? null! : new byte[length], Label = "b" }]);
+
+        Assert.That(() => ImageSet.FromDataView(singles, "Pixels"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(message));
+        Assert.That(() => ImageSet.FromDataView(bytes, "Pixels"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(message));
+    }
+
     private static byte[] Png(int index) => TestImages.Encode(Set.Image(index), 32, 32, SKEncodedImageFormat.Png);
 
     private static List<string> Rows(ImageSet set) => [.. Enumerable.Range(0, set.Count).Select(i => $"{set.Labels[i]} {Convert.ToHexString(set.Image(i))}")];
@@ -264,6 +293,14 @@ public sealed class ImageSetDataViewTests
     private sealed class EncodedRow
     {
         public byte[] Encoded { get; set; } = [];
+
+        public string Label { get; set; } = "";
+    }
+
+    private sealed class ByteRow
+    {
+        [VectorType(3072)]
+        public byte[] Pixels { get; set; } = [];
 
         public string Label { get; set; } = "";
     }

@@ -259,6 +259,18 @@ public sealed class Cifar3CnnTrainerTests
         Assert.That(() => Trainer(context, Quick with { Epoch = 0 }), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
+    [Test]
+    public void Fit_ValidationSetThatWillNotDo_IsNamedInTheError()
+    {
+        var context = new MLContext();
+        var images = Images.ToDataView();
+        Cifar3CnnTrainer With(IDataView validation) => Trainer(context, Quick with { ValidationSet = validation });
+
+        Assert.That(() => With(context.Data.SkipRows(images, Images.Count)).Fit(images), Throws.TypeOf<Cifar3DataException>().With.Message.StartsWith("In the validation set: The data view has no row."));
+        Assert.That(() => With(context.Transforms.DropColumns("Label").Fit(images).Transform(images)).Fit(images), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("could not find validation set's label column 'Label'"));
+        Assert.That(() => With(new ImageSet(new byte[3072], [0], ["cat", "dog"]).ToDataView()).Fit(images), Throws.TypeOf<Cifar3DataException>().With.Message.StartsWith("In the validation set: Label 'cat' in row 0"));
+    }
+
     private static Cifar3CnnTrainer Trainer(MLContext context, Cifar3CnnTrainer.Options options) => new(context, options, o => FakeTrainer.Create(o));
 
     /// <summary>A user's own scheduler.</summary>

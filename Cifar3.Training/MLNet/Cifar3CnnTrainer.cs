@@ -74,7 +74,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
         var (feature, label) = CheckSchema(input.Schema);
         if (Settings.ValidationSet is { } validationSet)
         {
-            CheckSchema(validationSet.Schema);
+            CheckSchema(validationSet.Schema, "validation set's ");
         }
 
         var host = environment.Register(LoadName);
@@ -117,15 +117,15 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
         return SchemaShapes.AddScores(inputSchema, Settings.Columns, SchemaShapes.KeyValueType(label), Settings.Scoring?.Familiarity == true);
     }
 
-    private (DataViewSchema.Column Feature, DataViewSchema.Column Label) CheckSchema(DataViewSchema schema)
+    private (DataViewSchema.Column Feature, DataViewSchema.Column Label) CheckSchema(DataViewSchema schema, string whose = "")
     {
-        var (feature, _) = SchemaMismatch.FindImages(schema, Settings.FeatureColumnName);
-        var label = schema.GetColumnOrNull(Settings.LabelColumnName) ?? throw SchemaMismatch.Missing("label", Settings.LabelColumnName, schema.Select(c => c.Name));
-        return label.Type is KeyDataViewType ? (feature, label) : throw LabelMismatch(label.Type.ToString()!);
+        var (feature, _) = SchemaMismatch.FindImages(schema, Settings.FeatureColumnName, whose + "feature");
+        var label = schema.GetColumnOrNull(Settings.LabelColumnName) ?? throw SchemaMismatch.Missing(whose + "label", Settings.LabelColumnName, schema.Select(c => c.Name));
+        return label.Type is KeyDataViewType ? (feature, label) : throw LabelMismatch(label.Type.ToString()!, whose);
     }
 
-    private ArgumentOutOfRangeException LabelMismatch(string found) =>
-        SchemaMismatch.Type("label", Settings.LabelColumnName, "a key (Conversion.MapValueToKey makes one)", found);
+    private ArgumentOutOfRangeException LabelMismatch(string found, string whose = "") =>
+        SchemaMismatch.Type(whose + "label", Settings.LabelColumnName, "a key (Conversion.MapValueToKey makes one)", found);
 
     /// <summary>The column IsFamiliar needs a threshold, which only a calibration on enough images gives: said now, not after the training.</summary>
     private void CheckFamiliarity(TrainingPlan plan, int validationImages)
@@ -141,7 +141,14 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
         var train = Read(input, null);
         if (Settings.ValidationSet is { } validationSet)
         {
-            return (train, Read(validationSet, train.ClassNames));
+            try
+            {
+                return (train, Read(validationSet, train.ClassNames));
+            }
+            catch (Cifar3DataException e)
+            {
+                throw new Cifar3DataException($"In the validation set: {e.Message}", e);
+            }
         }
 
         int count = train.Count < 2 || Settings.ValidationSetFraction is null or 0 ? 0 : Math.Clamp((int)MathF.Round(train.Count * Settings.ValidationSetFraction.Value), 1, train.Count - 1);

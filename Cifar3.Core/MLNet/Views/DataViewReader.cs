@@ -77,7 +77,7 @@ internal sealed class DataViewReader
         catch (Exception e) when (e is not (Cifar3Exception or OperationCanceledException))
         {
             // The view may be a lazy pipeline: whatever its loaders and transforms throw comes up here.
-            throw new Cifar3DataException($"Reading row {count:N0} of the data view failed: {e.Message.TrimEnd('.')}. Check the steps of the pipeline that makes column '{imageColumn.Name}' or '{labelColumn.Name}'.", e);
+            throw new Cifar3DataException($"Reading row {count:N0} of the data view{SourceFailure.Of(e)}. Check the steps of the pipeline that makes column '{imageColumn.Name}' or '{labelColumn.Name}'.", e);
         }
     }
 

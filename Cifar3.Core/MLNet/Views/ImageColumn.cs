@@ -141,12 +141,13 @@ internal sealed class ImageColumnReader
     }
 
     /// <summary>Pixels as they are wanted: copied in one piece.</summary>
-    private static Taker Bytes(ValueGetter<VBuffer<byte>> getter)
+    private Taker Bytes(ValueGetter<VBuffer<byte>> getter)
     {
         VBuffer<byte> values = default, dense = default;
         return (row, rgb) =>
         {
             getter(ref values);
+            CheckLength(values.Length, row);
             if (!values.IsDense)
             {
                 values.CopyToDense(ref dense);
@@ -157,13 +158,14 @@ internal sealed class ImageColumnReader
         };
     }
 
-    private static Taker Pixels<T>(ValueGetter<VBuffer<T>> getter, bool channelsFirst, Func<long, T, byte> convert)
+    private Taker Pixels<T>(ValueGetter<VBuffer<T>> getter, bool channelsFirst, Func<long, T, byte> convert)
     {
         const int Channels = CnnArchitecture.InputChannels, Plane = CnnArchitecture.ImageBytes / Channels;
         VBuffer<T> values = default;
         return (row, rgb) =>
         {
             getter(ref values);
+            CheckLength(values.Length, row);
             int i = 0;
             foreach (T value in values.DenseValues())
             {
@@ -173,6 +175,15 @@ internal sealed class ImageColumnReader
 
             return null;
         };
+    }
+
+    /// <summary>A row need not hold to its column's type: ML.NET passes on an array of another length, or null as an empty one, and the pixels of the row before would stay.</summary>
+    private void CheckLength(int length, long row)
+    {
+        if (length != CnnArchitecture.ImageBytes)
+        {
+            throw length == 0 ? Missing(row) : new Cifar3ImageException(string.Create(CultureInfo.InvariantCulture, $"Cannot read image '{Name(row)}': it has {length:N0} values. Expected {CnnArchitecture.ImageBytes:N0} pixels, as the column's type says. Correct or filter out the row."));
+        }
     }
 
     private byte ToByte(long row, float value) => value is >= 0 and <= 255 && value == MathF.Round(value)

@@ -102,10 +102,10 @@ internal static class SchemaMismatch
 {
     /// <summary>The column that has the images, and what its type says.</summary>
     /// <exception cref="ArgumentOutOfRangeException">There is no such column, or it has no images.</exception>
-    public static (DataViewSchema.Column Column, ImageColumn Images) FindImages(DataViewSchema inputSchema, string name)
+    public static (DataViewSchema.Column Column, ImageColumn Images) FindImages(DataViewSchema inputSchema, string name, string role = "feature")
     {
-        var column = inputSchema.GetColumnOrNull(name) ?? throw Missing("feature", name, inputSchema.Select(c => c.Name));
-        return (column, ImageColumn.Find(column.Type) ?? throw Type("feature", name, ImageColumn.Expected, column.Type.ToString()!));
+        var column = inputSchema.GetColumnOrNull(name) ?? throw Missing(role, name, inputSchema.Select(c => c.Name));
+        return (column, ImageColumn.Find(column.Type) ?? throw Type(role, name, ImageColumn.Expected, column.Type.ToString()!));
     }
 
     /// <summary>There is no column of the name.</summary>
