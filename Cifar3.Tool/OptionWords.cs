@@ -33,6 +33,7 @@ internal static class OptionWords
         ("Choose a model that this library saved, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)", "Choose a model that this command saved"),
         ("Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options", "Name the file that the training left, or that export wrote with --flavor keras; predict and evaluate take this one too"),
         ("Say it in ClassifierOptions.InputScaling", "This command cannot be told; a program tells it by ClassifierOptions.InputScaling"),
+        ("for pixels scaled in another way set ClassifierOptions.InputScaling", "this command cannot be told of another scaling; a program tells it by ClassifierOptions.InputScaling"),
         ("If you trust the file and want to wait for it, raise ClassifierOptions.MaxModelCost", "This command allows no more; a program does by ClassifierOptions.MaxModelCost"),
     ];
 

@@ -18,6 +18,18 @@ public sealed class ToolModelTests
     }
 
     [Test]
+    public void Inspect_AnotherToolsModel_NamesNoSettingThatTheCommandLacks()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        File.WriteAllBytes(file, OtherToolsModelTests.InAnotherForm(""));
+        File.WriteAllText(Path.ChangeExtension(file, ".classes.txt"), "a\nb\nc\n");
+
+        string output = ToolProcess.Must("inspect", file).Output;
+
+        Assert.That(output, Does.Contain("0 to 1 (pixel / 255), usual, and its graph shows no other; this command cannot be told of another scaling; a program tells it by ClassifierOptions.InputScaling"));
+    }
+
+    [Test]
     public void Convert_BetweenKerasFiles_KeepsAdamsStateAndRate()
     {
         string folder = TestFiles.NewFolder(), from = Path.Combine(folder, "from.h5"), to = Path.Combine(folder, "to.keras");

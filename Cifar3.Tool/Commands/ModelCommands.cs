@@ -115,7 +115,7 @@ internal static class InspectCommand
                 }
 
                 using var classifier = ModelFiles.LoadClassifier(path); // a file for scoring only
-                Show(classifier.Metadata, $"input: {classifier.InputDescription}", $"scored by: {classifier.Device}");
+                Show(classifier.Metadata, $"input: {OptionWords.Of(classifier.InputDescription)}", $"scored by: {classifier.Device}");
                 return 0;
             },
             model);
