@@ -16,4 +16,4 @@ var root = new RootCommand("Trains a CNN on folders of pictures and uses it: eva
     DoctorCommand.Create(),
 };
 var parser = new ParserConfiguration { ResponseFileTokenReplacer = null }; // a file may be called @x.jpg
-return ConsoleProgram.Run(_ => root.Parse(args, parser).Invoke()); // help and the parser's errors, too, may meet a console that is closed or full
+return ConsoleProgram.Run(_ => CommandLineErrors.Check(root.Parse(args.Length > 0 ? args : ["--help"], parser)).Invoke()); // help and the parser's errors, too, may meet a console that is closed or full

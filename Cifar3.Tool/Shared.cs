@@ -18,6 +18,7 @@ internal static class Shared
         {
             if (symbol is Argument argument)
             {
+                argument.Validators.Add(CommandLineErrors.RefuseOptions);
                 command.Add(argument);
             }
             else

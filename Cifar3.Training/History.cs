@@ -49,30 +49,8 @@ internal static class EpochMetrics
             : name is "acc" or "accuracy" or "categorical_accuracy" or "sparse_categorical_accuracy" or "binary_accuracy" ? prefix + "accuracy"
             : name is "categorical_crossentropy" or "crossentropy" or "log_loss" ? prefix + "loss"
             : name is "lr" ? "learning_rate"
-            : Names(validated: true).FirstOrDefault(known => Distance(known, metric.ToLowerInvariant()) <= 2);
+            : Names(validated: true).FirstOrDefault(known => Spelling.Distance(known, metric.ToLowerInvariant()) <= 2);
         return meant is null ? "" : $" (did you mean '{meant}'?)";
-    }
-
-    /// <summary>How many characters must be put in, taken out or changed to make one text the other (Levenshtein); long texts are far from every name.</summary>
-    private static int Distance(string a, string b)
-    {
-        if (Math.Abs(a.Length - b.Length) > 2)
-        {
-            return int.MaxValue;
-        }
-
-        int[] row = [.. Enumerable.Range(0, b.Length + 1)];
-        for (int i = 1; i <= a.Length; i++)
-        {
-            int corner = row[0]++;
-            for (int j = 1; j <= b.Length; j++)
-            {
-                int next = Math.Min(corner + (a[i - 1] == b[j - 1] ? 0 : 1), 1 + Math.Min(row[j], row[j - 1]));
-                (corner, row[j]) = (row[j], next);
-            }
-        }
-
-        return row[^1];
     }
 
     /// <summary>The metric's value; null where the name is unknown or there was no validation.</summary>

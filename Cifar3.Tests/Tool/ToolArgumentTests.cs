@@ -1,0 +1,44 @@
+namespace Cifar3.Tests;
+
+/// <summary>Mistakes on the command line: one line on the standard error that says what is wrong, what was probably meant and where the help is.</summary>
+public sealed class ToolArgumentTests
+{
+    [TestCase("train pictures --output x --epochs 1", "There is no option '--output': did you mean '--out'? See 'cifar3 train --help'.")]
+    [TestCase("train --epoch 3 pictures", "There is no option '--epoch': did you mean '--epochs'? See 'cifar3 train --help'.")]
+    [TestCase("train pictures --learning-rate 0.1", "There is no option '--learning-rate'. See 'cifar3 train --help'.")]
+    [TestCase("train pictures --epochs ten", "--epochs: expected a whole number. Received: 'ten'. See 'cifar3 train --help'.")]
+    [TestCase("train pictures --engine cuda", "--engine: expected one of Auto, Managed, TensorFlow, Gpu. Received: 'cuda'. See 'cifar3 train --help'.")]
+    [TestCase("train pictures more", "'more' is one argument too many for 'cifar3 train'. See 'cifar3 train --help'.")]
+    [TestCase("predict default photo.jpg --josn", "There is no option '--josn': did you mean '--json'? See 'cifar3 predict --help'.")]
+    [TestCase("predict default", "Required argument 'pictures' missing for command: 'predict'. See 'cifar3 predict --help'.")]
+    [TestCase("trian pictures", "There is no command 'trian': did you mean 'train'? See 'cifar3 --help'.")]
+    [TestCase("--foo", "There is no option '--foo'. See 'cifar3 --help'.")]
+    public void Run_Mistake_IsOneLineWithWhatWasMeant(string arguments, string expected)
+    {
+        var (exitCode, output, error) = ToolProcess.Run(arguments.Split(' '));
+
+        Assert.That((exitCode, output, error.Trim()), Is.EqualTo((1, "", $"Error: {expected}")));
+    }
+
+    /// <summary>Who types the name alone asks what there is.</summary>
+    [Test]
+    public void Run_NoArguments_ShowsTheHelp()
+    {
+        var (output, error) = ToolProcess.Must();
+
+        Assert.That(output, Does.Contain("train <folder>").And.Contain("doctor"));
+        Assert.That(error, Is.Empty);
+    }
+
+    [Test]
+    public void Predict_FileThatIsCalledLikeAnOption_IsTaken()
+    {
+        string folder = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(folder, "--josn"), ImageCorpus.Files["jpeg"]);
+
+        var (exitCode, output, error) = ToolProcess.RunIn(folder, "predict", "default", "--csv", "--", "--josn");
+
+        Assert.That(exitCode, Is.Zero, error);
+        Assert.That(output, Does.Contain("--josn,"));
+    }
+}
