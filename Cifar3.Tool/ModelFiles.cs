@@ -9,7 +9,11 @@ internal static class ModelFiles
     /// <summary>The name under which the model that travels in the library is asked for.</summary>
     public const string Shipped = "default";
 
-    public static Argument<string> Argument() => new("model") { Description = $"The model: .onnx (also of tf2onnx, with its classes in a text file beside it), .keras, .h5, or '{Shipped}', the one inside, which knows aeroplanes, cars and birds." };
+    /// <summary>The model that a command scores with.</summary>
+    public static Argument<string> Argument() => Named(".onnx (also of tf2onnx, with its classes in a text file beside it)");
+
+    /// <summary>The model whose weights a command takes.</summary>
+    public static Argument<string> WeightsArgument() => Named(".onnx of this library (flavour Keras)");
 
     public static bool IsKeras(string path) => Path.GetExtension(path).ToUpperInvariant() is ".KERAS" or ".H5" or ".HDF5";
 
@@ -61,4 +65,6 @@ internal static class ModelFiles
 
         return keras;
     }
+
+    private static Argument<string> Named(string onnx) => new("model") { Description = $"The model: {onnx}, .keras, .h5, or '{Shipped}', the one inside, which knows aeroplanes, cars and birds." };
 }

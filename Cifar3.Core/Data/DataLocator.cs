@@ -22,6 +22,7 @@ internal static class DataLocator
         {
             if (!Directory.Exists(path) && Path.Exists(path))
             {
+                CheckNoPicture(path);
                 return CifarSource.ReadArchive(path, options);
             }
 
@@ -87,6 +88,15 @@ internal static class DataLocator
     /// <summary>CIFAR-10's archive or batches in a folder, under one of the names that libraries give it; null when there is none.</summary>
     public static string? FindCifar10(string folder) =>
         Cifar10Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(path => File.Exists(path) || (Directory.Exists(path) && IsCifar10(path)));
+
+    /// <summary>Refuses a picture where pictures are meant, before it is taken for a damaged archive.</summary>
+    private static void CheckNoPicture(string path)
+    {
+        if (ImageSignature.IsPictureName(path) || ImageSignature.IsOtherPictureName(path))
+        {
+            throw new Cifar3DataException($"'{Shown.Path(path)}' is one picture. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Name the folder.");
+        }
+    }
 
     private static Cifar3DataException Unreadable(string path, Exception e) => new($"Cannot read '{Shown.Path(path)}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e);
 

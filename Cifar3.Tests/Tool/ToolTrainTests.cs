@@ -38,6 +38,24 @@ public sealed class ToolTrainTests
         Assert.That(ToolProcess.MustFail("train", "nowhere", "--recipe", recipe, "--patience", "3"), Does.Contain($"--patience cannot end a training with the recipe '{recipe}'").And.Contain("--recipe keras"));
 
     [Test]
+    public void Train_IntoAFile_IsRefusedBeforeThePicturesAreRead()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "run");
+        File.WriteAllText(file, "kept");
+
+        Assert.That(ToolProcess.MustFail("train", "nowhere", "--out", file), Does.EndWith($"--out names a folder. '{file}' is a file: name another."));
+        Assert.That(File.ReadAllText(file), Is.EqualTo("kept"));
+    }
+
+    [Test]
+    public void Train_OnOnePicture_AsksForTheFolder()
+    {
+        string picture = Path.Combine(PictureFolders.Write(("nut", 1)), "nut", "0000.png");
+
+        Assert.That(ToolProcess.MustFail("train", picture), Does.Contain($"'{picture}' is one picture. Expected a folder of pictures").And.EndWith("Name the folder."));
+    }
+
+    [Test]
     public void Train_NegativePatience_IsRefused() =>
         Assert.That(ToolProcess.MustFail("train", "nowhere", "--recipe", "keras", "--patience", "-1"), Does.Contain("--patience is a number of epochs, 0 or more. Received: -1."));
 
@@ -57,7 +75,7 @@ public sealed class ToolTrainTests
 
     [Test]
     public void Train_TestFraction_IsTaken() =>
-        Assert.That(ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", NewRun(), "--epochs", "1", "--engine", "Managed", "--test-fraction", "0.5").Output, Does.Contain("10 training, 2 validation and 12 test pictures"));
+        Assert.That(ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", NewRun(), "--epochs", "1", "--engine", "Managed", "--test-fraction", "0.5").Output, Does.Contain("10 training, 2 validation and 12 test pictures").And.Contain("Classes: 'nut', 'screw'"));
 
     [Test]
     public void Train_TwoPicturesAClass_SaysHowManyAreNeeded() =>

@@ -10,7 +10,7 @@ internal static class ExportCommand
 {
     public static Command Create()
     {
-        var model = ModelFiles.Argument();
+        var model = ModelFiles.WeightsArgument();
         var flavor = new Option<OnnxFlavor>("--flavor") { Description = "Keras (the layers one by one), Optimized (batch normalization folded away), Int8 (quantized; needs --data).", DefaultValueFactory = _ => OnnxFlavor.Keras };
         var output = new Option<string?>("--out", "-o") { Description = "The file to write. Default: the model's name with the flavour, such as model.int8.onnx." };
         var data = new Option<string?>("--data") { Description = "Pictures to calibrate int8 on, as for train." };

@@ -14,7 +14,7 @@ internal static class TrainCommand
         var output = new Option<string>("--out", "-o") { Description = "Folder for the model, the report and the checkpoint.", DefaultValueFactory = _ => "cifar3-run" };
         var epochs = new Option<int?>("--epochs") { Description = "Number of passes over the training pictures. Default: the recipe's." };
         var recipeName = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of pictures), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
-        var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model." };
+        var seed = new Option<int>("--seed") { Description = "Seed of weights, order and dropout: the same seed gives the same model. Default: 0." };
         var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (an NVIDIA card, else TensorFlow if it shows a GPU, else Managed).", DefaultValueFactory = _ => TrainingEngine.Auto };
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy; for recipes whose learning rate stays, such as keras. Default: never." };
         var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2.", CustomParser = Share };
@@ -29,8 +29,13 @@ internal static class TrainCommand
             {
                 var recipe = Recipe.Named(arguments.GetValue(recipeName)!);
                 CheckPatience(arguments.GetValue(patience), recipe);
-                var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string run = arguments.GetValue(output)!;
+                if (File.Exists(run))
+                {
+                    throw new ArgumentException($"--out names a folder. '{Shown.Path(run)}' is a file: name another.");
+                }
+
+                var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string best = Path.Combine(run, RunFolder.ModelFile);
                 var checkpoint = new ModelCheckpoint(best);
                 List<Callback> callbacks = [new ProgressBar(), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
@@ -72,6 +77,7 @@ internal static class TrainCommand
                     Callbacks = callbacks,
                 };
                 Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
+                Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
                 TrainingResult result;
                 try
                 {
