@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Diagnostics.CodeAnalysis;
 using Microsoft.ML.Data;
 
 namespace Cifar3;
@@ -16,6 +17,7 @@ internal sealed class ScoredRow
     public float[] Score { get; set; } = [];
 
     /// <summary>Both labels as keys and the scores as a vector, with the classes' names.</summary>
+    [DynamicDependency(DynamicallyAccessedMemberTypes.PublicProperties | DynamicallyAccessedMemberTypes.PublicParameterlessConstructor, typeof(ScoredRow))] // ML.NET reads rows by reflection, and trimming sees no use
     public static SchemaDefinition Schema(ImmutableArray<string> classNames)
     {
         var names = new VBuffer<ReadOnlyMemory<char>>(classNames.Length, [.. classNames.Select(name => name.AsMemory())]);
