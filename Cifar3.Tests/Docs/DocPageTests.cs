@@ -33,6 +33,18 @@ public sealed partial class DocPageTests
         }
     }
 
+    /// <summary>GitHub's names of headings: small letters, hyphens for blanks, no other marks.</summary>
+    [TestCaseSource(nameof(Pages))]
+    public void Page_LinksToHeadings_LeadToThem(DocPage page)
+    {
+        foreach (Match link in HeadingLink().Matches(page.Text))
+        {
+            string file = link.Groups["target"].Value, path = file.Length == 0 ? page.Path : Path.Combine(Path.GetDirectoryName(page.Path)!, file);
+            string[] headings = [.. Heading().Matches(new DocPage(path).Text).Select(heading => NoAnchor().Replace(heading.Groups["text"].Value.ToLowerInvariant(), "").Replace(' ', '-'))];
+            Assert.That(headings, Does.Contain(link.Groups["heading"].Value), $"{page}: {link.Value}");
+        }
+    }
+
     [TestCaseSource(nameof(Pages))]
     public void Page_ShellCommands_NameProjectsAndOptionsThatExist(DocPage page)
     {
@@ -53,6 +65,15 @@ public sealed partial class DocPageTests
 
     [GeneratedRegex(@"\]\((?<target>(?!https?:)[^)#\s]+)(#[^)]*)?\)")]
     private static partial Regex LocalLink();
+
+    [GeneratedRegex(@"\]\((?<target>(?!https?:)[^)#\s]*)#(?<heading>[^)\s]+)\)")]
+    private static partial Regex HeadingLink();
+
+    [GeneratedRegex(@"^#{1,6} (?<text>[^\n]+?) *$", RegexOptions.Multiline)]
+    private static partial Regex Heading();
+
+    [GeneratedRegex(@"[^\w\- ]")]
+    private static partial Regex NoAnchor();
 
     /// <summary><c>dotnet run -c Release --project samples/Quickstart -- --seed 3</c></summary>
     [GeneratedRegex(@"--project (?<project>\S+)( -- (?<arguments>[^#\n]*))?")]
