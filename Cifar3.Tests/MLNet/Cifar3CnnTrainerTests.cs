@@ -225,9 +225,24 @@ public sealed class Cifar3CnnTrainerTests
         Trainer(context, Quick).Fit(Images.ToDataView());
 
         string[] own = [.. messages.Where(m => m.StartsWith("Cifar3Cnn", StringComparison.Ordinal))];
-        Assert.That(own, Has.Some.Contains("Training on 90 images, validating on 10, with Fake 1.0 (CPU, test); keras: Adam 0.001, batch 32, 3 epochs"));
+        Assert.That(own, Has.Some.Contains("Training on 89 images, validating on 11, with Fake 1.0 (CPU, test); keras: Adam 0.001, batch 32, 3 epochs"));
         Assert.That(own, Has.Exactly(3).Contains("validation accuracy 0."));
         Assert.That(own, Has.Some.Contains("Epoch 3/3: loss "));
+    }
+
+    /// <summary>Drawn of all images together, a tenth of these mostly holds no image of the small classes.</summary>
+    [Test]
+    public void Fit_FewImagesOfSomeClasses_SetsSomeOfEachAside()
+    {
+        var few = Images.Select([.. Enumerable.Range(0, Images.Count).GroupBy(i => Images.Labels[i]).SelectMany(images => images.Take(images.Key == 0 ? 30 : 2))]);
+        var context = new MLContext();
+        var messages = new List<string>();
+        context.Log += (_, e) => messages.Add(e.RawMessage);
+
+        Trainer(context, Quick).Fit(few.ToDataView());
+
+        Assert.That(messages, Has.Some.Contains("Training on 27 images, validating on 5"));
+        Assert.That(messages, Has.None.Contains("There is no validation image"));
     }
 
     [Test]

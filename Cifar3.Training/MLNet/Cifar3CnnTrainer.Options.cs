@@ -38,7 +38,7 @@ public sealed partial class Cifar3CnnTrainer
         /// <summary>Images to measure each epoch's model on, with the same columns and classes; null = a share of the training images, <see cref="ValidationSetFraction"/>. Default: null. (ML.NET: null.)</summary>
         public IDataView? ValidationSet { get; init; }
 
-        /// <summary>The share of the training images, at least 0 and below 1, that is set aside for validation where there is no <see cref="ValidationSet"/>; null or 0 = none. Drawn with <see cref="TrainingSettings.Seed"/>. Default: 0.1. (ML.NET: 0.1.)</summary>
+        /// <summary>The share of the training images, at least 0 and below 1, that is set aside for validation where there is no <see cref="ValidationSet"/>; null or 0 = none. Drawn with <see cref="TrainingSettings.Seed"/>, of each class the same share (<see cref="ImageSet.TrainValidationSplit"/>). Default: 0.1. (ML.NET: 0.1, of all images together, so that small classes may get none.)</summary>
         public float? ValidationSetFraction { get; init; } = 0.1f;
 
         /// <summary>What the name of the best model so far in <see cref="TrainingSettings.WorkspacePath"/> begins with; <c>model.onnx</c> follows. Default: <c>cifar3_</c>. (ML.NET: custom_retrained_model_based_on_.)</summary>

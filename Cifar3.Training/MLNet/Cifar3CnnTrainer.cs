@@ -151,14 +151,13 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
             }
         }
 
-        int count = train.Count < 2 || Settings.ValidationSetFraction is null or 0 ? 0 : Math.Clamp((int)MathF.Round(train.Count * Settings.ValidationSetFraction.Value), 1, train.Count - 1);
-        if (count == 0)
+        if (Settings.ValidationSetFraction is null or 0)
         {
             return (train, null);
         }
 
-        int[] order = new PhiloxRandom(seed, RandomStreams.Split).Permutation(train.Count);
-        return (train.Select([.. order[count..].Order()]), train.Select([.. order[..count].Order()]));
+        var (rest, validation) = train.TrainValidationSplit((double)(decimal)Settings.ValidationSetFraction.Value, seed); // decimal: 0.1, not the float's 0.100000001
+        return validation.Count == 0 ? (train, null) : (rest, validation);
 
         ImageSet Read(IDataView view, IReadOnlyList<string>? classNames) => ImageSet.FromDataView(view, Settings.FeatureColumnName, Settings.LabelColumnName, classNames, cancellation);
     }
