@@ -36,6 +36,9 @@ internal sealed record TrainingPlan
 
     public required ImmutableArray<Augmentation> Augmentations { get; init; }
 
+    /// <summary>Whether images are mirrored.</summary>
+    public bool Flips => Augmentations.Any(augmentation => augmentation is RandomFlip);
+
     /// <summary>Where the recipe was fitted to the images, and why, in words; null where it was taken as it is.</summary>
     public string? RecipeNote { get; private init; }
 
@@ -100,7 +103,7 @@ internal sealed record TrainingPlan
     /// <summary>The plan for these images: a recipe's <see cref="RandomFlip"/> is left out where classes are each other's mirror images, one that the settings ask for stays.</summary>
     public TrainingPlan For(ImageSet train, TrainingSettings settings)
     {
-        if (!Augmentations.Any(augmentation => augmentation is RandomFlip) || MirrorTwins.Of(train) is not { Count: > 0 } twins)
+        if (!Flips || MirrorTwins.Of(train) is not { Count: > 0 } twins)
         {
             return this;
         }

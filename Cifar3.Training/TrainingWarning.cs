@@ -79,7 +79,7 @@ internal static class TrainingWarning
                 $"After {steps:N0} training steps batch normalization's moving statistics still lag behind the weights (momentum {context.Plan.StatisticsMomentum}: about {context.Plan.LagSteps} steps), as in Keras. Take the recipe auto (Recipe.Auto), have the statistics computed anew (RecomputeStatistics), or train with smaller batches or more epochs.");
         }
 
-        string flips = context.Plan.FlippedTwins.Count == 0 && context.Plan.Augmentations.Any(augmentation => augmentation is RandomFlip) ? " Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does." : "";
+        string flips = context.Plan.Flips && context.Plan.FlippedTwins.Count == 0 ? " Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does." : "";
         return last.Accuracy > 2.0 / 3
             ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order?{flips}")
             : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images, or try another learning rate (now {context.Plan.LearningRate}).{flips}");

@@ -188,7 +188,8 @@ public sealed partial class ProgressBarTests
         return text.ToString();
     }
 
-    private static (IAnsiConsole Console, StringWriter Text) Console(bool terminal)
+    /// <summary>A console, and what it shows.</summary>
+    internal static (IAnsiConsole Console, StringWriter Text) Console(bool terminal)
     {
         var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
         var console = AnsiConsole.Create(new AnsiConsoleSettings

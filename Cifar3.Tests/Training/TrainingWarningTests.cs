@@ -49,12 +49,11 @@ public sealed class TrainingWarningTests
     {
         var context = ScriptedTraining.Context();
         context.Warning = "no images.";
-        var writer = new StringWriter();
-        var console = Spectre.Console.AnsiConsole.Create(new Spectre.Console.AnsiConsoleSettings { Ansi = Spectre.Console.AnsiSupport.No, Out = new Spectre.Console.AnsiConsoleOutput(writer) });
+        var (console, text) = ProgressBarTests.Console(terminal: false);
 
         new ProgressBar(console, TimeProvider.System).OnTrainBegin(context);
 
-        Assert.That(writer.ToString(), Does.EndWith("Warning: no images.\n"));
+        Assert.That(text.ToString(), Does.EndWith("Warning: no images.\n"));
     }
 
     [TestCase(2, "The model is no better than always naming the most frequent class: 2 of 6 validation images are right, where that gets 2.")]
