@@ -108,7 +108,7 @@ internal static class Shared
 
     private static T Load<T>(Func<DataOptions, T> load, double? testFraction, IReadOnlyList<string>? classes, bool skipBad, CancellationToken cancel)
     {
-        using var progress = new DataProgressLine();
+        using var progress = new DataProgressBar();
         try
         {
             return load(new DataOptions { Progress = progress, CancellationToken = cancel, TestFraction = testFraction, Classes = classes, OnBadImage = skipBad ? OnBadImage.Collect : OnBadImage.Throw });
@@ -124,38 +124,6 @@ internal static class Shared
         foreach (var picture in bad)
         {
             Problem(picture.Message);
-        }
-    }
-}
-
-/// <summary>A line that tells how far a download or the reading of pictures is; only in a terminal.</summary>
-internal sealed class DataProgressLine : IProgress<DataProgress>, IDisposable
-{
-    private readonly Lock gate = new();
-    private bool lineOpen;
-
-    public void Report(DataProgress value)
-    {
-        if (Console.IsErrorRedirected)
-        {
-            return;
-        }
-
-        lock (gate)
-        {
-            double share = value.Total > 0 ? (double)value.Done / value.Total : 0;
-            int done = (int)(24 * share);
-            Console.Error.Write(string.Create(CultureInfo.InvariantCulture, $"\r{value.Stage} {new string('━', done)}{new string('·', 24 - done)} {100 * share,3:F0} %"));
-            lineOpen = true;
-        }
-    }
-
-    public void Dispose()
-    {
-        lock (gate)
-        {
-            Console.Error.Write(lineOpen ? "\r\e[2K" : "");
-            lineOpen = false;
         }
     }
 }

@@ -44,14 +44,16 @@ internal static class TrainingWarning
         double accuracy = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : context.BestEpoch!.ValAccuracy!.Value;
         int right = (int)Math.Round(accuracy * count);
         double chance = (double)frequent / count;
-        if (frequent == count || right == count || ByChance(right, count, chance) < RareByChance)
+        int last = validation is not null && context.History.Epochs[^1].ValAccuracy is { } atTheEnd ? (int)Math.Round(atTheEnd * count) : right;
+        int tries = ByChance(last, count, chance) < RareByChance ? 1 : context.History.Epochs.Length; // among many epochs at chance a rare one is likely (Bonferroni)
+        if (frequent == count || right == count || tries * ByChance(right, count, chance) < RareByChance)
         {
             return null;
         }
 
         string result = FormattableString.Invariant($"{right:N0} of {count:N0} {(validation is null ? "training images" : "validation images")} are right, where that gets {frequent:N0}");
         return right <= frequent ? $"The model is no better than always naming the most frequent class: {result}. {Cause(context)}"
-            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from always naming the most frequent class: {result}, which may be luck. Measure on more images to know. {Cause(context)}"
+            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from always naming the most frequent class: {result}, which may be luck{(last < right ? string.Create(CultureInfo.InvariantCulture, $": it is the best of {tries:N0} epochs, and the last got {last:N0}") : "")}. Measure on more images to know. {Cause(context)}"
             : null; // not even all right ones would tell it from chance
     }
 
@@ -81,7 +83,7 @@ internal static class TrainingWarning
 
         string flips = context.Plan.Flips && context.Plan.FlippedTwins.Count == 0 ? " Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does." : "";
         return last.Accuracy > 2.0 / 3
-            ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order?{flips}")
+            ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order, and do {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells these apart?{flips}")
             : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images, or try another learning rate (now {context.Plan.LearningRate}).{flips}");
     }
 }

@@ -17,6 +17,7 @@ internal static class DataLocator
     /// <exception cref="Cifar3ImageException">An image file is damaged.</exception>
     public static ImageData Read(string path, DataOptions options, bool discovered = false)
     {
+        string given = path;
         path = Path.GetFullPath(path);
         try
         {
@@ -28,7 +29,7 @@ internal static class DataLocator
 
             if (!Directory.Exists(path))
             {
-                throw new Cifar3DataException($"There is no file or folder '{Shown.Path(path)}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. Check the path.");
+                throw new Cifar3DataException($"There is no file or folder '{Shown.Path(path)}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. {IoFault.AddressRemedy(given) ?? "Check the path"}.");
             }
 
             if (IsCifar10(path))
@@ -53,10 +54,11 @@ internal static class DataLocator
     /// <exception cref="Cifar3ImageException">An image file is damaged.</exception>
     public static EvaluationImages ReadForEvaluation(string path, DataOptions options)
     {
+        string given = path;
         path = Path.GetFullPath(path);
         try
         {
-            return IsImageFolder(path) ? EvaluationFolder.Read(path, options) : new EvaluationImages(Read(path, options).Test);
+            return IsImageFolder(path) ? EvaluationFolder.Read(path, options) : new EvaluationImages(Read(given, options).Test);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -72,12 +74,13 @@ internal static class DataLocator
     /// <exception cref="Cifar3DataException">The folder is missing, empty or cannot be read, or the classes do not fit together.</exception>
     public static ImageFolders List(string folder, DataOptions options, bool discovered = false)
     {
+        string given = folder;
         folder = Path.GetFullPath(folder);
         try
         {
             return Directory.Exists(folder)
                 ? ImageFolderReader.ListSound(folder, options, discovered)
-                : throw new Cifar3DataException($"There is no folder '{Shown.Path(folder)}'. Expected image folders train/<class>/* and test/<class>/*. Check the path.");
+                : throw new Cifar3DataException($"There is no folder '{Shown.Path(folder)}'. Expected image folders train/<class>/* and test/<class>/*. {IoFault.AddressRemedy(given) ?? "Check the path"}.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

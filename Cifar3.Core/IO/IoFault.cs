@@ -1,3 +1,4 @@
+using System.Buffers;
 using System.Reflection;
 
 namespace Cifar3;
@@ -7,6 +8,9 @@ internal static class IoFault
 {
     // errno on Linux and macOS
     private const int NoSpace = 28, ReadOnly = 30, TooLarge = 27, OpenInProcess = 24, OpenInSystem = 23, QuotaLinux = 122, QuotaMac = 69;
+
+    // what an address begins with (RFC 3986, 3.1)
+    private static readonly SearchValues<char> SchemeLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
     // the lower half of HRESULTs on Windows
     private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4;
@@ -36,6 +40,18 @@ internal static class IoFault
         IoCause.NotSupported => "The disk is not at fault: this kind of file or path is not supported here (native programs lack code that some formats need)",
         _ => "Free disk space or choose a folder that you may write to",
     };
+
+    /// <summary>What to do when the file at a path cannot be read.</summary>
+    public static string ReadRemedy(Exception e, string path) => AddressRemedy(path) ?? ReadRemedy(e);
+
+    /// <summary>What to do about an address where a path is meant, such as <c>https://host/picture.jpg</c>; null where it is none.</summary>
+    public static string? AddressRemedy(string path)
+    {
+        int end = path.IndexOf("://", StringComparison.Ordinal);
+        return end <= 1 || path.AsSpan(0, end).ContainsAnyExcept(SchemeLetters) ? null
+            : path.StartsWith("file:", StringComparison.OrdinalIgnoreCase) ? "This is an address: give the path, without file://"
+            : "This is an address: download it and give the file's path";
+    }
 
     /// <summary>What to do when a file cannot be read.</summary>
     public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e) switch

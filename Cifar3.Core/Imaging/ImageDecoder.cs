@@ -47,6 +47,7 @@ internal static class ImageDecoder
     /// <param name="name">What the error message calls the picture: a path, or words such as <c>image 7</c>.</param>
     /// <param name="maxPixels">The most pixels it may have.</param>
     /// <exception cref="Cifar3ImageException">The bytes are no picture, are cut off, or the picture is empty or too large.</exception>
+    /// <exception cref="Cifar3Exception">SkiaSharp's native library is missing or does not fit.</exception>
     public static void Decode(ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, int maxPixels = DefaultMaxPixels)
     {
         if (ImageSignature.Format(encoded) == PictureFormat.None)
@@ -67,6 +68,10 @@ internal static class ImageDecoder
         catch (OutOfMemoryException e)
         {
             throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': there is no memory to decode it. Found {ImageSignature.Describe(encoded)}. Make it smaller; the network sees {Size}x{Size}.", e);
+        }
+        catch (Exception e) when (NativeLibraryFault.Is(e))
+        {
+            throw SkiaLibrary.Fault(e);
         }
     }
 
@@ -203,7 +208,7 @@ internal static class ImageDecoder
             string cause = path.Length <= Shown.MaxLength ? Shown.Path(e.Message.TrimEnd('.'))
                 : isMissing ? $"there is no such file, and this is a long text ({path.Length.ToString("N0", CultureInfo.InvariantCulture)} characters)"
                 : Shown.Path(e.Message.Replace(Path.GetFullPath(path), "…", StringComparison.Ordinal).TrimEnd('.'));
-            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(path)}': {cause}. {IoFault.ReadRemedy(e)}.", e);
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(path)}': {cause}. {IoFault.ReadRemedy(e, path)}.", e);
         }
 
         using (bytes)

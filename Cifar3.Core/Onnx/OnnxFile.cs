@@ -103,7 +103,7 @@ internal sealed class OnnxFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw Unreadable(path, e.Message.TrimEnd('.'), MemoryFault.Is(e) ? MemoryFault.Remedy : e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e) : "Check the path and that you may read it", e);
+            throw Unreadable(path, e.Message.TrimEnd('.'), MemoryFault.Is(e) ? MemoryFault.Remedy : e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e, path) : "Check the path and that you may read it", e);
         }
     }
 

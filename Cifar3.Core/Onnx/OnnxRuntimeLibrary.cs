@@ -23,19 +23,12 @@ internal static class OnnxRuntimeLibrary
             var environment = OrtEnv.Instance();
             return (environment.GetVersionString(), environment.GetAvailableProviders());
         }
-        catch (Exception e) when (e is TypeInitializationException or DllNotFoundException or EntryPointNotFoundException or BadImageFormatException)
+        catch (Exception e) when (NativeLibraryFault.Is(e))
         {
-            var cause = e;
-            while (cause is TypeInitializationException { InnerException: { } inner })
-            {
-                cause = inner;
-            }
-
+            var cause = NativeLibraryFault.Cause(e);
             throw new Cifar3Exception(cause is DllNotFoundException
-                ? $"Cannot score: ONNX Runtime's native library is missing. Expected 'onnxruntime' {Expected} beside the program. Add the package {CpuPackage} {Expected} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {Lines(cause.Message)}"
-                : $"Cannot score: ONNX Runtime's native library is not the one that belongs to this program. Expected version {Expected}. Found a file that does not fit: {Lines(cause.Message)}. Give the program the package {CpuPackage} {Expected} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path{(OperatingSystem.IsWindows() ? "; Windows has an old onnxruntime.dll in System32, which is found where the program has none beside it" : "")}.", e);
+                ? $"Cannot score: ONNX Runtime's native library is missing. Expected 'onnxruntime' {Expected} beside the program. Add the package {CpuPackage} {Expected} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {NativeLibraryFault.Message(cause)}"
+                : $"Cannot score: ONNX Runtime's native library is not the one that belongs to this program. Expected version {Expected}. Found a file that does not fit: {NativeLibraryFault.Message(cause)}. Give the program the package {CpuPackage} {Expected} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path{(OperatingSystem.IsWindows() ? "; Windows has an old onnxruntime.dll in System32, which is found where the program has none beside it" : "")}.", e);
         }
     }
-
-    private static string Lines(string message) => string.Join(" | ", message.Split('\n', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries)).TrimEnd('.');
 }

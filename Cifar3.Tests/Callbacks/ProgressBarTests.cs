@@ -218,15 +218,6 @@ public sealed partial class ProgressBarTests
         }
     }
 
-    private sealed class ManualClock : TimeProvider
-    {
-        public double Seconds { get; set; } = 1;
-
-        public override long TimestampFrequency => 1_000_000;
-
-        public override long GetTimestamp() => (long)Math.Round(Seconds * TimestampFrequency);
-    }
-
     /// <summary>A console on a full disk.</summary>
     private sealed class FullWriter : StringWriter
     {

@@ -13,12 +13,15 @@ public sealed class HostilePathTests
         yield return Reader("picture", path => ImageDecoder.DecodeFile(path, new byte[CnnArchitecture.ImageBytes]));
         yield return Reader("model", path => CnnModel.LoadOnnx(path));
         yield return Reader("Keras file", path => KerasFile.Load(path));
-        yield return Reader("checkpoint", path => CheckpointFile.Read(path, 1_000));
         yield return Reader("served model", path => ServiceApp.StartAsync(options => options.ModelPath = path).GetAwaiter().GetResult());
         yield return Reader("data", path => Cifar3Data.Load(path));
+        yield return Reader("checkpoint", path => CheckpointFile.Read(path, 1_000));
 
         static TestCaseData Reader(string name, Action<string> read) => new TestCaseData(read).SetArgDisplayNames(name);
     }
+
+    /// <summary>All but the checkpoint's, whose path is the library's own.</summary>
+    private static IEnumerable<TestCaseData> ReadersOfGivenPaths() => Readers().SkipLast(1);
 
     [TestCaseSource(nameof(Readers))]
     [CancelAfter(20_000)]
@@ -30,6 +33,19 @@ public sealed class HostilePathTests
 
         Assert.That(() => read(path), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("a named pipe (FIFO), not a file on a disk"));
     }
+
+    [TestCaseSource(nameof(ReadersOfGivenPaths))]
+    public void Read_Address_IsToldToBeNoPath(Action<string> read)
+    {
+        Assert.That(() => read("https://example.org/a.onnx"), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(" This is an address: download it and give the file's path."));
+        Assert.That(() => read("file:///tmp/a.onnx"), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(" This is an address: give the path, without file://."));
+    }
+
+    [TestCase("C://pictures/a.png")]
+    [TestCase("pictures//a.png")]
+    [TestCase("a b://c")]
+    [TestCase("://")]
+    public void AddressRemedy_OfAPath_IsNull(string path) => Assert.That(IoFault.AddressRemedy(path), Is.Null);
 
     /// <summary>Also where somebody holds the pipe as a lock: then its holder's name would be waited for.</summary>
     [Test]

@@ -1,6 +1,5 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
-using System.Runtime.Loader;
 
 namespace Cifar3.Tests;
 
@@ -10,7 +9,7 @@ public sealed class OnnxRuntimeLibraryTests
     [Test]
     public void Load_LibraryMissing_NamesThePackage()
     {
-        var error = FailIn(new Isolated(name => throw new DllNotFoundException($"Unable to load shared library '{name}'\n/app/libonnxruntime.so: no such file")));
+        var error = FailIn(new IsolatedLibraries("Microsoft.ML.OnnxRuntime", name => throw new DllNotFoundException($"Unable to load shared library '{name}'\n/app/libonnxruntime.so: no such file")));
 
         Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
         Assert.That(error.Message, Does.Contain("native library is missing").And.Contain("Add the package Microsoft.ML.OnnxRuntime 1.").And.Contain("/app/libonnxruntime.so: no such file"));
@@ -20,26 +19,18 @@ public sealed class OnnxRuntimeLibraryTests
     [Test]
     public void Load_AnotherLibraryOfThatName_SaysThatItDoesNotFit()
     {
-        var error = FailIn(new Isolated(_ => NativeLibrary.GetMainProgramHandle())); // has no OrtGetApiBase
+        var error = FailIn(new IsolatedLibraries("Microsoft.ML.OnnxRuntime", _ => NativeLibrary.GetMainProgramHandle())); // has no OrtGetApiBase
 
         Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
         Assert.That(error.Message, Does.Contain("does not fit").And.Contain("OrtGetApiBase").And.Contain("not both"));
     }
 
-    private static Exception FailIn(Isolated context)
+    private static Exception FailIn(IsolatedLibraries context)
     {
-        var type = context.LoadFromAssemblyPath(typeof(Cifar3Classifier).Assembly.Location).GetType(typeof(Cifar3Classifier).FullName!)!;
+        var type = context.Copy(typeof(Cifar3Classifier));
         var load = type.GetMethods().Single(m => m.Name == nameof(Cifar3Classifier.Load) && m.GetParameters()[0].ParameterType == typeof(byte[]));
         byte[] onnx = TestModels.Random(2, [1, 1, 1]).ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }); // only ONNX Runtime scores it
 
         return Assert.Throws<TargetInvocationException>(() => load.Invoke(null, [onnx, null]))!.InnerException!;
-    }
-
-    private sealed class Isolated(Func<string, IntPtr> loadNative) : AssemblyLoadContext(isCollectible: false)
-    {
-        protected override Assembly? Load(AssemblyName name) =>
-            name.Name == "Microsoft.ML.OnnxRuntime" ? LoadFromAssemblyPath(Path.Combine(AppContext.BaseDirectory, "Microsoft.ML.OnnxRuntime.dll")) : null;
-
-        protected override IntPtr LoadUnmanagedDll(string name) => loadNative(name);
     }
 }

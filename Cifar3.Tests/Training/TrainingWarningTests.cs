@@ -83,10 +83,21 @@ public sealed class TrainingWarningTests
     [TestCase(500_500, 1_000_000, .5, .15878)]
     public void ByChance_BinomialTail_IsThatOfTheTables(int right, int count, double chance, double expected) => Assert.That(TrainingWarning.ByChance(right, count, chance), Is.EqualTo(expected).Within(1).Percent);
 
-    private static string? Measured(int right, int[] labels, params Augmentation[] augmentations)
+    /// <summary>14 of 24 by guessing among three is rare (1 in 100), but not among 50 epochs; an epoch among two is.</summary>
+    [TestCase(50, 8, "cannot be told from always naming the most frequent class: 14 of 24 validation images are right, where that gets 8, which may be luck: it is the best of 50 epochs, and the last got 8. Measure")]
+    [TestCase(2, 8, null)]
+    [TestCase(50, 14, null, TestName = "where the last epoch is as good, it was no luck of one")]
+    public void Of_RareEpochAmongManyAtChance_IsToldToBeLuck(int epochs, int last, string? expected) =>
+        Assert.That(Measured([14, .. Enumerable.Repeat(last, epochs - 1)], [.. Enumerable.Range(0, 24).Select(i => i % 3)]), expected is null ? Is.Null : Does.Contain(expected));
+
+    private static string? Measured(int right, int[] labels, params Augmentation[] augmentations) => Measured([right], labels, augmentations);
+
+    /// <summary>So many of the labels right after each epoch, the first of them the best.</summary>
+    private static string? Measured(int[] right, int[] labels, params Augmentation[] augmentations)
     {
         var context = ScriptedTraining.Context(augmentations: augmentations);
-        context.Epoch((double)right / labels.Length);
+        foreach (int epoch in right)
+            context.Epoch((double)epoch / labels.Length);
         context.BestEpoch = context.History.Epochs[0];
         return TrainingWarning.Of(context, All, new ImageSet(new byte[labels.Length * CnnArchitecture.ImageBytes], labels, ColourImages.ClassNames));
     }

@@ -11,7 +11,7 @@ internal static class DataChoice
 
     public static ImageData Load(string? path, CancellationToken cancel)
     {
-        using var progress = new LoadProgress();
+        using var progress = new DataProgressBar();
         var options = new DataOptions { Progress = progress, CancellationToken = cancel };
         if (Cifar3Data.TryLoad(path, options, out var data, out string? reason))
         {
@@ -32,36 +32,5 @@ internal static class DataChoice
     {
         var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: seed);
         return recipe == Recipe.Keras || validation.Count == 0 ? (data.Train, data.Test) : (train, validation);
-    }
-}
-
-/// <summary>A line that tells how far a download or the decoding is; only in a terminal.</summary>
-internal sealed class LoadProgress : IProgress<DataProgress>, IDisposable
-{
-    private readonly Lock gate = new();
-    private bool lineOpen;
-
-    public void Report(DataProgress value)
-    {
-        if (Console.IsOutputRedirected)
-        {
-            return;
-        }
-
-        lock (gate)
-        {
-            string unit = value.Stage == DataStage.Downloading ? $"{value.Done / 1e6:N0} of {value.Total / 1e6:N0} MB" : $"{value.Done:N0} of {value.Total:N0} images";
-            Console.Write($"\r{value.Stage}: {unit}   ");
-            lineOpen = true;
-        }
-    }
-
-    public void Dispose()
-    {
-        lock (gate)
-        {
-            Console.Write(lineOpen ? "\r\e[2K" : "");
-            lineOpen = false;
-        }
     }
 }

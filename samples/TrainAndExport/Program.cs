@@ -28,7 +28,12 @@ return command.Parse(args).Invoke();
 
 static void Train(string? path, int? epochs, Recipe recipe, string folder)
 {
-    var data = path is null ? Cifar3Data.Synthetic() : Cifar3Data.Load(path);
+    ImageData data;
+    using (var progress = new DataProgressBar())
+    {
+        data = path is null ? Cifar3Data.Synthetic() : Cifar3Data.Load(path, new DataOptions { Progress = progress });
+    }
+
     Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test images: {data.Source}");
     IDataView train = data.Train.ToDataView(), test = data.Test.ToDataView();
 

@@ -276,6 +276,10 @@ internal static class ImageFolderReader
         {
             throw NoMemory(Path.GetDirectoryName(files.Paths[0])!, files.Count, e);
         }
+        catch (AggregateException e) when (e.InnerExceptions.OfType<Cifar3Exception>().FirstOrDefault() is { } first)
+        {
+            ExceptionDispatchInfo.Throw(first); // no picture's fault: the program cannot decode
+        }
 
         foreach (var (i, error) in failures)
         {

@@ -1,0 +1,47 @@
+using Cifar3.Training;
+
+namespace Cifar3.Tests;
+
+public sealed class DataProgressBarTests
+{
+    private readonly ManualClock clock = new();
+
+    [Test]
+    public void Report_InATerminal_OverwritesOneLineAndTakesItAway()
+    {
+        using var error = new StringWriter();
+        using (var bar = new DataProgressBar(error, terminal: true, clock))
+        {
+            bar.Report(new DataProgress(DataStage.Downloading, 17_000_000, 170_000_000));
+            bar.Report(new DataProgress(DataStage.Reading, 5_000, 10_000));
+        }
+
+        Assert.That(error.ToString(), Is.EqualTo("\rDownloading ━━·················· 17 of 170 MB \rReading ━━━━━━━━━━·········· 5,000 of 10,000 \r\e[2K"));
+    }
+
+    [Test]
+    public void Report_WhereNothingCanBeOverwritten_WritesALineEveryTenSeconds()
+    {
+        using var error = new StringWriter();
+        using (var bar = new DataProgressBar(error, terminal: false, clock))
+        {
+            foreach (int second in new[] { 9, 10, 15, 21 })
+            {
+                clock.Seconds = 1 + second;
+                bar.Report(new DataProgress(DataStage.Reading, second * 1000, 50_000));
+            }
+        }
+
+        Assert.That(error.ToString().ReplaceLineEndings("\n"), Is.EqualTo("Reading: 10,000 of 50,000\nReading: 21,000 of 50,000\n"));
+    }
+
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Dispose_OfABarThatShowedNothing_WritesNothing(bool terminal)
+    {
+        using var error = new StringWriter();
+        new DataProgressBar(error, terminal, clock).Dispose();
+
+        Assert.That(error.ToString(), Is.Empty);
+    }
+}

@@ -1,0 +1,26 @@
+using System.Reflection;
+
+namespace Cifar3.Tests;
+
+/// <summary>A program without SkiaSharp's native library.</summary>
+public sealed class SkiaLibraryTests
+{
+    [Test]
+    public void Load_PicturesWithoutTheNativeLibrary_NamesThePackage()
+    {
+        string root = TestFiles.NewFolder();
+        foreach (string name in new[] { "a", "b" })
+        {
+            Directory.CreateDirectory($"{root}/{name}");
+            File.WriteAllBytes($"{root}/{name}/1.png", TestImages.Encode(new byte[3 * 4 * 4], 4, 4, SkiaSharp.SKEncodedImageFormat.Png));
+            File.WriteAllBytes($"{root}/{name}/2.png", TestImages.Encode(new byte[3 * 4 * 4], 4, 4, SkiaSharp.SKEncodedImageFormat.Png));
+        }
+
+        var load = new IsolatedLibraries("SkiaSharp", name => throw new DllNotFoundException($"Unable to load shared library '{name}'\n/app/libSkiaSharp.so: no such file")).Copy(typeof(Cifar3Data)).GetMethod(nameof(Cifar3Data.Load))!;
+        var error = Assert.Throws<TargetInvocationException>(() => load.Invoke(null, [root, null]))!.InnerException!;
+
+        Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+        Assert.That(error.Message, Does.StartWith("Cannot read pictures: SkiaSharp's native library 'libSkiaSharp' is missing. Expected the one of SkiaSharp 2.88").And.Contain("SkiaSharp.NativeAssets.").And.Contain("/app/libSkiaSharp.so: no such file"));
+        Assert.That(error.Message, Does.Not.Contain("\n"));
+    }
+}
