@@ -1,5 +1,6 @@
 using System.Globalization;
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 
 namespace Cifar3.Training;
 
@@ -15,7 +16,7 @@ namespace Cifar3.Training;
 /// </remarks>
 internal static class SceneLeakage
 {
-    private const int Side = 16, Cell = CnnArchitecture.InputSize / Side, Channels = CnnArchitecture.InputChannels;
+    private const int Side = 16, Cell = CnnArchitecture.InputSize / Side, Channels = CnnArchitecture.InputChannels, Cells = Side * Side * Channels;
     private const double NearCopy = 0.3;
 
     /// <summary>So many images of a set are looked at, spread evenly: a share among them has a standard error of .035 at most.</summary>
@@ -33,60 +34,59 @@ internal static class SceneLeakage
     /// <summary>The warning; null where there is none.</summary>
     public static string? Of(ImageSet train, ImageSet? validation)
     {
-        if (validation is null)
+        if (validation is null or { Count: 0 })
         {
             return null;
         }
 
-        var classes = Enumerable.Range(0, train.Count).GroupBy(i => train.Labels[i]).ToDictionary(images => images.Key, images => images.Select(i => new Member(i, Outline(train.Image(i)))).ToArray());
-        int[] probes = Probes(validation);
-        int copies = probes.Count(i => classes.TryGetValue(validation.Labels[i], out var mates) && NearCopyOf(Outline(validation.Image(i)), mates) >= 0);
-        return copies < LeastShare * probes.Length || !AreSeries(train, classes) ? null : string.Create(
+        var looked = Compare(validation, train);
+        int copies = looked.Count(image => image.Copy >= 0);
+        return copies < LeastShare * looked.Length || !AreSeries(Compare(train, train)) ? null : string.Create(
             CultureInfo.InvariantCulture,
-            $"{copies:N0} of {probes.Length:N0} validation images are nearly the same as a training image, and such images follow each other in the data, as frames of a video or shots of one thing do: the model knows their scenes, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Set whole scenes aside: folders named validation and test, or a validation set of your own.");
+            $"{copies:N0} of {looked.Length:N0} validation images are nearly the same as a training image, and such images follow each other in the data, as frames of a video or shots of one thing do: the model knows their scenes, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Set whole scenes aside: folders named validation and test, or a validation set of your own.");
     }
 
-    /// <summary>Whether near copies stand beside each other: more than half of those that chance would put elsewhere.</summary>
-    private static bool AreSeries(ImageSet train, Dictionary<int, Member[]> classes)
+    /// <summary>Whether training images' near copies stand beside them: more than half of those that chance would put elsewhere.</summary>
+    private static bool AreSeries(Compared[] images)
     {
         int copies = 0, beside = 0;
         double byChance = 0;
-        foreach (int i in Probes(train))
+        foreach (var (copy, self, count) in images.Where(image => image.Copy >= 0))
         {
-            var mates = classes[train.Labels[i]];
-            int place = Array.FindIndex(mates, mate => mate.Index == i), copy = NearCopyOf(mates[place].Outline, mates, place);
-            if (copy >= 0)
-            {
-                int width = Math.Max(2, mates.Length / Neighbourhood);
-                copies++;
-                beside += Math.Abs(copy - place) <= width ? 1 : 0;
-                byChance += Math.Min(1, 2.0 * width / (mates.Length - 1));
-            }
+            int width = Math.Max(2, count / Neighbourhood);
+            copies++;
+            beside += Math.Abs(copy - self) <= width ? 1 : 0;
+            byChance += Math.Min(1, 2.0 * width / (count - 1));
         }
 
         return beside > (copies + byChance) / 2 && beside - byChance > StandardErrors * Math.Sqrt(byChance);
     }
 
-    /// <summary>The place among its class of what an image, at the place <paramref name="self"/> if it is one of them, is nearly the same as; −1 where there is none.</summary>
-    private static int NearCopyOf(float[] image, Member[] mates, int self = -1)
-    {
-        float[] distances = [.. mates.Select((mate, place) => place == self ? float.PositiveInfinity : TensorPrimitives.Distance(image, mate.Outline))];
-        int nearest = TensorPrimitives.IndexOfMin(distances);
-        double near = distances[nearest] / NearCopy;
-        return 2 * distances.Count(distance => distance > near && distance < float.PositiveInfinity) > mates.Length ? nearest : -1;
-    }
-
-    private static int[] Probes(ImageSet images)
+    /// <summary>Looks at some images of a set, each beside the training images of its class.</summary>
+    private static Compared[] Compare(ImageSet images, ImageSet train)
     {
         int count = Math.Min(images.Count, MostProbes);
-        return [.. Enumerable.Range(0, count).Select(i => (int)((long)i * images.Count / count))];
+        int[] probes = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * images.Count / count))];
+        float[][] outlines = [.. probes.Select(i => Outline(images.Image(i), new float[Cells]))];
+        List<float>[] distances = [.. probes.Select(_ => new List<float>())];
+        var ofClass = Enumerable.Range(0, count).ToLookup(probe => images.Labels[probes[probe]]);
+        float[] outline = new float[Cells];
+        for (int i = 0; i < train.Count; i++)
+        {
+            Outline(train.Image(i), outline);
+            foreach (int probe in ofClass[train.Labels[i]])
+            {
+                distances[probe].Add(ReferenceEquals(images, train) && probes[probe] == i ? float.PositiveInfinity : TensorPrimitives.Distance(outline, outlines[probe]));
+            }
+        }
+
+        return [.. distances.Select(Compared.Of)];
     }
 
     /// <summary>[32, 32, 3] to [16, 16, 3]: sums of 2×2 pixels, less their mean and divided by their standard deviation.</summary>
-    private static float[] Outline(ReadOnlySpan<byte> rgb)
+    private static float[] Outline(ReadOnlySpan<byte> rgb, float[] cells)
     {
         const int row = CnnArchitecture.InputSize * Channels;
-        float[] cells = new float[Side * Side * Channels];
         for (int i = 0; i < cells.Length; i++)
         {
             int corner = i / (Side * Channels) * Cell * row + i / Channels % Side * Cell * Channels + i % Channels;
@@ -98,6 +98,23 @@ internal static class SceneLeakage
         return cells;
     }
 
-    /// <summary>A training image, and what it looks like.</summary>
-    private readonly record struct Member(int Index, float[] Outline);
+    /// <summary>An image beside the training images of its class, by their places in it.</summary>
+    /// <param name="Copy">What it is nearly the same as; −1 where there is none.</param>
+    /// <param name="Self">Itself; −1 where it is none of them.</param>
+    /// <param name="Count">How many there are.</param>
+    private readonly record struct Compared(int Copy, int Self, int Count)
+    {
+        /// <summary>From how far each is away, itself infinitely.</summary>
+        public static Compared Of(List<float> distances)
+        {
+            var found = CollectionsMarshal.AsSpan(distances);
+            int nearest = TensorPrimitives.IndexOfMin<float>(found), farther = 0;
+            foreach (float distance in found)
+            {
+                farther += distance > found[nearest] / NearCopy && distance < float.PositiveInfinity ? 1 : 0;
+            }
+
+            return new Compared(2 * farther > found.Length ? nearest : -1, distances.IndexOf(float.PositiveInfinity), found.Length);
+        }
+    }
 }
