@@ -5,8 +5,8 @@ using System.Runtime.InteropServices;
 namespace Cifar3.Training;
 
 /// <summary>
-/// Says before the training that the validation images show the training images' scenes once more, as frames of a video, shots of one thing and copies with small changes do when
-/// they are set aside at random: how right a model is on them says nothing about other scenes.
+/// Says before the training that the validation images are the training images once more, or show their scenes, as frames of a video, shots of one thing and copies with small changes
+/// do when they are set aside at random: how right a model is on them says nothing about new images.
 /// </summary>
 /// <remarks>
 /// The fault is known as leakage between groups (scikit-learn's user guide, "Cross-validation iterators for grouped data"). An image is a near copy where another of its class is
@@ -14,7 +14,7 @@ namespace Cifar3.Training;
 /// light does not count). Of CIFAR's photographs 2 in 100 are. Pictures that are alike because the class is (drawings, one camera on one kind of part) are told from series by
 /// their order: a series' pictures follow each other, in folders by their names. Where rows were shuffled, nothing is found.
 /// </remarks>
-internal static class SceneLeakage
+internal static class LeakageWarning
 {
     private const int Side = 16, Cell = CnnArchitecture.InputSize / Side, Channels = CnnArchitecture.InputChannels, Cells = Side * Side * Channels;
     private const double NearCopy = 0.3;
@@ -31,14 +31,22 @@ internal static class SceneLeakage
     /// <summary>How far, in standard errors of what chance puts there, the near copies beside their image must outnumber it.</summary>
     private const double StandardErrors = 4;
 
-    /// <summary>The warning; null where there is none.</summary>
-    public static string? Of(ImageSet train, ImageSet? validation)
-    {
-        if (validation is null or { Count: 0 })
-        {
-            return null;
-        }
+    /// <summary>Fewer images that are there again than one in twenty, and the accuracy is off by less than a twentieth of the errors.</summary>
+    private const double LeastRepeated = 0.05;
 
+    /// <summary>The warning; null where there is none.</summary>
+    public static string? Of(ImageSet train, ImageSet? validation) => validation is null or { Count: 0 } ? null : Repeated(train, validation) ?? Scenes(train, validation);
+
+    private static string? Repeated(ImageSet train, ImageSet validation)
+    {
+        int repeated = RepeatedImages.Count(train, validation);
+        return repeated < LeastRepeated * validation.Count ? null : string.Create(
+            CultureInfo.InvariantCulture,
+            $"{repeated:N0} of the {validation.Count:N0} validation images are training images too, pixel for pixel: how right the model is on these says nothing about new ones. Set images aside before rows are repeated (for rare classes ClassWeights needs no copies), and look for pictures that are there twice.");
+    }
+
+    private static string? Scenes(ImageSet train, ImageSet validation)
+    {
         var looked = Compare(validation, train);
         int copies = looked.Count(image => image.Copy >= 0);
         return copies < LeastShare * looked.Length || !AreSeries(Compare(train, train)) ? null : string.Create(
