@@ -79,6 +79,12 @@ internal sealed class OnnxFile
     /// <summary>Its content; there is a graph.</summary>
     public ModelProto Model { get; }
 
+    /// <summary>The tool that wrote it, and its version; empty where it names none.</summary>
+    public string Producer => $"{Model.ProducerName} {Model.ProducerVersion}".Trim();
+
+    /// <summary>The same in the words of an error.</summary>
+    public string MadeBy => Producer.Length > 0 ? $"a model made by '{Shown.Text(Producer)}'" : "a model that names no producer";
+
     /// <summary>Its metadata by key.</summary>
     public IReadOnlyDictionary<string, string> Properties { get; }
 

@@ -4,17 +4,26 @@ using System.Text;
 namespace Cifar3;
 
 /// <summary>
-/// What a file is that people take for an ONNX model: from its first bytes and, of archives, the names at its end. Reads a bounded part, whatever the size.
+/// What a file is that people take for an ONNX model or a Keras file: from its first bytes and, of archives, the names at its end. Reads a bounded part, whatever the size.
 /// </summary>
 internal static class OtherFile
 {
     private const int Window = 1 << 16;
     private const string Export = "Export the model to ONNX";
 
-    /// <summary>What bytes are in words, and what to do; null where they look like nothing known.</summary>
-    public static (string What, string Remedy)? Name(ReadOnlySpan<byte> bytes)
+    /// <summary>What bytes are in words, and what to do where an ONNX model is wanted; null where they look like nothing known.</summary>
+    public static (string What, string Remedy)? Name(ReadOnlySpan<byte> bytes) => Name(bytes, ".onnx");
+
+    /// <summary>The same where a Keras file is wanted, which begins as HDF5 or zip, sound or damaged.</summary>
+    public static (string What, string Remedy)? ForKeras(ReadOnlySpan<byte> bytes) =>
+        IsHdf5(bytes) || bytes.StartsWith("PK"u8) ? null
+        : bytes.IsEmpty ? ("an empty file", "Save it again or fetch a fresh copy")
+        : IsOnnx(bytes) ? ("an ONNX model", "Read it with CnnModel.LoadOnnx, or score it with Cifar3Classifier.Load")
+        : Name(bytes, ".keras or .h5") ?? Protobuf(bytes);
+
+    private static (string What, string Remedy)? Name(ReadOnlySpan<byte> bytes, string wanted)
     {
-        if (bytes.StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'H', (byte)'D', (byte)'F']))
+        if (IsHdf5(bytes))
         {
             return ("an HDF5 file, as Keras saves models (.h5)", "Read it with KerasFile.Load of Cifar3.Training, then SaveOnnx");
         }
@@ -46,17 +55,17 @@ internal static class OtherFile
 
         if (bytes.StartsWith((ReadOnlySpan<byte>)[0x1F, 0x8B]) || (bytes.Length > 262 && bytes[257..].StartsWith("ustar"u8)))
         {
-            return ("a gzip or tar archive", "Unpack it and give the .onnx file inside");
+            return ("a gzip or tar archive", $"Unpack it and give the {wanted} file inside");
         }
 
         if (bytes.StartsWith((ReadOnlySpan<byte>)[0x93, (byte)'N', (byte)'U', (byte)'M']))
         {
-            return ("a NumPy array", "Choose the .onnx file");
+            return ("a NumPy array", $"Choose the {wanted} file");
         }
 
         if (bytes.StartsWith("GGUF"u8))
         {
-            return ("a GGUF file of a language model", "Choose the .onnx file");
+            return ("a GGUF file of a language model", $"Choose the {wanted} file");
         }
 
         if (IsPicture(bytes))
@@ -64,7 +73,7 @@ internal static class OtherFile
             return ("a picture", "Give the model here and the picture to Predict");
         }
 
-        return Text(bytes);
+        return Text(bytes, wanted);
     }
 
     /// <summary>The same of protobuf bytes without an ONNX graph.</summary>
@@ -100,19 +109,24 @@ internal static class OtherFile
         static bool Has(ReadOnlySpan<byte> names, ReadOnlySpan<byte> name) => names.IndexOf(name) >= 0;
     }
 
+    /// <summary>Whether bytes begin as tools write a ModelProto: its version (field 1), then one of its next fields (2 to 8).</summary>
+    private static bool IsOnnx(ReadOnlySpan<byte> bytes) => bytes.Length > 2 && bytes[0] == 8 && bytes[1] is > 1 and < 32 && bytes[2] is (0x12 or 0x1A or 0x22 or 0x28 or 0x32 or 0x3A or 0x42);
+
+    private static bool IsHdf5(ReadOnlySpan<byte> bytes) => bytes.StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'H', (byte)'D', (byte)'F']);
+
     private static bool IsPicture(ReadOnlySpan<byte> bytes) =>
         bytes.StartsWith((ReadOnlySpan<byte>)[0x89, (byte)'P', (byte)'N', (byte)'G']) || bytes.StartsWith((ReadOnlySpan<byte>)[0xFF, 0xD8, 0xFF])
         || bytes.StartsWith("GIF8"u8) || (bytes.Length > 12 && bytes.StartsWith("RIFF"u8) && bytes[8..].StartsWith("WEBP"u8));
 
-    private static (string What, string Remedy)? Text(ReadOnlySpan<byte> bytes)
+    private static (string What, string Remedy)? Text(ReadOnlySpan<byte> bytes, string wanted)
     {
         string start = Encoding.UTF8.GetString(bytes[..Math.Min(bytes.Length, 512)]).TrimStart('\uFEFF', ' ', '\r', '\n', '\t');
         return start switch
         {
             _ when start.StartsWith("version https://git-lfs", StringComparison.Ordinal) => ("a pointer of Git LFS, not the file itself", "Fetch it: git lfs pull"),
             _ when start.StartsWith("<!DOCTYPE", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase) => ("a web page (HTML): what was downloaded is the page about the file", "Download the file itself (on GitHub: 'Download raw file')"),
-            _ when start.StartsWith("<?xml", StringComparison.Ordinal) => ("an XML file, such as OpenVINO's", "Choose the .onnx file"),
-            _ when start.StartsWith('{') || start.StartsWith('[') => ("a JSON file", "Choose the .onnx file"),
+            _ when start.StartsWith("<?xml", StringComparison.Ordinal) => ("an XML file, such as OpenVINO's", $"Choose the {wanted} file"),
+            _ when start.StartsWith('{') || start.StartsWith('[') => ("a JSON file", $"Choose the {wanted} file"),
             _ => null,
         };
     }

@@ -51,6 +51,17 @@ public sealed class FolderLayoutTests
         Assert.That((split.Train.Count, split.Validation!.Count, split.Test.Count), Is.EqualTo((4, 2, 2)));
     }
 
+    [Test]
+    public void Load_TestFractionBesideATestFolder_IsSaidToBeUnused()
+    {
+        string root = PictureFolders.Write(("train/cat", 3), ("train/dog", 3), ("Test/cat", 1), ("Test/dog", 1));
+
+        var data = Cifar3Data.Load(root, new DataOptions { TestFraction = 0.3 });
+
+        Assert.That(data.Source, Does.EndWith(", 'Test' is the test set, so that TestFraction is not used"));
+        Assert.That(Cifar3Data.Load(root).Source, Does.Not.Contain("TestFraction"));
+    }
+
     [TestCase("", TestName = "Load_OneFolderOfClasses_IsSplitByTheSeedAndSaysSo")]
     [TestCase("train/", TestName = "Load_TrainAlone_IsSplitByTheSeedAndSaysSo")]
     [TestCase("dataset/", TestName = "Load_OneFolderDeeper_IsFound")]

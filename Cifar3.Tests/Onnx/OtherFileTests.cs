@@ -1,5 +1,6 @@
 using System.IO.Compression;
 using System.Text;
+using Cifar3.Training;
 
 namespace Cifar3.Tests;
 
@@ -24,6 +25,37 @@ public sealed class OtherFileTests
     [TestCase("10000000000000007B2261223A7B7D7D", "safetensors")]
     [TestCase("080112020A00", "a TensorFlow graph")]
     public void Open_Bytes_AreNamed(string hex, string expected) => AssertNamed(Convert.FromHexString(hex), expected);
+
+    [TestCase("", "found an empty file. Save it again")]
+    [TestCase("0808120663696661723318", "found an ONNX model. Read it with CnnModel.LoadOnnx")]
+    [TestCase("08073A0A", "found an ONNX model")]
+    [TestCase("80027D71002E", "found a Python pickle")]
+    [TestCase("1F8B0800000000000003", "Unpack it and give the .keras or .h5 file inside")]
+    [TestCase("3C21444F43545950452068746D6C3E", "found a web page (HTML)")]
+    [TestCase("7B22636C6173735F6E616D65223A317D", "found a JSON file. Choose the .keras or .h5 file")]
+    [TestCase("080112020A00", "found a TensorFlow graph")]
+    [TestCase("894844460A0A1A0A00", "The file is damaged")]
+    [TestCase("504B000000", "damaged")]
+    [TestCase("0102030405060708", "Expected an HDF5 file")]
+    public void Load_BytesThatAreNoKerasFile_AreNamed(string hex, string expected)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.keras");
+        File.WriteAllBytes(path, Convert.FromHexString(hex));
+
+        Assert.That(() => KerasFile.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.StartsWith($"Cannot read Keras file '{path}': ").And.Message.Contains(expected));
+    }
+
+    [Test]
+    public void Load_ModelThatNamesNoProducer_IsToldSo()
+    {
+        var proto = Onnx.ModelProto.Parser.ParseFrom(TestModels.Random(2, [1, 1, 1]).ToOnnxBytes());
+        (proto.ProducerName, proto.ProducerVersion) = ("", "");
+        proto.MetadataProps.Clear();
+        byte[] onnx = Google.Protobuf.MessageExtensions.ToByteArray(proto);
+
+        Assert.That(() => CnnModel.LoadOnnx(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("found a model that names no producer without it"));
+        Assert.That(() => Cifar3Classifier.Load(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("found a model that names no producer, which has none"));
+    }
 
     [TestCase("model.weights.h5", "a Keras archive")]
     [TestCase("archive/data.pkl", "torch.onnx.export")]

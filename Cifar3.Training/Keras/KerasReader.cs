@@ -57,6 +57,11 @@ internal sealed class KerasReader
             return reader.Build(reader.FromArchive(archive, root, config), classNames);
         }
 
+        if (OtherFile.ForKeras(content) is var (what, remedy))
+        {
+            throw new Cifar3ModelException($"Expected a Keras file (.keras or .h5), found {what}. {remedy}.");
+        }
+
         var hdf5 = new KerasReader(new Hdf5Reader(content), options);
         return hdf5.Build(hdf5.FromHdf5(), classNames);
     }

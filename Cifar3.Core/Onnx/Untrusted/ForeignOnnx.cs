@@ -21,10 +21,9 @@ internal static class ForeignOnnx
     /// <exception cref="Cifar3ModelException">The graph is none that classifies 32×32 colour images into as many classes as there are names.</exception>
     public static ScorableGraph Inspect(OnnxFile file, IReadOnlyList<string>? classNames, ClassifierOptions options)
     {
-        string producer = Shown.Text($"{file.Model.ProducerName} {file.Model.ProducerVersion}".Trim());
         if (classNames is null)
         {
-            throw OnnxFile.Unreadable(file.Name, $"expected the names of its classes, found a model made by '{producer}', which has none", "Name them in ClassifierOptions.ClassNames, or in a text file beside it, model.classes.txt for model.onnx, one name a line");
+            throw OnnxFile.Unreadable(file.Name, $"expected the names of its classes, found {file.MadeBy}, which has none", "Name them in ClassifierOptions.ClassNames, or in a text file beside it, model.classes.txt for model.onnx, one name a line");
         }
 
         try
@@ -39,7 +38,7 @@ internal static class ForeignOnnx
 
             var signature = Read(model.Graph, classNames, options.InputScaling, out long batch);
             var (graph, cost) = Check(model, ref signature, batch, NetworkCost.Default.Times(options.MaxModelCost));
-            var metadata = new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = producer.Length > 0 ? producer : "unknown" };
+            var metadata = new ModelMetadata { ClassNames = [.. classNames], LibraryVersion = file.Producer.Length > 0 ? Shown.Text(file.Producer) : "unknown" };
             return new ScorableGraph(OnnxFile.Checked(file.Name, metadata), signature with { Cost = cost.Multiple }, graph);
         }
         catch (FormatException e)
