@@ -117,7 +117,7 @@ internal static class ImageFolderReader
         if (files[2] is { } test)
         {
             source += valIsTest ? $", '{splits[2]!.Name}' is the test set" : "";
-            source += options.TestFraction is null ? "" : $", '{splits[2]!.Name}' is the test set, so that {nameof(DataOptions.TestFraction)} is not used";
+            source += options.TestFraction is null ? "" : $", '{splits[2]!.Name}' is the test set: the test fraction is not used";
             source += FolderWalker.RealPath(splits[2]!.Folder) == FolderWalker.RealPath(layout.Train.Folder) ? $", '{splits[2]!.Name}' is the same folder as '{layout.Train.Name}': the same images train and test" : "";
             return new ImageFolders(files[0]!, files[1], test, source, skipped);
         }
