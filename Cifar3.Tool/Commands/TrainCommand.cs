@@ -90,8 +90,8 @@ internal static class TrainCommand
 
                 RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
                 string report = Path.Combine(run, ReportCommand.FileName);
-                TrainingReport.Save(report, result, data);
-                Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}");
+                var test = TrainingReport.Save(report, result, data);
+                Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {report}");
                 return 0;

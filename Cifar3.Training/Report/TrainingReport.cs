@@ -21,12 +21,15 @@ public static class TrainingReport
     /// <param name="path">The file, such as <c>report.html</c>.</param>
     /// <param name="result">What the training ended with; its best model scores the test images once more, in C#.</param>
     /// <param name="data">The images; those of <see cref="ImageData.Test"/> are scored.</param>
+    /// <returns>How the best model does on the test images.</returns>
     /// <exception cref="Cifar3DataException">The images are of other classes than the model.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
-    public static void Save(string path, TrainingResult result, ImageData data)
+    public static ClassificationReport Save(string path, TrainingResult result, ImageData data)
     {
         ArgumentNullException.ThrowIfNull(path);
-        AtomicFile.Write(path, Encoding.UTF8.GetBytes(ToHtml(result, data)));
+        var numbers = Measure(result, data);
+        AtomicFile.Write(path, Encoding.UTF8.GetBytes(new ReportPage(result, data, numbers).ToString()));
+        return numbers.Report;
     }
 
     /// <summary>The report as text.</summary>
@@ -34,7 +37,9 @@ public static class TrainingReport
     /// <param name="data">The images.</param>
     /// <returns>A whole HTML document.</returns>
     /// <exception cref="Cifar3DataException">The images are of other classes than the model.</exception>
-    public static string ToHtml(TrainingResult result, ImageData data)
+    public static string ToHtml(TrainingResult result, ImageData data) => new ReportPage(result, data, Measure(result, data)).ToString();
+
+    private static ReportNumbers Measure(TrainingResult result, ImageData data)
     {
         ArgumentNullException.ThrowIfNull(result);
         ArgumentNullException.ThrowIfNull(data);
@@ -44,6 +49,6 @@ public static class TrainingReport
             throw new Cifar3DataException($"Cannot report: the model tells {string.Join(", ", model.ClassNames)} apart, the images are of {string.Join(", ", data.ClassNames)}. Load the images that it was trained on, with its classes in its order.");
         }
 
-        return new ReportPage(result, data, ReportNumbers.Measure(model, data.Test)).ToString();
+        return ReportNumbers.Measure(model, data.Test);
     }
 }
