@@ -96,6 +96,16 @@ public sealed class ToolTrainTests
     }
 
     [Test]
+    public void Train_FewPicturesAndNoStart_SaysThatATrainedStartIsMostlyBetter()
+    {
+        string data = PictureFolders.Write(("nut", 12), ("screw", 12));
+        const string hint = "Note: With fewer than 200 pictures a class, a start from a trained model is mostly better: --init-from default.";
+
+        Assert.That(ToolProcess.Must("train", data, "--out", NewRun(), "--epochs", "1", "--engine", "Managed").Error, Does.Contain(hint));
+        Assert.That(ToolProcess.Must("train", data, "--out", NewRun(), "--epochs", "1", "--engine", "Managed", "--init-from", "default").Error, Does.Not.Contain(hint));
+    }
+
+    [Test]
     public void Train_NewFolder_SaysNothingOfAFormerTraining() =>
         Assert.That(ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", NewRun(), "--epochs", "1", "--engine", "Managed").Error, Does.Not.Contain("former training"));
 

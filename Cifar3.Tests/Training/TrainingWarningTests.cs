@@ -76,6 +76,10 @@ public sealed class TrainingWarningTests
     public void Of_TrainingThatFlips_NamesItAsACause() =>
         Assert.That(Measured(2, [0, 0, 1, 1, 2, 2], new RandomFlip()), Does.EndWith(" Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does."));
 
+    [Test]
+    public void Of_TrainingImagesKnownByHeart_NamesWhatTheValidationImagesMayLack() =>
+        Assert.That(Measured([2, 6], [0, 0, 1, 1, 2, 2]), Does.Contain("On the training images it reached 1.000").And.Contain("do 32x32 pixels still show what tells these apart?").And.Contain("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)"));
+
     [TestCase(4, 6, 1.0 / 3, 73.0 / 729)]
     [TestCase(0, 6, .5, 1)]
     [TestCase(6, 6, .5, 1.0 / 64)]

@@ -8,6 +8,9 @@ namespace Cifar3.Tool;
 /// <summary><c>cifar3 train FOLDER</c>: data, training, the best model, the report.</summary>
 internal static class TrainCommand
 {
+    /// <summary>Of a class, below which a trained start was mostly better, whatever the classes were (docs/quality.md).</summary>
+    private const int FewPictures = 200;
+
     public static Command Create()
     {
         var folder = new Argument<string?>("folder") { Description = "Pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Default: CIFAR-10, found as CIFAR3_DATA, in caches, or downloaded.", Arity = ArgumentArity.ZeroOrOne };
@@ -78,6 +81,7 @@ internal static class TrainCommand
                 };
                 Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
+                Shared.Note(start is null && !resumes && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: --init-from default.") : null);
                 TrainingResult result;
                 try
                 {
