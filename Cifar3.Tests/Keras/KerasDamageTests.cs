@@ -25,7 +25,7 @@ public sealed class KerasDamageTests
     [TestCase("894844460D0A1A0A")] // HDF5's first bytes and nothing more
     [TestCase("504B0304")] // zip's
     public void Load_OtherBytes_SaysWhatWasExpected(string hex) =>
-        Assert.That(KerasTestFile.Refusal(Convert.FromHexString(hex)), Does.Contain("Expected an HDF5 file").Or.Contain("damaged"));
+        Assert.That(KerasTestFile.Refusal(Convert.FromHexString(hex)), Does.Contain("Expected an HDF5 file").Or.Contain("damaged").Or.Contain("an empty file"));
 
     /// <summary>8 KB: seven levels of groups, each with 60 links to the next, so that there are 60⁷ ways to the last.</summary>
     [Test, CancelAfter(30_000)]

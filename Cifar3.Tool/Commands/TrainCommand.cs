@@ -81,7 +81,6 @@ internal static class TrainCommand
                 };
                 Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
-                Shared.Note(start is null && !resumes && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: --init-from default.") : null);
                 TrainingResult result;
                 try
                 {
@@ -98,6 +97,7 @@ internal static class TrainCommand
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {report}");
+                Shared.Note(start is null && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: --init-from default.") : null);
                 return 0;
             },
             folder, output, epochs, recipeName, seed, engine, patience, fraction, skipBad, initial, resume);
