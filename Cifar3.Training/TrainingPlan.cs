@@ -42,8 +42,8 @@ internal sealed record TrainingPlan
     /// <summary>Where the recipe was fitted to the images, and why, in words; null where it was taken as it is.</summary>
     public string? RecipeNote { get; private init; }
 
-    /// <summary>Classes that <see cref="RandomFlip"/> turns into each other, as it was told to.</summary>
-    public IReadOnlyList<(string First, string Second)> FlippedTwins { get; private init; } = [];
+    /// <summary>Classes that augmentations turn into each other, as they were told to.</summary>
+    public IReadOnlyList<ClassTwins> Twins { get; private init; } = [];
 
     /// <summary>Null = no averaged weights.</summary>
     public required double? EmaMomentum { get; init; }
@@ -100,18 +100,14 @@ internal sealed record TrainingPlan
         };
     }
 
-    /// <summary>The plan for these images: a recipe's <see cref="RandomFlip"/> is left out where classes are each other's mirror images, one that the settings ask for stays.</summary>
+    /// <summary>The plan for these images: a recipe's augmentations are left out where they turn classes into each other, those that the settings ask for stay.</summary>
     public TrainingPlan For(ImageSet train, TrainingSettings settings)
     {
-        if (!Flips || MirrorTwins.Of(train) is not { Count: > 0 } twins)
+        var found = ClassTwins.Of(train, Augmentations);
+        return found.Count == 0 ? this : settings.Augmentations is not null ? this with { Twins = found } : this with
         {
-            return this;
-        }
-
-        return settings.Augmentations is not null ? this with { FlippedTwins = twins } : this with
-        {
-            Augmentations = Augmentations.RemoveAll(augmentation => augmentation is RandomFlip),
-            RecipeNote = $"The recipe's {nameof(RandomFlip)} is left out: {MirrorTwins.Describe(twins)} look like each other's mirror images, and it would teach that they are the same.",
+            Augmentations = Augmentations.RemoveAll(augmentation => found.Any(twins => twins.Augmentation == augmentation.GetType().Name)),
+            RecipeNote = string.Join(' ', found.Select(twins => $"The recipe's {twins.Augmentation} is left out: {twins.Classes} {twins.Likeness}, and it would teach that they are the same.")),
         };
     }
 

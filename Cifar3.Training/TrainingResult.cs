@@ -43,7 +43,7 @@ public sealed class TrainingResult
     /// </summary>
     public string? ResumeNote { get; internal init; }
 
-    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images. Null where it was taken as it is.</summary>
+    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Null where it was taken as it is.</summary>
     public string? RecipeNote { get; internal init; }
 
     /// <summary>The recipe and every value that was settled, in words, such as <c>keras: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5</c>.</summary>

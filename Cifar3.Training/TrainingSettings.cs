@@ -49,7 +49,7 @@ public abstract record TrainingSettings
     /// <summary>Share of activations dropped after each of the three blocks, each in [0, 1); null = the recipe's. Default: null. (ML.NET: none.)</summary>
     public IReadOnlyList<double>? DropoutRates { get; init; }
 
-    /// <summary>What training images are changed by each time they are shown, in this order; empty = nothing, null = the recipe's (without its <see cref="RandomFlip"/> where classes are each other's mirror images: <see cref="TrainingResult.RecipeNote"/>). Default: null. (ML.NET: none.)</summary>
+    /// <summary>What training images are changed by each time they are shown, in this order; empty = nothing, null = the recipe's (without its <see cref="RandomFlip"/> where classes are each other's mirror images, and its <see cref="ColorJitter"/> where light alone tells them apart: <see cref="TrainingResult.RecipeNote"/>). Default: null. (ML.NET: none.)</summary>
     public IReadOnlyList<Augmentation>? Augmentations { get; init; }
 
     /// <summary>

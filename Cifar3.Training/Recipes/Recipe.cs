@@ -45,9 +45,9 @@ public sealed record Recipe
 
     /// <summary>
     /// The default: as much as a few minutes give on any set of images, from a hundred to many thousands. Batch size and epochs follow from the number
-    /// of images; AdamW with one cycle of the learning rate, flips, shifts, cutout, averaged weights.
+    /// of images; AdamW with one cycle of the learning rate, flips, shifts, changed colours, cutout, averaged weights.
     /// </summary>
-    public static Recipe Auto { get; } = Fast with { Name = "auto", ImagesShown = 200_000 };
+    public static Recipe Auto { get; } = Fast with { Name = "auto", ImagesShown = 200_000, Augmentations = [new RandomFlip(), new RandomTranslation(4), new ColorJitter(), new Cutout(12)] };
 
     /// <summary>The recipes by name.</summary>
     public static IReadOnlyList<Recipe> All { get; } = [Auto, Keras, Fast, Best];

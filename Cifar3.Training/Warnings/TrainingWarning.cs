@@ -18,9 +18,9 @@ internal static class TrainingWarning
             unmeasured.Length == 0 ? null : $"There is no validation image of {Shown.Names(unmeasured)}: how well these are recognised is not measured, and the best epoch is chosen without them. Add images of these classes, or set some of every class aside.");
     }
 
-    /// <summary>Classes whose difference the settings mirror away; null where there are none.</summary>
-    public static string? OfFlips(TrainingPlan plan) => plan.FlippedTwins.Count == 0 ? null
-        : $"{nameof(RandomFlip)} teaches that {MirrorTwins.Describe(plan.FlippedTwins)} are the same, for they look like each other's mirror images: leave it out of Augmentations.";
+    /// <summary>Classes whose difference the settings augment away; null where there are none.</summary>
+    public static string? OfTwins(TrainingPlan plan) =>
+        Joined(plan.Twins.Select(twins => $"{twins.Augmentation} teaches that {twins.Classes} are the same, for they {twins.Likeness}: leave it out of Augmentations."));
 
     /// <summary>Warnings one after the other; null where there is none.</summary>
     public static string? Joined(params IEnumerable<string?> warnings) => string.Join(' ', warnings.OfType<string>()) is { Length: > 0 } text ? text : null;
@@ -81,7 +81,7 @@ internal static class TrainingWarning
                 $"After {steps:N0} training steps batch normalization's moving statistics still lag behind the weights (momentum {context.Plan.StatisticsMomentum}: about {context.Plan.LagSteps} steps), as in Keras. Take the recipe auto (Recipe.Auto), have the statistics computed anew (RecomputeStatistics), or train with smaller batches or more epochs.");
         }
 
-        string flips = context.Plan.Flips && context.Plan.FlippedTwins.Count == 0 ? " Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does." : "";
+        string flips = context.Plan.Flips && !context.Plan.Twins.Any(twins => twins.Augmentation == nameof(RandomFlip)) ? " Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does." : "";
         string start = context.Options.InitialModel is null ? " With few images a start from a trained model is mostly better: InitialModel = CnnModel.LoadDefault().WithClasses(classNames)." : "";
         return last.Accuracy > 2.0 / 3
             ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order, and do {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells these apart?{start}{flips}")
