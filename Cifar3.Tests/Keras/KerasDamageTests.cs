@@ -20,12 +20,12 @@ public sealed class KerasDamageTests
         }
     }
 
-    [TestCase("")]
-    [TestCase("68656C6C6F")] // hello
-    [TestCase("894844460D0A1A0A")] // HDF5's first bytes and nothing more
-    [TestCase("504B0304")] // zip's
-    public void Load_OtherBytes_SaysWhatWasExpected(string hex) =>
-        Assert.That(KerasTestFile.Refusal(Convert.FromHexString(hex)), Does.Contain("Expected an HDF5 file").Or.Contain("damaged").Or.Contain("an empty file"));
+    [TestCase("", "found an empty file")]
+    [TestCase("68656C6C6F", "Expected an HDF5 file")] // hello
+    [TestCase("894844460D0A1A0A", "Expected an HDF5 file")] // HDF5's first bytes and nothing more
+    [TestCase("504B0304", "damaged")] // zip's
+    public void Load_OtherBytes_SaysWhatWasExpected(string hex, string expected) =>
+        Assert.That(KerasTestFile.Refusal(Convert.FromHexString(hex)), Does.Contain(expected));
 
     /// <summary>8 KB: seven levels of groups, each with 60 links to the next, so that there are 60⁷ ways to the last.</summary>
     [Test, CancelAfter(30_000)]

@@ -179,7 +179,7 @@ public sealed class RecipeTrainingTests
     {
         var result = new Cifar3Trainer(new TrainerOptions { Epoch = 8, Filters = [8, 8, 8], Engine = TrainingEngine.Managed }).Fit(Train, Validation);
 
-        Assert.That(result.Warning ?? "", Does.Not.Contain("most frequent class"));
+        Assert.That(result.Warning, Is.EqualTo(LeakageWarning.Of(Train, Validation)), "drawn of few colours, half of the images are there twice; nothing else is to be said");
         Assert.That(result.BestModel.Metadata.ValAccuracy, Is.GreaterThan(.6));
         Assert.That(result.Recipe, Does.StartWith("auto: AdamW 0.003 one cycle"));
         Assert.That(result.Model.Metadata.Recipe, Is.EqualTo(result.Recipe));

@@ -41,14 +41,22 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
     }
 
     /// <summary>Those that some augmentations make, one of each; empty where there are none.</summary>
-    public static IReadOnlyList<ClassTwins> Of(ImageSet images, IEnumerable<Augmentation> augmentations)
+    public static IReadOnlyList<ClassTwins> Of(ImageSet images, IReadOnlyList<Augmentation> augmentations)
     {
-        var used = augmentations.ToList();
-        return
-        [
-            .. used.OfType<RandomFlip>().Take(1).Select(_ => new ClassTwins(nameof(RandomFlip), "look like each other's mirror images", Mirrored(images))).Where(twins => twins.Pairs.Count > 0),
-            .. used.OfType<ColorJitter>().Take(1).Select(_ => new ClassTwins(nameof(ColorJitter), "look like each other in other light", Lit(images))).Where(twins => twins.Pairs.Count > 0),
-        ];
+        return [.. Made().Where(twins => twins.Pairs.Count > 0)];
+
+        IEnumerable<ClassTwins> Made()
+        {
+            if (augmentations.Any(augmentation => augmentation is RandomFlip))
+            {
+                yield return new ClassTwins(nameof(RandomFlip), "look like each other's mirror images", Mirrored(images));
+            }
+
+            if (augmentations.Any(augmentation => augmentation is ColorJitter))
+            {
+                yield return new ClassTwins(nameof(ColorJitter), "look like each other in other light", Lit(images));
+            }
+        }
     }
 
     /// <summary>Classes that are each other's mirror images, whatever their light and contrast.</summary>
@@ -61,15 +69,14 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
 
     private static IReadOnlyList<(string First, string Second)> Of(ImageSet images, Func<ReadOnlySpan<byte>, float[]> look, params Func<float[], float[]>[] changes)
     {
-        int count = Math.Min(images.Count, MostImages), classes = images.ClassNames.Length;
-        int[] labels = [.. Enumerable.Range(0, count).Select(i => images.Labels[Sampled(i)])];
-        float[][] looks = [.. Enumerable.Range(0, count).Select(i => look(images.Image(Sampled(i))))];
+        int[] sample = EvenSample.Of(images, MostImages);
+        int count = sample.Length, classes = images.ClassNames.Length;
+        int[] labels = [.. sample.Select(i => images.Labels[i])];
+        float[][] looks = [.. sample.Select(i => look(images.Image(i)))];
         bool[] recognised = [.. Enumerable.Range(0, count).Select(i => Nearest(looks[i], i) is var nearest and >= 0 && labels[nearest] == labels[i])];
         int[][,] looksLike = [.. changes.Select(Changed)];
 
         return [.. from a in Enumerable.Range(0, classes) from b in Enumerable.Range(a + 1, classes - a - 1) where Becomes(a, b) && Becomes(b, a) select (images.ClassNames[a], images.ClassNames[b])];
-
-        int Sampled(int i) => (int)((long)i * images.Count / count); // spread evenly: sets are ordered by class, or in no order
 
         // Changed images of recognised images: of a class, like a class.
         int[,] Changed(Func<float[], float[]> change)
@@ -109,28 +116,25 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
     /// <summary>[32, 32, 3] to the brightness of 8×8 cells, less its mean and in units of a fortieth of its standard deviation: whole numbers of at most 127.</summary>
     private static float[] Outline(ReadOnlySpan<byte> rgb)
     {
-        long[] cells = new long[Cells];
-        for (int i = 0; i < rgb.Length; i++)
-        {
-            int pixel = i / Channels, row = pixel / CnnArchitecture.InputSize, column = pixel % CnnArchitecture.InputSize;
-            cells[row / Cell * Side + column / Cell] += rgb[i];
-        }
-
+        long[] cells = [.. Sums(rgb).Chunk(Channels).Select(cell => cell.Sum())];
         long sum = cells.Sum(), squares = cells.Sum(cell => (Cells * cell - sum) * (Cells * cell - sum));
         double deviation = Math.Sqrt((double)squares / Cells) + 1; // an image of one colour has none
         return [.. cells.Select(cell => (float)Math.Round(Math.Clamp(40 * (Cells * cell - sum) / deviation, -127, 127)))];
     }
 
     /// <summary>[32, 32, 3] to the mean colours of 8×8 cells: whole numbers of 0 to 127.</summary>
-    private static float[] Colours(ReadOnlySpan<byte> rgb)
+    private static float[] Colours(ReadOnlySpan<byte> rgb) => [.. Sums(rgb).Select(cell => (float)Math.Round(cell / (2.0 * Cell * Cell)))];
+
+    /// <summary>[32, 32, 3] to [8, 8, 3]: the sums of 4×4 pixels.</summary>
+    private static long[] Sums(ReadOnlySpan<byte> rgb)
     {
-        int[] cells = new int[Cells * Channels];
+        long[] cells = new long[Cells * Channels];
         for (int i = 0; i < rgb.Length; i++)
         {
             int pixel = i / Channels, row = pixel / CnnArchitecture.InputSize, column = pixel % CnnArchitecture.InputSize;
             cells[(row / Cell * Side + column / Cell) * Channels + i % Channels] += rgb[i];
         }
 
-        return [.. cells.Select(cell => (float)Math.Round(cell / (2.0 * Cell * Cell)))];
+        return cells;
     }
 }

@@ -73,11 +73,10 @@ internal static class LeakageWarning
     /// <summary>Looks at some images of a set, each beside the training images of its class.</summary>
     private static Compared[] Compare(ImageSet images, ImageSet train)
     {
-        int count = Math.Min(images.Count, MostProbes);
-        int[] probes = [.. Enumerable.Range(0, count).Select(i => (int)((long)i * images.Count / count))];
+        int[] probes = EvenSample.Of(images, MostProbes);
         float[][] outlines = [.. probes.Select(i => Outline(images.Image(i), new float[Cells]))];
         List<float>[] distances = [.. probes.Select(_ => new List<float>())];
-        var ofClass = Enumerable.Range(0, count).ToLookup(probe => images.Labels[probes[probe]]);
+        var ofClass = Enumerable.Range(0, probes.Length).ToLookup(probe => images.Labels[probes[probe]]);
         float[] outline = new float[Cells];
         for (int i = 0; i < train.Count; i++)
         {
