@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.Globalization;
 
 namespace Cifar3.Training;
@@ -46,7 +47,7 @@ public abstract record TrainingSettings
     /// <summary>Share of each label that is spread over all classes, at least 0 and below 1: Keras' <c>label_smoothing</c>; null = the recipe's. Default: null. (ML.NET: none.)</summary>
     public float? LabelSmoothing { get; init; }
 
-    /// <summary>Share of activations dropped after each of the three blocks, each in [0, 1); null = the recipe's. Default: null. (ML.NET: none.)</summary>
+    /// <summary>Share of activations dropped after each of the three blocks, each in [0, 1); null = those of <see cref="InitialModel"/>, and without one the recipe's. Default: null. (ML.NET: none.)</summary>
     public IReadOnlyList<double>? DropoutRates { get; init; }
 
     /// <summary>What training images are changed by each time they are shown, in this order; empty = nothing, null = the recipe's (without its <see cref="RandomFlip"/> where classes are each other's mirror images, and its <see cref="ColorJitter"/> where light alone tells them apart: <see cref="TrainingResult.RecipeNote"/>). Default: null. (ML.NET: none.)</summary>
@@ -92,7 +93,7 @@ public abstract record TrainingSettings
     /// <summary>What the TensorFlow engine alone needs to know: library, device, memory. Default: all defaults. (ML.NET: none.)</summary>
     public TensorFlowOptions TensorFlow { get; init; } = new();
 
-    /// <summary>Number of threads; 0 = one for each processor. On a deterministic engine the result does not depend on it. Default: 0. (ML.NET: none.)</summary>
+    /// <summary>Number of threads, at most 1,024; 0 = one for each processor. On a deterministic engine the result does not depend on it. Default: 0. (ML.NET: none.)</summary>
     public int Threads { get; init; }
 
     /// <summary>Who is told of the training's moments: progress bar, early stopping, files. Default: none. (ML.NET: none.)</summary>
@@ -133,16 +134,22 @@ public abstract record TrainingSettings
     /// <summary>The seed, where nobody gives one: 0.</summary>
     internal int SeedOrZero => Seed ?? 0;
 
-    /// <summary>Throws when a value is outside its range.</summary>
+    /// <summary>Throws when a value is outside its range, be it given here or taken from the recipe.</summary>
     internal virtual void Validate()
     {
-        Within(Epoch ?? 1, 1, MaxEpoch, nameof(Epoch), $"The number of epochs must be 1 to {MaxEpoch:N0}.");
-        Within(BatchSize ?? 1, 1, MaxBatchSize, nameof(BatchSize), $"The batch size must be 1 to {MaxBatchSize:N0} images.");
-        Within(LearningRate ?? 1, float.Epsilon, float.MaxValue, nameof(LearningRate), "The learning rate must be above 0 and finite; 0.001 is usual.");
-        Within(WeightDecay ?? 0, 0, float.MaxValue, nameof(WeightDecay), "The weight decay must be 0 or more and finite; 0.05 is usual.");
-        Within(LabelSmoothing ?? 0, 0, MathF.BitDecrement(1), nameof(LabelSmoothing), "The label smoothing must be at least 0 and below 1; 0.1 is usual.");
-        Within(EmaMomentum ?? 0, 0, Math.BitDecrement(1), nameof(EmaMomentum), "The momentum of averaged weights must be at least 0 and below 1; 0.999 is usual.");
-        Within(Threads, 0, int.MaxValue, nameof(Threads), "The number of threads must be 0 (one for each processor) or more.");
+        ArgumentNullException.ThrowIfNull(Recipe);
+        ArgumentNullException.ThrowIfNull(TensorFlow);
+        WithoutNulls(Callbacks, nameof(Callbacks));
+        WithoutNulls(FrozenLayers, nameof(FrozenLayers));
+        WithoutNulls(Augmentations ?? AsList(Recipe.Augmentations, nameof(Recipe.Augmentations)), nameof(Augmentations));
+        _ = DropoutRates ?? AsList(Recipe.DropoutRates, nameof(Recipe.DropoutRates));
+        Within(Epoch, Recipe.Epoch, 1, MaxEpoch, nameof(Epoch), $"The number of epochs must be 1 to {MaxEpoch:N0}.");
+        Within(BatchSize, Recipe.BatchSize, 1, MaxBatchSize, nameof(BatchSize), $"The batch size must be 1 to {MaxBatchSize:N0} images.");
+        Within(LearningRate, Recipe.LearningRate, float.Epsilon, float.MaxValue, nameof(LearningRate), "The learning rate must be above 0 and finite; 0.001 is usual.");
+        Within(WeightDecay, Recipe.WeightDecay, 0, float.MaxValue, nameof(WeightDecay), "The weight decay must be 0 or more and finite; 0.05 is usual.");
+        Within(LabelSmoothing, Recipe.LabelSmoothing, 0, MathF.BitDecrement(1), nameof(LabelSmoothing), "The label smoothing must be at least 0 and below 1; 0.1 is usual.");
+        Within(EmaMomentum, Recipe.EmaMomentum, 0, Math.BitDecrement(1), nameof(EmaMomentum), "The momentum of averaged weights must be at least 0 and below 1; 0.999 is usual.");
+        Within(Threads, null, 0, WorkerPool.MaxThreads, nameof(Threads), $"The number of threads must be 1 to {WorkerPool.MaxThreads:N0}, or 0 (one for each processor).");
         if (Resume && WorkspacePath is null)
         {
             throw new ArgumentException("Resume needs the folder that holds the checkpoint. Received: Resume=true, WorkspacePath=null. Set WorkspacePath to the folder of the interrupted training.", nameof(WorkspacePath));
@@ -153,13 +160,26 @@ public abstract record TrainingSettings
             throw new ArgumentException(problem, nameof(InitialState));
         }
 
-        static void Within(double value, double least, double most, string name, string rule)
+        static void Within(double? given, double? recipes, double least, double most, string name, string rule)
         {
-            if (!(value >= least && value <= most))
+            if ((given ?? recipes) is { } value && !(value >= least && value <= most))
             {
-                throw new ArgumentOutOfRangeException(name, string.Create(CultureInfo.InvariantCulture, $"{rule} Received: {name}={value}."));
+                throw new ArgumentOutOfRangeException(name, string.Create(CultureInfo.InvariantCulture, $"{rule} Received: {(given is null ? $"{nameof(Recipe)}." : "")}{name}={value}."));
             }
         }
+
+        static void WithoutNulls<T>(IReadOnlyList<T> list, string name)
+            where T : class
+        {
+            ArgumentNullException.ThrowIfNull(list, name);
+            if (list.Contains(null!))
+            {
+                throw new ArgumentException($"One of {name} is null. Leave it out.", name);
+            }
+        }
+
+        static IReadOnlyList<T> AsList<T>(ImmutableArray<T> list, string name) =>
+            list.IsDefault ? throw new ArgumentException($"{nameof(Recipe)}.{name} is no list (default(ImmutableArray)). Leave it out for its default.", name) : list;
     }
 
     /// <summary>The model that training starts from, checked against the data's classes.</summary>

@@ -253,11 +253,49 @@ public sealed class Cifar3TrainerTests
             Refused(new TrainerOptions { LearningRate = 0 }, "LearningRate=0");
             Refused(new TrainerOptions { LearningRate = float.NaN }, "LearningRate=NaN");
             Refused(new TrainerOptions { Threads = -1 }, "Threads=-1");
+            Refused(new TrainerOptions { Threads = 1025 }, "Threads=1025");
             Refused(new TrainerOptions { Resume = true }, "Resume=true, WorkspacePath=null");
         });
 
         static void Refused(TrainerOptions options, string received) =>
             Assert.That(() => Trainer(options), Throws.InstanceOf<ArgumentException>().With.Message.Contains($"Received: {received}"));
+    }
+
+    [Test]
+    public void Options_RecipeOutOfRange_SaysThatItIsTheRecipes()
+    {
+        Assert.Multiple(() =>
+        {
+            Refused(Recipe.Fast with { Epoch = 0 }, "Received: Recipe.Epoch=0");
+            Refused(Recipe.Fast with { BatchSize = -1 }, "Received: Recipe.BatchSize=-1");
+            Refused(Recipe.Fast with { LearningRate = float.NaN }, "Received: Recipe.LearningRate=NaN");
+            Refused(Recipe.Fast with { WeightDecay = -1 }, "Received: Recipe.WeightDecay=-1");
+            Refused(Recipe.Fast with { LabelSmoothing = 1 }, "Received: Recipe.LabelSmoothing=1");
+            Refused(Recipe.Fast with { EmaMomentum = 1 }, "Received: Recipe.EmaMomentum=1");
+            Refused(Recipe.Fast with { DropoutRates = default }, "Recipe.DropoutRates is no list");
+            Refused(Recipe.Fast with { Augmentations = default }, "Recipe.Augmentations is no list");
+            Assert.That(() => new Cifar3Trainer(new TrainerOptions { Recipe = Recipe.Fast with { Epoch = 0, DropoutRates = default }, Epoch = 1, DropoutRates = [0, 0, 0] }), Throws.Nothing, "values that are not taken");
+        });
+
+        static void Refused(Recipe recipe, string message) =>
+            Assert.That(() => new Cifar3Trainer(new TrainerOptions { Recipe = recipe }), Throws.InstanceOf<ArgumentException>().With.Message.Contains(message));
+    }
+
+    [Test]
+    public void Options_Null_AreRefusedByName()
+    {
+        Assert.Multiple(() =>
+        {
+            Refused(new TrainerOptions { Recipe = null! }, "Recipe");
+            Refused(new TrainerOptions { TensorFlow = null! }, "TensorFlow");
+            Refused(new TrainerOptions { Callbacks = null! }, "Callbacks");
+            Refused(new TrainerOptions { Callbacks = [new EarlyStopping(), null!] }, "Callbacks");
+            Refused(new TrainerOptions { FrozenLayers = null! }, "FrozenLayers");
+            Refused(new TrainerOptions { Augmentations = [null!] }, "Augmentations");
+        });
+
+        static void Refused(TrainerOptions options, string name) =>
+            Assert.That(() => Trainer(options), Throws.InstanceOf<ArgumentException>().With.Property(nameof(ArgumentException.ParamName)).EqualTo(name));
     }
 
     [Test]

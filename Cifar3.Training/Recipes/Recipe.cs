@@ -55,7 +55,7 @@ public sealed record Recipe
     /// <summary>What the recipe is called; written into the model's metadata.</summary>
     public required string Name { get; init; }
 
-    /// <summary>Number of passes over the training images; null = from <see cref="ImagesShown"/>. Default: null.</summary>
+    /// <summary>Number of passes over the training images, 1 to 100,000; null = from <see cref="ImagesShown"/>. Default: null.</summary>
     public int? Epoch { get; init; }
 
     /// <summary>
@@ -64,28 +64,28 @@ public sealed record Recipe
     /// </summary>
     public int ImagesShown { get; init; } = 200_000;
 
-    /// <summary>Images in a training step; null = about a fortieth of the training images, a power of 2 from 16 to 64: steps teach, and small sets need enough of them. Default: null.</summary>
+    /// <summary>Images in a training step, 1 to 1,024; null = about a fortieth of the training images, a power of 2 from 16 to 64: steps teach, and small sets need enough of them. Default: null.</summary>
     public int? BatchSize { get; init; }
 
-    /// <summary>Adam's learning rate; with a <see cref="LearningRateScheduler"/> its highest. Default: 0.001.</summary>
+    /// <summary>Adam's learning rate, above 0; with a <see cref="LearningRateScheduler"/> its highest. Default: 0.001.</summary>
     public float LearningRate { get; init; } = 1e-3f;
 
     /// <summary>How the learning rate changes over the steps; null = not at all. Default: null.</summary>
     public LearningRateScheduler? LearningRateScheduler { get; init; }
 
-    /// <summary>Decoupled weight decay of the kernels (AdamW, <see href="https://arxiv.org/abs/1711.05101"/>). Default: 0.</summary>
+    /// <summary>Decoupled weight decay of the kernels, 0 or more (AdamW, <see href="https://arxiv.org/abs/1711.05101"/>). Default: 0.</summary>
     public float WeightDecay { get; init; }
 
-    /// <summary>Share of each label that is spread over all classes (<see href="https://arxiv.org/abs/1512.00567"/>, section 7). Default: 0.</summary>
+    /// <summary>Share of each label that is spread over all classes, at least 0 and below 1 (<see href="https://arxiv.org/abs/1512.00567"/>, section 7). Default: 0.</summary>
     public float LabelSmoothing { get; init; }
 
-    /// <summary>Share of activations dropped after each of the three blocks. Default: 0.5 each.</summary>
+    /// <summary>Share of activations dropped after each of the three blocks, each in [0, 1). Default: 0.5 each.</summary>
     public ImmutableArray<double> DropoutRates { get; init; } = [0.5, 0.5, 0.5];
 
-    /// <summary>What training images are changed by each time they are shown. Images of classes that are each other's mirror images are not flipped. Default: none.</summary>
+    /// <summary>What training images are changed by each time they are shown. <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Default: none.</summary>
     public ImmutableArray<Augmentation> Augmentations { get; init; } = [];
 
-    /// <summary>Momentum of the averaged weights that are validated and kept, Keras' <c>ema_momentum</c>; null = no averaging. Default: null.</summary>
+    /// <summary>Momentum of the averaged weights that are validated and kept, below 1, Keras' <c>ema_momentum</c>; null or 0 = no averaging. Default: null.</summary>
     public double? EmaMomentum { get; init; }
 
     /// <summary>
