@@ -43,6 +43,11 @@ internal sealed class TrainingRun
                 RunEpoch(epoch, cancellationToken);
             }
 
+            if (context.History.Epochs.Length >= plan.Epochs)
+            {
+                context.StopReason = null; // asked for in the last epoch, when nothing was left to stop
+            }
+
             context.Warning = TrainingWarning.Joined(context.Warning, TrainingWarning.Of(context, train, validation));
             ForEach(callback => callback.OnTrainEnd(context));
         }

@@ -116,6 +116,18 @@ public sealed class Cifar3TrainerTests
     }
 
     [Test]
+    public void Fit_StopAskedForInTheLastEpoch_IsNoEarlyStop()
+    {
+        var second = new Recorder { OnEpoch = (context, log) => (log.Epoch == 2 ? context : null)?.StopTraining("enough") };
+
+        var whole = Fit(new TrainerOptions { Epoch = 2, Callbacks = [second] });
+        var cut = Fit(new TrainerOptions { Epoch = 3, Callbacks = [second] });
+
+        Assert.That((whole.StoppedEarly, whole.StopReason), Is.EqualTo((false, (string?)null)));
+        Assert.That((cut.StoppedEarly, cut.StopReason), Is.EqualTo((true, "enough")));
+    }
+
+    [Test]
     public void Fit_CancelledInMidEpoch_ThrowsBetweenBatchesAndTellsCallbacks()
     {
         using var source = new CancellationTokenSource();
