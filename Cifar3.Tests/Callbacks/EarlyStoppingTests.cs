@@ -39,6 +39,16 @@ public sealed class EarlyStoppingTests
     public void OnEpochEnd_BaselineNotReached_StopsAtTheFirstSetback() =>
         Assert.That(ScriptedTraining.Context().Run([.5, .51, .52, .51, .9], new EarlyStopping(patience: 2, baseline: .8)), Is.EqualTo(4));
 
+    /// <summary>No value beats NaN: the training stopped after the patience however much better it became.</summary>
+    [Test]
+    public void Constructor_NaN_IsRefusedByName()
+    {
+        Assert.That(() => new EarlyStopping(baseline: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: baseline=NaN."));
+        Assert.That(() => new EarlyStopping(minDelta: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minDelta=NaN."));
+        Assert.That(() => new ReduceLROnPlateau(minDelta: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minDelta=NaN."));
+        Assert.That(() => new EarlyStopping(minDelta: -0.1), Throws.Nothing, "as Keras, which takes it without its sign");
+    }
+
     [Test]
     public void OnEpochEnd_StartFromEpoch_IgnoresTheBeginning() =>
         Assert.That(ScriptedTraining.Context().Run([.9, .1, .2, .1, .1, .1], new EarlyStopping(patience: 2, startFromEpoch: 2)), Is.EqualTo(5));

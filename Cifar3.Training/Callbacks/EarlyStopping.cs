@@ -6,7 +6,8 @@ namespace Cifar3.Training;
 /// <remarks>
 /// State is reset when a training begins, so an instance may serve several trainings, one at a time, and is kept in checkpoints.
 /// Waiting begins where the metric tells something: not while moving statistics still lag behind the weights (with <see cref="Recipe.Keras"/>
-/// the first 459 steps), and not before the end of a schedule that gains most in its last epochs (<see cref="OneCycle"/>, <see cref="CosineDecay"/>).
+/// the first 459 steps), and not before the end of a schedule that gains most in its last epochs (<see cref="OneCycle"/>, <see cref="CosineDecay"/>):
+/// under the recipes but <see cref="Recipe.Keras"/>, the default one among them, no training is stopped.
 /// Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c>, patience 0.
 /// <see href="https://keras.io/api/callbacks/early_stopping/"/>
 /// </remarks>
@@ -24,12 +25,12 @@ public sealed class EarlyStopping : Callback
     /// <summary>Creates the callback.</summary>
     /// <param name="monitor">The metric to watch: <c>val_accuracy</c>, <c>val_loss</c>, <c>accuracy</c> or <c>loss</c>. Default: <c>val_accuracy</c>.</param>
     /// <param name="patience">Number of epochs without improvement after which training stops. Default: 3.</param>
-    /// <param name="minDelta">The smallest change that counts as improvement. Default: 0.</param>
+    /// <param name="minDelta">The smallest change that counts as improvement; its sign does not matter, as in Keras. Default: 0.</param>
     /// <param name="mode">Which direction is better. Default: <see cref="MonitorMode.Auto"/>, from the metric's name.</param>
     /// <param name="baseline">A value to reach: training stops when it is not beaten within the patience. Default: null, none.</param>
     /// <param name="restoreBestWeights">Whether training ends with the weights of the best epoch, not the last. Default: false.</param>
     /// <param name="startFromEpoch">Number of epochs at the beginning that are not watched. Default: 0.</param>
-    /// <exception cref="ArgumentException">A number is negative, no training measures the metric, or the mode cannot be told from its name.</exception>
+    /// <exception cref="ArgumentException">A number of epochs is negative, another number is NaN, no training measures the metric, or the mode cannot be told from its name.</exception>
     public EarlyStopping(
         string monitor = "val_accuracy",
         int patience = 3,
@@ -41,6 +42,7 @@ public sealed class EarlyStopping : Callback
     {
         ArgumentOutOfRangeException.ThrowIfNegative(patience);
         ArgumentOutOfRangeException.ThrowIfNegative(startFromEpoch);
+        MetricMonitor.RefuseNaN(baseline);
         this.monitor = new MetricMonitor(nameof(EarlyStopping), monitor, mode, minDelta);
         this.patience = patience;
         this.baseline = baseline;

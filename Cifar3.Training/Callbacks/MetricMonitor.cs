@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace Cifar3.Training;
 
 /// <summary>Which direction of a monitored metric is better.</summary>
@@ -18,7 +20,7 @@ internal sealed class MetricMonitor
 {
     private readonly bool higherIsBetter;
 
-    /// <exception cref="ArgumentException">No training measures the metric, or mode is Auto and the name does not tell the direction.</exception>
+    /// <exception cref="ArgumentException">No training measures the metric, mode is Auto and the name does not tell the direction, or the smallest change is no number.</exception>
     public MetricMonitor(string owner, string monitor, MonitorMode mode, double minDelta = 0)
     {
         ArgumentNullException.ThrowIfNull(monitor);
@@ -28,6 +30,7 @@ internal sealed class MetricMonitor
         }
 
         Defined.Value(mode, $"{owner} looks for the highest or the lowest value.");
+        RefuseNaN(minDelta);
         Owner = owner;
         Metric = monitor;
         MinDelta = Math.Abs(minDelta);
@@ -39,6 +42,15 @@ internal sealed class MetricMonitor
             _ when monitor.EndsWith("loss", StringComparison.Ordinal) => false,
             _ => throw new ArgumentException($"{owner} cannot tell from the name whether a higher or a lower '{monitor}' is better. Received: monitor='{monitor}', mode=Auto. Pass MonitorMode.Max for the highest value or MonitorMode.Min for the lowest.", nameof(mode)),
         };
+    }
+
+    /// <summary>Refuses what no value beats, and no value fails: a training would wait for nothing.</summary>
+    public static void RefuseNaN(double? value, [CallerArgumentExpression(nameof(value))] string name = "")
+    {
+        if (value is double.NaN)
+        {
+            throw new ArgumentOutOfRangeException(name, $"A number is expected that others can be compared with. Received: {name}=NaN.");
+        }
     }
 
     public string Owner { get; }

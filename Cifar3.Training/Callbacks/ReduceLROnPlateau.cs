@@ -19,9 +19,9 @@ public sealed class ReduceLROnPlateau : Callback
     /// <summary>Creates the callback with Keras' defaults.</summary>
     /// <param name="monitor">The metric to watch. Default: <c>val_loss</c>.</param>
     /// <param name="factor">What the rate is multiplied by, above 0 and below 1. Default: 0.1.</param>
-    /// <param name="patience">Number of epochs without improvement after which it is. Default: 10.</param>
+    /// <param name="patience">Number of epochs without improvement after which it is, 0 or more. Default: 10.</param>
     /// <param name="mode">Which direction is better. Default: <see cref="MonitorMode.Auto"/>, from the metric's name.</param>
-    /// <param name="minDelta">The smallest change that counts as improvement. Default: 0.0001.</param>
+    /// <param name="minDelta">The smallest change that counts as improvement; its sign does not matter, as in Keras. Default: 0.0001.</param>
     /// <param name="cooldown">Number of epochs after a reduction that are not watched. Default: 0.</param>
     /// <param name="minLearningRate">The rate below which it is not lowered. Default: 0.</param>
     /// <exception cref="ArgumentException">A number is outside its range, no training measures the metric, or the mode cannot be told from its name.</exception>

@@ -16,7 +16,10 @@ public sealed partial class Cifar3CnnTrainer
     /// Stops a training when a metric no longer improves: of the validation images, or of the training images where there are none.
     /// The fitted model is that of the best epoch. (ML.NET: EarlyStopping.)
     /// </summary>
-    /// <remarks>Immutable and without state: one instance serves any number of trainings.</remarks>
+    /// <remarks>
+    /// Immutable and without state: one instance serves any number of trainings. As <see cref="EarlyStopping"/> it stops none whose learning rate falls until the last epoch, such as the default
+    /// recipe's.
+    /// </remarks>
     public sealed record EarlyStoppingCriterion
     {
         /// <summary>Creates the criterion.</summary>
