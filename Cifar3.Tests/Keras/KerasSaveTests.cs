@@ -113,8 +113,10 @@ public sealed class KerasSaveTests
 
     [TestCase(0)]
     [TestCase(-1e-3)]
-    public void Save_LearningRateNotAboveZero_Throws(double rate) =>
-        Assert.That(() => KerasFile.Save("never.keras", KerasTestFile.Trained().Model, learningRate: rate), Throws.TypeOf<ArgumentOutOfRangeException>());
+    [TestCase(double.NaN)]
+    [TestCase(double.PositiveInfinity)]
+    public void Save_LearningRateNotAboveZeroOrFinite_Throws(double rate) =>
+        Assert.That(() => KerasFile.Save("never.keras", KerasTestFile.Trained().Model, learningRate: rate), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("above 0 and finite"));
 
     [Test]
     public void Save_FolderIsAFile_NamesTheFile()

@@ -46,14 +46,18 @@ public static class KerasFile
     /// <param name="model">The model.</param>
     /// <param name="state">Adam's moments and step, so that Keras continues where training stopped; its weights must be the model's. Default: none, Keras starts with a fresh Adam.</param>
     /// <param name="format">The format. Default: <see cref="KerasFormat.Auto"/>, by the file's name.</param>
-    /// <param name="learningRate">Adam's learning rate, above 0. Default: 0.001.</param>
-    /// <exception cref="ArgumentException">The format does not follow from the name, or state and model are not of one network.</exception>
+    /// <param name="learningRate">Adam's learning rate, above 0 and finite. Default: 0.001.</param>
+    /// <exception cref="ArgumentException">The format does not follow from the name, state and model are not of one network, or the learning rate is outside its range.</exception>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
     public static void Save(string path, CnnModel model, EngineState? state = null, KerasFormat format = KerasFormat.Auto, double learningRate = 1e-3)
     {
         ArgumentNullException.ThrowIfNull(path);
         ArgumentNullException.ThrowIfNull(model);
-        ArgumentOutOfRangeException.ThrowIfNegativeOrZero(learningRate);
+        if (!(learningRate > 0 && double.IsFinite(learningRate)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, "The learning rate must be above 0 and finite; 0.001 is usual.");
+        }
+
         Defined.Value(format, "There is no such format.");
         if (format == KerasFormat.Auto)
         {
