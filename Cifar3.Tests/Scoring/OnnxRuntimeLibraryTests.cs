@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Runtime.InteropServices;
+using Microsoft.ML;
 
 namespace Cifar3.Tests;
 
@@ -23,6 +24,24 @@ public sealed class OnnxRuntimeLibraryTests
 
         Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
         Assert.That(error.Message, Does.Contain("does not fit").And.Contain("OrtGetApiBase").And.Contain("not both"));
+    }
+
+    /// <summary>The managed back end scores there, but ML.NET's transformers in the chain do not.</summary>
+    [Test]
+    public void SaveChain_LibraryMissing_NamesThePackage()
+    {
+        var isolated = new IsolatedLibraries("Microsoft.ML.OnnxRuntime", name => throw new DllNotFoundException($"Unable to load shared library '{name}'"));
+        var context = new MLContext();
+        var images = MLNetData.Images(3).ToDataView();
+        object model = isolated.Copy(typeof(CnnModel)).GetMethod(nameof(CnnModel.LoadDefault))!.Invoke(null, [])!;
+        var apply = isolated.Copy(typeof(Cifar3TransformsCatalog)).GetMethods().Single(m => m.Name == nameof(Cifar3TransformsCatalog.ApplyCifar3) && m.GetParameters()[1].ParameterType == model.GetType());
+        object estimator = apply.Invoke(null, [context.Transforms, model, ImageSet.ImageColumn, "Score", "PredictedLabel", null, null])!;
+        var transformer = (ITransformer)estimator.GetType().GetMethod("Fit")!.Invoke(estimator, [images])!;
+
+        var error = Assert.Catch(() => context.Model.Save(transformer, images.Schema, Stream.Null))!;
+
+        Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+        Assert.That(error.Message, Does.StartWith("Cannot save the chain: ").And.Contain("native library is missing").And.Contain("Add the package Microsoft.ML.OnnxRuntime 1."));
     }
 
     private static Exception FailIn(IsolatedLibraries context)

@@ -23,7 +23,7 @@ namespace Cifar3;
 /// cursor reads the input once. An image that is missing or cannot be decoded is an error that names its row; it never gets another row's scores.
 /// </para>
 /// <para>
-/// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, so that a program without this library loads and scores it with the packages
+/// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, for which the program needs ONNX Runtime's package whatever scores, so that a program without this library loads and scores it with the packages
 /// Microsoft.ML.ImageAnalytics and Microsoft.ML.OnnxTransformer. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
 /// Cifar3.Core, and files of the flavours for ONNX Runtime (<see cref="OnnxFlavor.Optimized"/>, <see cref="OnnxFlavor.Int8"/>) or of other tools are not
 /// written: save a chain made of the model itself; nor are familiarity and averaging over the mirrored picture (<see cref="ClassifierOptions.Familiarity"/>, <see cref="ClassifierOptions.FlipAveraging"/>). The saved chain drops
@@ -146,6 +146,15 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
         if (options.FlipAveraging)
         {
             throw new Cifar3Exception("Cannot save the chain: ML.NET's own transformers score each picture once, not mirrored too, and would give other scores. Fit it without ClassifierOptions.FlipAveraging, and save that chain.");
+        }
+
+        try
+        {
+            OnnxRuntimeLibrary.Load();
+        }
+        catch (Cifar3Exception e)
+        {
+            throw new Cifar3Exception($"Cannot save the chain: ML.NET's ApplyOnnxModel, which is part of it, asks ONNX Runtime. {e.Message}", e);
         }
 
         using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType);
