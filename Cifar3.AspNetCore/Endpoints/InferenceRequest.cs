@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.AspNetCore.Http;
 
 namespace Cifar3.AspNetCore;
 
@@ -181,9 +182,14 @@ internal sealed class InferenceRequest : IDisposable
                 (Fractions, "FP32") => false,
                 _ => throw RefusalException.Bad($"There is no input '{Short(name)}' of datatype '{Short(type)}'. Expected '{Pixels}' of UINT8 or '{Fractions}' of FP32."),
             };
-            if (shape is not [var n, 32, 32, 3] || n < 1 || n > maxBatch)
+            if (shape is not [var n, 32, 32, 3] || n < 1)
             {
                 throw RefusalException.Bad(string.Create(CultureInfo.InvariantCulture, $"The input's shape must be [N, 32, 32, 3] with N from 1 to {maxBatch}. Received: [{string.Join(", ", (shape ?? []).Take(8))}]."));
+            }
+
+            if (n > maxBatch)
+            {
+                throw TooMany(maxBatch);
             }
 
             Count = (int)n;
@@ -296,6 +302,9 @@ internal sealed class InferenceRequest : IDisposable
         ExpectEnd(ref reader, "'outputs'");
     }
 
+    private static RefusalException TooMany(int maxBatch) =>
+        new(StatusCodes.Status413PayloadTooLarge, "too_large", string.Create(CultureInfo.InvariantCulture, $"The request has more than {maxBatch:N0} images. Send it in parts."));
+
     /// <summary>Numbers of arrays in arrays, in row order, into rented memory: no more than the largest batch has.</summary>
     private static (float[] Values, int Count) Numbers(ref Utf8JsonReader reader, int maxBatch, float[]? before)
     {
@@ -313,13 +322,15 @@ internal sealed class InferenceRequest : IDisposable
             {
                 switch (reader.TokenType)
                 {
+                    case JsonTokenType.Number when count == most:
+                        throw TooMany(maxBatch);
                     case JsonTokenType.StartArray:
                         depth++;
                         break;
                     case JsonTokenType.EndArray:
                         depth--;
                         break;
-                    case JsonTokenType.Number when count < most && reader.TryGetSingle(out float value):
+                    case JsonTokenType.Number when reader.TryGetSingle(out float value):
                         if (count == values.Length)
                         {
                             float[] larger = ArrayPool<float>.Shared.Rent((int)Math.Min(2L * count, most));
@@ -331,7 +342,7 @@ internal sealed class InferenceRequest : IDisposable
                         values[count++] = value;
                         break;
                     default:
-                        throw RefusalException.Bad(string.Create(CultureInfo.InvariantCulture, $"'data' must hold numbers, at most {most:N0} of them."));
+                        throw RefusalException.Bad("'data' must hold numbers.");
                 }
             }
 

@@ -83,7 +83,7 @@ public sealed class InferenceProtocolTests
     [TestCase("""{"id":7}""", "'id'")]
     [TestCase("""{"inputs":[{"name":"other","datatype":"FP32","shape":[1,32,32,3],"data":[1]}]}""", "no input 'other'")]
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,28,28,1],"data":[1]}]}""", "\\[N, 32, 32, 3\\]")]
-    [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[100000,32,32,3],"data":[1]}]}""", "from 1 to 256")]
+    [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[0,32,32,3],"data":[]}]}""", "from 1 to 256")]
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"data":[1,2]}]}""", "3,072 numbers. Received: 2")]
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"data":["x"]}]}""", "numbers")]
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"parameters":{"binary_data_size":3072}}]}""", "3,072 bytes")]
@@ -100,6 +100,19 @@ public sealed class InferenceProtocolTests
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
         Assert.That((await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString(), Does.Match(reason).And.Not.Contain("\n"));
+    }
+
+    /// <summary>As a form of too many files, whether the shape is read first or the numbers.</summary>
+    [Test]
+    public async Task Infer_MoreImagesThanTheLimit_Are413([Values] bool shapeFirst)
+    {
+        string shape = "\"shape\":[257,32,32,3]", data = "\"data\":[" + string.Join(",", Enumerable.Repeat("0", shapeFirst ? 1 : 257 * CnnArchitecture.ImageBytes)) + "]";
+        string body = "{\"inputs\":[{\"name\":\"pixels\",\"datatype\":\"UINT8\"," + (shapeFirst ? $"{shape},{data}" : $"{data},{shape}") + "}]}";
+
+        using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent(body, Encoding.UTF8, "application/json"));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.RequestEntityTooLarge));
+        Assert.That((await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString(), Is.EqualTo("The request has more than 256 images. Send it in parts."));
     }
 
     [Test]
