@@ -3,7 +3,7 @@ namespace Cifar3;
 /// <summary>Counts work done by any number of threads and reports it at most a hundred times.</summary>
 internal sealed class ProgressCounter(IProgress<DataProgress>? progress, DataStage stage, long total)
 {
-    private readonly long step = Math.Max(1, total / 100);
+    private readonly long step = Math.Max(1, (total + 99) / 100); // rounded up: 199 pictures, too, are a hundred reports
     private long done;
 
     /// <summary>Counts further work; reports when another hundredth of the total, or all of it, is done.</summary>
