@@ -8,7 +8,7 @@ internal static class DoctorCommand
 {
     public static Command Create() => Shared.Command(
         "doctor",
-        "Says what this machine has: processor, ONNX Runtime, CUDA, TensorFlow, data. The exit code is 1 where scoring does not work.",
+        "Says what this machine has: processor, ONNX Runtime, CUDA, TensorFlow, data. The exit code is 1 where scoring or training does not work.",
         "cifar3 doctor",
         (_, _) => Run());
 
@@ -18,7 +18,7 @@ internal static class DoctorCommand
         var diagnosis = Cifar3Classifier.Diagnose()
             .With("trains by default with", "", Find(() =>
             {
-                using var engine = TrainingEngines.Create(TrainingEngine.Managed, CnnModel.Create(Cifar3Data.DefaultClasses), new EngineOptions { MaxBatchSize = 1 });
+                using var engine = TrainingEngines.Create(TrainingEngine.Auto, CnnModel.Create(Cifar3Data.DefaultClasses), new EngineOptions { MaxBatchSize = 1 });
                 trains = true;
                 return $"{engine.Name} ({engine.Device})";
             }))
