@@ -11,14 +11,14 @@ namespace Cifar3.Training;
 /// </remarks>
 /// <example><code>
 /// var (train, validation) = data.Train.TrainValidationSplit(0.1, seed: 1);
-/// var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar(), new EarlyStopping()] }).Fit(train, validation);
+/// var result = new Cifar3Trainer(new TrainerOptions { Seed = 1, Callbacks = [new ProgressBar()] }).Fit(train, validation);
 /// result.BestModel.SaveOnnx("cifar3.onnx");
 /// </code></example>
 public sealed class Cifar3Trainer
 {
     /// <summary>Creates a trainer.</summary>
     /// <param name="options">The settings; null = all defaults, without callbacks. Default: null.</param>
-    /// <exception cref="ArgumentException">A setting is outside its range.</exception>
+    /// <exception cref="ArgumentException">A setting is outside its range, or the recipe's value that stands in for it.</exception>
     public Cifar3Trainer(TrainerOptions? options = null)
     {
         Options = options ?? new TrainerOptions();
@@ -37,6 +37,8 @@ public sealed class Cifar3Trainer
     /// <exception cref="Cifar3DataException">The image sets are empty or do not fit together.</exception>
     /// <exception cref="Cifar3ModelException">The checkpoint or the initial model does not belong to this training, or the checkpoint is damaged.</exception>
     /// <exception cref="TensorFlowException">The TensorFlow engine was asked for, and its library is absent, unusable, or refused.</exception>
+    /// <exception cref="GpuException">A GPU was asked for, and there is none, or its driver refused.</exception>
+    /// <exception cref="ArgumentException">A setting does not fit the network: its filters, dropout rates or frozen layers, or a number of classes that is not 2 to 100.</exception>
     /// <exception cref="Cifar3Exception">The loss is no longer finite, a file cannot be written, or another training uses the workspace.</exception>
     public TrainingResult Fit(ImageSet train, ImageSet? validation = null, CancellationToken cancellationToken = default)
     {

@@ -3,7 +3,7 @@ namespace Cifar3.Training;
 /// <summary>Settings of <see cref="Cifar3Trainer"/>.</summary>
 /// <remarks>Immutable; use <c>with</c> to change a value.</remarks>
 /// <example><code>
-/// var options = new TrainerOptions { Epoch = 20, Seed = 1, Callbacks = [new ProgressBar(), new EarlyStopping()] };
+/// var options = new TrainerOptions { Epoch = 20, Seed = 1, Callbacks = [new ProgressBar()] };
 /// </code></example>
 public sealed record TrainerOptions : TrainingSettings
 {

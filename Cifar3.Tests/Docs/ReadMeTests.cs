@@ -80,7 +80,7 @@ public sealed partial class ReadMeTests
         var trainer = new Cifar3Trainer(new TrainerOptions
         {
             Seed = 1,                                                // same seed, same model, bit for bit
-            Callbacks = [new ProgressBar(), new EarlyStopping("val_accuracy", patience: 3)],
+            Callbacks = [new ProgressBar()],
         });
         var result = trainer.Fit(train, validation);                 // Recipe.Auto: batch and epochs follow from the images
         result.BestModel.SaveOnnx("cifar3.onnx");                    // any ONNX runtime scores it
