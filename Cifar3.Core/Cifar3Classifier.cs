@@ -66,7 +66,8 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <param name="path">The <c>.onnx</c> file.</param>
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
-    /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or its graph is none that scores 32×32 colour images.</exception>
+    /// <exception cref="ArgumentException">An option is outside its range, or two do not go together.</exception>
+    /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes or another number of them than was given, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) =>
         Create(OnnxFile.Open(path, bytes => KernelWarmup.Start(bytes, options)), options);
@@ -87,6 +88,8 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <remarks>Its figures stand in the model card, <c>assets/README.md</c>. It gives one of the three classes for every picture, whatever it shows.</remarks>
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
+    /// <exception cref="ArgumentException">An option is outside its range, or two do not go together.</exception>
+    /// <exception cref="Cifar3ModelException"><see cref="ClassifierOptions.ClassNames"/> are not as many as the model's classes, or not all different.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier LoadDefault(ClassifierOptions? options = null) => Load(ShippedModel.Read(), options);
 
@@ -94,6 +97,8 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <param name="model">The model.</param>
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
+    /// <exception cref="ArgumentException">An option is outside its range, or two do not go together.</exception>
+    /// <exception cref="Cifar3ModelException"><see cref="ClassifierOptions.ClassNames"/> are not as many as the model's classes, or not all different.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier FromModel(CnnModel model, ClassifierOptions? options = null)
     {

@@ -30,7 +30,7 @@ public static class Cifar3Data
     /// (<c>cifar-10-batches-bin</c>, <c>cifar-10-batches-py</c>), or image folders with
     /// 2 to 100 classes of JPEG, PNG, WEBP, BMP or GIF files of any size: resized to 32×32 (antialiased, aspect ratio not kept), turned
     /// upright by their EXIF data, transparent parts on white. Folders: <c>train/&lt;class&gt;/*</c> and <c>test/&lt;class&gt;/*</c>, if you like <c>val/&lt;class&gt;/*</c> (also training, testing,
-    /// valid, validation, in any letter case); or one folder <c>&lt;class&gt;/*</c> for each class, of which 20 % are set aside for testing; or either one folder deeper. Pictures may lie any number of
+    /// valid, validation, in any letter case); or one folder <c>&lt;class&gt;/*</c> for each class, of which 20 % are set aside for testing; or either one folder or more deeper, where no other folder lies beside it. Pictures may lie any number of
     /// folders below their class. Folder names are class names, never changed, and their ordinal order gives the labels, as in Keras' <c>image_dataset_from_directory</c>. What is left out is
     /// counted in <see cref="ImageData.Skipped"/>. Default: null = search as above.
     /// </param>

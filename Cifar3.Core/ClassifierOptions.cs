@@ -55,8 +55,8 @@ public sealed record ClassifierOptions
 
     /// <summary>
     /// The most pixels that an encoded picture may have, 1 to 536,870,911; a larger one is refused before memory is taken for it. Reading a
-    /// picture takes twice its encoded bytes, at most 8 MB, and 4 (most PNG, WEBP, GIF files) to 12 bytes a pixel (interlaced PNG of 16 bits);
-    /// JPEG and BMP files are read row by row and take none. Default: 67,108,864 (8,192×8,192).
+    /// picture takes its encoded bytes (twice from a stream), at most 8 MB, and 4 (most PNG, WEBP, GIF files) to 12 bytes a pixel (interlaced PNG of 16 bits);
+    /// JPEG files that are not progressive and BMP files are read row by row and take none. Default: 67,108,864 (8,192×8,192).
     /// </summary>
     public int MaxImagePixels { get; init; } = ImageDecoder.DefaultMaxPixels;
 

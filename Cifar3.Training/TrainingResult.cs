@@ -20,8 +20,8 @@ public sealed class TrainingResult
     public CnnModel Model { get; }
 
     /// <summary>
-    /// The model of the epoch with the highest validation accuracy, of equals that with the lowest validation loss; without validation images the same as
-    /// <see cref="Model"/>.
+    /// The model of the epoch with the highest validation accuracy, of equals that with the lowest validation loss; under a schedule that ends low, as the default recipe's
+    /// (<see cref="OneCycle"/>, <see cref="CosineDecay"/>), that of the latest epoch within a standard error of the highest. Without validation images the same as <see cref="Model"/>.
     /// </summary>
     public CnnModel BestModel { get; }
 
@@ -34,7 +34,7 @@ public sealed class TrainingResult
     /// <summary>Why the training ended before its last epoch, in words; null where it did not.</summary>
     public string? StopReason { get; }
 
-    /// <summary>Why the model should not be trusted, with the likely cause and what to do: it is no better than chance, or classes have no image. Null where nothing speaks against it.</summary>
+    /// <summary>Why the model should not be trusted, with the likely cause and what to do: it is no better than chance, or the images cannot tell how good it is (classes without images, or the same images in two of them or in training and validation). Null where nothing speaks against it.</summary>
     public string? Warning { get; }
 
     /// <summary>

@@ -21,6 +21,7 @@ public sealed partial class CnnModel
     /// <param name="seed">The seed of the new layer's weights; the same seed gives the same bits everywhere. Default: 0.</param>
     /// <returns>A new model, to be trained before it is of use.</returns>
     /// <exception cref="ArgumentOutOfRangeException">There are fewer than 2 or more than 100 names.</exception>
+    /// <exception cref="Cifar3ModelException">A class has no name, or two have the same.</exception>
     /// <example><code>
     /// var start = CnnModel.LoadDefault().WithClasses(data.ClassNames, seed: 1);
     /// var result = new Cifar3Trainer(new TrainerOptions { InitialModel = start, Seed = 1 }).Fit(data.Train, validation);

@@ -67,12 +67,12 @@ public sealed class TrainingContext
     public EpochLog? BestEpoch { get; internal set; }
 
     /// <summary>
-    /// Why the result should not be trusted, in words; null where nothing speaks against it. At the beginning: classes without images. Once the training has ended, also a model that is no better
-    /// than chance.
+    /// Why the result should not be trusted, in words; null where nothing speaks against it. At the beginning what can be seen of the images: classes without any, the same
+    /// ones in two classes or in training and validation. Once the training has ended, also a model that is no better than chance.
     /// </summary>
     public string? Warning { get; internal set; }
 
-    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images. Null where it was taken as it is.</summary>
+    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Null where it was taken as it is.</summary>
     public string? RecipeNote => Plan.RecipeNote;
 
     /// <summary>Number of the epoch after which an interrupted training went on; 0 where it began.</summary>

@@ -157,7 +157,7 @@ public sealed record EngineOptions
     /// <summary>The seed of the dropout masks. Default: 0.</summary>
     public int Seed { get; init; }
 
-    /// <summary>Number of threads; 0 = one for each processor. Default: 0.</summary>
+    /// <summary>Number of threads, at most 1,024; 0 = one for each processor. Default: 0.</summary>
     public int Threads { get; init; }
 
     /// <summary>The largest batch that <see cref="ITrainingEngine.TrainStep"/> will get, 1 to 1,024. Default: 128.</summary>

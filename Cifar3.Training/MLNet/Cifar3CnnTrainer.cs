@@ -20,11 +20,11 @@ namespace Cifar3.Training;
 /// <item><term>Machine learning task</term><description>Multiclass classification</description></item>
 /// <item><term>Is normalization required?</term><description>No</description></item>
 /// <item><term>Is caching required?</term><description>No: the images are read once, 3,072 bytes each</description></item>
-/// <item><term>Required NuGet in addition to Microsoft.ML</term><description>Cifar3 (or Cifar3.Training and a package of ONNX Runtime)</description></item>
+/// <item><term>Required NuGet in addition to Microsoft.ML</term><description>Cifar3 (or Cifar3.Training; saving a <c>model.zip</c> needs a package of ONNX Runtime too)</description></item>
 /// <item><term>Exportable to ONNX</term><description>Yes: <c>transformer.Model.SaveOnnx(path)</c></description></item>
 /// </list>
 /// <para>
-/// The loop is <see cref="Cifar3Trainer"/>'s. The fitted model is that of the epoch with the best validation accuracy, or of the last where nothing is
+/// The loop is <see cref="Cifar3Trainer"/>'s. The fitted model is its best one (<see cref="TrainingResult.BestModel"/>), or that of the last epoch where nothing is
 /// validated. Progress goes to <c>MLContext.Log</c>; cancelling the MLContext ends Fit with <see cref="OperationCanceledException"/> between two batches, and
 /// files of the epochs done stay. An image that is missing or cannot be decoded ends Fit with an error that names its row; none is skipped.
 /// </para>
@@ -67,6 +67,8 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
     /// <exception cref="Cifar3ImageException">An image is missing or cannot be decoded: names the row.</exception>
     /// <exception cref="Cifar3ModelException">The checkpoint or the initial model does not belong to this training.</exception>
     /// <exception cref="TensorFlowException">The TensorFlow engine was asked for, and its library is absent, unusable, or refused.</exception>
+    /// <exception cref="GpuException">A GPU was asked for, and there is none, or its driver refused.</exception>
+    /// <exception cref="ArgumentException">A setting does not fit the network: its filters, dropout rates or frozen layers.</exception>
     /// <exception cref="Cifar3Exception">The loss is no longer finite, or a file cannot be written.</exception>
     public Cifar3Transformer Fit(IDataView input)
     {
