@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Cifar3;
@@ -6,9 +7,14 @@ namespace Cifar3;
 /// The door to ONNX Runtime's native library, which comes from the program, not from this package: where it is missing or of
 /// another version, the error names the package instead of a type initializer.
 /// </summary>
-internal static class OnnxRuntimeLibrary
+internal static partial class OnnxRuntimeLibrary
 {
+    /// <summary>The variable that ONNX Runtime asks, once, when it is loaded. Its own <c>OrtEnv.DisableTelemetryEvents</c> comes too late: by then the machine's number is stored and a message under way.</summary>
+    public const string TelemetryVariable = "ORT_DISABLE_TELEMETRY";
+
     public const string CpuPackage = "Microsoft.ML.OnnxRuntime", GpuPackage = "Microsoft.ML.OnnxRuntime.Gpu";
+
+    private static readonly Lazy<bool> Silenced = new(Silence);
 
     /// <summary>The version that this library is built for.</summary>
     public static string Expected { get; } = typeof(OrtEnv).Assembly.GetName().Version?.ToString(3) ?? "unknown";
@@ -18,6 +24,7 @@ internal static class OnnxRuntimeLibrary
     /// <exception cref="Cifar3Exception">The library is missing, or is not the version that this library was built for.</exception>
     public static (string Version, IReadOnlyList<string> Providers) Load()
     {
+        _ = Silenced.Value;
         try
         {
             var environment = OrtEnv.Instance();
@@ -31,4 +38,29 @@ internal static class OnnxRuntimeLibrary
                 : $"Cannot score: ONNX Runtime's native library is not the one that belongs to this program. Expected version {Expected}. Found a file that does not fit: {NativeLibraryFault.Message(cause)}. Give the program the package {CpuPackage} {Expected} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path{(OperatingSystem.IsWindows() ? "; Windows has an old onnxruntime.dll in System32, which is found where the program has none beside it" : "")}.", e);
         }
     }
+
+    /// <summary>
+    /// Keeps ONNX Runtime from sending its maker what machine this is, which nobody who scores a picture expects. A program that has set the variable is obeyed, whatever it says.
+    /// </summary>
+    private static bool Silence()
+    {
+        string value = Environment.GetEnvironmentVariable(TelemetryVariable) ?? "1";
+        if (OperatingSystem.IsWindows())
+        {
+            Environment.SetEnvironmentVariable(TelemetryVariable, value);
+            return true;
+        }
+
+        try
+        {
+            return SetNativeVariable(TelemetryVariable, value, overwrite: 1) == 0; // .NET's variables are a copy that native code does not see
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
+    private static partial int SetNativeVariable(string name, string value, int overwrite);
 }

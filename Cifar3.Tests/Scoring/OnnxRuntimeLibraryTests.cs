@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Reflection;
 using System.Runtime.InteropServices;
 using Microsoft.ML;
@@ -42,6 +43,24 @@ public sealed class OnnxRuntimeLibraryTests
 
         Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
         Assert.That(error.Message, Does.StartWith("Cannot save the chain: ").And.Contain("native library is missing").And.Contain("Add the package Microsoft.ML.OnnxRuntime 1."));
+    }
+
+    /// <summary>Left to itself, ONNX Runtime stores a number for the machine in the user's cache and sends its maker what processor and system it is.</summary>
+    [Test]
+    [Platform(Exclude = "Win")]
+    public void Load_InANewProcess_TellsNobodyOfTheMachine()
+    {
+        string home = TestFiles.NewFolder(), dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        var start = new ProcessStartInfo(dotnet, [Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), "doctor"]) { WorkingDirectory = home, RedirectStandardOutput = true };
+        start.Environment["HOME"] = home;
+        start.Environment.Remove("XDG_CACHE_HOME");
+        start.Environment.Remove(OnnxRuntimeLibrary.TelemetryVariable);
+
+        using var process = Process.Start(start)!;
+
+        Assert.That(process.StandardOutput.ReadToEnd(), Does.Contain($"{OnnxRuntimeLibrary.Expected}, built with"), "it was loaded");
+        process.WaitForExit();
+        Assert.That(Directory.EnumerateFiles(home, "*", SearchOption.AllDirectories).Where(file => file.Contains("onnxruntime", StringComparison.OrdinalIgnoreCase)), Is.Empty);
     }
 
     private static Exception FailIn(IsolatedLibraries context)
