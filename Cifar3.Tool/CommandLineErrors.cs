@@ -26,6 +26,15 @@ internal static class CommandLineErrors
         }
     }
 
+    /// <summary>An empty text, as of a shell's variable that is not set, is no path: it would mean the current folder, or fail where nobody can tell which one was meant.</summary>
+    public static void RefuseEmpty(SymbolResult result)
+    {
+        if (result.Tokens.Any(token => token.Value.Length == 0))
+        {
+            result.AddError($"{(result is OptionResult option ? option.Option.Name : $"The argument '{((ArgumentResult)result).Argument.Name}'")} is empty: give it a value. Is a variable of the shell not set?");
+        }
+    }
+
     /// <summary>The first mistake: an option that is none comes before what it leaves over or missing.</summary>
     private static string Problem(ParseResult result)
     {

@@ -19,11 +19,14 @@ internal static class Shared
             if (symbol is Argument argument)
             {
                 argument.Validators.Add(CommandLineErrors.RefuseOptions);
+                argument.Validators.Add(CommandLineErrors.RefuseEmpty);
                 command.Add(argument);
             }
             else
             {
-                command.Add((Option)symbol);
+                var option = (Option)symbol;
+                option.Validators.Add(CommandLineErrors.RefuseEmpty);
+                command.Add(option);
             }
         }
 

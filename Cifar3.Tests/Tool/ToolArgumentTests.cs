@@ -20,6 +20,16 @@ public sealed class ToolArgumentTests
         Assert.That((exitCode, output, error.Trim()), Is.EqualTo((1, "", $"Error: {expected}")));
     }
 
+    /// <summary>As of <c>--out "$RUN"</c> where there is no such variable: the former training in the current folder would be replaced.</summary>
+    [TestCase("--out is empty", "train", "pictures", "--out", "")]
+    [TestCase("The argument 'folder' is empty", "train", "")]
+    [TestCase("The argument 'pictures' is empty", "predict", "default", "a.png", "")]
+    [TestCase("The argument 'run' is empty", "report", "")]
+    [TestCase("--triton is empty", "export", "default", "--triton", "")]
+    [TestCase("--urls is empty", "serve", "default", "--urls", "")]
+    public void Run_EmptyText_IsRefused(string problem, params string[] arguments) =>
+        Assert.That(ToolProcess.MustFail(arguments), Is.EqualTo($"Error: {problem}: give it a value. Is a variable of the shell not set? See 'cifar3 {arguments[0]} --help'."));
+
     /// <summary>Who types the name alone asks what there is.</summary>
     [Test]
     public void Run_NoArguments_ShowsTheHelp()

@@ -8,7 +8,7 @@ namespace Cifar3.Tests;
 public sealed class ToolServeTests
 {
     [TestCase("nonsense", "is no address to listen on")]
-    [TestCase("", "--urls names no address")]
+    [TestCase(";", "--urls names no address")]
     [TestCase("http://127.0.0.1:50x", "would listen on all of them")]
     [TestCase("http://127.0.0.1:0,foo", "would listen on all of them")]
     [TestCase("ftp://127.0.0.1:0", "is no address of HTTP")]
