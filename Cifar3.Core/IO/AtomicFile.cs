@@ -65,9 +65,10 @@ internal static class AtomicFile
     /// <summary>The file that a path means: a link's target, there or not. What is no file is refused, for a rename would replace it.</summary>
     private static string Target(string path)
     {
-        string target = new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
-        bool other = UnixFile.Find(target) is { IsRegular: false };
-        return other || Directory.Exists(target) ? throw new IOException($"it is {UnixFile.Find(target)?.Kind ?? "a folder"}, not a file") : target;
+        // Before a link is followed by its text: that of /dev/stdout, where a pipe is behind it, is no path.
+        string? other = UnixFile.Find(path) is { IsRegular: false } found ? found.Kind : Directory.Exists(path) ? "a folder" : null;
+        return other is not null ? throw new NoFileException(other)
+            : new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
     }
 
     /// <summary>Removes what a killed process left in a folder; once a process and folder.</summary>

@@ -36,6 +36,7 @@ internal static class IoFault
         IoCause.ReadOnly => "The disk is read-only: choose a folder on another one",
         IoCause.TooLarge => "The file system or the limit of this user (ulimit -f) allows no file of this size",
         IoCause.PathTooLong => "Choose a shorter path",
+        IoCause.NoFile => "Name a file",
         IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
         IoCause.NotSupported => "The disk is not at fault: this kind of file or path is not supported here (native programs lack code that some formats need)",
         _ => "Free disk space or choose a folder that you may write to",
@@ -66,6 +67,11 @@ internal static class IoFault
         if (e is PathTooLongException)
         {
             return IoCause.PathTooLong;
+        }
+
+        if (e is NoFileException)
+        {
+            return IoCause.NoFile;
         }
 
         if (e is ArgumentOutOfRangeException)
@@ -107,7 +113,11 @@ internal static class IoFault
         TooLarge,
         TooManyOpen,
         PathTooLong,
+        NoFile,
         NotAllowed,
         NotSupported,
     }
 }
+
+/// <summary>A folder, device or pipe stands where a file was to be written.</summary>
+internal sealed class NoFileException(string kind) : IOException($"it is {kind}, not a file");

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.IO.Pipes;
 using System.Reflection;
 using System.Runtime.Versioning;
 
@@ -55,13 +56,25 @@ public sealed class AtomicFileTests
 
     [Test]
     public void Write_TargetIsAFolder_SaysSo() =>
-        Assert.That(() => AtomicFile.Write(TestFiles.NewFolder(), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file"));
+        Assert.That(() => AtomicFile.Write(TestFiles.NewFolder(), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file. The file is as it was before. Name a file."));
 
     [Test]
     [Platform(Exclude = "Win")]
     public void Write_Device_IsNotReplaced()
     {
-        Assert.That(() => AtomicFile.Write("/dev/null", new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a device, not a file"));
+        Assert.That(() => AtomicFile.Write("/dev/null", new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a device, not a file. The file is as it was before. Name a file."));
+    }
+
+    /// <summary>Such as /dev/stdout before a pipe: the link's text, <c>pipe:[1234]</c>, is no path, and the kernel leads to the pipe all the same.</summary>
+    [Test]
+    [Platform("Linux")]
+    public void Write_LinkOfTheKernelToAPipe_SaysWhatItIs()
+    {
+        using var pipe = new AnonymousPipeServerStream();
+
+        Assert.That(
+            () => AtomicFile.Write($"/proc/self/fd/{pipe.SafePipeHandle.DangerousGetHandle()}", new byte[1]),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a named pipe (FIFO), not a file. The file is as it was before. Name a file."));
     }
 
     [Test]
