@@ -19,12 +19,12 @@ internal sealed partial class WorkerPool : IDisposable
     private const int SpinRounds = 40, PassSpinRounds = 1_000; // about 3 µs each
 
     private readonly object gate = new();
-    private readonly Thread[] helpers;
+    private readonly Action<Thread> start;
     private readonly int spinRounds;
     private WaitPatience patience; // the caller's
     private Action<int, int>? work;
     private ExceptionDispatchInfo? failure;
-    private int pieces, nextPiece, busyHelpers, run;
+    private int helpers, pieces, nextPiece, busyHelpers, run;
     private bool started, stopped;
 
     /// <summary>Creates the pool; threads start with the first run.</summary>
@@ -34,12 +34,13 @@ internal sealed partial class WorkerPool : IDisposable
     /// long as the others may take, because to sleep and to be woken costs more (2 % of a step on two threads), unless that is in vain
     /// (<see cref="WaitPatience"/>). Default: false.
     /// </param>
-    public WorkerPool(int threads, bool passes = false)
+    /// <param name="start">Starts a thread; null = its own way. Default: null.</param>
+    public WorkerPool(int threads, bool passes = false, Action<Thread>? start = null)
     {
         Threads = threads;
+        this.start = start ?? (static thread => thread.Start());
         spinRounds = threads > Environment.ProcessorCount ? 0 : passes ? PassSpinRounds : SpinRounds;
         patience = new WaitPatience(spinRounds, SpinRounds);
-        helpers = new Thread[threads - 1];
     }
 
     /// <summary>Number of threads, the caller included.</summary>
@@ -61,7 +62,7 @@ internal sealed partial class WorkerPool : IDisposable
         Start();
         (work, pieces, failure) = (action, count, null);
         Volatile.Write(ref nextPiece, 0);
-        Volatile.Write(ref busyHelpers, helpers.Length);
+        Volatile.Write(ref busyHelpers, helpers);
         lock (gate)
         {
             (staged, invited) = (false, false);
@@ -85,16 +86,27 @@ internal sealed partial class WorkerPool : IDisposable
         }
     }
 
+    /// <summary>Starts the helpers, once. Where the system allows no more threads (a container's number of processes, ulimit -u), those that there are do all the work.</summary>
     private void Start()
     {
-        for (int i = 0; !started && i < helpers.Length; i++)
+        if (started)
         {
-            int worker = i + 1;
-            helpers[i] = new Thread(() => Help(worker)) { IsBackground = true, Name = $"Cifar3 worker {worker}" };
-            helpers[i].Start();
+            return;
         }
 
         started = true;
+        try
+        {
+            for (; helpers < Threads - 1; helpers++)
+            {
+                int worker = helpers + 1;
+                start(new Thread(() => Help(worker)) { IsBackground = true, Name = $"Cifar3 worker {worker}" });
+            }
+        }
+        catch (OutOfMemoryException)
+        {
+            // what .NET calls a thread that the system does not give
+        }
     }
 
     private void Help(int worker)

@@ -38,6 +38,38 @@ internal sealed class WorkerPoolTests
         Assert.That(sum, Is.EqualTo(36));
     }
 
+    /// <summary>Such as in a container that allows few processes: .NET throws an OutOfMemoryException for each further thread.</summary>
+    [Test]
+    public void Run_SystemAllowsNoMoreThreads_WorksWithThoseItHas([Values(0, 1, 2)] int allowed)
+    {
+        int started = 0;
+        using var pool = new WorkerPool(4, start: thread =>
+        {
+            if (++started > allowed)
+            {
+                throw new OutOfMemoryException();
+            }
+
+            thread.Start();
+        });
+        var done = new int[23];
+
+        for (int run = 0; run < 100; run++)
+        {
+            pool.Run(done.Length, (piece, worker) =>
+            {
+                done[piece]++;
+                Assert.That(worker, Is.LessThanOrEqualTo(allowed));
+            });
+            pool.BeginStages();
+            pool.RunStage(0, done.Length, (_, piece) => done[piece]++);
+            pool.EndStages();
+        }
+
+        Assert.That(done, Is.All.EqualTo(200));
+        Assert.That(started, Is.EqualTo(allowed + 1), "asked again at each run");
+    }
+
     [Test]
     public void Run_Repeatedly_AllocatesNothing()
     {
