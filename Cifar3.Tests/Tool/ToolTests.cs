@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.IO.Pipes;
 using System.Text.Json;
 using Cifar3.Training;
 
@@ -229,6 +230,22 @@ public sealed class ToolTests
 
         Assert.That(exitCode, Is.Zero, error);
         Assert.That(output, Does.Contain("@x.png,"));
+    }
+
+    /// <summary>A terminal that nobody types into, or a pipe whose other end gives nothing.</summary>
+    [Test]
+    public void Predict_StandardInputThatGivesNothing_EndsAtControlC()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "needs /proc and signals");
+        using var silent = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var process = ToolProcess.Start($"</proc/{Environment.ProcessId}/fd/{silent.GetClientHandleAsString()}", TestFiles.NewFolder(), "predict", "default", "-", "--csv");
+        Assert.That(process.StandardOutput.ReadLine(), Does.StartWith("file,")); // the heading, before it waits
+
+        Thread.Sleep(300);
+        process.Signal("INT");
+
+        Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
+        Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
     }
 
     [TestCase("--help")]

@@ -64,7 +64,7 @@ internal static class PredictCommand
                 {
                     try
                     {
-                        write(file, Predict(classifier, file));
+                        write(file, Predict(classifier, file, cancel));
                     }
                     catch (Cifar3ImageException e)
                     {
@@ -81,13 +81,12 @@ internal static class PredictCommand
             model, pictures, json, csv);
     }
 
-    private static Prediction Predict(Cifar3Classifier classifier, string file)
-    {
-        if (file != StandardInput)
-        {
-            return classifier.Predict(file);
-        }
+    private static Prediction Predict(Cifar3Classifier classifier, string file, CancellationToken cancel) => file != StandardInput
+        ? classifier.Predict(file)
+        : Task.Run(() => PredictStandardInput(classifier), cancel).WaitAsync(cancel).GetAwaiter().GetResult(); // a pipe that gives nothing is waited for, and is left behind when the wait is ended
 
+    private static Prediction PredictStandardInput(Cifar3Classifier classifier)
+    {
         using var input = Console.OpenStandardInput();
         return classifier.Predict(input);
     }
