@@ -32,6 +32,20 @@ public sealed class ToolTrainTests
         Assert.That(RunFolder.Open(run).DataPath, Is.Not.Null);
     }
 
+    /// <summary>The disk takes the first checkpoint, and no second beside it.</summary>
+    [Test]
+    public void Train_DiskFullAtASecondEpoch_SaysHowToGoOn()
+    {
+        using var disk = SmallDisk.Mount(9_000);
+        string run = Path.Combine(disk.Path, "run");
+        string[] command = ["train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "2", "--engine", "Managed"];
+
+        string error = ToolProcess.MustFail(command).Split('\n')[^1];
+
+        Assert.That(error, Does.StartWith($"Error: Cannot write '{Path.Combine(run, "training.checkpoint")}': ").And.EndsWith(" Free disk space. What was trained until the epoch before is kept: add --resume to go on."));
+        Assert.That(Directory.GetFiles(run, ".cifar3-*"), Is.Empty);
+    }
+
     [TestCase("auto")]
     [TestCase("best")]
     public void Train_PatienceUnderAScheduleThatEndsLow_IsRefusedWithTheRemedy(string recipe) =>

@@ -82,6 +82,7 @@ internal static class TrainCommand
                 Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
                 TrainingResult result;
+                var began = DateTime.UtcNow;
                 try
                 {
                     result = new Cifar3Trainer(options).Fit(train, validation, cancel);
@@ -89,6 +90,10 @@ internal static class TrainCommand
                 catch (OperationCanceledException e) when (checkpoint.LastFile is not null || (resumes && File.Exists(best)))
                 {
                     throw new StoppedException($"The best model so far is kept: {best}. {(resumes ? "Give the same command to go on." : "Add --resume to go on.")}", e);
+                }
+                catch (Cifar3Exception e) when (e.InnerException is IOException && (resumes || File.GetLastWriteTimeUtc(Path.Combine(run, TrainingCheckpoint.FileName)) > began))
+                {
+                    throw new Cifar3Exception($"{e.Message} What was trained until the epoch before is kept: {(resumes ? "give the same command" : "add --resume")} to go on.", e); // a full disk takes no hours of training along
                 }
 
                 RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
