@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using Microsoft.ML;
 
 namespace Cifar3.Tests;
 
@@ -8,7 +9,7 @@ namespace Cifar3.Tests;
 /// </summary>
 internal static class ChildProgram
 {
-    /// <summary>Arguments: model file, back end; or <c>load</c> and a path of data, which prints how many images it has, or the error.</summary>
+    /// <summary>Arguments: model file, back end; or <c>load</c> and a path of data, which prints how many images it has, or the error; or <c>zip</c> and a file of ML.NET to write.</summary>
     public static int Main(string[] arguments)
     {
         if (arguments is ["load", var path])
@@ -54,6 +55,14 @@ internal static class ChildProgram
         if (arguments is ["refuse"])
         {
             return JsonReflectionTests.RefuseInChild().GetAwaiter().GetResult();
+        }
+
+        if (arguments is ["zip", var zip])
+        {
+            var context = new MLContext();
+            var view = ColourImages.Create(4).ToDataView();
+            context.Model.Save(context.Transforms.ApplyCifar3(TestModels.Random(filters: [1, 1, 1]), "Pixels").Fit(view), view.Schema, zip);
+            return 0;
         }
 
         if (arguments is ["cultures", var folder])
