@@ -27,7 +27,7 @@ public static class ConsoleProgram
     /// <summary>Runs a program's work and turns what can go wrong into one line on the standard error.</summary>
     /// <remarks>
     /// The first Ctrl-C, SIGTERM or SIGHUP cancels the token, so that the work ends in good order (a training between two batches); a second one ends the
-    /// program at once. SIGHUP stays ignored where the program was started so (nohup). What is no expected error (of this library, an argument, a file) is
+    /// program at once. SIGHUP stays ignored where the program was started so (nohup). What is no expected error (of this library, an argument, a file, memory) is
     /// thrown on. Text that the console does not take (closed, or redirected to a full disk) ends no work: it is left out, and the exit code of work
     /// that went well is then <see cref="Failed"/>, with a line that says so.
     /// </remarks>
@@ -69,6 +69,10 @@ public static class ConsoleProgram
         catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException or UnauthorizedAccessException)
         {
             return Say($"Error: {Shown.Text(e.Message.ReplaceLineEndings(" "), MaxMessage)}", Failed);
+        }
+        catch (OutOfMemoryException)
+        {
+            return Say($"Error: Memory ran out. {MemoryFault.Remedy}, or take fewer images.", Failed);
         }
         finally
         {
