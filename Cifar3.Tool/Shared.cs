@@ -38,7 +38,11 @@ internal static class Shared
             }
             catch (Exception e) when (e is Cifar3Exception or ArgumentException)
             {
-                throw new Cifar3Exception(OptionWords.Of(e), e);
+                throw new Cifar3Exception(OptionWords.Of(e) + LostFolder(), e);
+            }
+            catch (FileNotFoundException e) when (LostFolder() is { Length: > 0 } lost)
+            {
+                throw new Cifar3Exception(e.Message + lost, e);
             }
         }));
         return command;
@@ -108,6 +112,20 @@ internal static class Shared
     }
 
     public static string Percent(double share) => share.ToString("P1", CultureInfo.InvariantCulture);
+
+    /// <summary>What to do where relative paths lead nowhere because this program's folder is no longer there; .NET says of them that they cannot be found, and not which.</summary>
+    private static string LostFolder()
+    {
+        try
+        {
+            _ = Environment.CurrentDirectory;
+            return "";
+        }
+        catch (IOException)
+        {
+            return " The current folder was removed, or made anew: change to one that is there (where it was made anew, by cd \"$PWD\").";
+        }
+    }
 
     private static T Load<T>(Func<DataOptions, T> load, double? testFraction, IReadOnlyList<string>? classes, bool skipBad, CancellationToken cancel)
     {

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
 using System.Text.Json;
@@ -230,6 +231,28 @@ public sealed class ToolTests
 
         Assert.That(exitCode, Is.Zero, error);
         Assert.That(output, Does.Contain("@x.png,"));
+    }
+
+    /// <summary>A shell often stands in a folder that another program has made anew.</summary>
+    [TestCase("export", "default", "--out", "x.onnx")]
+    [TestCase("train", "pictures")]
+    [TestCase("doctor")]
+    public void Run_CurrentFolderRemoved_SaysSo(params string[] arguments)
+    {
+        Assume.That(OperatingSystem.IsLinux(), "needs bash");
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "rmdir \"$PWD\" && exec \"$@\"", "bash", dotnet, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments])
+        {
+            WorkingDirectory = TestFiles.NewFolder(),
+            RedirectStandardError = true,
+            RedirectStandardOutput = true,
+        })!;
+
+        string error = process.StandardError.ReadToEnd().Trim();
+
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.EqualTo(1));
+        Assert.That(error, Does.StartWith("Error: ").And.Contain("The current folder was removed, or made anew: change to one that is there").And.Not.Contain('\n'));
     }
 
     /// <summary>A terminal that nobody types into, or a pipe whose other end gives nothing.</summary>
