@@ -105,6 +105,18 @@ public sealed class FolderLayoutTests
     }
 
     [Test]
+    public void Tree_ManyFiles_CountsThemAll()
+    {
+        string folder = TestFiles.NewFolder();
+        for (int i = 0; i < 10_001; i++)
+        {
+            File.WriteAllBytes(Path.Combine(folder, $"{i:D5}.txt"), []);
+        }
+
+        Assert.That(FolderLayout.Tree(folder), Is.EqualTo("10001 files such as 00000.txt"));
+    }
+
+    [Test]
     public void Load_PartAmongTheClasses_IsNoClassUnlessNamed()
     {
         string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("train/test", 2), ("test/cat", 2), ("test/dog", 2), ("test/test", 2));

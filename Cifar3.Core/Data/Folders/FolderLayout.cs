@@ -119,7 +119,7 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
 
         void Write(string folder, int levels)
         {
-            var entries = FolderWalker.Entries(folder).Where(entry => !FolderWalker.IsSystem(entry.Name)).Take(10_000).ToList();
+            var entries = FolderWalker.Entries(folder).Where(entry => !FolderWalker.IsSystem(entry.Name)).ToList();
             var folders = entries.Where(entry => entry is DirectoryInfo).ToList();
             var files = entries.Except(folders).ToList();
             List<string> items = [];
