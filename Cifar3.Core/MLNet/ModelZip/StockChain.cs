@@ -57,7 +57,6 @@ internal static class StockChain
                 break;
         }
 
-        OnnxRuntimeLibrary.Load(); // ML.NET would load it on its own, and fail with a type initializer where it is missing
         using var onnx = new MemoryStream(StockGraph.Create(model, images, height, width));
         builder.Add(transforms.ApplyOnnxModel([StockGraph.Scores, StockGraph.Choice], [StockGraph.Pixels], onnx));
         builder.Add(builder.Context.MulticlassClassification.Trainers.NaiveBayes(ChoiceExamples.Label, StockGraph.Choice).Fit(new ChoiceExamples(keys)));
