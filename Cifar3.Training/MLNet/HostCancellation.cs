@@ -6,12 +6,13 @@ namespace Cifar3.Training;
 /// <summary>A token that is cancelled with the caller's token or with the MLContext.</summary>
 /// <remarks>
 /// ML.NET marks the environments below a cancelled MLContext but neither raises an event nor shows the mark publicly, so it is looked at several
-/// times a second, by reflection. Should a later ML.NET keep it elsewhere, the caller's token still works.
+/// times a second, by reflection. Should a later ML.NET keep it elsewhere, the caller's token still works. The type is asked for by its whole name, which
+/// trimming understands (of <c>Assembly.GetType</c> it knows nothing, and takes the property away).
 /// </remarks>
 internal sealed class HostCancellation : IDisposable
 {
     private static readonly TimeSpan Interval = TimeSpan.FromMilliseconds(50);
-    private static readonly PropertyInfo? IsCanceled = typeof(IHostEnvironment).Assembly.GetType("Microsoft.ML.Runtime.ICancelable")?.GetProperty("IsCanceled");
+    private static readonly PropertyInfo? IsCanceled = Type.GetType("Microsoft.ML.Runtime.ICancelable, Microsoft.ML.Core")?.GetProperty("IsCanceled");
 
     private readonly CancellationTokenSource source;
     private readonly Timer timer;
