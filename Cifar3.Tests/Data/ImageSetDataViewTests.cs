@@ -263,6 +263,17 @@ public sealed class ImageSetDataViewTests
         Assert.That(() => ImageSet.FromDataView(bytes, "Pixels"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(message));
     }
 
+    /// <summary>An array of a row class has no size unless its attribute says so, which whoever has pixels in one must be told.</summary>
+    [Test]
+    public void FromDataView_PixelsInAColumnOfUnknownSize_AreToldFromADamagedFile()
+    {
+        var rows = mlContext.Data.LoadFromEnumerable([new EncodedRow { Encoded = Png(0), Label = "a" }, new EncodedRow { Encoded = Set.Image(1).ToArray(), Label = "b" }]);
+
+        var error = Assert.Throws<Cifar3ImageException>(() => ImageSet.FromDataView(rows, "Encoded"));
+
+        Assert.That(error!.Message, Does.StartWith("Cannot read image 'row 1 of column Encoded': its 3,072 bytes look like pixels").And.Contain("[VectorType(3072)]").And.Not.Contain("PredictPixels"));
+    }
+
     private static byte[] Png(int index) => TestImages.Encode(Set.Image(index), 32, 32, SKEncodedImageFormat.Png);
 
     private static List<string> Rows(ImageSet set) => [.. Enumerable.Range(0, set.Count).Select(i => $"{set.Labels[i]} {Convert.ToHexString(set.Image(i))}")];

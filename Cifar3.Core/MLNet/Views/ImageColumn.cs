@@ -33,7 +33,7 @@ internal readonly record struct ImageColumn(ImageColumnKind Kind, bool ChannelsF
 
     /// <summary>What <see cref="Find"/> takes, for error messages.</summary>
     public static readonly string Expected =
-        $"an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of Byte, or of Single from 0 to 255, 32x32x3 or 3x32x32)";
+        $"an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of that known size, [VectorType({ImageBytes})], of Byte, or of Single from 0 to 255, 32x32x3 or 3x32x32)";
 
     /// <summary>What a type holds; null where it is no column of images.</summary>
     public static ImageColumn? Find(DataViewType type) => type switch
@@ -136,9 +136,13 @@ internal sealed class ImageColumnReader
         return (row, _) =>
         {
             getter(ref file);
-            return new PendingImage(null, file.Length == 0 ? throw Missing(row) : [.. file.DenseValues()], Name(row));
+            byte[] encoded = file.Length == 0 ? throw Missing(row) : [.. file.DenseValues()];
+            return new PendingImage(null, ArePixels(encoded) ? throw PixelsOfUnknownSize(row) : encoded, Name(row));
         };
     }
+
+    /// <summary>An array of a row class has no size unless its attribute says so: pixels given that way would be taken for a damaged file.</summary>
+    private static bool ArePixels(byte[] encoded) => encoded.Length == CnnArchitecture.ImageBytes && ImageSignature.Format(encoded) == PictureFormat.None;
 
     /// <summary>Pixels as they are wanted: copied in one piece.</summary>
     private Taker Bytes(ValueGetter<VBuffer<byte>> getter)
@@ -189,6 +193,12 @@ internal sealed class ImageColumnReader
     private byte ToByte(long row, float value) => value is >= 0 and <= 255 && value == MathF.Round(value)
         ? (byte)value
         : throw new Cifar3DataException($"Pixel value {value.ToString(CultureInfo.InvariantCulture)} in {Name(row)} is no whole number from 0 to 255. Expected pixels neither scaled nor shifted, as ExtractPixels makes them without scaleImage and offsetImage.");
+
+    private Cifar3ImageException PixelsOfUnknownSize(long row) => new(string.Create(CultureInfo.InvariantCulture,
+        $"Cannot read image '{Name(row)}': its {CnnArchitecture.ImageBytes:N0} bytes look like pixels, but a vector of Byte of unknown size holds encoded files. If they are pixels, give the column its size, in a row class with [VectorType({CnnArchitecture.ImageBytes})]."))
+    {
+        Problem = ImageProblem.UnknownFormat,
+    };
 
     private Cifar3ImageException Missing(long row) => new($"Cannot read image '{Name(row)}': it is missing. Filter out rows without an image.");
 }
