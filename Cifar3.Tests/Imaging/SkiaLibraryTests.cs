@@ -23,4 +23,20 @@ public sealed class SkiaLibraryTests
         Assert.That(error.Message, Does.StartWith("Cannot read pictures: SkiaSharp's native library 'libSkiaSharp' is missing. Expected the one of SkiaSharp 2.88").And.Contain("SkiaSharp.NativeAssets.").And.Contain("/app/libSkiaSharp.so: no such file"));
         Assert.That(error.Message, Does.Not.Contain("\n"));
     }
+
+    [Test]
+    public void Draw_WithoutTheNativeLibrary_NamesThePackage()
+    {
+        var context = new IsolatedLibraries("SkiaSharp", name => throw new DllNotFoundException($"Unable to load shared library '{name}'\n/app/libSkiaSharp.so: no such file"));
+
+        AssertNamed(context.Copy(typeof(Training.Picture)).GetConstructors().Single(), [32, 32]);
+        AssertNamed(context.Copy(typeof(Training.PlotFont)).GetMethod(nameof(Training.PlotFont.For))!, ["car", 12f]);
+
+        static void AssertNamed(MethodBase draw, object[] arguments)
+        {
+            var error = Assert.Throws<TargetInvocationException>(() => _ = draw is ConstructorInfo make ? make.Invoke(arguments) : draw.Invoke(null, arguments))!.InnerException!;
+            Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+            Assert.That(error.Message, Does.StartWith("Cannot draw pictures: SkiaSharp's native library 'libSkiaSharp' is missing.").And.Contain("/app/libSkiaSharp.so: no such file"));
+        }
+    }
 }

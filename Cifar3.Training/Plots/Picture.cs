@@ -14,7 +14,7 @@ internal sealed class Picture : IDisposable
 
     public Picture(int width, int height)
     {
-        surface = SKSurface.Create(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul))
+        surface = SkiaLibrary.ToDraw(() => SKSurface.Create(new SKImageInfo(width, height, SKColorType.Rgba8888, SKAlphaType.Premul)))
             ?? throw new Cifar3Exception($"Cannot draw a picture of {width:N0} x {height:N0} pixels: there is not enough memory.");
         Canvas.Clear(SKColors.White);
     }

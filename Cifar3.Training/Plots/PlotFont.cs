@@ -8,7 +8,7 @@ namespace Cifar3.Training;
 /// </summary>
 internal static class PlotFont
 {
-    private static readonly Lazy<SKTypeface> Embedded = new(Load);
+    private static readonly Lazy<SKTypeface> Embedded = new(() => SkiaLibrary.ToDraw(Load)); // a matrix measures its names before it has a picture
 
     public static SKTypeface Typeface => Embedded.Value;
 

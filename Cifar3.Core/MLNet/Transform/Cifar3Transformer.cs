@@ -148,15 +148,7 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
             throw new Cifar3Exception("Cannot save the chain: ML.NET's own transformers score each picture once, not mirrored too, and would give other scores. Fit it without ClassifierOptions.FlipAveraging, and save that chain.");
         }
 
-        try
-        {
-            OnnxRuntimeLibrary.Load();
-        }
-        catch (Cifar3Exception e)
-        {
-            throw new Cifar3Exception($"Cannot save the chain: ML.NET's ApplyOnnxModel, which is part of it, asks ONNX Runtime. {e.Message}", e);
-        }
-
+        OnnxRuntimeLibrary.Load("Cannot save the chain, in which ML.NET's ApplyOnnxModel scores");
         using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType);
         ((ICanSaveModel)chain).Save(ctx);
     }

@@ -46,7 +46,7 @@ internal static class Calibrator
 
         var names = new List<string>();
         var model = OnnxExporter.Wrap(OptimizedGraph.Create(network, names));
-        OnnxRuntimeLibrary.Load();
+        OnnxRuntimeLibrary.Load("Cannot write an int8 file, whose ranges are measured in it");
         try
         {
             using var sessionOptions = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
