@@ -22,11 +22,13 @@ public static class Cifar3EndpointRouteBuilderExtensions
     /// <param name="endpoints">The application.</param>
     /// <param name="page">Whether the page is mapped too. Default: true.</param>
     /// <returns>The group, for authorization, rate limits, host filters.</returns>
+    /// <exception cref="InvalidOperationException"><c>services.AddCifar3Classifier</c> was not called.</exception>
     public static RouteGroupBuilder MapCifar3(this IEndpointRouteBuilder endpoints, bool page = true)
     {
         ArgumentNullException.ThrowIfNull(endpoints);
+        int times = endpoints.ServiceProvider.GetService<TimesMapped>()?.Next()
+            ?? throw new InvalidOperationException("There is no model to map. Call builder.Services.AddCifar3Classifier before builder.Build()."); // else every request would be a 400 without a word
         var group = endpoints.MapGroup("").WithTags("Cifar3");
-        int times = endpoints.ServiceProvider.GetService<TimesMapped>()?.Next() ?? 1;
         if (page)
         {
             foreach (string path in PageFiles.Paths)

@@ -7,7 +7,10 @@ namespace Cifar3.AspNetCore;
 /// </remarks>
 public sealed class Cifar3ModelOptions
 {
-    /// <summary>The model's <c>.onnx</c> file; null = the model that travels in the library. Default: null.</summary>
+    /// <summary>
+    /// The model's <c>.onnx</c> file; a relative path counts from the current folder, which need not be the content root of the configuration. null = the model that travels in the library.
+    /// Default: null.
+    /// </summary>
     public string? ModelPath { get; set; }
 
     /// <summary>How the classifier computes. Default: all defaults, but pictures of at most 33,554,432 pixels.</summary>

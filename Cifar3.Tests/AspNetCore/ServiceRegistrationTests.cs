@@ -117,6 +117,14 @@ public sealed class ServiceRegistrationTests
         }
     }
 
+    [Test]
+    public async Task MapCifar3_WithoutAddCifar3Classifier_SaysWhatToCall()
+    {
+        await using var app = WebApplication.CreateBuilder().Build();
+
+        Assert.That(() => app.MapCifar3(), Throws.InvalidOperationException.With.Message.Contains("Call builder.Services.AddCifar3Classifier before builder.Build()"));
+    }
+
     /// <summary>The options that a pool takes from this configuration.</summary>
     private static Cifar3ModelOptions Options(params (string Key, string Value)[] values)
     {
