@@ -24,7 +24,7 @@ namespace Cifar3;
 /// </para>
 /// <para>
 /// <c>mlContext.Model.Save</c> writes a chain of ML.NET's own transformers, for which the program needs ONNX Runtime's package whatever scores, so that a program without this library loads and scores it with the packages
-/// Microsoft.ML.ImageAnalytics and Microsoft.ML.OnnxTransformer. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
+/// Microsoft.ML.ImageAnalytics, Microsoft.ML.OnnxTransformer and Microsoft.ML.OnnxRuntime. Encoded files are the exception: ML.NET cannot decode them, so such a model needs
 /// Cifar3.Core, and files of the flavours for ONNX Runtime (<see cref="OnnxFlavor.Optimized"/>, <see cref="OnnxFlavor.Int8"/>) or of other tools are not
 /// written: save a chain made of the model itself; nor are familiarity and averaging over the mirrored picture (<see cref="ClassifierOptions.Familiarity"/>, <see cref="ClassifierOptions.FlipAveraging"/>). The saved chain drops
 /// columns of the data that are called Score or PredictedLabel, under which ML.NET's own transformers work, takes any vector of 3,072 pixels as the layout that it was fitted to (3×32×32 or 32×32×3), and
