@@ -104,7 +104,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     {
         ArgumentNullException.ThrowIfNull(model);
         options = ClassifierOptions.Checked(options);
-        return new Cifar3Classifier(ScoringModel.Of(model).Renamed(options.ClassNames), options);
+        return new Cifar3Classifier(ScoringModel.Of(model, options), options);
     }
 
     /// <summary>

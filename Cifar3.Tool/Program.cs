@@ -1,5 +1,6 @@
 // The command cifar3: one subcommand a file in Commands, each of them thin: the libraries do the work.
 using System.CommandLine;
+using System.CommandLine.Help;
 using Cifar3.Tool;
 using Cifar3.Training;
 
@@ -16,4 +17,15 @@ var root = new RootCommand("Trains a CNN on folders of pictures and uses it: eva
     DoctorCommand.Create(),
 };
 var parser = new ParserConfiguration { ResponseFileTokenReplacer = null }; // a file may be called @x.jpg
-return ConsoleProgram.Run(_ => CommandLineErrors.Check(root.Parse(args.Length > 0 ? args : ["--help"], parser)).Invoke()); // help and the parser's errors, too, may meet a console that is closed or full
+const int NarrowestHelp = 40; // below that System.CommandLine cannot break its lines, and does not end
+
+// Help and the parser's errors, too, may meet a console that is closed or full.
+return ConsoleProgram.Run(_ =>
+{
+    foreach (var help in root.Options.Select(option => option.Action).OfType<HelpAction>())
+    {
+        help.MaxWidth = Math.Max(help.MaxWidth, NarrowestHelp);
+    }
+
+    return CommandLineErrors.Check(root.Parse(args.Length > 0 ? args : ["--help"], parser)).Invoke();
+});

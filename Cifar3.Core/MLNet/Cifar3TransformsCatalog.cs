@@ -44,7 +44,7 @@ public static class Cifar3TransformsCatalog
     /// <param name="predictedLabelValueColumnName">The column of class names to add; null = none. Default: null.</param>
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>An estimator; its Fit reads no rows.</returns>
-    /// <exception cref="ArgumentException">A column name is empty, or two of the columns to add have the same.</exception>
+    /// <exception cref="ArgumentException">A column name is empty, two of the columns to add have the same, an option is outside its range, or it is one for other tools' files.</exception>
     public static Cifar3ScoringEstimator ApplyCifar3(
         this TransformsCatalog catalog,
         CnnModel model,
@@ -57,6 +57,6 @@ public static class Cifar3TransformsCatalog
         ArgumentNullException.ThrowIfNull(catalog);
         ArgumentNullException.ThrowIfNull(model);
         options = ClassifierOptions.Checked(options);
-        return new Cifar3ScoringEstimator(ScoringModel.Of(model).Renamed(options.ClassNames), new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName), options);
+        return new Cifar3ScoringEstimator(ScoringModel.Of(model, options), new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName), options);
     }
 }

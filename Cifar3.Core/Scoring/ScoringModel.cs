@@ -33,6 +33,15 @@ internal sealed class ScoringModel
     public static ScoringModel Of(CnnModel model, string name = OnnxFile.InMemory) =>
         new(name, model.Metadata, OnnxSignature.Own(model.Architecture.Classes), model, isForeign: false, model.ToOnnxBytes);
 
+    /// <summary>A network in memory, with the names that the options give its classes.</summary>
+    /// <param name="model">The network.</param>
+    /// <param name="options">Checked options.</param>
+    /// <exception cref="ArgumentException">There is an option for other tools' files.</exception>
+    /// <exception cref="Cifar3ModelException">There is not one name for each class, each its own.</exception>
+    public static ScoringModel Of(CnnModel model, ClassifierOptions options) => options.InputScaling is null
+        ? Of(model).Renamed(options.ClassNames)
+        : throw new ArgumentException("InputScaling is for other tools' files: a model of this library takes pixels as it was trained. Leave ClassifierOptions.InputScaling out.", nameof(options));
+
     /// <summary>A graph that only ONNX Runtime runs.</summary>
     public static ScoringModel OfGraph(byte[] onnx, string name, ModelMetadata metadata, OnnxSignature signature, bool isForeign = false) =>
         new(name, metadata, signature, null, isForeign, () => onnx);

@@ -1,4 +1,5 @@
 using Google.Protobuf;
+using Microsoft.ML;
 using Onnx;
 using DataType = Onnx.TensorProto.Types.DataType;
 
@@ -41,6 +42,8 @@ public sealed class OtherToolsModelTests
         AssertSame(ForeignOnnxTests.Foreign(Model, proto => PutInFront(proto.Graph, "Mul 1/255")), InputScaling.Rescaling(1));
         AssertSame(ForeignOnnxTests.Foreign(Model, _ => { }), InputScaling.Rescaling(1 / 255f));
         Assert.That(() => Cifar3Classifier.Load(Model.ToOnnxBytes(), new ClassifierOptions { InputScaling = InputScaling.Bytes }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Leave ClassifierOptions.InputScaling out"));
+        Assert.That(() => Cifar3Classifier.FromModel(Model, new ClassifierOptions { InputScaling = InputScaling.Bytes }), Throws.ArgumentException.With.Message.Contains("Leave ClassifierOptions.InputScaling out"));
+        Assert.That(() => new MLContext().Transforms.ApplyCifar3(Model, options: new ClassifierOptions { InputScaling = InputScaling.Bytes }), Throws.ArgumentException.With.Message.Contains("Leave ClassifierOptions.InputScaling out"));
     }
 
     /// <summary>What was chosen can be read: the same picture in another range gives another class.</summary>

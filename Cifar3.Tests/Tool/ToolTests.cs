@@ -55,17 +55,41 @@ public sealed class ToolTests
         Assert.That(table.Split(".png"), Has.Length.EqualTo(21), "twenty pictures, none of their names cut");
     }
 
+    /// <summary>Pictures are scored several at once: each keeps its own line, in the order of the arguments, whatever lies between them.</summary>
     [Test]
-    public void Predict_DamagedPictureAmongOthers_IsNamedAndExitCodeIs1()
+    public void Predict_DamagedPicturesAmongOthers_AreNamedAndExitCodeIs1()
     {
         var (data, run, _) = Trained.Value;
-        string damaged = Path.Combine(TestFiles.NewFolder(), "damaged.png");
+        string model = Path.Combine(run, "model.onnx"), damaged = Path.Combine(TestFiles.NewFolder(), "damaged.png");
         File.WriteAllText(damaged, "no picture");
+        string[] pictures = [.. Directory.GetFiles(Path.Combine(data, "test"), "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        using var classifier = Cifar3Classifier.Load(model);
 
-        var (exitCode, output) = Run("predict", Path.Combine(run, "model.onnx"), damaged, Path.Combine(data, "test", "nut", "0000.png"), "--csv");
+        var (exitCode, output) = Run(["predict", model, damaged, .. pictures[..7], damaged, damaged, .. pictures[7..], damaged, "--csv"]);
 
         Assert.That(exitCode, Is.EqualTo(1));
-        Assert.That(output, Does.Contain($"Cannot read image '{damaged}'").And.Contain("0000.png,"));
+        string[] lines = output.ReplaceLineEndings("\n").Split('\n');
+        Assert.That(lines.Count(line => line.Contains($"Cannot read image '{damaged}'", StringComparison.Ordinal)), Is.EqualTo(4));
+        Assert.That(
+            lines.Where(line => line.Contains(".png,", StringComparison.Ordinal)).Select(line => string.Join(',', line.Split(',')[..3])),
+            Is.EqualTo(pictures.Select(picture => classifier.Predict(picture)).Zip(pictures, (p, picture) => string.Create(CultureInfo.InvariantCulture, $"{picture},{p.Label},{p.Confidence:R}"))));
+    }
+
+    /// <summary>Below some width System.CommandLine breaks its lines for ever, or fails.</summary>
+    [TestCase(1)]
+    [TestCase(2)]
+    public void Help_InANarrowTerminal_Ends(int columns)
+    {
+        const string terminals = "/usr/bin/script";
+        Assume.That(File.Exists(terminals), "needs util-linux's script");
+        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", tool = Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll");
+        using var process = Process.Start(new ProcessStartInfo("timeout", ["--kill-after=1", "60", terminals, "-qec", $"stty cols {columns}; '{dotnet}' '{tool}' train --help", "/dev/null"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+
+        string output = process.StandardOutput.ReadToEnd();
+
+        process.WaitForExit();
+        Assert.That(process.ExitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain("--epochs").And.Not.Contain("Exception"));
     }
 
     [Test]

@@ -37,15 +37,19 @@ internal static class PredictCommand
                 }
 
                 int unread = 0;
+                List<string> files = [];
                 foreach (string path in arguments.GetValue(pictures)!)
                 {
+                    if (path == StandardInput)
+                    {
+                        PredictFiles();
+                        PredictInput();
+                        continue;
+                    }
+
                     try
                     {
-                        foreach (string file in path == StandardInput ? [path] : Shared.ListPictures(path, LeftOut))
-                        {
-                            cancel.ThrowIfCancellationRequested();
-                            PredictOne(file);
-                        }
+                        files.AddRange(Shared.ListPictures(path, LeftOut));
                     }
                     catch (Cifar3DataException e)
                     {
@@ -53,6 +57,7 @@ internal static class PredictCommand
                     }
                 }
 
+                PredictFiles();
                 if (table.Rows.Count > 0)
                 {
                     Shared.Write(table);
@@ -60,11 +65,30 @@ internal static class PredictCommand
 
                 return unread > 0 ? Training.ConsoleProgram.Failed : 0;
 
-                void PredictOne(string file)
+                // Several are read and scored at once; predictions and bad pictures come in the order of the files.
+                void PredictFiles()
+                {
+                    int next = 0;
+                    foreach (var prediction in classifier.PredictMany(files, onBadImage: Bad, cancellationToken: cancel))
+                    {
+                        write(files[next++], prediction);
+                    }
+
+                    files.Clear();
+
+                    void Bad(long number, Cifar3ImageException e)
+                    {
+                        LeftOut(e.Message);
+                        next++;
+                    }
+                }
+
+                void PredictInput()
                 {
                     try
                     {
-                        write(file, Predict(classifier, file, cancel));
+                        // A pipe that gives nothing is waited for, and is left behind when the wait is ended.
+                        write(StandardInput, Task.Run(() => PredictStandardInput(classifier), cancel).WaitAsync(cancel).GetAwaiter().GetResult());
                     }
                     catch (Cifar3ImageException e)
                     {
@@ -80,10 +104,6 @@ internal static class PredictCommand
             },
             model, pictures, json, csv);
     }
-
-    private static Prediction Predict(Cifar3Classifier classifier, string file, CancellationToken cancel) => file != StandardInput
-        ? classifier.Predict(file)
-        : Task.Run(() => PredictStandardInput(classifier), cancel).WaitAsync(cancel).GetAwaiter().GetResult(); // a pipe that gives nothing is waited for, and is left behind when the wait is ended
 
     private static Prediction PredictStandardInput(Cifar3Classifier classifier)
     {
