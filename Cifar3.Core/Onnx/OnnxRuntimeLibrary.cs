@@ -1,4 +1,3 @@
-using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Cifar3;
@@ -7,7 +6,7 @@ namespace Cifar3;
 /// The door to ONNX Runtime's native library, which comes from the program, not from this package: where it is missing or of
 /// another version, the error names the package instead of a type initializer.
 /// </summary>
-internal static partial class OnnxRuntimeLibrary
+internal static class OnnxRuntimeLibrary
 {
     /// <summary>The variable that ONNX Runtime asks, once, when it is loaded. Its own <c>OrtEnv.DisableTelemetryEvents</c> comes too late: by then the machine's number is stored and a message under way.</summary>
     public const string TelemetryVariable = "ORT_DISABLE_TELEMETRY";
@@ -45,23 +44,14 @@ internal static partial class OnnxRuntimeLibrary
     /// </summary>
     private static bool Silence()
     {
-        string value = Environment.GetEnvironmentVariable(TelemetryVariable) ?? "1";
-        if (OperatingSystem.IsWindows())
-        {
-            Environment.SetEnvironmentVariable(TelemetryVariable, value);
-            return true;
-        }
-
         try
         {
-            return SetNativeVariable(TelemetryVariable, value, overwrite: 1) == 0; // .NET's variables are a copy that native code does not see
+            NativeEnvironment.Set(TelemetryVariable, Environment.GetEnvironmentVariable(TelemetryVariable) ?? "1");
+            return true;
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
         {
             return false;
         }
     }
-
-    [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
-    private static partial int SetNativeVariable(string name, string value, int overwrite);
 }

@@ -1,6 +1,6 @@
 using System.Runtime.InteropServices;
 
-namespace Cifar3.Training;
+namespace Cifar3;
 
 /// <summary>
 /// Sets environment variables where native code sees them: .NET keeps its own copy, so that
