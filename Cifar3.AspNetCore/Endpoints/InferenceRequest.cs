@@ -1,7 +1,6 @@
 using System.Buffers;
 using System.Globalization;
 using System.Text.Json;
-using Microsoft.AspNetCore.Http;
 
 namespace Cifar3.AspNetCore;
 
@@ -187,12 +186,7 @@ internal sealed class InferenceRequest : IDisposable
                 throw RefusalException.Bad(string.Create(CultureInfo.InvariantCulture, $"The input's shape must be [N, 32, 32, 3] with N from 1 to {maxBatch}. Received: [{string.Join(", ", (shape ?? []).Take(8))}]."));
             }
 
-            if (n > maxBatch)
-            {
-                throw TooMany(maxBatch);
-            }
-
-            Count = (int)n;
+            Count = n <= maxBatch ? (int)n : throw TooMany(maxBatch);
             int pixels = Count * CnnArchitecture.ImageBytes;
             if (binarySize is { } size)
             {
@@ -302,8 +296,7 @@ internal sealed class InferenceRequest : IDisposable
         ExpectEnd(ref reader, "'outputs'");
     }
 
-    private static RefusalException TooMany(int maxBatch) =>
-        new(StatusCodes.Status413PayloadTooLarge, "too_large", string.Create(CultureInfo.InvariantCulture, $"The request has more than {maxBatch:N0} images. Send it in parts."));
+    private static RefusalException TooMany(int maxBatch) => RefusalException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"The request has more than {maxBatch:N0} images. Send it in parts."));
 
     /// <summary>Numbers of arrays in arrays, in row order, into rented memory: no more than the largest batch has.</summary>
     private static (float[] Values, int Count) Numbers(ref Utf8JsonReader reader, int maxBatch, float[]? before)

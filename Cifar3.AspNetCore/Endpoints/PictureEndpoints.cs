@@ -103,7 +103,7 @@ internal static class PictureEndpoints
 
             if (files.Count == options.MaxBatch)
             {
-                throw new RefusalException(StatusCodes.Status413PayloadTooLarge, "too_large", $"The form has more than {options.MaxBatch} files. Send it in parts.");
+                throw RefusalException.TooLarge($"The form has more than {options.MaxBatch} files. Send it in parts.");
             }
 
             string name = HeaderUtilities.RemoveQuotes(disposition.FileNameStar.HasValue ? disposition.FileNameStar : disposition.FileName).Value ?? "";

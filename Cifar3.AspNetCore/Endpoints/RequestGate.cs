@@ -140,7 +140,7 @@ internal static class RequestGate
     }
 
     private static RefusalException TooLarge(string what, int limit) =>
-        new(StatusCodes.Status413PayloadTooLarge, "too_large", string.Create(CultureInfo.InvariantCulture, $"{what} has too many bytes. Expected at most {limit:N0}. Send smaller or fewer pictures; the network sees 32x32 pixels."));
+        RefusalException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"{what} has too many bytes. Expected at most {limit:N0}. Send smaller or fewer pictures; the network sees 32x32 pixels."));
 
     /// <summary>Status and kind of what a client did wrong; null where the fault is not the client's.</summary>
     public static (int Status, string Kind)? Refusal(Exception e) => e switch
@@ -171,6 +171,8 @@ internal sealed class RefusalException(int status, string kind, string message) 
     public string Kind => kind;
 
     public static RefusalException Bad(string message) => new(StatusCodes.Status400BadRequest, "bad_request", message);
+
+    public static RefusalException TooLarge(string message) => new(StatusCodes.Status413PayloadTooLarge, "too_large", message);
 }
 
 /// <summary>Bytes in rented memory.</summary>
