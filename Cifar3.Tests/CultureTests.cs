@@ -102,8 +102,7 @@ public sealed class CultureTests
             .Replace("\"System.Globalization.PredefinedCulturesOnly\": true", "\"System.Globalization.PredefinedCulturesOnly\": false", StringComparison.Ordinal);
         Assert.That(open, Is.Not.EqualTo(settings), "the tests' own runtime has no cultures");
         File.WriteAllText(config, open);
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        var start = new ProcessStartInfo(dotnet, ["exec", "--runtimeconfig", config, "--depsfile", stem + ".deps.json", assembly, "cultures", folder]) { RedirectStandardOutput = true, RedirectStandardError = true };
+        var start = new ProcessStartInfo(DotnetCommand.Host, ["exec", "--runtimeconfig", config, "--depsfile", stem + ".deps.json", assembly, "cultures", folder]) { RedirectStandardOutput = true, RedirectStandardError = true };
         using var process = Process.Start(start)!;
         var errors = process.StandardError.ReadToEndAsync();
         string output = process.StandardOutput.ReadToEnd();

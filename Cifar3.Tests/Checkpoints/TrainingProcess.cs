@@ -36,8 +36,7 @@ internal static class TrainingProcess
     /// <param name="environment">What it finds in its environment, such as DOTNET_EnableAVX2 = 0.</param>
     public static Process Start(string workspace, int epochs, params ReadOnlySpan<(string Name, string Value)> environment)
     {
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        string[] command = [dotnet, typeof(TrainingProcess).Assembly.Location, "train", workspace, epochs.ToString(CultureInfo.InvariantCulture)];
+        string[] command = [DotnetCommand.Host, typeof(TrainingProcess).Assembly.Location, "train", workspace, epochs.ToString(CultureInfo.InvariantCulture)];
         command = OperatingSystem.IsLinux() ? ["env", "--default-signal=INT,TERM,HUP", .. command] : command; // a test run in the background ignores them, and children inherit that
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true };
         foreach (var (name, value) in environment)

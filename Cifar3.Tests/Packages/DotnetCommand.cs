@@ -7,6 +7,9 @@ internal static class DotnetCommand
 {
     private static readonly TimeSpan Patience = TimeSpan.FromMinutes(4); // a machine may be busy; a quiet one needs seconds
 
+    /// <summary>The <c>dotnet</c> that runs these tests, or the path's.</summary>
+    public static string Host { get; } = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
+
     /// <summary>Runs a command and gives its exit code and all that it printed.</summary>
     /// <param name="folder">Where it runs.</param>
     /// <param name="arguments">What follows <c>dotnet</c>.</param>
@@ -19,8 +22,7 @@ internal static class DotnetCommand
     /// <summary>Runs a command and gives its exit code, and what it printed on either stream.</summary>
     public static (int ExitCode, string Output, string Error) RunApart(string folder, params string[] arguments)
     {
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        var start = new ProcessStartInfo(dotnet, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
+        var start = new ProcessStartInfo(Host, arguments) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true, UseShellExecute = false };
         foreach (string inherited in start.Environment.Keys.Where(key => key.StartsWith("MSBUILD", StringComparison.OrdinalIgnoreCase) || key.StartsWith("VSTEST", StringComparison.OrdinalIgnoreCase)).ToList())
         {
             start.Environment.Remove(inherited); // they belong to the build and the test run that this process is part of

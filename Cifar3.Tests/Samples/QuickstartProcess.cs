@@ -49,8 +49,7 @@ internal sealed class QuickstartProcess : IDisposable
             start.Environment["DOTNET_PROCESSOR_COUNT"] = processors.ToString("x", CultureInfo.InvariantCulture); // .NET reads it as hexadecimal
         }
 
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        string[] command = [dotnet, Path.Combine(AppContext.BaseDirectory, "Quickstart.dll"), .. arguments];
+        string[] command = [DotnetCommand.Host, Path.Combine(AppContext.BaseDirectory, "Quickstart.dll"), .. arguments];
         if (maxFileKilobytes > 0)
         {
             start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime itself needs no large file then

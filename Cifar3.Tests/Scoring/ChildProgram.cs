@@ -100,8 +100,7 @@ internal static class ChildProgram
     /// <summary>Starts it.</summary>
     public static Process Start(string[] arguments, (string Name, string Value)[] environment, string? limit = null)
     {
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        string[] command = [dotnet, typeof(ChildProgram).Assembly.Location, .. arguments];
+        string[] command = [DotnetCommand.Host, typeof(ChildProgram).Assembly.Location, .. arguments];
         command = limit is null ? command : ["bash", "-c", $"{limit}; exec \"$@\"", "bash", .. command];
         var start = new ProcessStartInfo(command[0], command[1..]) { RedirectStandardOutput = true, RedirectStandardError = true };
         foreach (var (name, value) in environment)

@@ -38,9 +38,8 @@ internal static class ToolProcess
     /// <param name="arguments">Its arguments.</param>
     public static Process Start(string? redirection, string folder, params string[] arguments)
     {
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
         Assume.That(OperatingSystem.IsWindows(), Is.False, "needs bash and signals");
-        string[] command = [.. OperatingSystem.IsLinux() ? ["env", "--default-signal=INT,TERM,HUP"] : Array.Empty<string>(), dotnet, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]; // a test run in the background ignores Ctrl-C
+        string[] command = [.. OperatingSystem.IsLinux() ? ["env", "--default-signal=INT,TERM,HUP"] : Array.Empty<string>(), DotnetCommand.Host, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]; // a test run in the background ignores Ctrl-C
         command = redirection is null ? command : ["bash", "-c", $"exec \"$@\" {redirection}", "bash", .. command];
         return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
     }

@@ -1,16 +1,14 @@
 using System.Diagnostics;
 using System.Globalization;
-using System.IO.Pipes;
 using System.Text.Json;
 using Cifar3.Training;
+using static Cifar3.Tests.TrainedTool;
 
 namespace Cifar3.Tests;
 
 /// <summary>The command <c>cifar3</c> from the outside, in the order in which a user comes to its subcommands.</summary>
 public sealed class ToolTests
 {
-    private static readonly Lazy<(string Data, string Run, string Output)> Trained = new(Train);
-
     [Test]
     public void Train_Pictures_LeavesModelReportAndRecord()
     {
@@ -35,46 +33,6 @@ public sealed class ToolTests
         Assert.That(File.ReadAllText(file), Does.StartWith("<!DOCTYPE html>").And.Contain("chosen epoch"));
     }
 
-    [Test]
-    public void Predict_JsonCsvAndTable_TellTheSame()
-    {
-        var (data, run, _) = Trained.Value;
-        string model = Path.Combine(run, "model.onnx"), picture = Path.Combine(data, "test", "nut", "0000.png");
-        using var classifier = Cifar3Classifier.Load(model);
-        var expected = classifier.Predict(picture);
-
-        using var json = JsonDocument.Parse(Must("predict", model, picture, "--json"));
-        string[] csv = Must("predict", model, picture, "--csv").ReplaceLineEndings("\n").Split('\n');
-        string table = Must("predict", model, Path.Combine(data, "test"));
-
-        Assert.That(json.RootElement.GetProperty("label").GetString(), Is.EqualTo(expected.Label));
-        Assert.That(json.RootElement.GetProperty("probabilities").GetProperty("nut").GetSingle(), Is.EqualTo(expected["nut"]).Within(1e-6));
-        Assert.That(csv[0], Is.EqualTo("file,label,confidence,nut,screw"));
-        Assert.That(csv[1], Does.StartWith($"{picture},{expected.Label},"));
-        Assert.That(float.Parse(csv[1].Split(',')[3], CultureInfo.InvariantCulture), Is.EqualTo(expected["nut"]).Within(1e-6));
-        Assert.That(table.Split(".png"), Has.Length.EqualTo(21), "twenty pictures, none of their names cut");
-    }
-
-    /// <summary>Pictures are scored several at once: each keeps its own line, in the order of the arguments, whatever lies between them.</summary>
-    [Test]
-    public void Predict_DamagedPicturesAmongOthers_AreNamedAndExitCodeIs1()
-    {
-        var (data, run, _) = Trained.Value;
-        string model = Path.Combine(run, "model.onnx"), damaged = Path.Combine(TestFiles.NewFolder(), "damaged.png");
-        File.WriteAllText(damaged, "no picture");
-        string[] pictures = [.. Directory.GetFiles(Path.Combine(data, "test"), "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
-        using var classifier = Cifar3Classifier.Load(model);
-
-        var (exitCode, output) = Run(["predict", model, damaged, .. pictures[..7], damaged, damaged, .. pictures[7..], damaged, "--csv"]);
-
-        Assert.That(exitCode, Is.EqualTo(1));
-        string[] lines = output.ReplaceLineEndings("\n").Split('\n');
-        Assert.That(lines.Count(line => line.Contains($"Cannot read image '{damaged}'", StringComparison.Ordinal)), Is.EqualTo(4));
-        Assert.That(
-            lines.Where(line => line.Contains(".png,", StringComparison.Ordinal)).Select(line => string.Join(',', line.Split(',')[..3])),
-            Is.EqualTo(pictures.Select(picture => classifier.Predict(picture)).Zip(pictures, (p, picture) => string.Create(CultureInfo.InvariantCulture, $"{picture},{p.Label},{p.Confidence:R}"))));
-    }
-
     /// <summary>Below some width System.CommandLine breaks its lines for ever, or fails.</summary>
     [TestCase(1)]
     [TestCase(2)]
@@ -82,50 +40,14 @@ public sealed class ToolTests
     {
         const string terminals = "/usr/bin/script";
         Assume.That(File.Exists(terminals), "needs util-linux's script");
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet", tool = Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll");
-        using var process = Process.Start(new ProcessStartInfo("timeout", ["--kill-after=1", "60", terminals, "-qec", $"stty cols {columns}; '{dotnet}' '{tool}' train --help", "/dev/null"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
+        string tool = Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll");
+        using var process = Process.Start(new ProcessStartInfo("timeout", ["--kill-after=1", "60", terminals, "-qec", $"stty cols {columns}; '{DotnetCommand.Host}' '{tool}' train --help", "/dev/null"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
 
         string output = process.StandardOutput.ReadToEnd();
 
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.Zero, output);
         Assert.That(output, Does.Contain("--epochs").And.Not.Contain("Exception"));
-    }
-
-    [Test]
-    public void Predict_FolderWithoutPictures_IsNamedAndExitCodeIs1()
-    {
-        string empty = TestFiles.NewFolder();
-
-        var (exitCode, output, error) = ToolProcess.Run("predict", "default", empty, Path.Combine(Trained.Value.Data, "test", "nut"), "--csv");
-
-        Assert.That(exitCode, Is.EqualTo(1));
-        Assert.That(error.Trim(), Is.EqualTo($"Folder '{empty}' has no picture. Name another folder, or the pictures themselves."));
-        Assert.That(output.Split(".png,"), Has.Length.EqualTo(11), "those of the other folder are scored");
-    }
-
-    [Test]
-    public void Predict_PictureOfAFormatThatIsNotRead_IsSaidBesideTheOthers()
-    {
-        string folder = PictureFolders.Write(("a", 1));
-        File.WriteAllText(Path.Combine(folder, "a", "IMG_1.heic"), "a phone's picture");
-
-        var (exitCode, _, error) = ToolProcess.Run("predict", "default", folder);
-
-        Assert.That(exitCode, Is.Zero);
-        Assert.That(error, Does.Contain($"Note: '{folder}': left out 1 picture of a format that is not read (.heic; save them as JPEG or PNG)."));
-    }
-
-    [Test]
-    public void Predict_HiddenFilesAndLoopsOfLinks_ScoresEachPictureOnce()
-    {
-        string folder = PictureFolders.Write(("a", 2), (".hidden", 1));
-        File.WriteAllBytes(Path.Combine(folder, "b.jfif"), PictureFolders.Picture(1));
-        Directory.CreateSymbolicLink(Path.Combine(folder, "a", "loop"), folder);
-
-        string[] lines = ToolProcess.Must("predict", "default", folder, "--csv").Output.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
-
-        Assert.That(lines.Skip(1).Select(line => Path.GetRelativePath(folder, line.Split(',')[0])), Is.EqualTo(new[] { Path.Combine("a", "0000.png"), Path.Combine("a", "0001.png"), "b.jfif" }));
     }
 
     [Test]
@@ -211,23 +133,6 @@ public sealed class ToolTests
     }
 
     [Test]
-    public void Predict_NamesThatWouldCommandATerminal_AreEscaped()
-    {
-        string folder = TestFiles.NewFolder(), picture = Path.Combine(folder, "a\e[2Jb.png"), model = Path.Combine(folder, "model.onnx");
-        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows allows no such names.");
-        File.WriteAllBytes(picture, PictureFolders.Picture(1));
-        CnnModel.Create(["nu\et", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
-        File.WriteAllText(Path.Combine(folder, "bad\e[2J.png"), "no picture");
-
-        var (_, table, error) = ToolProcess.Run("predict", model, folder);
-        string inspected = ToolProcess.Must("inspect", model).Output;
-
-        Assert.That(table, Does.Contain(@"a\u001B[2Jb.png").And.Contain(@"nu\u001Bt").And.Not.Contain("\e"));
-        Assert.That(error, Does.Contain(@"bad\u001B[2J.png").And.Not.Contain("\e"));
-        Assert.That(inspected, Does.Contain(@"nu\u001Bt").And.Not.Contain("\e"));
-    }
-
-    [Test]
     public void EvaluateAndInspect_ClassNameOfTwoLines_KeepTheirLines()
     {
         string folder = TestFiles.NewFolder(), model = Path.Combine(folder, "model.onnx"), data = Path.Combine(folder, "data");
@@ -245,18 +150,6 @@ public sealed class ToolTests
         Assert.That(inspected, Does.Contain(@"classes: nut\nbolt, screw"));
     }
 
-    [Test]
-    public void Predict_FileWhoseNameBeginsWithAt_IsItself()
-    {
-        string folder = TestFiles.NewFolder();
-        File.WriteAllBytes(Path.Combine(folder, "@x.png"), PictureFolders.Picture(1));
-
-        var (exitCode, output, error) = ToolProcess.RunIn(folder, "predict", "default", "@x.png", "--csv");
-
-        Assert.That(exitCode, Is.Zero, error);
-        Assert.That(output, Does.Contain("@x.png,"));
-    }
-
     /// <summary>A shell often stands in a folder that another program has made anew.</summary>
     [TestCase("export", "default", "--out", "x.onnx")]
     [TestCase("train", "pictures")]
@@ -264,8 +157,7 @@ public sealed class ToolTests
     public void Run_CurrentFolderRemoved_SaysSo(params string[] arguments)
     {
         Assume.That(OperatingSystem.IsLinux(), "needs bash");
-        string dotnet = Environment.GetEnvironmentVariable("DOTNET_HOST_PATH") is { Length: > 0 } host ? host : "dotnet";
-        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "rmdir \"$PWD\" && exec \"$@\"", "bash", dotnet, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments])
+        using var process = Process.Start(new ProcessStartInfo("bash", ["-c", "rmdir \"$PWD\" && exec \"$@\"", "bash", DotnetCommand.Host, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments])
         {
             WorkingDirectory = TestFiles.NewFolder(),
             RedirectStandardError = true,
@@ -277,22 +169,6 @@ public sealed class ToolTests
         process.WaitForExit();
         Assert.That(process.ExitCode, Is.EqualTo(1));
         Assert.That(error, Does.StartWith("Error: ").And.Contain("The current folder was removed, or made anew: change to one that is there").And.Not.Contain('\n'));
-    }
-
-    /// <summary>A terminal that nobody types into, or a pipe whose other end gives nothing.</summary>
-    [Test]
-    public void Predict_StandardInputThatGivesNothing_EndsAtControlC()
-    {
-        Assume.That(OperatingSystem.IsLinux(), "needs /proc and signals");
-        using var silent = new AnonymousPipeServerStream(PipeDirection.Out);
-        using var process = ToolProcess.Start($"</proc/{Environment.ProcessId}/fd/{silent.GetClientHandleAsString()}", TestFiles.NewFolder(), "predict", "default", "-", "--csv");
-        Assert.That(process.StandardOutput.ReadLine(), Does.StartWith("file,")); // the heading, before it waits
-
-        Thread.Sleep(300);
-        process.Signal("INT");
-
-        Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
-        Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
     }
 
     [TestCase("--help")]
@@ -422,20 +298,4 @@ public sealed class ToolTests
         Assert.That(output.Trim().Split('\n'), Has.Length.EqualTo(1));
         Assert.That(output, Does.StartWith("Error: ").And.Contain("nowhere.onnx"));
     }
-
-    private static (string Data, string Run, string Output) Train()
-    {
-        string data = QuickstartProcess.CreateImageFolders(trainImages: 40), run = Path.Combine(TestFiles.NewFolder(), "run");
-        return (data, run, Must("train", data, "--out", run, "--epochs", "2", "--seed", "1", "--engine", "Managed"));
-    }
-
-    private static string Must(params string[] arguments)
-    {
-        var (exitCode, output) = Run(arguments);
-        Assert.That(exitCode, Is.Zero, output);
-        return output;
-    }
-
-    private static (int ExitCode, string Output) Run(params string[] arguments) =>
-        DotnetCommand.Run(TestFiles.NewFolder(), [Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments]);
 }

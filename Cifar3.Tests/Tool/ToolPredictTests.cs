@@ -1,0 +1,131 @@
+using System.Globalization;
+using System.IO.Pipes;
+using System.Text.Json;
+using static Cifar3.Tests.TrainedTool;
+
+namespace Cifar3.Tests;
+
+/// <summary><c>cifar3 predict</c> from the outside: what it writes, in which order, and what it says of pictures that it cannot read.</summary>
+public sealed class ToolPredictTests
+{
+    [Test]
+    public void Predict_JsonCsvAndTable_TellTheSame()
+    {
+        var (data, run, _) = Trained.Value;
+        string model = Path.Combine(run, "model.onnx"), picture = Path.Combine(data, "test", "nut", "0000.png");
+        using var classifier = Cifar3Classifier.Load(model);
+        var expected = classifier.Predict(picture);
+
+        using var json = JsonDocument.Parse(Must("predict", model, picture, "--json"));
+        string[] csv = Must("predict", model, picture, "--csv").ReplaceLineEndings("\n").Split('\n');
+        string table = Must("predict", model, Path.Combine(data, "test"));
+
+        Assert.That(json.RootElement.GetProperty("label").GetString(), Is.EqualTo(expected.Label));
+        Assert.That(json.RootElement.GetProperty("probabilities").GetProperty("nut").GetSingle(), Is.EqualTo(expected["nut"]).Within(1e-6));
+        Assert.That(csv[0], Is.EqualTo("file,label,confidence,nut,screw"));
+        Assert.That(csv[1], Does.StartWith($"{picture},{expected.Label},"));
+        Assert.That(float.Parse(csv[1].Split(',')[3], CultureInfo.InvariantCulture), Is.EqualTo(expected["nut"]).Within(1e-6));
+        Assert.That(table.Split(".png"), Has.Length.EqualTo(21), "twenty pictures, none of their names cut");
+    }
+
+    /// <summary>Pictures are scored several at once: each keeps its own line, in the order of the arguments, whatever lies between them.</summary>
+    [Test]
+    public void Predict_DamagedPicturesAmongOthers_AreNamedAndExitCodeIs1()
+    {
+        var (data, run, _) = Trained.Value;
+        string model = Path.Combine(run, "model.onnx"), damaged = Path.Combine(TestFiles.NewFolder(), "damaged.png");
+        File.WriteAllText(damaged, "no picture");
+        string[] pictures = [.. Directory.GetFiles(Path.Combine(data, "test"), "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+        using var classifier = Cifar3Classifier.Load(model);
+
+        var (exitCode, output) = Run(["predict", model, damaged, .. pictures[..7], damaged, damaged, .. pictures[7..], damaged, "--csv"]);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        string[] lines = output.ReplaceLineEndings("\n").Split('\n');
+        Assert.That(lines.Count(line => line.Contains($"Cannot read image '{damaged}'", StringComparison.Ordinal)), Is.EqualTo(4));
+        Assert.That(
+            lines.Where(line => line.Contains(".png,", StringComparison.Ordinal)).Select(line => string.Join(',', line.Split(',')[..3])),
+            Is.EqualTo(pictures.Select(picture => classifier.Predict(picture)).Zip(pictures, (p, picture) => string.Create(CultureInfo.InvariantCulture, $"{picture},{p.Label},{p.Confidence:R}"))));
+    }
+
+    [Test]
+    public void Predict_FolderWithoutPictures_IsNamedAndExitCodeIs1()
+    {
+        string empty = TestFiles.NewFolder();
+
+        var (exitCode, output, error) = ToolProcess.Run("predict", "default", empty, Path.Combine(Trained.Value.Data, "test", "nut"), "--csv");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(error.Trim(), Is.EqualTo($"Folder '{empty}' has no picture. Name another folder, or the pictures themselves."));
+        Assert.That(output.Split(".png,"), Has.Length.EqualTo(11), "those of the other folder are scored");
+    }
+
+    [Test]
+    public void Predict_PictureOfAFormatThatIsNotRead_IsSaidBesideTheOthers()
+    {
+        string folder = PictureFolders.Write(("a", 1));
+        File.WriteAllText(Path.Combine(folder, "a", "IMG_1.heic"), "a phone's picture");
+
+        var (exitCode, _, error) = ToolProcess.Run("predict", "default", folder);
+
+        Assert.That(exitCode, Is.Zero);
+        Assert.That(error, Does.Contain($"Note: '{folder}': left out 1 picture of a format that is not read (.heic; save them as JPEG or PNG)."));
+    }
+
+    [Test]
+    public void Predict_HiddenFilesAndLoopsOfLinks_ScoresEachPictureOnce()
+    {
+        string folder = PictureFolders.Write(("a", 2), (".hidden", 1));
+        File.WriteAllBytes(Path.Combine(folder, "b.jfif"), PictureFolders.Picture(1));
+        Directory.CreateSymbolicLink(Path.Combine(folder, "a", "loop"), folder);
+
+        string[] lines = ToolProcess.Must("predict", "default", folder, "--csv").Output.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        Assert.That(lines.Skip(1).Select(line => Path.GetRelativePath(folder, line.Split(',')[0])), Is.EqualTo(new[] { Path.Combine("a", "0000.png"), Path.Combine("a", "0001.png"), "b.jfif" }));
+    }
+
+    [Test]
+    public void Predict_NamesThatWouldCommandATerminal_AreEscaped()
+    {
+        string folder = TestFiles.NewFolder(), picture = Path.Combine(folder, "a\e[2Jb.png"), model = Path.Combine(folder, "model.onnx");
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows allows no such names.");
+        File.WriteAllBytes(picture, PictureFolders.Picture(1));
+        CnnModel.Create(["nu\et", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        File.WriteAllText(Path.Combine(folder, "bad\e[2J.png"), "no picture");
+
+        var (_, table, error) = ToolProcess.Run("predict", model, folder);
+        string inspected = ToolProcess.Must("inspect", model).Output;
+
+        Assert.That(table, Does.Contain(@"a\u001B[2Jb.png").And.Contain(@"nu\u001Bt").And.Not.Contain("\e"));
+        Assert.That(error, Does.Contain(@"bad\u001B[2J.png").And.Not.Contain("\e"));
+        Assert.That(inspected, Does.Contain(@"nu\u001Bt").And.Not.Contain("\e"));
+    }
+
+    [Test]
+    public void Predict_FileWhoseNameBeginsWithAt_IsItself()
+    {
+        string folder = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(folder, "@x.png"), PictureFolders.Picture(1));
+
+        var (exitCode, output, error) = ToolProcess.RunIn(folder, "predict", "default", "@x.png", "--csv");
+
+        Assert.That(exitCode, Is.Zero, error);
+        Assert.That(output, Does.Contain("@x.png,"));
+    }
+
+    /// <summary>A terminal that nobody types into, or a pipe whose other end gives nothing.</summary>
+    [Test]
+    public void Predict_StandardInputThatGivesNothing_EndsAtControlC()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "needs /proc and signals");
+        using var silent = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var process = ToolProcess.Start($"</proc/{Environment.ProcessId}/fd/{silent.GetClientHandleAsString()}", TestFiles.NewFolder(), "predict", "default", "-", "--csv");
+        Assert.That(process.StandardOutput.ReadLine(), Does.StartWith("file,")); // the heading, before it waits
+
+        Thread.Sleep(300);
+        process.Signal("INT");
+
+        Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
+        Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
+    }
+}
