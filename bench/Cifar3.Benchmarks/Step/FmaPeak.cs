@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3.Benchmarks;
 
@@ -24,14 +25,14 @@ internal static class FmaPeak
             worker.Join();
         }
 
-        double lanes = Vector512.IsHardwareAccelerated ? Vector512<float>.Count : Vector256<float>.Count;
+        double lanes = Avx512F.IsSupported ? Vector512<float>.Count : Vector256<float>.Count;
         return threads * 2.0 * lanes * 12 * Loops / clock.Elapsed.TotalSeconds;
     }
 
     /// <summary>Takes the sums, so that they cannot be left out.</summary>
     public static float Sink { get; private set; }
 
-    private static float Run(int loops) => Vector512.IsHardwareAccelerated ? Run512(loops) : Run256(loops);
+    private static float Run(int loops) => Avx512F.IsSupported ? Run512(loops) : Run256(loops);
 
     /// <summary>Twelve independent chains: more than the four cycles of latency on two units need.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]

@@ -1,4 +1,4 @@
-using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3.Benchmarks;
 
@@ -32,7 +32,7 @@ internal sealed record StepField(PeerProcess Managed, PeerProcess OneThread, Pee
         return new StepField(
             managed,
             Required(group.Worker(WorkerCommand.Managed, 1)),
-            Vector512.IsHardwareAccelerated ? Required(group.Worker(WorkerCommand.Managed, threads, ("DOTNET_EnableAVX512", "0"))) : managed,
+            Avx512F.IsSupported ? Required(group.Worker(WorkerCommand.Managed, threads, ("DOTNET_EnableAVX512", "0"))) : managed,
             group.Worker(WorkerCommand.OnnxRuntime, threads),
             Present(group.Torch("fp32", threads), channelsLast, group.Keras("float32", threads)),
             ProcessorKind.Current.HasBfloat16
