@@ -46,6 +46,9 @@ public sealed class TrainingResult
     /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Null where it was taken as it is.</summary>
     public string? RecipeNote { get; internal init; }
 
+    /// <summary>Which files of callbacks could not be written (<see cref="CsvLogger"/>, <see cref="ModelCheckpoint"/>), and why, in words. Null where none is missing.</summary>
+    public string? FilesNote { get; internal init; }
+
     /// <summary>The recipe and every value that was settled, in words, such as <c>keras: Adam 0.001, batch 128, 10 epochs, dropout 0.5/0.5/0.5</c>.</summary>
     public string Recipe => Model.Metadata.Recipe ?? "not known";
 
@@ -59,6 +62,6 @@ public sealed class TrainingResult
         string best = BestModel.Metadata.Epoch is { } epoch and > 0 && History.Epochs[epoch - 1] is { ValAccuracy: { } accuracy, ValLoss: { } loss }
             ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
             : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
-        return $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(RecipeNote is null ? "" : $". Note: {RecipeNote}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
+        return $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(RecipeNote is null ? "" : $". Note: {RecipeNote}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(FilesNote is null ? "" : $". Note: {FilesNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
     }
 }

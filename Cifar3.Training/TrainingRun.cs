@@ -49,6 +49,7 @@ internal sealed class TrainingRun
             }
 
             context.Warning = TrainingWarning.Joined(context.Warning, TrainingWarning.Of(context, train, validation));
+            context.Files.Retry();
             ForEach(callback => callback.OnTrainEnd(context));
         }
         catch (Exception reason)
@@ -58,7 +59,7 @@ internal sealed class TrainingRun
         }
 
         var last = context.Model;
-        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote, RecipeNote = plan.RecipeNote };
+        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote, RecipeNote = plan.RecipeNote, FilesNote = context.FilesNote };
     }
 
     /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>
@@ -123,6 +124,7 @@ internal sealed class TrainingRun
             context.BestEpoch = log;
         }
 
+        context.Files.Retry();
         ForEach(callback => callback.OnEpochEnd(context, log));
         workspace?.Save(context, engine, best, averaged);
     }
@@ -231,6 +233,7 @@ internal sealed class TrainingRun
     /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)
     {
+        context.Files.Retry();
         foreach (var callback in options.Callbacks)
         {
             try

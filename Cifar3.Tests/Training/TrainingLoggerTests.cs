@@ -52,6 +52,18 @@ public sealed class TrainingLoggerTests
         Assert.That(() => new TrainingLogger(null!), Throws.ArgumentNullException);
     }
 
+    [Test]
+    public void Fit_FileThatCannotBeWritten_WarnsAtTheEnd()
+    {
+        var log = new Recording();
+        string file = Path.Combine(TestFiles.NewFolder(), "log.csv");
+
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 2, Callbacks = [new TrainingLogger(log), new Recorder { OnEpoch = (_, _) => Directory.CreateDirectory(file) }, new CsvLogger(file)] }).Fit(Images);
+
+        Assert.That(result.FilesNote, Does.StartWith("Cannot write "));
+        Assert.That(log.Entries.Count(entry => entry.Level == LogLevel.Warning && entry.Text == result.FilesNote), Is.EqualTo(1));
+    }
+
     private sealed class Recording : ILogger
     {
         public List<(LogLevel Level, string Text, Dictionary<string, object?> Values)> Entries { get; } = [];

@@ -6,7 +6,8 @@ namespace Cifar3.Training;
 /// <summary>Writes a line an epoch into a CSV file: Keras' <c>CSVLogger</c>.</summary>
 /// <remarks>
 /// The columns are <c>epoch</c> (from 1; Keras counts from 0) and the metrics. The file is replaced as a whole after each epoch, so it is
-/// always complete, and a resumed training's file holds the earlier epochs too.
+/// always complete, and a resumed training's file holds the earlier epochs too. A file that cannot be written, because a spreadsheet holds it open, is tried again
+/// after the next epoch: see <see cref="TrainingContext.FilesNote"/>.
 /// <see href="https://keras.io/api/callbacks/csv_logger/"/>
 /// </remarks>
 /// <param name="fileName">The file.</param>
@@ -28,6 +29,7 @@ public sealed class CsvLogger(string fileName, char separator = ',') : Callback
             text.AppendJoin(separator, values.Prepend(epoch.Epoch.ToString(CultureInfo.InvariantCulture))).Append('\n');
         }
 
-        AtomicFile.Write(fileName, Encoding.UTF8.GetBytes(text.ToString()));
+        byte[] lines = Encoding.UTF8.GetBytes(text.ToString());
+        context.Files.Write(this, fileName, () => AtomicFile.Write(fileName, lines), replaces: true);
     }
 }

@@ -2,7 +2,8 @@ namespace Cifar3.Training;
 
 /// <summary>Saves the model after every epoch, or after every epoch that is the best so far: Keras' <c>ModelCheckpoint</c>.</summary>
 /// <remarks>
-/// A file is complete or not there: it is written beside its place and then renamed. State is reset when a training begins and is kept in
+/// A file is complete or not there: it is written beside its place and then renamed. One that cannot be written is tried again after the next epoch
+/// (<see cref="TrainingContext.FilesNote"/>). State is reset when a training begins and is kept in
 /// checkpoints. Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c> and every epoch.
 /// <see href="https://keras.io/api/callbacks/model_checkpoint/"/>
 /// </remarks>
@@ -16,7 +17,7 @@ public sealed class ModelCheckpoint : Callback
     private readonly string filePath;
     private readonly MetricMonitor monitor;
     private readonly bool saveBestOnly;
-    private readonly Action<TrainingContext, string> save;
+    private readonly Func<TrainingContext, Action<string>> writer;
     private double? best;
 
     /// <summary>Creates the callback.</summary>
@@ -36,17 +37,17 @@ public sealed class ModelCheckpoint : Callback
 
     /// <summary>Creates the callback with a writer of its own.</summary>
     internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string> save)
-        : this(filePath, monitor, saveBestOnly, mode, (TrainingContext context, string file) => save(context.Model, file))
+        : this(filePath, monitor, saveBestOnly, mode, Of(save))
     {
     }
 
-    private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<TrainingContext, string> save)
+    private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Func<TrainingContext, Action<string>> writer)
     {
         pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
         this.filePath = filePath;
         this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);
         this.saveBestOnly = saveBestOnly;
-        this.save = save;
+        this.writer = writer;
     }
 
     /// <summary>The file written last by this training; null before the first.</summary>
@@ -81,8 +82,12 @@ public sealed class ModelCheckpoint : Callback
         }
 
         string file = pattern.Format(log);
-        save(context, file);
-        LastFile = file;
+        var write = writer(context);
+        context.Files.Write(this, file, () =>
+        {
+            write(file);
+            LastFile = file;
+        }, replaces: saveBestOnly);
     }
 
     /// <inheritdoc/>
@@ -91,10 +96,21 @@ public sealed class ModelCheckpoint : Callback
     /// <inheritdoc/>
     public override void RestoreState(CallbackState state) => best = state.Number("best");
 
-    private static Action<TrainingContext, string> Writer(string filePath) => Path.GetExtension(filePath ?? throw new ArgumentNullException(nameof(filePath))).ToUpperInvariant() switch
+    private static Func<TrainingContext, Action<string>> Of(Action<CnnModel, string> save) => context =>
     {
-        ".ONNX" => (context, file) => context.Model.SaveOnnx(file),
-        ".KERAS" or ".H5" or ".HDF5" => (context, file) => KerasFile.Save(file, context.Model, context.ExportState(), learningRate: context.LearningRate),
+        var model = context.Model;
+        return file => save(model, file);
+    };
+
+    /// <summary>Makes of a training as it is now what writes its model, at once or after later epochs.</summary>
+    private static Func<TrainingContext, Action<string>> Writer(string filePath) => Path.GetExtension(filePath ?? throw new ArgumentNullException(nameof(filePath))).ToUpperInvariant() switch
+    {
+        ".ONNX" => Of((model, file) => model.SaveOnnx(file)),
+        ".KERAS" or ".H5" or ".HDF5" => context =>
+        {
+            var (model, state, rate) = (context.Model, context.ExportState(), context.LearningRate);
+            return file => KerasFile.Save(file, model, state, learningRate: rate);
+        },
         _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{filePath}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
     };
 

@@ -21,6 +21,7 @@ public sealed class ProgressBar : Callback
     private readonly bool animated;
     private long epochStart, firstStepEnd, lastStepEnd, lastDrawn;
     private bool lineOpen;
+    private string? toldOfFiles;
 
     /// <summary>Creates the callback for the program's console.</summary>
     public ProgressBar()
@@ -39,6 +40,7 @@ public sealed class ProgressBar : Callback
     public override void OnTrainBegin(TrainingContext context)
     {
         string caution = context.IsDeterministic ? "" : ", which does not give the same bits in every run: another run with the same seed will differ slightly";
+        toldOfFiles = null;
         WriteLine($"Training on {context.Engine}{caution}.");
         if (context.ResumedAfterEpoch > 0)
         {
@@ -104,6 +106,13 @@ public sealed class ProgressBar : Callback
         {
             WriteLine(ProgressLine.Plain(log.Epoch, context.Epochs, steps, seconds, step, metrics));
         }
+
+        if (context.FilesNote is { } files && toldOfFiles is null)
+        {
+            WriteLine($"Warning: {files} It is tried again after each epoch.");
+        }
+
+        toldOfFiles = context.FilesNote;
     }
 
     /// <inheritdoc/>
@@ -128,6 +137,11 @@ public sealed class ProgressBar : Callback
         if (context.BestEpoch is { } best)
         {
             WriteLine($"Best model: epoch {best.Epoch} - {ProgressLine.Metrics(("val_accuracy", best.ValAccuracy), ("val_loss", best.ValLoss))}");
+        }
+
+        if (context.FilesNote is { } files)
+        {
+            WriteLine($"Warning: {files}");
         }
 
         WriteWarning(context);

@@ -72,6 +72,12 @@ public sealed class TrainingContext
     /// </summary>
     public string? Warning { get; internal set; }
 
+    /// <summary>
+    /// Which files of callbacks could not be written so far, such as those of <see cref="CsvLogger"/> and <see cref="ModelCheckpoint"/>, and why, in words; null where none is
+    /// missing. They are tried again after the next epoch and at the end.
+    /// </summary>
+    public string? FilesNote => Files.Note;
+
     /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Null where it was taken as it is.</summary>
     public string? RecipeNote => Plan.RecipeNote;
 
@@ -86,6 +92,9 @@ public sealed class TrainingContext
 
     /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
     public CnnModel Model => current ??= initial.With(engine.ExportState().Weights, MetadataAfter(History.Epochs.Length));
+
+    /// <summary>Writes the files of callbacks.</summary>
+    internal EpochFiles Files { get; } = new();
 
     /// <summary>Everything settled.</summary>
     internal TrainingPlan Plan { get; }

@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <summary>Tells a training to an application's log: begin, every epoch, end or interruption, and the warning of a model that should not be trusted.</summary>
 /// <remarks>
 /// Messages carry their numbers as named values (<c>Epoch</c>, <c>Loss</c>, <c>ValAccuracy</c>, …), so that a structured log can plot them. Information for what is as planned,
-/// Warning for a model that should not be trusted, an interruption, and an engine that does not give the same bits again.
+/// Warning for a model that should not be trusted, files that could not be written, an interruption, and an engine that does not give the same bits again.
 /// </remarks>
 /// <example><code>
 /// Callbacks = [new TrainingLogger(loggerFactory.CreateLogger("Training"))]
@@ -69,6 +69,11 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
             Ended(logger, context.History.Epochs.Length);
         }
 
+        if (context.FilesNote is { } files)
+        {
+            NotWritten(logger, files);
+        }
+
         if (context.Warning is { } warning)
         {
             NotToBeTrusted(logger, warning);
@@ -112,6 +117,9 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
 
     [LoggerMessage(10, LogLevel.Information, "{Note}")]
     private static partial void Fitted(ILogger logger, string note);
+
+    [LoggerMessage(11, LogLevel.Warning, "{Note}")]
+    private static partial void NotWritten(ILogger logger, string note);
 
     [LoggerMessage(9, LogLevel.Warning, "Training was interrupted after {Epochs} epochs: {Reason}")]
     private static partial void Interrupted(ILogger logger, int epochs, string reason);

@@ -43,6 +43,11 @@ internal sealed class ChannelLog(IChannel channel) : Callback
     public override void OnTrainEnd(TrainingContext context)
     {
         Info(context.StopReason is { } reason ? $"Training stopped: {reason}." : "Training ended after its last epoch.");
+        if (context.FilesNote is { } files)
+        {
+            channel.Warning(MessageSensitivity.None, files);
+        }
+
         if (context.Warning is { } warning)
         {
             channel.Warning(MessageSensitivity.None, warning);

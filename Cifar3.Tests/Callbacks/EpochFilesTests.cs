@@ -1,0 +1,107 @@
+using Cifar3.Training;
+using Spectre.Console;
+
+namespace Cifar3.Tests;
+
+/// <summary>A callback's file that cannot be written costs no training: a folder in its place stands for a full disk and for a spreadsheet that holds it.</summary>
+public sealed class EpochFilesTests
+{
+    private static readonly ImageSet Images = ColourImages.Create(64);
+
+    [Test]
+    public void Fit_CsvFileInUseForAnEpoch_TrainsOnAndWritesItLater()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "log.csv");
+        var notes = new List<string?>();
+
+        var result = Fit(epochs: 3, Blocking(file, from: 1, to: 2, notes), new CsvLogger(file));
+
+        Assert.That(File.ReadAllLines(file), Has.Length.EqualTo(4));
+        Assert.That(notes, Has.Count.EqualTo(3).And.ItemAt(0).Null.And.ItemAt(2).Null, "the third epoch's begins with what is tried again");
+        Assert.That(notes[1], Does.StartWith($"Cannot write '{file}': "));
+        Assert.That(result.FilesNote, Is.Null);
+    }
+
+    [Test]
+    public void Fit_CsvFileInUseToTheEnd_GivesTheModelAndTellsResultAndBar()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "log.csv");
+        var text = new StringWriter();
+        var console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(text), Ansi = AnsiSupport.No, Interactive = InteractionSupport.No });
+
+        var result = Fit(epochs: 3, Blocking(file, from: 1, to: 9), new CsvLogger(file), new ProgressBar(console, TimeProvider.System));
+
+        Assert.That(result.History.Epochs, Has.Length.EqualTo(3));
+        Assert.That(result.FilesNote, Does.StartWith($"Cannot write '{file}': "));
+        Assert.That(result.ToString(), Does.Contain($". Note: {result.FilesNote}"));
+        string[] told = [.. text.ToString().Split(Environment.NewLine).Where(line => line.Contains("Cannot write", StringComparison.Ordinal))];
+        Assert.That(told, Is.EqualTo(new[] { $"Warning: {result.FilesNote} It is tried again after each epoch.", $"Warning: {result.FilesNote}" }), "when it happens, once, and at the end");
+    }
+
+    [Test]
+    public void Fit_BestModelsFileInUseWhenItIsFound_WritesThatModelAfterALaterEpoch([Values("best.onnx", "best.keras")] string name)
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), name);
+        var checkpoint = new ModelCheckpoint(file);
+        var context = ScriptedTraining.Context();
+        checkpoint.OnTrainBegin(context);
+        Directory.CreateDirectory(file);
+        context.Epoch(.9, checkpoint);
+        Assert.That(checkpoint.LastFile, Is.Null);
+        Assert.That(context.FilesNote, Does.StartWith($"Cannot write '{file}': "));
+        Directory.Delete(file);
+
+        context.Epoch(.5, checkpoint); // no better: the file is still the first epoch's
+        context.Files.Retry();
+
+        var model = name == "best.onnx" ? CnnModel.LoadOnnx(file) : CnnModel.LoadKeras(file, context.Model.ClassNames);
+        Assert.That(model.Mark(), Is.EqualTo(1));
+        Assert.That((checkpoint.LastFile, context.FilesNote), Is.EqualTo((file, (string?)null)));
+    }
+
+    [Test]
+    public void Fit_FilesOfSeveralEpochsMissing_SaysHowMany()
+    {
+        string folder = TestFiles.NewFolder();
+        var checkpoint = new ModelCheckpoint(Path.Combine(folder, "m{epoch}.onnx"), saveBestOnly: false);
+        var context = ScriptedTraining.Context();
+        checkpoint.OnTrainBegin(context);
+        foreach (int epoch in new[] { 1, 2 })
+        {
+            Directory.CreateDirectory(Path.Combine(folder, $"m{epoch}.onnx"));
+        }
+
+        context.Epoch(.1, checkpoint);
+        context.Epoch(.2, checkpoint);
+        context.Epoch(.3, checkpoint);
+
+        Assert.That(context.FilesNote, Does.StartWith("Cannot write ").And.Contain("m1.onnx").And.EndsWith(" 2 files of epochs are missing in all."));
+        Assert.That(File.Exists(Path.Combine(folder, "m3.onnx")), Is.True);
+    }
+
+    [Test]
+    public void Fit_CallbackThatFailsForAnotherReason_EndsTheTraining() =>
+        Assert.That(
+            () => Fit(epochs: 2, new Recorder { OnEpoch = (_, _) => throw new Cifar3Exception("a fault of its own", new InvalidOperationException()) }),
+            Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo("a fault of its own"));
+
+    private static TrainingResult Fit(int epochs, params Callback[] callbacks) =>
+        FakeTrainer.Create(new TrainerOptions { Epoch = epochs, Callbacks = callbacks }).Fit(Images);
+
+    /// <summary>Puts a folder in a file's place at the end of an epoch, and takes it away at the end of another; writes down what is told of each epoch at the next one's begin.</summary>
+    private static Recorder Blocking(string file, int from, int to, List<string?>? notes = null) => new()
+    {
+        OnEpoch = (context, log) =>
+        {
+            notes?.Add(context.FilesNote);
+            if (log.Epoch == from)
+            {
+                Directory.CreateDirectory(file);
+            }
+            else if (log.Epoch == to)
+            {
+                Directory.Delete(file);
+            }
+        },
+    };
+}
