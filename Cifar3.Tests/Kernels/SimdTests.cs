@@ -91,3 +91,14 @@ internal sealed unsafe class SimdTests<V>
         }
     }
 }
+
+public sealed class SimdLevelTests
+{
+    [Test]
+    public void Best_ProcessorWithAvx512_IsThatAlsoWhereNetPrefers256Bits()
+    {
+        Assume.That(System.Runtime.Intrinsics.X86.Avx512F.IsSupported, "This processor has no AVX-512, or it is switched off.");
+
+        Assert.That(SimdLevels.Best, Is.EqualTo(SimdLevel.V512));
+    }
+}

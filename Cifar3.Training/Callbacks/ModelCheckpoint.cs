@@ -83,11 +83,13 @@ public sealed class ModelCheckpoint : Callback
 
         string file = pattern.Format(log);
         var write = writer(context);
-        context.Files.Write(this, file, () =>
+        context.Files.Write(this, file, Save, replaces: saveBestOnly);
+
+        void Save()
         {
             write(file);
             LastFile = file;
-        }, replaces: saveBestOnly);
+        }
     }
 
     /// <inheritdoc/>
@@ -96,23 +98,23 @@ public sealed class ModelCheckpoint : Callback
     /// <inheritdoc/>
     public override void RestoreState(CallbackState state) => best = state.Number("best");
 
-    private static Func<TrainingContext, Action<string>> Of(Action<CnnModel, string> save) => context =>
-    {
-        var model = context.Model;
-        return file => save(model, file);
-    };
-
     /// <summary>Makes of a training as it is now what writes its model, at once or after later epochs.</summary>
     private static Func<TrainingContext, Action<string>> Writer(string filePath) => Path.GetExtension(filePath ?? throw new ArgumentNullException(nameof(filePath))).ToUpperInvariant() switch
     {
         ".ONNX" => Of((model, file) => model.SaveOnnx(file)),
-        ".KERAS" or ".H5" or ".HDF5" => context =>
-        {
-            var (model, state, rate) = (context.Model, context.ExportState(), context.LearningRate);
-            return file => KerasFile.Save(file, model, state, learningRate: rate);
-        },
+        ".KERAS" or ".H5" or ".HDF5" => KerasWriter,
         _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{filePath}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
     };
+
+    private static Func<TrainingContext, Action<string>> Of(Action<CnnModel, string> save) => context => ModelWriter(context.Model, save);
+
+    private static Action<string> ModelWriter(CnnModel model, Action<CnnModel, string> save) => file => save(model, file);
+
+    private static Action<string> KerasWriter(TrainingContext context)
+    {
+        var (model, state, rate) = (context.Model, context.ExportState(), context.LearningRate);
+        return file => KerasFile.Save(file, model, state, learningRate: rate);
+    }
 
     /// <inheritdoc/>
     public override string ToString() => $"ModelCheckpoint(monitor: {monitor.Metric}, saveBestOnly: {saveBestOnly})";
