@@ -233,18 +233,23 @@ internal sealed class TrainingRun
     /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)
     {
-        context.Files.Retry();
+        Attempt(nameof(context.Files), context.Files.Retry);
         foreach (var callback in options.Callbacks)
+        {
+            Attempt($"{callback.GetType().Name}.{nameof(Callback.OnTrainInterrupted)}", () => callback.OnTrainInterrupted(context, reason));
+        }
+
+        void Attempt(string what, Action action)
         {
             try
             {
-                callback.OnTrainInterrupted(context, reason);
+                action();
             }
-#pragma warning disable CA1031 // any error of a callback's clearing up would hide the reason
+#pragma warning disable CA1031 // any error of clearing up would hide the reason
             catch (Exception e)
 #pragma warning restore CA1031
             {
-                reason.Data[$"{callback.GetType().Name}.{nameof(Callback.OnTrainInterrupted)}"] = e.Message;
+                reason.Data[what] = e.Message;
             }
         }
     }

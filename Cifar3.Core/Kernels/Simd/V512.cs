@@ -12,10 +12,11 @@ internal unsafe struct V512(Vector512<float> value) : ISimd<V512>
     public static string Name => "AVX-512";
 
     /// <summary>
-    /// Asks for the instructions, not <c>Vector512.IsHardwareAccelerated</c>: .NET says no on Skylake's and Cascade Lake's servers, which lower their
-    /// frequency for 512 bits (<see href="https://github.com/dotnet/runtime/pull/86457"/>). Products in their number gain more from twice the lanes.
+    /// Asks for the instructions, not for <c>Vector512.IsHardwareAccelerated</c> alone: .NET says no on Skylake's and Cascade Lake's servers, which lower their
+    /// frequency for 512 bits (<see href="https://github.com/dotnet/runtime/pull/86457"/>). Products in their number gain more from twice the lanes. Code that was
+    /// compiled ahead for processors without AVX-512 has calls in the place of its instructions, whatever the processor says.
     /// </summary>
-    public static bool IsSupported => Avx512F.IsSupported;
+    public static bool IsSupported => Vector512.IsHardwareAccelerated || (Avx512F.IsSupported && RuntimeFeature.IsDynamicCodeCompiled);
 
     public static int Width => 16;
 
