@@ -237,10 +237,12 @@ internal static class ImageDecoder
 
             bytes = ReadPicture(stream, name, length - position);
         }
-        catch (Exception e) when (e is IOException or NotSupportedException or ObjectDisposedException or InvalidDataException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or NotSupportedException or InvalidOperationException or InvalidDataException or UnauthorizedAccessException)
         {
-            // InvalidDataException: a damaged GZipStream or DeflateStream
-            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {Shown.Text(e.Message.TrimEnd('.'))}. {(MemoryFault.Is(e) ? MemoryFault.Remedy : "Pass an open, readable stream whose content is sound")}.", e);
+            // InvalidDataException: a damaged GZipStream or DeflateStream. InvalidOperationException: closed, or a request's body, which a server lets nobody wait for.
+            string remedy = MemoryFault.Is(e) ? MemoryFault.Remedy : e is InvalidOperationException and not ObjectDisposedException
+                ? "Copy the stream into memory first (await stream.CopyToAsync(memory)) and pass its bytes" : "Pass an open, readable stream whose content is sound";
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {Shown.Text(e.Message.TrimEnd('.'))}. {remedy}.", e);
         }
 
         using (bytes)

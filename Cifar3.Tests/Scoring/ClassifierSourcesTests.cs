@@ -32,6 +32,24 @@ public sealed class ClassifierSourcesTests
         });
     }
 
+    [Test]
+    public void Predict_RequestBodyThatNobodyMayWaitFor_SaysHow()
+    {
+        using var body = new AsynchronousStream();
+
+        Assert.That(
+            () => classifier.Predict(body),
+            Throws.TypeOf<Cifar3ImageException>().With.Message.EqualTo("Cannot read image 'stream': Synchronous operations are disallowed. Copy the stream into memory first (await stream.CopyToAsync(memory)) and pass its bytes.").And.InnerException.Not.Null);
+    }
+
+    /// <summary>As Kestrel's request bodies are.</summary>
+    private sealed class AsynchronousStream : MemoryStream
+    {
+        public override bool CanSeek => false;
+
+        public override int Read(Span<byte> buffer) => throw new InvalidOperationException("Synchronous operations are disallowed.");
+    }
+
     /// <summary>More images than are decoded ahead.</summary>
     [Test]
     public void PredictMany_AnySource_GivesWhatPixelsGive()
