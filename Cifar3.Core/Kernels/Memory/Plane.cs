@@ -56,12 +56,12 @@ internal readonly unsafe struct Plane
     [MethodImpl(MethodImplOptions.AggressiveInlining)] // a call would move the caller's vectors to the stack
     public float* At(int image, int row = 0, int column = 0) => first + image * ImageStride + row * RowStride + column * Channels;
 
-    /// <summary>Asks for a piece of the images' memory, where it may lie beyond a core's own cache.</summary>
-    public void Prefetch(in ImagesAhead images, int piece)
+    /// <summary>Adds the images' memory, where it may lie beyond a core's own cache.</summary>
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead)
     {
         if (isFar)
         {
-            images.Prefetch((byte*)first, ImageStride * sizeof(float), piece);
+            ahead.Add(in images, (byte*)first, ImageStride * sizeof(float));
         }
     }
 

@@ -3,7 +3,7 @@ namespace Cifar3;
 // One 3×3 convolution of consecutive images and its gradients, block by block, so that a block's V and M stay in the L2 cache (16-32 tiles):
 //   Forward    x → V;  M = V·U;  M → sink                                  U from WinogradWeights
 //   Backward   x → V, source → dM;  dU += Vᵀ·dM;  dV = dM·Uᵀ over V;  dV → dx     V is computed again: cheaper than keeping it
-// While a block's products run, the memory is asked for that its last transform writes and that the next block's first ones read (ImagesAhead).
+// While a block's products run, the memory is asked for that its last transform writes and that the next block's first ones read (MemoryAhead).
 // Tiles [first, end) must be whole images in the backward pass. dU is written (=) by the first block and added to by the others, so a
 // shard's gradient is a sum in the order of its tiles, whatever thread computes it. bias [Cout] double is added to (+=).
 // Threads take different images, each with its own work buffers. Where an image has one tile, dU is larger than what it is made of:
@@ -27,16 +27,17 @@ internal static unsafe class WinogradConvolution
         where TTile : struct, IWinogradTile
         where TSink : struct, IWinogradSink
     {
+        MemoryAhead ahead = default;
         for (int t = part.FirstTile; t < part.EndTile; t += shape.Capacity)
         {
             int tiles = Math.Min(shape.Capacity, part.EndTile - t);
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
-            ImagesAhead now = shape.Begun(t, part.EndTile), next = shape.Begun(t + tiles, part.EndTile);
+            ahead.Clear();
+            sink.AskFor(shape.Begun(t, part.EndTile), ref ahead);
+            x.AskFor(shape.Begun(t + tiles, part.EndTile), ref ahead);
             for (int p = 0; p < shape.Points; p++)
             {
-                WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, p, part.FirstChannel, part.EndChannel, work.Output);
-                sink.Prefetch(in now, p);
-                x.Prefetch(in next, p);
+                WinogradProducts.Forward<V>(in shape, work.Input, u, tiles, p, part.FirstChannel, part.EndChannel, work.Output, &ahead);
             }
 
             WinogradOutput.Forward<V, TTile, TSink>(in shape, work.Output, t, tiles, part.FirstChannel, part.EndChannel, in sink, work.Scratch);
@@ -49,20 +50,18 @@ internal static unsafe class WinogradConvolution
         where TTile : struct, IWinogradTile
         where TSource : struct, IWinogradSource
     {
+        MemoryAhead ahead = default;
         for (int t = first; t < end; t += shape.Capacity)
         {
             int tiles = Math.Min(shape.Capacity, end - t);
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, work.Input, work.Scratch);
             WinogradOutput.Backward<V, TTile, TSource>(in shape, in source, t, tiles, work.Output, work.Scratch);
             WinogradOutput.AddBiasGradient<V, TTile>(in shape, work.Output, tiles, bias);
-            ImagesAhead now = shape.Begun(t, end), next = shape.Begun(t + tiles, end);
+            AskFor(in dx, shape.Begun(t, end), in x, in source, shape.Begun(t + tiles, end), ref ahead);
             for (int p = 0; p < shape.Points; p++)
             {
-                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, du, add || t > first);
-                dx.Prefetch(in now, p);
-                WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, work.Input);
-                x.Prefetch(in next, p);
-                source.Prefetch(in next, p);
+                WinogradProducts.WeightGradient<V>(in shape, work.Input, work.Output, tiles, p, du, add || t > first, &ahead);
+                WinogradProducts.InputGradient<V>(in shape, work.Output, ut, tiles, p, work.Input, &ahead);
             }
 
             WinogradInput.Backward<V, TTile>(in shape, work.Input, t, tiles, in dx, work.Scratch);
@@ -77,23 +76,30 @@ internal static unsafe class WinogradConvolution
         where TSource : struct, IWinogradSource
     {
         float* v = kept.Input, dm = kept.Output;
+        MemoryAhead ahead = default;
         for (int t = first; t < end; t += shape.Capacity, v += shape.InputFloats, dm += shape.OutputFloats)
         {
             int tiles = Math.Min(shape.Capacity, end - t);
             WinogradInput.Forward<V, TTile>(in shape, in x, t, tiles, v, work.Scratch);
             WinogradOutput.Backward<V, TTile, TSource>(in shape, in source, t, tiles, dm, work.Scratch);
             WinogradOutput.AddBiasGradient<V, TTile>(in shape, dm, tiles, bias);
-            ImagesAhead now = shape.Begun(t, end), next = shape.Begun(t + tiles, end);
+            AskFor(in dx, shape.Begun(t, end), in x, in source, shape.Begun(t + tiles, end), ref ahead);
             for (int p = 0; p < shape.Points; p++)
             {
-                dx.Prefetch(in now, p);
-                WinogradProducts.InputGradient<V>(in shape, dm, ut, tiles, p, work.Input);
-                x.Prefetch(in next, p);
-                source.Prefetch(in next, p);
+                WinogradProducts.InputGradient<V>(in shape, dm, ut, tiles, p, work.Input, &ahead);
             }
 
             WinogradInput.Backward<V, TTile>(in shape, work.Input, t, tiles, in dx, work.Scratch);
         }
+    }
+
+    private static void AskFor<TSource>(in Plane dx, in ImagesAhead now, in Plane x, in TSource source, in ImagesAhead next, ref MemoryAhead ahead)
+        where TSource : struct, IWinogradSource
+    {
+        ahead.Clear();
+        dx.AskFor(in now, ref ahead);
+        x.AskFor(in next, ref ahead);
+        source.AskFor(in next, ref ahead);
     }
 
     /// <summary>One point of dU, (=) where add is false, from the kept blocks of <paramref name="tiles"/> tiles.</summary>
@@ -103,7 +109,7 @@ internal static unsafe class WinogradConvolution
         float* v = kept.Input, dm = kept.Output;
         for (int t = 0; t < tiles; t += shape.Capacity, v += shape.InputFloats, dm += shape.OutputFloats)
         {
-            WinogradProducts.WeightGradient<V>(in shape, v, dm, Math.Min(shape.Capacity, tiles - t), point, du, add || t > 0);
+            WinogradProducts.WeightGradient<V>(in shape, v, dm, Math.Min(shape.Capacity, tiles - t), point, du, add || t > 0, null);
         }
     }
 }

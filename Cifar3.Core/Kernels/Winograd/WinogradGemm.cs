@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 
 namespace Cifar3;
 
@@ -18,6 +19,9 @@ internal unsafe struct MatrixProduct
     public nint CRow, CPanel;
 
     public int Rows, Columns, Depth;
+
+    /// <summary>What is asked for meanwhile; null = nothing.</summary>
+    public MemoryAhead* Ahead;
 
     /// <summary>Longest sum in registers: a longer one is cut into runs of this length, whose sums are added up. Shorter runs round less.</summary>
     public int Chain;
@@ -97,6 +101,11 @@ internal static unsafe class WinogradGemm
         where V : struct, ISimd<V>
         where TAdd : struct, INumber
     {
+        if (rows.Ahead != null)
+        {
+            rows.Ahead->Advance();
+        }
+
         int blocks = (rows.Rows + V.MaxRows - 1) / V.MaxRows;
         (int height, int taller) = Math.DivRem(rows.Rows, blocks);
         if (taller > 0)
@@ -153,6 +162,13 @@ internal static unsafe class WinogradGemm
     {
         nint row = Across.Value > 0 ? 1 : rows.ARow, aStep = rows.AStep * sizeof(float), bStep = rows.BStep * sizeof(float); // steps in bytes: additions alone
         float* a = rows.A, c = rows.C;
+        byte* line = null, lines = null;
+        if (rows.Ahead != null)
+        {
+            line = rows.Ahead->Next;
+            lines = rows.Ahead->End;
+        }
+
         for (; blocks > 0; blocks--, a += R.Value * row, c += R.Value * rows.CRow)
         {
             V zero = V.Broadcast(0);
@@ -163,6 +179,13 @@ internal static unsafe class WinogradGemm
             int k = rows.Depth;
             for (; k >= 4; k -= 4)
             {
+                if (Sse.IsSupported && line < lines)
+                {
+                    Sse.Prefetch1(line);
+                    Sse.Prefetch1(line + MemoryAhead.Line);
+                    line += 2 * MemoryAhead.Line;
+                }
+
                 Steps<V, R, C, Across>(0, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
                 if (Across.Value > 0) Advance(ref a0, ref b, aStep, bStep);
                 Steps<V, R, C, Across>(1, b, a0, a1, a2, a3, a4, a5, a6, a7, ref c00, ref c01, ref c10, ref c11, ref c20, ref c21, ref c30, ref c31, ref c40, ref c41, ref c50, ref c51, ref c60, ref c61, ref c70, ref c71);
@@ -190,6 +213,11 @@ internal static unsafe class WinogradGemm
             if (R.Value > 5) Finish<V, C, Add>(c + 5 * cRow, c50, c51);
             if (R.Value > 6) Finish<V, C, Add>(c + 6 * cRow, c60, c61);
             if (R.Value > 7) Finish<V, C, Add>(c + 7 * cRow, c70, c71);
+        }
+
+        if (rows.Ahead != null)
+        {
+            rows.Ahead->Next = line;
         }
     }
 

@@ -10,8 +10,8 @@ internal unsafe interface IWinogradSink
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile;
 
-    /// <summary>Asks for a piece of the memory that <see cref="Write"/> will touch of those images.</summary>
-    void Prefetch(in ImagesAhead images, int piece);
+    /// <summary>Names the memory that <see cref="Write"/> will touch of those images.</summary>
+    void AskFor(in ImagesAhead images, ref MemoryAhead ahead);
 }
 
 /// <summary>y = max(floor, Y + bias): floor 0 for ReLU, −∞ for none.</summary>
@@ -36,7 +36,7 @@ internal readonly unsafe struct PlainSink(Plane y, float* bias, float floor) : I
         }
     }
 
-    public void Prefetch(in ImagesAhead images, int piece) => y.Prefetch(in images, piece);
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead) => y.AskFor(in images, ref ahead);
 }
 
 // ReLU, max-pooling 2×2 with stride 2 (windows that do not fit are dropped), inverted dropout; only the pooled pixels are written.
@@ -86,10 +86,10 @@ internal readonly unsafe struct ReluPoolSink(Plane p, float* bias, int pooledHei
         }
     }
 
-    public void Prefetch(in ImagesAhead images, int piece)
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead)
     {
-        p.Prefetch(in images, piece);
-        images.Prefetch(route, (nint)pooledHeight * pooledWidth * p.Channels, piece);
+        p.AskFor(in images, ref ahead);
+        ahead.Add(in images, route, (nint)pooledHeight * pooledWidth * p.Channels);
     }
 }
 
@@ -123,7 +123,7 @@ internal readonly unsafe struct ReluStatisticsSink(Plane y, float* bias, double*
         V.AddTo(sums + y.Channels + channel, squares);
     }
 
-    public void Prefetch(in ImagesAhead images, int piece) => y.Prefetch(in images, piece);
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead) => y.AskFor(in images, ref ahead);
 }
 
 /// <summary>Begins a layer's backward pass while loading the tiles of its output's gradient.</summary>
@@ -134,8 +134,8 @@ internal unsafe interface IWinogradSource
         where V : struct, ISimd<V>
         where TTile : struct, IWinogradTile;
 
-    /// <summary>Asks for a piece of the memory that <see cref="Read"/> will touch of those images.</summary>
-    void Prefetch(in ImagesAhead images, int piece);
+    /// <summary>Names the memory that <see cref="Read"/> will touch of those images.</summary>
+    void AskFor(in ImagesAhead images, ref MemoryAhead ahead);
 }
 
 /// <summary>dY = dy as it is.</summary>
@@ -159,7 +159,7 @@ internal readonly unsafe struct PlainSource(Plane dy) : IWinogradSource
         }
     }
 
-    public void Prefetch(in ImagesAhead images, int piece) => dy.Prefetch(in images, piece);
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead) => dy.AskFor(in images, ref ahead);
 }
 
 // Backward of BatchNorm and of the ReLU before it:  dY = y > 0 ? dz + b·y + c : 0     (b, c: BatchNormFold)
@@ -188,10 +188,10 @@ internal readonly unsafe struct BatchNormReluSource(Plane dz, Plane y, float* b,
         }
     }
 
-    public void Prefetch(in ImagesAhead images, int piece)
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead)
     {
-        dz.Prefetch(in images, piece);
-        y.Prefetch(in images, piece);
+        dz.AskFor(in images, ref ahead);
+        y.AskFor(in images, ref ahead);
     }
 }
 
@@ -222,9 +222,9 @@ internal readonly unsafe struct UnpoolSource(Plane dp, int pooledHeight, int poo
         }
     }
 
-    public void Prefetch(in ImagesAhead images, int piece)
+    public void AskFor(in ImagesAhead images, ref MemoryAhead ahead)
     {
-        dp.Prefetch(in images, piece);
-        images.Prefetch(route, (nint)pooledHeight * pooledWidth * dp.Channels, piece);
+        dp.AskFor(in images, ref ahead);
+        ahead.Add(in images, route, (nint)pooledHeight * pooledWidth * dp.Channels);
     }
 }

@@ -14,12 +14,13 @@ internal static unsafe class WinogradProducts
         where V : struct, ISimd<V> => V.IsFused ? 32 : 16;
 
     /// <summary>M of output channels firstChannel to endChannel, the first a multiple of a panel.</summary>
-    public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int point, int firstChannel, int endChannel, float* m)
+    public static void Forward<V>(in WinogradShape shape, float* v, float* u, int tiles, int point, int firstChannel, int endChannel, float* m, MemoryAhead* ahead)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
+            Ahead = ahead,
             A = v + point * shape.InputStride,
             B = u + point * shape.WeightStride + (nint)firstChannel * shape.Inputs,
             C = m + point * shape.OutputStride + firstChannel,
@@ -37,12 +38,13 @@ internal static unsafe class WinogradProducts
         WinogradGemm.Multiply<V>(in product);
     }
 
-    public static void WeightGradient<V>(in WinogradShape shape, float* v, float* dm, int tiles, int point, float* du, bool add)
+    public static void WeightGradient<V>(in WinogradShape shape, float* v, float* dm, int tiles, int point, float* du, bool add, MemoryAhead* ahead)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
+            Ahead = ahead,
             A = v + point * shape.InputStride,
             B = dm + point * shape.OutputStride,
             C = du + point * shape.WeightStride,
@@ -67,12 +69,13 @@ internal static unsafe class WinogradProducts
         }
     }
 
-    public static void InputGradient<V>(in WinogradShape shape, float* dm, float* ut, int tiles, int point, float* dv)
+    public static void InputGradient<V>(in WinogradShape shape, float* dm, float* ut, int tiles, int point, float* dv, MemoryAhead* ahead)
         where V : struct, ISimd<V>
     {
         int panel = 2 * V.Width;
         var product = new MatrixProduct
         {
+            Ahead = ahead,
             A = dm + point * shape.OutputStride,
             B = ut + point * shape.WeightStride,
             C = dv + point * shape.InputStride,

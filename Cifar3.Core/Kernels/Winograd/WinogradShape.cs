@@ -104,7 +104,7 @@ internal readonly struct WinogradShape
     public ImagesAhead Begun(int tile, int end)
     {
         int first = FirstImage(Math.Min(tile, end), TilesPerImage);
-        return new ImagesAhead(first, FirstImage(Math.Min(tile + Capacity, end), TilesPerImage), Points);
+        return new ImagesAhead(first, FirstImage(Math.Min(tile + Capacity, end), TilesPerImage));
 
         static int FirstImage(int tile, int tilesPerImage) => (tile + tilesPerImage - 1) / tilesPerImage; // that begins at the tile or behind it
     }
