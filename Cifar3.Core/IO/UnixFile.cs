@@ -3,10 +3,12 @@ using Microsoft.Win32.SafeHandles;
 
 namespace Cifar3;
 
-/// <summary>What a path is on Unix: its kind, owner and place. .NET's file API hides these, but for its own use has them in a library with the same layout on every system.</summary>
+/// <summary>What a path is on Unix: its kind, owner and place; and whether an open pipe has a reader. .NET's file API hides these, but for its own use has them in a library with the same layout on every system.</summary>
 internal static partial class UnixFile
 {
     private const int KindMask = 0xF000, Fifo = 0x1000, CharacterDevice = 0x2000, Folder = 0x4000, BlockDevice = 0x6000, Regular = 0x8000, Socket = 0xC000;
+
+    private const short PollError = 8, PollHangUp = 16; // as dotnet/runtime has them on every system
 
     /// <summary>What a path leads to, links followed.</summary>
     /// <param name="Mode">Kind and permissions.</param>
@@ -89,6 +91,28 @@ internal static partial class UnixFile
         return handle < 0 ? null : new FileStream(new SafeFileHandle(handle, ownsHandle: true), FileAccess.Read, 1);
     }
 
+    /// <summary>Whether what is written to an open handle reaches nobody, because the other end of its pipe, socket or terminal is closed; false on a system that cannot say (Windows).</summary>
+    public static bool HasNoReader(int handle)
+    {
+        if (OperatingSystem.IsWindows())
+        {
+            return false;
+        }
+
+        try
+        {
+            var asked = new PollEvent { Handle = handle }; // errors and hang-ups are told without being asked for
+            return Poll(ref asked, 1, 0, out _) == 0 && (asked.Found & (PollError | PollHangUp)) != 0;
+        }
+        catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
+        {
+            return false;
+        }
+    }
+
+    [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Poll")]
+    private static partial int Poll(ref PollEvent asked, uint count, int milliseconds, out uint found);
+
     [LibraryImport("libSystem.Native", EntryPoint = "SystemNative_Stat", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int Stat(string path, out FileStatus status);
 
@@ -103,6 +127,14 @@ internal static partial class UnixFile
 
     [LibraryImport("libc", EntryPoint = "close")]
     private static partial int Close(int handle);
+
+    /// <summary>PollEvent of dotnet/runtime's pal_io.h.</summary>
+    [StructLayout(LayoutKind.Sequential)]
+    private struct PollEvent
+    {
+        public int Handle;
+        public short Asked, Found;
+    }
 
     /// <summary>FileStatus of dotnet/runtime's pal_io.h, with room behind it should it grow.</summary>
     [StructLayout(LayoutKind.Explicit, Size = 256)]

@@ -113,6 +113,22 @@ public sealed class ToolPredictTests
         Assert.That(output, Does.Contain("@x.png,"));
     }
 
+    /// <summary>.NET drops what is written to a pipe that nobody reads any more; the last picture's error would tell that all were scored.</summary>
+    [TestCase("--csv")]
+    [TestCase("--json")]
+    public void Predict_IntoAPipeThatIsClosed_EndsEarlyAndSaysSo(string format)
+    {
+        string folder = PictureFolders.Write(("a", 60));
+        File.WriteAllText(Path.Combine(folder, "a", "z.png"), "no picture");
+        using var process = ToolProcess.Start("| head -1; exit ${PIPESTATUS[0]}", folder, "predict", "default", "a", "a", format);
+
+        string output = process.StandardOutput.ReadToEnd(), error = process.StandardError.ReadToEnd();
+
+        process.WaitForExit();
+        Assert.That(output.Trim().Split('\n'), Has.Length.EqualTo(1), output);
+        Assert.That((process.ExitCode, error.Trim()), Is.EqualTo((1, "Error: The program's output could not be written: nobody reads it any more. What it wrote to files is there.")));
+    }
+
     /// <summary>A terminal that nobody types into, or a pipe whose other end gives nothing.</summary>
     [Test]
     public void Predict_StandardInputThatGivesNothing_EndsAtControlC()

@@ -38,7 +38,7 @@ internal static class PredictCommand
 
                 int unread = 0;
                 List<string> files = [];
-                foreach (string path in arguments.GetValue(pictures)!)
+                foreach (string path in arguments.GetValue(pictures)!.TakeWhile(_ => !Training.ForgivingConsole.IsOutputLost))
                 {
                     if (path == StandardInput)
                     {
@@ -72,6 +72,10 @@ internal static class PredictCommand
                     foreach (var prediction in classifier.PredictMany(files, onBadImage: Bad, cancellationToken: cancel))
                     {
                         write(files[next++], prediction);
+                        if (Training.ForgivingConsole.IsOutputLost)
+                        {
+                            break; // as of | head -1; ConsoleProgram says so
+                        }
                     }
 
                     files.Clear();

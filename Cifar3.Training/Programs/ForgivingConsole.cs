@@ -4,13 +4,21 @@ namespace Cifar3.Training;
 
 /// <summary>
 /// The program's console, for as long as this is not disposed, as one that takes everything: what cannot be written, because the other end is closed or the disk of a
-/// redirection full, is left out and remembered. A training must not end because nobody reads its progress.
+/// redirection full, is left out and remembered. A training must not end because nobody reads its progress; a program whose output is all that it is run for asks <see cref="IsOutputLost"/>.
 /// </summary>
 internal sealed class ForgivingConsole : IDisposable
 {
-    private readonly ForgivingWriter output, error;
+    private const int StandardOutput = 1;
 
-    private ForgivingConsole() => (output, error) = (new ForgivingWriter(() => Console.Out), new ForgivingWriter(() => Console.Error));
+    private static ForgivingConsole? current;
+
+    private readonly ForgivingWriter output, error;
+    private readonly ForgivingConsole? before = current;
+
+    private ForgivingConsole() => (output, error) = (new ForgivingWriter(() => Console.Out, StandardOutput), new ForgivingWriter(() => Console.Error));
+
+    /// <summary>Whether text of the standard output was left out: what follows would be, too.</summary>
+    public static bool IsOutputLost => current?.Problem is not null;
 
     /// <summary>Why text of the standard output was left out; null where none was.</summary>
     public string? Problem => output.Problem;
@@ -18,7 +26,7 @@ internal sealed class ForgivingConsole : IDisposable
     /// <summary>Takes the console's place.</summary>
     public static ForgivingConsole Use()
     {
-        var console = new ForgivingConsole();
+        var console = current = new ForgivingConsole();
         Console.SetOut(console.output);
         Console.SetError(console.error);
         return console;
@@ -29,12 +37,18 @@ internal sealed class ForgivingConsole : IDisposable
     {
         Console.SetOut(output.Inner);
         Console.SetError(error.Inner);
+        current = before;
     }
 
     private sealed class ForgivingWriter : TextWriter
     {
-        public ForgivingWriter(Func<TextWriter> inner)
+        private readonly int? handle;
+
+        /// <param name="inner">Gives the console's writer.</param>
+        /// <param name="handle">Its number, where a reader that has gone is to be noticed: .NET drops what is written to it without a word.</param>
+        public ForgivingWriter(Func<TextWriter> inner, int? handle = null)
         {
+            this.handle = handle;
             try
             {
                 Inner = inner();
@@ -71,6 +85,10 @@ internal sealed class ForgivingConsole : IDisposable
             try
             {
                 write();
+                if (Problem is null && handle is { } number && UnixFile.HasNoReader(number))
+                {
+                    Problem = "nobody reads it any more";
+                }
             }
             catch (Exception e) when (IsLost(e))
             {
