@@ -50,7 +50,7 @@ public sealed record ImageData
     /// <summary>What was found among image folders and is not among the images, by reason, with counts. Default: empty.</summary>
     public ImmutableArray<SkippedFiles> Skipped { get; init; } = [];
 
-    /// <summary>Pictures that could not be decoded, where <see cref="DataOptions.OnBadImage"/> is <see cref="OnBadImage.Collect"/>. Default: empty.</summary>
+    /// <summary>Pictures that could not be decoded and folders that could not be listed, where <see cref="DataOptions.OnBadImage"/> is <see cref="OnBadImage.Collect"/>. Default: empty.</summary>
     public ImmutableArray<BadImage> BadImages { get; init; } = [];
 
     /// <summary>Where the images come from, how they were split and what was left out, in words, such as <c>image folders '/data/screws'</c>.</summary>

@@ -13,7 +13,7 @@ public enum OnBadImage
     Collect,
 }
 
-/// <summary>A picture that could not be decoded.</summary>
-/// <param name="Path">Its file.</param>
+/// <summary>A picture that could not be decoded, or a folder of pictures that could not be listed.</summary>
+/// <param name="Path">Its path.</param>
 /// <param name="Message">What is wrong with it and the remedy, as <see cref="Cifar3ImageException"/> says it.</param>
 public sealed record BadImage(string Path, string Message);

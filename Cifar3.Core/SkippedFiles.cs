@@ -29,6 +29,9 @@ public enum SkipReason
 
     /// <summary>A picture of a format that is not read, by its name's ending: .heic and .avif of phones, .tif, .svg, a camera's raw files, …</summary>
     OtherFormat,
+
+    /// <summary>A folder below a class that cannot be listed, where <see cref="DataOptions.OnBadImage"/> allows that; counts as one, whatever is in it.</summary>
+    UnreadableFolder,
 }
 
 /// <summary>Files and folders that were found among image folders and are not among the images, with the reason.</summary>
@@ -47,6 +50,7 @@ public sealed record SkippedFiles(SkipReason Reason, int Count, ImmutableArray<s
         SkipReason.OtherFolder => Count == 1 ? "folder that is neither training nor test" : "folders that are neither training nor test",
         SkipReason.OtherFormat => $"{(Count == 1 ? "picture of a format that is" : "pictures of formats that are")} not read ({Endings()}; save them as JPEG or PNG)",
         SkipReason.TrainingRun => Count == 1 ? "folder that a training left" : "folders that trainings left",
+        SkipReason.UnreadableFolder => Count == 1 ? "folder that cannot be read" : "folders that cannot be read",
         SkipReason.RepeatedFolder => Count == 1 ? "link to a folder that is read already" : "links to folders that are read already",
         _ => Count == 1 ? "picture that cannot be decoded" : "pictures that cannot be decoded",
     }}");

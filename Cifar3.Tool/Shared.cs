@@ -48,7 +48,7 @@ internal static class Shared
         return command;
     }
 
-    public static Option<bool> SkipBadOption() => new("--skip-bad") { Description = "Leaves out pictures that cannot be read, and names them. Default: the first one ends the command." };
+    public static Option<bool> SkipBadOption() => new("--skip-bad") { Description = "Leaves out pictures and folders below the classes that cannot be read, and names them. Default: the first one ends the command." };
 
     /// <summary>The images of a folder, with a line that tells how far reading them is.</summary>
     public static ImageData LoadData(string? path, double? testFraction, IReadOnlyList<string>? classes, bool skipBad, CancellationToken cancel)

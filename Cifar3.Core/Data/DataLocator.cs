@@ -101,7 +101,7 @@ internal static class DataLocator
         }
     }
 
-    private static Cifar3DataException Unreadable(string path, Exception e) => new($"Cannot read '{Shown.Path(path)}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e);
+    private static Cifar3DataException Unreadable(string path, Exception e) => new(IoFault.ReadProblem(path, e), e);
 
     private static bool IsCifar10(string folder) => CifarSource.IsBinaryFolder(folder) || CifarSource.IsPythonFolder(folder);
 }

@@ -54,6 +54,11 @@ internal static class IoFault
             : "This is an address: download it and give the file's path";
     }
 
+    /// <summary>That a file or folder cannot be read, why, and what to do, in sentences.</summary>
+    /// <param name="shown">Its path, as it was given.</param>
+    /// <param name="e">What failed.</param>
+    public static string ReadProblem(string shown, Exception e) => $"Cannot read '{Shown.Path(shown)}': {Shown.Path(e.Message.TrimEnd('.'))}. {ReadRemedy(e)}.";
+
     /// <summary>What to do when a file cannot be read.</summary>
     public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e) switch
     {

@@ -44,6 +44,19 @@ internal static class ToolProcess
         return Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = folder, RedirectStandardOutput = true, RedirectStandardError = true })!;
     }
 
+    /// <summary>Runs it as a user whom permissions bind, whoever runs the tests.</summary>
+    public static (int ExitCode, string Output, string Error) RunUnprivileged(params string[] arguments)
+    {
+        Assume.That(OperatingSystem.IsLinux() && (!Environment.IsPrivilegedProcess || File.Exists("/usr/bin/setpriv")), "needs Linux' permissions, and setpriv where root runs the tests");
+        string[] user = Environment.IsPrivilegedProcess ? ["/usr/bin/setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"] : [];
+        string[] command = [.. user, DotnetCommand.Host, Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), .. arguments];
+        using var process = Process.Start(new ProcessStartInfo(command[0], command[1..]) { WorkingDirectory = "/", RedirectStandardOutput = true, RedirectStandardError = true })!;
+        var error = process.StandardError.ReadToEndAsync();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+        return (process.ExitCode, output, error.Result.Trim());
+    }
+
     /// <summary>Starts it and sends Ctrl-C as soon as something holds.</summary>
     public static (int ExitCode, string Error) Interrupt(Func<bool> when, params string[] arguments)
     {

@@ -30,7 +30,8 @@ internal static class EvaluationFolder
     public static EvaluationImages Read(string root, DataOptions options)
     {
         var skipped = new SkipCounter();
-        var walker = new FolderWalker(skipped);
+        var bad = new BadImages(options.OnBadImage, skipped);
+        var walker = new FolderWalker(skipped, bad.OnFolder);
         var layout = FolderLayout.Find(root, options, walker, skipped, someClasses: true);
         var split = layout.Test ?? layout.Validation ?? layout.Train;
         ImmutableArray<string> names = [.. options.Classes!], found = [.. split.Classes.Select(c => ClassList.Normal(c.Name))];
@@ -45,12 +46,11 @@ internal static class EvaluationFolder
             throw new Cifar3DataException($"'{Shown.Path(split.Folder)}' has no image of the model's classes, {Shown.Names(names)}{skipped.ToSentence()}. Found: {FolderLayout.Tree(split.Folder)}. Name a folder that has a folder for each class, or a model of these classes.");
         }
 
-        var (sets, bad) = ImageFolderReader.Decoded(root, [files], options, skipped);
-        return new EvaluationImages(sets[0]!)
+        return new EvaluationImages(ImageFolderReader.Decoded(root, [files], options, bad)[0]!)
         {
             Absent = [.. names.Where((_, label) => !files.Labels.Contains(label))],
             Unknown = [.. found.Where((_, i) => !places.Contains(i))],
-            BadImages = bad,
+            BadImages = bad.Collected,
         };
     }
 }

@@ -28,11 +28,9 @@ internal sealed record ImageFiles(IReadOnlyList<string> Paths, IReadOnlyList<int
 /// <param name="Test">To measure on.</param>
 /// <param name="Source">Where they lie and how they were split, in words.</param>
 /// <param name="Skipped">What else was found.</param>
-internal sealed record ImageFolders(ImageFiles Train, ImageFiles? Validation, ImageFiles Test, string Source, SkipCounter Skipped)
+/// <param name="Bad">What to do with pictures that cannot be read, and what was left out so.</param>
+internal sealed record ImageFolders(ImageFiles Train, ImageFiles? Validation, ImageFiles Test, string Source, SkipCounter Skipped, BadImages Bad)
 {
     /// <summary>Whether the files to measure on were set aside from those to train on.</summary>
     public bool IsTestSetAside { get; init; }
-
-    /// <summary>Pictures left out, with their errors, where that is asked for.</summary>
-    public ImmutableArray<BadImage> BadImages { get; init; } = [];
 }

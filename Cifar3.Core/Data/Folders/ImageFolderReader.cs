@@ -30,21 +30,21 @@ internal static class ImageFolderReader
     {
         var folders = List(root, options, discovered);
         ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
-        var (sets, bad) = Decoded(root, parts, options, folders.Skipped);
+        var sets = Decoded(root, parts, options, folders.Bad);
         return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence() + RepeatedImages.ToSentence(sets[0]!, sets[2]!))
         {
             Validation = sets[1],
             IsTestSetAside = folders.IsTestSetAside,
             Skipped = folders.Skipped.ToReport(),
-            BadImages = bad,
+            BadImages = folders.Bad.Collected,
         };
     }
 
     /// <summary>Reads listed files, part by part.</summary>
-    /// <returns>The images of each part, and the pictures that were left out with their errors, where that is asked for.</returns>
+    /// <returns>The images of each part.</returns>
     /// <exception cref="Cifar3DataException">There are too many, or there is no memory for them.</exception>
     /// <exception cref="Cifar3ImageException">A file is no picture.</exception>
-    public static (ImageSet?[] Sets, ImmutableArray<BadImage> Bad) Decoded(string root, ImageFiles?[] parts, DataOptions options, SkipCounter skipped)
+    public static ImageSet?[] Decoded(string root, ImageFiles?[] parts, DataOptions options, BadImages bad)
     {
         int most = parts.Max(files => files?.Count ?? 0), all = parts.Sum(files => files?.Count ?? 0);
         if (most > MaxImages)
@@ -55,9 +55,7 @@ internal static class ImageFolderReader
         try
         {
             var counter = new ProgressCounter(options.Progress, DataStage.Reading, all);
-            var bad = new BadImages(options.OnBadImage, skipped);
-            ImageSet?[] sets = [.. parts.Select(files => files is null ? null : ToSet(files, options, counter, bad))];
-            return (sets, bad.Collected);
+            return [.. parts.Select(files => files is null ? null : ToSet(files, options, counter, bad))];
         }
         catch (OutOfMemoryException e)
         {
@@ -84,16 +82,17 @@ internal static class ImageFolderReader
 
         ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
         var counter = new ProgressCounter(options.Progress, DataStage.Reading, parts.Sum(files => files?.Count ?? 0));
-        var bad = new BadImages(options.OnBadImage, folders.Skipped);
+        var bad = folders.Bad;
         ImageFiles?[] sound = [.. parts.Select(files => files?.Choose(Decode(files, options, counter, bad, (path, _) => DecodedFiles.Shared.Read(path, stackalloc byte[CnnArchitecture.ImageBytes], keep: true))))];
-        return folders with { Train = sound[0]!, Validation = sound[1], Test = sound[2]!, BadImages = bad.Collected };
+        return folders with { Train = sound[0]!, Validation = sound[1], Test = sound[2]! };
     }
 
     /// <summary>Lists the files, unread: as <see cref="ListSound"/> without looking into them.</summary>
     private static ImageFolders List(string root, DataOptions options, bool discovered)
     {
         var skipped = new SkipCounter();
-        var walker = new FolderWalker(skipped);
+        var bad = new BadImages(options.OnBadImage, skipped);
+        var walker = new FolderWalker(skipped, bad.OnFolder);
         var layout = FolderLayout.Find(root, options, walker, skipped);
         bool valIsTest = layout.Test is null && layout.Validation is not null && options.TestFraction is null;
         FolderSplit?[] splits = [layout.Train, valIsTest ? null : layout.Validation, valIsTest ? layout.Validation : layout.Test];
@@ -119,13 +118,13 @@ internal static class ImageFolderReader
             source += valIsTest ? $", '{splits[2]!.Name}' is the test set" : "";
             source += options.TestFraction is null ? "" : $", '{splits[2]!.Name}' is the test set: the test fraction is not used";
             source += FolderWalker.RealPath(splits[2]!.Folder) == FolderWalker.RealPath(layout.Train.Folder) ? $", '{splits[2]!.Name}' is the same folder as '{layout.Train.Name}': the same images train and test" : "";
-            return new ImageFolders(files[0]!, files[1], test, source, skipped);
+            return new ImageFolders(files[0]!, files[1], test, source, skipped, bad);
         }
 
         double fraction = options.TestFraction ?? DefaultTestFraction;
         var (forTraining, forTesting) = Split(files[0]!, fraction, options.Seed);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
-        return new ImageFolders(forTraining, files[1], forTesting, source, skipped) { IsTestSetAside = true };
+        return new ImageFolders(forTraining, files[1], forTesting, source, skipped, bad) { IsTestSetAside = true };
 
         ImageFiles Files(List<(string Name, string Path)> split)
         {
@@ -294,28 +293,4 @@ internal static class ImageFolderReader
 
     private static Cifar3DataException NoMemory(string folder, int count, Exception cause) => new(
         string.Create(CultureInfo.InvariantCulture, $"Cannot read '{Shown.Path(folder)}': there is no memory for its {count:N0} images, {(long)count * CnnArchitecture.ImageBytes:N0} bytes. Stream them with mlContext.Data.LoadCifar3FromFolder, or load fewer."), cause);
-
-    /// <summary>What to do with pictures that cannot be decoded.</summary>
-    private sealed class BadImages(OnBadImage rule, SkipCounter skipped)
-    {
-        private readonly ImmutableArray<BadImage>.Builder collected = ImmutableArray.CreateBuilder<BadImage>();
-
-        public bool EndsLoading => rule == OnBadImage.Throw;
-
-        public ImmutableArray<BadImage> Collected => collected.ToImmutable();
-
-        public void Add(string path, Cifar3ImageException error)
-        {
-            if (rule == OnBadImage.Throw)
-            {
-                ExceptionDispatchInfo.Throw(error);
-            }
-
-            skipped.Add(SkipReason.BadImage, path);
-            if (rule == OnBadImage.Collect)
-            {
-                collected.Add(new BadImage(path, error.Message));
-            }
-        }
-    }
 }

@@ -16,7 +16,7 @@ internal static class PictureList
         int unreadable = 0;
         var walker = new FolderWalker(skipped, (path, e) =>
         {
-            string problem = $"Cannot read '{Shown.Path(path == root ? folder : AsGiven(path))}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.";
+            string problem = IoFault.ReadProblem(path == root ? folder : AsGiven(path), e);
             if (path == root || onUnreadable is null)
             {
                 throw new Cifar3DataException(problem, e);

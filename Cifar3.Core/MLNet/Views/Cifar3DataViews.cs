@@ -38,6 +38,6 @@ public sealed record Cifar3DataViews(IDataView TrainSet, IDataView TestSet, Immu
         {
             ValidationSet = files.Validation is null ? null : new ImageRowsDataView(files.Validation),
             Skipped = files.Skipped.ToReport(),
-            BadImages = files.BadImages,
+            BadImages = files.Bad.Collected,
         };
 }
