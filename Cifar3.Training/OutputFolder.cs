@@ -7,8 +7,16 @@ internal static class OutputFolder
     /// <exception cref="Cifar3Exception">The folder cannot be written to.</exception>
     public static void Prepare(string folder)
     {
-        string probe = Path.Combine(folder, $".cifar3-{Guid.NewGuid():N}");
-        AtomicFile.Write(probe, ReadOnlyMemory<byte>.Empty);
-        File.Delete(probe);
+        string full = Path.GetFullPath(folder), probe = Path.Combine(full, $".cifar3-{Guid.NewGuid():N}");
+        try
+        {
+            Directory.CreateDirectory(full);
+            new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
+        }
+        catch (Exception e) when (IoFault.Find(e) is { } fault)
+        {
+            // The probe's name says nothing to whoever named the folder.
+            throw new Cifar3Exception($"Cannot write into '{Shown.Path(folder)}': {Shown.Path(fault.Message.Replace(probe, full, StringComparison.Ordinal).TrimEnd('.'))}. {IoFault.WriteRemedy(fault)}.", fault);
+        }
     }
 }

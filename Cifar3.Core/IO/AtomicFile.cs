@@ -51,7 +51,8 @@ internal static class AtomicFile
         }
         catch (Exception e) when (IoFault.Find(e) is { } fault)
         {
-            throw new Cifar3Exception($"Cannot write '{Shown.Path(path)}': {Shown.Path(fault.Message.TrimEnd('.'))}. The file is as it was before. {IoFault.WriteRemedy(fault)}.", fault);
+            string cause = temporary is null ? fault.Message : fault.Message.Replace(temporary, Path.GetFullPath(path), StringComparison.Ordinal); // nobody asked for the temporary file
+            throw new Cifar3Exception($"Cannot write '{Shown.Path(path)}': {Shown.Path(cause.TrimEnd('.'))}. The file is as it was before. {IoFault.WriteRemedy(fault)}.", fault);
         }
         finally
         {
