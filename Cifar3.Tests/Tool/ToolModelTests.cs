@@ -109,6 +109,28 @@ public sealed class ToolModelTests
         Assert.That(new[] { model, inside }.Select(File.GetLastWriteTimeUtc), Is.EqualTo(before));
     }
 
+    /// <summary>Calibrating so wide a model takes far longer than reading it and the pictures does.</summary>
+    [Test]
+    public void Export_Int8OfAWideModel_EndsAtControlC()
+    {
+        string data = PictureFolders.Write(("nut", 500), ("screw", 500)), folder = TestFiles.NewFolder();
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [512, 512, 512]).SaveOnnx(Path.Combine(folder, "model.onnx"));
+        using var process = ToolProcess.Start(null, folder, "export", "model.onnx", "--flavor", "int8", "--data", data);
+        while (!process.HasExited && process.TotalProcessorTime < TimeSpan.FromSeconds(15))
+        {
+            Thread.Sleep(50);
+            process.Refresh();
+        }
+
+        process.Signal("INT");
+
+        bool ended = process.WaitForExit(TimeSpan.FromSeconds(30));
+        process.Kill(entireProcessTree: true);
+        Assert.That(ended, "does not end");
+        Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
+        Assert.That(Directory.GetFileSystemEntries(folder), Has.Length.EqualTo(1));
+    }
+
     [TestCase("onnx")]
     [TestCase("keras")]
     public void Train_FromAModelOfOtherClasses_BeginsItsLastLayerAnewAndSaysSo(string format)

@@ -36,15 +36,21 @@ internal static class ExportCommand
                 OutputFile.Apart(file, source);
                 var trained = ModelFiles.Load(source);
                 var options = new OnnxExportOptions { Flavor = chosen, CalibrationImages = chosen == OnnxFlavor.Int8 ? Shared.LoadData(pictures, 0.2, trained.ClassNames, arguments.GetValue(skipBad), cancel).Train : null };
-                if (arguments.GetValue(triton) is { } folder)
-                {
-                    Shared.Print(TritonRepository.Save(folder, trained, options, arguments.GetValue(name)!));
-                    return 0;
-                }
 
-                trained.SaveOnnx(file, options);
-                Shared.Print($"{file}, {new FileInfo(file).Length:N0} bytes");
+                // Calibrating a wide model takes long, and files are replaced whole or not at all: a wish to stop need not wait for it.
+                Shared.Print(Task.Run(Save, cancel).WaitAsync(cancel).GetAwaiter().GetResult());
                 return 0;
+
+                string Save()
+                {
+                    if (arguments.GetValue(triton) is { } folder)
+                    {
+                        return TritonRepository.Save(folder, trained, options, arguments.GetValue(name)!);
+                    }
+
+                    trained.SaveOnnx(file, options);
+                    return $"{file}, {new FileInfo(file).Length:N0} bytes";
+                }
             },
             model, flavor, output, data, skipBad, triton, name);
     }
