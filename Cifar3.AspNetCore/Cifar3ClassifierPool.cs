@@ -40,7 +40,7 @@ public sealed class Cifar3ClassifierPool : IDisposable
     public RentedClassifier Rent(string? name = null) => Find(name).Rent();
 
     /// <summary>Loads all models that are not loaded yet.</summary>
-    /// <exception cref="Cifar3Exception">One cannot be loaded: names the file and the reason.</exception>
+    /// <exception cref="Cifar3Exception">One cannot be loaded: names the file and the reason, or the options that cannot be used.</exception>
     public void Load()
     {
         lock (gate)
@@ -48,7 +48,15 @@ public sealed class Cifar3ClassifierPool : IDisposable
             ObjectDisposedException.ThrowIf(disposed, this);
             foreach (var model in loaded ? [] : models.Values.ToList())
             {
-                model.Load();
+                try
+                {
+                    model.Load();
+                }
+                catch (ArgumentException e)
+                {
+                    string problem = e.ParamName is { } name ? e.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : e.Message;
+                    throw Unusable(model.Name, $"{nameof(Cifar3ModelOptions.Classifier)}: {problem.ReplaceLineEndings(" ")}", e);
+                }
             }
 
             loaded = true;
@@ -80,6 +88,8 @@ public sealed class Cifar3ClassifierPool : IDisposable
             : throw new KeyNotFoundException($"There is no model '{(name.Length <= 100 ? name : name[..100] + "…")}'. Models here: {string.Join(", ", models.Keys)}.");
     }
 
+    private static Cifar3Exception Unusable(string name, string problem, Exception cause) => new($"The options of the model '{name}' cannot be used. {problem}", cause);
+
     private static Cifar3ModelOptions Checked(string name, IOptionsMonitor<Cifar3ModelOptions> monitor)
     {
         try
@@ -88,7 +98,7 @@ public sealed class Cifar3ClassifierPool : IDisposable
         }
         catch (OptionsValidationException e)
         {
-            throw new Cifar3Exception($"The options of the model '{name}' cannot be used. {string.Join(" ", e.Failures)}", e);
+            throw Unusable(name, string.Join(" ", e.Failures), e);
         }
         catch (InvalidOperationException e)
         {

@@ -91,6 +91,16 @@ public sealed class ServiceRegistrationTests
     }
 
     [Test]
+    public void Load_ClassifierOptionsThatCannotBeUsed_AreToldWithTheModel()
+    {
+        using var provider = new ServiceCollection().AddLogging().AddCifar3Classifier(options => options.Classifier = new ClassifierOptions { Threads = -1 }, "birds").BuildServiceProvider();
+
+        Assert.That(
+            provider.GetRequiredService<Cifar3ClassifierPool>().Load,
+            Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo("The options of the model 'birds' cannot be used. Classifier: Threads ('-1') must be a non-negative value. Actual value was -1."));
+    }
+
+    [Test]
     public async Task MapCifar3_TwiceInGroups_AnswersUnderBoth()
     {
         var builder = WebApplication.CreateSlimBuilder();
