@@ -20,7 +20,7 @@ public sealed record DataOptions
     public int Seed { get; init; }
 
     /// <summary>
-    /// What happens to pictures in image folders that cannot be decoded: end loading, be left out (counted in <see cref="ImageData.Skipped"/>), or be left out and listed in
+    /// What happens to pictures in image folders that cannot be decoded, and to folders below a class that cannot be listed: end loading, be left out (counted in <see cref="ImageData.Skipped"/>), or be left out and listed in
     /// <see cref="ImageData.BadImages"/>. Files that are no pictures by their names are left out in any case. Default: <see cref="OnBadImage.Throw"/>.
     /// </summary>
     public OnBadImage OnBadImage
@@ -32,8 +32,13 @@ public sealed record DataOptions
     /// <summary>Whether the published archive (170 MB) may be downloaded when the images are found nowhere else. Default: true.</summary>
     public bool AllowDownload { get; init; } = true;
 
-    /// <summary>Number of threads that decode image files; 0 = one for each processor. Default: 0.</summary>
-    public int Threads { get; init; }
+    /// <summary>Number of threads that decode image files, 1 to 1,024; 0 = one for each processor. Default: 0.</summary>
+    public int Threads
+    {
+        get;
+        init => field = value is >= 0 and <= WorkerPool.MaxThreads ? value
+            : throw new ArgumentOutOfRangeException(nameof(Threads), value, FormattableString.Invariant($"The number of threads must be 1 to {WorkerPool.MaxThreads:N0}, or 0 (one for each processor). Received: Threads={value}."));
+    }
 
     /// <summary>Receives progress, at most a hundred times for each stage, from any thread. Default: null.</summary>
     public IProgress<DataProgress>? Progress { get; init; }

@@ -5,6 +5,8 @@ public sealed partial class CnnModel
     /// <summary>Share of the validation images that <see cref="ModelMetadata.FamiliarityThreshold"/> keeps: 0.95.</summary>
     public const double FamiliarShare = 0.95;
 
+    private const double LowestTemperature = 1e-3, HighestTemperature = 1e3;
+
     /// <summary>The model that travels in this library: aeroplane, car or bird. To score with it call <see cref="Cifar3Classifier.LoadDefault"/>; to teach it other classes, <see cref="WithClasses"/>.</summary>
     /// <returns>The model of <c>assets/cifar3.onnx</c>, whose card is <c>assets/README.md</c>.</returns>
     public static CnnModel LoadDefault() => LoadOnnx(ShippedModel.Read());
@@ -46,14 +48,14 @@ public sealed partial class CnnModel
 
     /// <summary>The same model with softer (above 1) or sharper (below 1) probabilities: every logit divided by the temperature. No prediction changes, only how sure it is.</summary>
     /// <remarks>Folded into the dense layer, kernel and bias divided, which is the same: every runtime that scores the model has it.</remarks>
-    /// <param name="temperature">Above 0.</param>
+    /// <param name="temperature">0.001 to 1,000: what is beyond would leave weights of 0 or infinity.</param>
     /// <returns>A new model; <see cref="ModelMetadata.Temperature"/> tells the product with an earlier one. The familiarity's threshold, which was of other logits, is dropped.</returns>
-    /// <exception cref="ArgumentOutOfRangeException">The temperature is not above 0, or not finite.</exception>
+    /// <exception cref="ArgumentOutOfRangeException">The temperature is outside its range.</exception>
     public CnnModel WithTemperature(double temperature)
     {
-        if (!(temperature > 0 && double.IsFinite(temperature)))
+        if (temperature is not (>= LowestTemperature and <= HighestTemperature))
         {
-            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, FormattableString.Invariant($"The temperature must be above 0 and finite. Received: temperature={temperature}."));
+            throw new ArgumentOutOfRangeException(nameof(temperature), temperature, FormattableString.Invariant($"The temperature must be {LowestTemperature} to {HighestTemperature:N0}; trained networks need 0.5 to 5. Received: temperature={temperature}."));
         }
 
         var weights = WithDense(values => Array.ConvertAll(values, value => (float)(value / temperature)));

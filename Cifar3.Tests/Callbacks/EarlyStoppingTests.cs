@@ -45,6 +45,9 @@ public sealed class EarlyStoppingTests
     {
         Assert.That(() => new EarlyStopping(baseline: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: baseline=NaN."));
         Assert.That(() => new EarlyStopping(minDelta: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minDelta=NaN."));
+        Assert.That(() => new Cifar3CnnTrainer.EarlyStoppingCriterion(minDelta: -float.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minDelta=NaN."));
+        Assert.That(() => new ReduceLROnPlateau(minLearningRate: double.PositiveInfinity), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("must be 0 or more and finite. Received: minLearningRate=Infinity."));
+        Assert.That(() => new ReduceLROnPlateau(minLearningRate: -1), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minLearningRate=-1."));
         Assert.That(() => new ReduceLROnPlateau(minDelta: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minDelta=NaN."));
         Assert.That(() => new EarlyStopping(minDelta: -0.1), Throws.Nothing, "as Keras, which takes it without its sign");
     }

@@ -92,8 +92,16 @@ public sealed class ModelCalibrationTests
             Assert.That(b[i].Probabilities.Select(p => (double)p), Is.EqualTo(roots.Select(root => root / roots.Sum())).Within(1e-5));
         }
 
-        Assert.That(() => model.WithTemperature(0), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: temperature=0"));
     }
+
+    [TestCase(0, "0")]
+    [TestCase(-1, "-1")]
+    [TestCase(1e300, "1E+300")]
+    [TestCase(1e-300, "1E-300")]
+    [TestCase(double.NaN, "NaN")]
+    [TestCase(double.PositiveInfinity, "Infinity")]
+    public void WithTemperature_OutsideItsRange_IsRefused(double temperature, string received) =>
+        Assert.That(() => TestModels.Random().WithTemperature(temperature), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains($"must be 0.001 to 1,000; trained networks need 0.5 to 5. Received: temperature={received}."));
 
     [Test]
     public void Onnx_CalibratedModel_ComesBackTheSame()

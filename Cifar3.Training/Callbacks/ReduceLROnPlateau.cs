@@ -36,7 +36,11 @@ public sealed class ReduceLROnPlateau : Callback
     {
         ArgumentOutOfRangeException.ThrowIfNegative(patience);
         ArgumentOutOfRangeException.ThrowIfNegative(cooldown);
-        ArgumentOutOfRangeException.ThrowIfNegative(minLearningRate);
+        if (!(minLearningRate >= 0 && double.IsFinite(minLearningRate)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(minLearningRate), string.Create(CultureInfo.InvariantCulture, $"The lowest learning rate must be 0 or more and finite. Received: minLearningRate={minLearningRate}."));
+        }
+
         if (factor is not (> 0 and < 1))
         {
             throw new ArgumentOutOfRangeException(nameof(factor), string.Create(CultureInfo.InvariantCulture, $"The factor must be above 0 and below 1. Received: factor={factor}."));

@@ -13,7 +13,10 @@ public static class DropoutMask
     /// <summary>The number of 65,536 that an element's random bits must reach to be kept: round(rate · 65,536).</summary>
     /// <param name="rate">Dropout rate in [0, 1).</param>
     /// <returns>0 (keep all) to 65,535.</returns>
-    public static int Threshold(double rate) => Math.Min((int)Math.Round(rate * 65536), 65535);
+    /// <exception cref="ArgumentOutOfRangeException">The rate is outside its range.</exception>
+    public static int Threshold(double rate) => rate is >= 0 and < 1
+        ? Math.Min((int)Math.Round(rate * 65536), 65535)
+        : throw new ArgumentOutOfRangeException(nameof(rate), rate, FormattableString.Invariant($"The dropout rate must be at least 0 and below 1. Received: rate={rate}."));
 
     /// <summary>Draws the mask of consecutive elements.</summary>
     /// <param name="seed">The training's seed.</param>
@@ -22,6 +25,7 @@ public static class DropoutMask
     /// <param name="rate">Dropout rate in [0, 1).</param>
     /// <param name="first">Row-major index of the first element over the whole batch; a multiple of 8.</param>
     /// <param name="keep">Receives 1 where the element is kept, 0 where it is dropped.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The rate is outside its range, or the first element no multiple of 8.</exception>
     public static void Fill(int seed, long step, int layer, double rate, long first, Span<byte> keep)
     {
         if (first % 8 != 0)

@@ -26,9 +26,10 @@ public sealed partial class Cifar3CnnTrainer
         /// <param name="minDelta">The smallest change that counts as improvement, 0 or more. Default: 0. (ML.NET: 0.01.)</param>
         /// <param name="patience">Number of epochs without improvement after which training stops, 0 or more. Default: 3. (ML.NET: 20.)</param>
         /// <param name="metric">What to watch. Default: <see cref="EarlyStoppingMetric.Accuracy"/>. (ML.NET: Accuracy.)</param>
-        /// <exception cref="ArgumentOutOfRangeException">A number is negative, or the metric is unknown.</exception>
+        /// <exception cref="ArgumentOutOfRangeException">A number is negative or NaN, or the metric is unknown.</exception>
         public EarlyStoppingCriterion(float minDelta = 0, int patience = 3, EarlyStoppingMetric metric = EarlyStoppingMetric.Accuracy)
         {
+            MetricMonitor.RefuseNaN(minDelta);
             ArgumentOutOfRangeException.ThrowIfNegative(minDelta);
             ArgumentOutOfRangeException.ThrowIfNegative(patience);
             Defined.Value(metric, "There is no such metric.");

@@ -46,10 +46,12 @@ public sealed class RunFolder
     /// <param name="folder">The folder; it is created when missing.</param>
     /// <param name="dataPath">As for <see cref="Save"/>. Default: null.</param>
     /// <param name="testFraction">As for <see cref="Save"/>. Default: null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not above 0 and below 1.</exception>
     /// <exception cref="Cifar3Exception">The record cannot be written, or a former model not moved.</exception>
     public static void Begin(string folder, string? dataPath = null, double? testFraction = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
+        CheckFraction(testFraction);
         Write(folder, dataPath, testFraction, Unknown, Interrupted);
         string best = Path.Combine(folder, ModelFile);
         try
@@ -72,11 +74,13 @@ public sealed class RunFolder
     /// <param name="result">What the training ended with.</param>
     /// <param name="dataPath">Where the images were, as for <see cref="Cifar3Data.Load"/>; null = found without a path. Default: null.</param>
     /// <param name="testFraction">What <see cref="DataOptions.TestFraction"/> was. Default: null.</param>
+    /// <exception cref="ArgumentOutOfRangeException">The share is not above 0 and below 1.</exception>
     /// <exception cref="Cifar3Exception">A file cannot be written.</exception>
     public static void Save(string folder, TrainingResult result, string? dataPath = null, double? testFraction = null)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(result);
+        CheckFraction(testFraction);
         result.BestModel.SaveOnnx(Path.Combine(folder, ModelFile));
         result.Model.SaveOnnx(Path.Combine(folder, LastModelFile));
         Write(folder, dataPath, testFraction, result.Engine, result.StopReason);
@@ -99,6 +103,14 @@ public sealed class RunFolder
 
         var last = CnnModel.LoadOnnx(lastPath);
         return new RunFolder(new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine), record.DataPath, record.TestFraction) { HasRecord = true };
+    }
+
+    private static void CheckFraction(double? testFraction)
+    {
+        if (testFraction is not (null or (> 0 and < 1)))
+        {
+            throw new ArgumentOutOfRangeException(nameof(testFraction), testFraction, FormattableString.Invariant($"The share of test images must be above 0 and below 1, or null where none was asked for. Received: testFraction={testFraction}."));
+        }
     }
 
     private static void Write(string folder, string? dataPath, double? testFraction, string engine, string? stopReason)
