@@ -129,6 +129,26 @@ public sealed class ToolPredictTests
         Assert.That((process.ExitCode, error.Trim()), Is.EqualTo((1, "Error: The program's output could not be written: nobody reads it any more. What it wrote to files is there.")));
     }
 
+    /// <summary>Spreadsheets compute such cells, also those in quotes; the path is the same file's.</summary>
+    [Test]
+    public void Predict_CsvOfFilesThatSpreadsheetsTakeForFormulas_NamesThemOtherwise()
+    {
+        string folder = TestFiles.NewFolder();
+        string[] names = ["=1+1.png", "=\"a\",2.png", "+1.png", "@x.png", "a=1.png"];
+        foreach (string name in names)
+        {
+            File.WriteAllBytes(Path.Combine(folder, name), PictureFolders.Picture(1));
+        }
+
+        using var process = ToolProcess.Start("<@x.png", folder, ["predict", "default", "-", .. names, "--csv"]);
+        string[] lines = process.StandardOutput.ReadToEnd().Split('\n', StringSplitOptions.RemoveEmptyEntries);
+
+        process.WaitForExit();
+        string[] expected = ["-,", "./=1+1.png,", "\"./=\"\"a\"\",2.png\",", "./+1.png,", "./@x.png,", "a=1.png,"];
+        Assert.That(lines, Has.Length.EqualTo(1 + expected.Length), process.StandardError.ReadToEnd());
+        Assert.That(lines.Skip(1).Zip(expected, (line, beginning) => line[..Math.Min(line.Length, beginning.Length)]), Is.EqualTo(expected));
+    }
+
     /// <summary>A terminal that nobody types into, or a pipe whose other end gives nothing.</summary>
     [Test]
     public void Predict_StandardInputThatGivesNothing_EndsAtControlC()

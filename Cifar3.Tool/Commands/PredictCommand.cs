@@ -9,6 +9,7 @@ namespace Cifar3.Tool;
 internal static class PredictCommand
 {
     private const string StandardInput = "-";
+    private const string FormulaStarts = "=+-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20"; // the last four are the first in full width
     private static readonly string[] Heading = ["file", "label", "confidence"];
 
     public static Command Create()
@@ -137,7 +138,12 @@ internal static class PredictCommand
 
     private static void WriteCsv(string file, Prediction prediction) => Console.WriteLine(string.Join(
         ',',
-        new[] { Quoted(file), Quoted(prediction.Label), Number(prediction.Confidence) }.Concat(prediction.Probabilities.Select(Number))));
+        new[] { Quoted(Plain(file)), Quoted(prediction.Label), Number(prediction.Confidence) }.Concat(prediction.Probabilities.Select(Number))));
+
+    /// <summary>
+    /// The same file under a name that no spreadsheet takes for a formula (OWASP, "CSV injection"): <c>=1+1.png</c> is <c>./=1+1.png</c>. Classes keep their names: programs compare them.
+    /// </summary>
+    private static string Plain(string file) => file != StandardInput && FormulaStarts.Contains(file[0]) ? Path.Combine(".", file) : file;
 
     private static string Number(float value) => value.ToString("R", CultureInfo.InvariantCulture);
 
