@@ -1,4 +1,3 @@
-using System.Text;
 using Microsoft.ML;
 
 namespace Cifar3.Tests;
@@ -256,7 +255,7 @@ public sealed class FolderLayoutTests
     [Test]
     public void Load_NamesInTwoUnicodeForms_AreTheSameClass()
     {
-        string composed = "Übung", decomposed = composed.Normalize(NormalizationForm.FormD);
+        string composed = "Übung", decomposed = "U\u0308bung";
         string root = PictureFolders.Write(($"train/{decomposed}", 2), ("train/dog", 1), ($"test/{composed}", 1), ("test/dog", 1));
         Assume.That(Directory.Exists(Path.Combine(root, "train", composed)), Is.False, "This file system takes both forms for one name.");
 
@@ -270,7 +269,7 @@ public sealed class FolderLayoutTests
     [Test]
     public void Load_OneNameInTwoForms_IsRefused()
     {
-        string composed = "Übung", decomposed = composed.Normalize(NormalizationForm.FormD);
+        string composed = "Übung", decomposed = "U\u0308bung";
         string root = PictureFolders.Write(($"train/{decomposed}", 2), ($"train/{composed}", 2), ("test/dog", 1));
         Assume.That(Directory.GetDirectories(Path.Combine(root, "train")), Has.Length.EqualTo(2), "This file system takes both forms for one name.");
 

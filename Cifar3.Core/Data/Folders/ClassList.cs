@@ -15,7 +15,7 @@ internal static class ClassList
     {
         try
         {
-            return name.Normalize(NormalizationForm.FormC);
+            return ComposedText.Of(name.Normalize(NormalizationForm.FormC)); // .NET's own does nothing in a program without cultures
         }
         catch (ArgumentException)
         {
