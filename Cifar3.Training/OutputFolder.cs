@@ -16,7 +16,7 @@ internal static class OutputFolder
         catch (Exception e) when (IoFault.Find(e) is { } fault)
         {
             // The probe's name says nothing to whoever named the folder.
-            throw new Cifar3Exception($"Cannot write into '{Shown.Path(folder)}': {Shown.Path(fault.Message.Replace(probe, full, StringComparison.Ordinal).TrimEnd('.'))}. {IoFault.WriteRemedy(fault)}.", fault);
+            throw new Cifar3Exception($"Cannot write '{Shown.Path(folder)}': {Shown.Path(fault.Message.Replace(probe, full, StringComparison.Ordinal).TrimEnd('.'))}. {IoFault.WriteRemedy(fault)}.", fault);
         }
     }
 }

@@ -201,7 +201,7 @@ public sealed class QuickstartTests
 
         Assert.That(run.ExitCode, Is.EqualTo(1));
         Assert.That(run.ErrorLines, Has.Length.EqualTo(1));
-        Assert.That(run.ErrorLines[0], Does.StartWith($"Error: Cannot write into '{file}").And.Contain("choose a folder that you may write to"));
+        Assert.That(run.ErrorLines[0], Does.StartWith($"Error: Cannot write '{file}").And.Contain("choose a folder that you may write to"));
     }
 
     [Test]

@@ -43,7 +43,7 @@ public sealed class ToolPermissionTests
 
         var (exitCode, _, error) = ToolProcess.RunUnprivileged("train", PictureFolders.Write(("car", 12), ("bird", 12)), "--out", run, "--epochs", "1", "--engine", "Managed");
 
-        Assert.That((exitCode, error), Is.EqualTo((1, $"Error: Cannot write into '{run}': Access to the path '{run}' is denied. Choose a folder that you may write to, or change its permissions.")));
+        Assert.That((exitCode, error), Is.EqualTo((1, $"Error: Cannot write '{run}': Access to the path '{run}' is denied. Choose a folder that you may write to, or change its permissions.")));
     }
 
     [Test]
