@@ -1,6 +1,5 @@
 using System.Collections.Immutable;
 using System.Globalization;
-using System.Runtime.InteropServices;
 using System.Text;
 using Microsoft.ML;
 using Microsoft.ML.Data;
@@ -79,16 +78,9 @@ public sealed class ClassificationReport
         int[] places = Check(images, predictions);
         var (labels, modelClasses) = (images.Labels.ToArray(), predictions[0].ClassNames);
         string? mapping = modelClasses.SequenceEqual(images.ClassNames) ? null : string.Join(", ", images.ClassNames.Select((name, i) => $"{name} = {modelClasses[places[i]]}"));
-        var rows = predictions.Select((prediction, i) => new ScoredRow
-        {
-            Label = (uint)places[labels[i]],
-            PredictedLabel = (uint)prediction.LabelIndex,
-            Score = ImmutableCollectionsMarshal.AsArray(prediction.Probabilities)!,
-        });
-        var context = new MLContext();
-        var view = context.Data.LoadFromEnumerable(rows, ScoredRow.Schema([.. modelClasses.Select(InTables)])); // the names that ML.NET's confusion table prints
-        var calibration = new Calibration(predictions, [.. labels.Select(label => places[label])]);
-        return new ClassificationReport(modelClasses, context.MulticlassClassification.Evaluate(view), calibration, mapping);
+        int[] truth = [.. labels.Select(label => places[label])];
+        var view = new ScoredRowsDataView(truth, predictions, [.. modelClasses.Select(InTables)]); // the names that ML.NET's confusion table prints
+        return new ClassificationReport(modelClasses, new MLContext().MulticlassClassification.Evaluate(view), new Calibration(predictions, truth), mapping);
     }
 
     /// <summary>scikit-learn's table: a line a class, then accuracy, macro and weighted averages.</summary>

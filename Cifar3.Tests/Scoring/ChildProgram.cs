@@ -52,6 +52,11 @@ internal static class ChildProgram
             return JsonReflectionTests.Child(kerasFolder);
         }
 
+        if (arguments is ["static", var modelZip])
+        {
+            return DynamicCodeTests.Child(modelZip);
+        }
+
         if (arguments is ["refuse"])
         {
             return JsonReflectionTests.RefuseInChild().GetAwaiter().GetResult();

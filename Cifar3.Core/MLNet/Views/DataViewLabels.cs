@@ -43,7 +43,9 @@ internal abstract class LabelKeys
     }
 
     /// <summary>Adds the values to a column's annotations.</summary>
-    public abstract void AddTo(DataViewSchema.Annotations.Builder annotations);
+    /// <param name="annotations">Where to.</param>
+    /// <param name="kind">One of <see cref="AnnotationNames"/>.</param>
+    public abstract void AddTo(DataViewSchema.Annotations.Builder annotations, string kind = AnnotationNames.KeyValues);
 
     /// <summary>A <see cref="ValueGetter{TValue}"/> of the value of a key.</summary>
     /// <param name="index">Gives the key's number, from 0.</param>
@@ -67,8 +69,8 @@ internal sealed class LabelKeys<T>(PrimitiveDataViewType itemType, ImmutableArra
         return new LabelKeys<T>(itemType, [.. buffer.DenseValues()]);
     }
 
-    public override void AddTo(DataViewSchema.Annotations.Builder annotations) =>
-        annotations.Add(AnnotationNames.KeyValues, new VectorDataViewType(itemType, values.Length), (ValueGetter<VBuffer<T>>)Values);
+    public override void AddTo(DataViewSchema.Annotations.Builder annotations, string kind = AnnotationNames.KeyValues) =>
+        annotations.Add(kind, new VectorDataViewType(itemType, values.Length), (ValueGetter<VBuffer<T>>)Values);
 
     public override Delegate Getter(Func<int> index) => (ValueGetter<T>)((ref T value) => value = values[index()]);
 
