@@ -26,6 +26,11 @@ internal static class SkiaLibrary
     {
         string expected = typeof(SKCodec).Assembly.GetName().Version?.ToString(2) ?? "unknown", system = OperatingSystem.IsWindows() ? "Win32" : OperatingSystem.IsMacOS() ? "macOS" : "Linux.NoDependencies";
         var cause = NativeLibraryFault.Cause(e);
+        if (cause is DllNotFoundException && NativeLibraryFault.Unloadable("libSkiaSharp") is { } reason)
+        {
+            return new Cifar3Exception($"{failure}: SkiaSharp's {reason}", e);
+        }
+
         return new Cifar3Exception($"{failure}: SkiaSharp's native library 'libSkiaSharp' {(cause is DllNotFoundException ? "is missing" : "is not the one that belongs to this program")}. Expected the one of SkiaSharp {expected} beside the program. Add the package SkiaSharp.NativeAssets.{system}, of the version of SkiaSharp, to the program's project, and publish for the system that it runs on. Found: {NativeLibraryFault.Message(cause)}.", e);
     }
 }

@@ -21,7 +21,7 @@ internal static class OnnxRuntimeLibrary
     /// <summary>Loads the library if need be.</summary>
     /// <param name="failure">What cannot be done without it: the beginning of the error.</param>
     /// <returns>Its version, such as <c>1.31.1</c>, and the execution providers that it was built with, such as <c>CPUExecutionProvider</c>.</returns>
-    /// <exception cref="Cifar3Exception">The library is missing, or is not the version that this library was built for.</exception>
+    /// <exception cref="Cifar3Exception">The library is missing, cannot be loaded, or is not the version that this library was built for.</exception>
     public static (string Version, IReadOnlyList<string> Providers) Load(string failure = "Cannot score")
     {
         _ = Silenced.Value;
@@ -33,6 +33,11 @@ internal static class OnnxRuntimeLibrary
         catch (Exception e) when (NativeLibraryFault.Is(e))
         {
             var cause = NativeLibraryFault.Cause(e);
+            if (cause is DllNotFoundException && NativeLibraryFault.Unloadable("onnxruntime") is { } reason)
+            {
+                throw new Cifar3Exception($"{failure}: ONNX Runtime's {reason} This library's own files are scored without it (ScoringBackend.Managed).", e);
+            }
+
             throw new Cifar3Exception(cause is DllNotFoundException
                 ? $"{failure}: ONNX Runtime's native library is missing. Expected 'onnxruntime' {Expected} beside the program. Add the package {CpuPackage} {Expected} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {NativeLibraryFault.Message(cause)}"
                 : $"{failure}: ONNX Runtime's native library is not the one that belongs to this program. Expected version {Expected}. Found a file that does not fit: {NativeLibraryFault.Message(cause)}. Give the program the package {CpuPackage} {Expected} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path{(OperatingSystem.IsWindows() ? "; Windows has an old onnxruntime.dll in System32, which is found where the program has none beside it" : "")}.", e);

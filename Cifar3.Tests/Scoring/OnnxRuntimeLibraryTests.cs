@@ -17,6 +17,30 @@ public sealed class OnnxRuntimeLibraryTests
         Assert.That(error.Message, Does.Not.Contain("\n"));
     }
 
+    /// <summary>On a system with another C library, or without C++'s: the package is there, and adding it again would not help.</summary>
+    [Test]
+    [NonParallelizable]
+    public void Load_LibraryThatTheSystemCannotLoad_SaysWhyAndNotThatItIsMissing()
+    {
+        const string Searched = "NATIVE_DLL_SEARCH_DIRECTORIES";
+        string folder = TestFiles.NewFolder();
+        File.WriteAllText(Path.Combine(folder, OperatingSystem.IsWindows() ? "onnxruntime.dll" : OperatingSystem.IsMacOS() ? "libonnxruntime.dylib" : "libonnxruntime.so"), "no library");
+        object? before = AppContext.GetData(Searched);
+        AppContext.SetData(Searched, folder);
+        try
+        {
+            var error = FailIn(new IsolatedLibraries("Microsoft.ML.OnnxRuntime", name => throw new DllNotFoundException($"Unable to load shared library '{name}'")));
+
+            Assert.That(error.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+            Assert.That(error.Message, Does.StartWith("Cannot score: ONNX Runtime's native library is there and cannot be loaded. Expected that ").And.Contain(folder).And.Contain("ScoringBackend.Managed"));
+            Assert.That(error.Message, Does.Not.Contain("\n").And.Not.Contain("missing").And.Not.Contain("Add the package"));
+        }
+        finally
+        {
+            AppContext.SetData(Searched, before);
+        }
+    }
+
     [Test]
     public void Load_AnotherLibraryOfThatName_SaysThatItDoesNotFit()
     {

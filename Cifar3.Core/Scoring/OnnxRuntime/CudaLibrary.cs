@@ -17,15 +17,7 @@ internal static partial class CudaLibrary
     public static bool IsOffered() => Find() is not null;
 
     /// <summary>The file's path; null where the program has none.</summary>
-    public static string? Find()
-    {
-        string searched = AppContext.GetData("NATIVE_DLL_SEARCH_DIRECTORIES") as string ?? "";
-        string own = Path.Combine(AppContext.BaseDirectory, "runtimes", RuntimeInformation.RuntimeIdentifier, "native");
-        return searched.Split(Path.PathSeparator, StringSplitOptions.RemoveEmptyEntries)
-            .Concat([AppContext.BaseDirectory, own])
-            .Select(folder => Path.Combine(folder, FileName))
-            .FirstOrDefault(File.Exists);
-    }
+    public static string? Find() => NativeLibraryFault.Find(FileName);
 
     /// <summary>
     /// The CUDA and cuDNN that a version of ONNX Runtime is built for: onnxruntime.ai, "CUDA Execution Provider", Requirements; its packages'
