@@ -236,6 +236,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <param name="images">Images of the model's classes, in its order.</param>
     /// <returns>The report.</returns>
     /// <exception cref="Cifar3DataException">The set is empty or has other classes than the model.</exception>
+    /// <exception cref="Cifar3Exception">The program is compiled to native code (PublishAot), where ML.NET cannot evaluate.</exception>
     /// <exception cref="ObjectDisposedException">The classifier is disposed.</exception>
     public ClassificationReport Evaluate(ImageSet images) => ClassificationReport.Create(images, PredictBatch(images));
 

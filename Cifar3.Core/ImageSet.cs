@@ -135,6 +135,7 @@ public sealed class ImageSet : IImageRows
     /// A view of known length that can be shuffled and read by several cursors at once. It holds no copy: rows are made as they are asked for.
     /// As with ML.NET's own image loader, an <c>Image</c> is disposed when its cursor's next one is fetched into the same variable; the last one is the reader's to dispose.
     /// </returns>
+    /// <exception cref="Cifar3Exception">The program is compiled to native code (PublishAot), where ML.NET has no data views.</exception>
     public IDataView ToDataView() => new ImageRowsDataView(this);
 
     /// <summary>Reads the images and labels of a data view, such as an application's own pipeline, into memory.</summary>

@@ -71,6 +71,7 @@ public sealed class ClassificationReport
     /// </param>
     /// <returns>The report.</returns>
     /// <exception cref="Cifar3DataException">There are no images, another number of predictions, other classes, or probabilities that are no numbers.</exception>
+    /// <exception cref="Cifar3Exception">The program is compiled to native code (PublishAot), where ML.NET cannot evaluate.</exception>
     public static ClassificationReport Create(ImageSet images, IReadOnlyList<Prediction> predictions)
     {
         ArgumentNullException.ThrowIfNull(images);
@@ -79,8 +80,8 @@ public sealed class ClassificationReport
         var (labels, modelClasses) = (images.Labels.ToArray(), predictions[0].ClassNames);
         string? mapping = modelClasses.SequenceEqual(images.ClassNames) ? null : string.Join(", ", images.ClassNames.Select((name, i) => $"{name} = {modelClasses[places[i]]}"));
         int[] truth = [.. labels.Select(label => places[label])];
-        var view = new ScoredRowsDataView(truth, predictions, [.. modelClasses.Select(InTables)]); // the names that ML.NET's confusion table prints
-        return new ClassificationReport(modelClasses, new MLContext().MulticlassClassification.Evaluate(view), new Calibration(predictions, truth), mapping);
+        var metrics = NativeProgram.CallMlNet("Cannot evaluate", () => new MLContext().MulticlassClassification.Evaluate(new ScoredRowsDataView(truth, predictions, [.. modelClasses.Select(InTables)]))); // the names that ML.NET's confusion table prints
+        return new ClassificationReport(modelClasses, metrics, new Calibration(predictions, truth), mapping);
     }
 
     /// <summary>scikit-learn's table: a line a class, then accuracy, macro and weighted averages.</summary>

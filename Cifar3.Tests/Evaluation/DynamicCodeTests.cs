@@ -14,6 +14,17 @@ public sealed class DynamicCodeTests
         Assert.That(said, Is.EqualTo(new[] { "evaluate 6", "pipeline 6", "model.zip 6" }));
     }
 
+    /// <summary>A native program has no dynamic code either; there ML.NET lacks code of its own.</summary>
+    [Test]
+    public void CallMlNet_CodeIsMissingInANativeProgram_TellsHowToPublish()
+    {
+        string[] said = ChildProgram.Run("static", "native");
+
+        Assert.That(said, Has.Length.EqualTo(1));
+        Assert.That(said[0], Does.StartWith("Cannot evaluate: this program is compiled to native code").And.Contain("#:property PublishAot=false").And.EndsWith("Found: 'X' is missing native code."));
+        Assert.That(() => NativeProgram.CallMlNet<int>("Cannot evaluate", () => throw new NotSupportedException("elsewhere")), Throws.TypeOf<NotSupportedException>(), "where .NET compiles, it is another error");
+    }
+
     /// <summary>Evaluates a model in a process that knows only the code it was started with.</summary>
     internal static int Child(string zip)
     {
@@ -21,6 +32,12 @@ public sealed class DynamicCodeTests
         if (RuntimeFeature.IsDynamicCodeSupported)
         {
             return 1; // something has asked before
+        }
+
+        if (zip == "native")
+        {
+            Console.WriteLine(Assert.Catch<Cifar3Exception>(() => NativeProgram.CallMlNet<int>("Cannot evaluate", () => throw new NotSupportedException("'X' is missing native code.")))!.Message);
+            return 0;
         }
 
         var images = ColourImages.Create(6);

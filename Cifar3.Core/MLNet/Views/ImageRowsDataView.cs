@@ -14,18 +14,7 @@ internal sealed class ImageRowsDataView : IDataView
     public ImageRowsDataView(IImageRows set)
     {
         this.set = set;
-        var label = new DataViewSchema.Annotations.Builder();
-        label.Add<VBuffer<ReadOnlyMemory<char>>>(AnnotationNames.KeyValues, new VectorDataViewType(TextDataViewType.Instance, set.ClassNames.Length), KeyValues);
-        var schema = new DataViewSchema.Builder();
-        schema.AddColumn(ImageSet.ImageColumn, new ImageDataViewType(CnnArchitecture.InputSize, CnnArchitecture.InputSize));
-        schema.AddColumn(ImageSet.PixelsColumn, new VectorDataViewType(NumberDataViewType.Byte, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels));
-        schema.AddColumn(ImageSet.LabelColumn, new KeyDataViewType(typeof(uint), set.ClassNames.Length), label.ToAnnotations());
-        if (set.HasPaths)
-        {
-            schema.AddColumn(PathColumn, TextDataViewType.Instance);
-        }
-
-        Schema = schema.ToSchema();
+        Schema = NativeProgram.CallMlNet("Cannot make a data view", MakeSchema);
     }
 
     /// <inheritdoc/>
@@ -53,6 +42,22 @@ internal sealed class ImageRowsDataView : IDataView
     /// <inheritdoc/>
     /// <remarks>One cursor: making a row costs less than handing it to another thread.</remarks>
     public DataViewRowCursor[] GetRowCursorSet(IEnumerable<DataViewSchema.Column> columnsNeeded, int n, Random? rand = null) => [GetRowCursor(columnsNeeded, rand)];
+
+    private DataViewSchema MakeSchema()
+    {
+        var label = new DataViewSchema.Annotations.Builder();
+        label.Add<VBuffer<ReadOnlyMemory<char>>>(AnnotationNames.KeyValues, new VectorDataViewType(TextDataViewType.Instance, set.ClassNames.Length), KeyValues);
+        var schema = new DataViewSchema.Builder();
+        schema.AddColumn(ImageSet.ImageColumn, new ImageDataViewType(CnnArchitecture.InputSize, CnnArchitecture.InputSize));
+        schema.AddColumn(ImageSet.PixelsColumn, new VectorDataViewType(NumberDataViewType.Byte, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels));
+        schema.AddColumn(ImageSet.LabelColumn, new KeyDataViewType(typeof(uint), set.ClassNames.Length), label.ToAnnotations());
+        if (set.HasPaths)
+        {
+            schema.AddColumn(PathColumn, TextDataViewType.Instance);
+        }
+
+        return schema.ToSchema();
+    }
 
     private void KeyValues(ref VBuffer<ReadOnlyMemory<char>> names)
     {
