@@ -100,5 +100,12 @@ public sealed class FullDiskTests
         Assert.That(new[] { written, refused }, Has.All.GreaterThan(0));
     }
 
-    private static void Fit(TrainerOptions options) => FakeTrainer.Create(options with { Epoch = 1 }).Fit(Images, Images);
+    /// <summary>A callback's file ends no training: its result tells the error.</summary>
+    private static void Fit(TrainerOptions options)
+    {
+        if (FakeTrainer.Create(options with { Epoch = 1 }).Fit(Images, Images).FilesNote is { } note)
+        {
+            throw new Cifar3Exception(note);
+        }
+    }
 }
