@@ -118,9 +118,10 @@ public sealed class ToolPredictTests
     [TestCase("--json")]
     public void Predict_IntoAPipeThatIsClosed_EndsEarlyAndSaysSo(string format)
     {
-        string folder = PictureFolders.Write(("a", 60));
-        File.WriteAllText(Path.Combine(folder, "a", "z.png"), "no picture");
-        using var process = ToolProcess.Start("| head -1; exit ${PIPESTATUS[0]}", folder, "predict", "default", "a", "a", format);
+        string folder = PictureFolders.Write(("a", 60), ("b", 1));
+        File.WriteAllText(Path.Combine(folder, "b", "z.png"), "no picture");
+        string[] pictures = [.. Enumerable.Repeat("a", 50), "b"]; // more lines than fit into a pipe, so that they wait for its reader
+        using var process = ToolProcess.Start("| head -1; exit ${PIPESTATUS[0]}", folder, ["predict", "default", .. pictures, format]);
 
         string output = process.StandardOutput.ReadToEnd(), error = process.StandardError.ReadToEnd();
 

@@ -43,7 +43,15 @@ internal unsafe struct V512(Vector512<float> value) : ISimd<V512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void StoreBytes(byte* target, V512 value)
     {
-        Avx512F.ConvertToVector128Byte(Vector512.ConvertToInt32Native(value.value)).Store(target);
+        var ints = Vector512.ConvertToInt32Native(value.value);
+        if (Avx512F.IsSupported)
+        {
+            Avx512F.ConvertToVector128Byte(ints).Store(target);
+            return;
+        }
+
+        var shorts = Vector256.Narrow(ints.GetLower(), ints.GetUpper());
+        Vector128.Narrow(shorts.GetLower(), shorts.GetUpper()).AsByte().Store(target);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
