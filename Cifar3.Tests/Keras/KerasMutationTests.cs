@@ -64,7 +64,7 @@ public sealed class KerasMutationTests
 
             var time = Stopwatch.GetElapsedTime(start);
             long memory = GC.GetAllocatedBytesForCurrentThread() - before;
-            if (i % 16 == 0)
+            if (i % 4 == 0)
             {
                 GC.Collect(); // measured is what the files need, not how much garbage the collector lets lie
             }
