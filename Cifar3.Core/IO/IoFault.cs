@@ -57,7 +57,8 @@ internal static class IoFault
     /// <summary>That a file or folder cannot be read, why, and what to do, in sentences.</summary>
     /// <param name="shown">Its path, as it was given.</param>
     /// <param name="e">What failed.</param>
-    public static string ReadProblem(string shown, Exception e) => $"Cannot read '{Shown.Path(shown)}': {Shown.Path(e.Message.TrimEnd('.'))}. {ReadRemedy(e)}.";
+    /// <param name="what">What it should be, such as <c>Keras file</c>. Default: nothing said.</param>
+    public static string ReadProblem(string shown, Exception e, string? what = null) => $"Cannot read {(what is null ? "" : what + " ")}'{Shown.Path(shown)}': {Shown.Path(e.Message.TrimEnd('.'))}. {ReadRemedy(e)}.";
 
     /// <summary>What to do when a file cannot be read.</summary>
     public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e) switch

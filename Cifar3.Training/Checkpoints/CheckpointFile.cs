@@ -66,7 +66,7 @@ internal static class CheckpointFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new Cifar3ModelException($"Cannot read training checkpoint '{Shown.Path(Path.GetFullPath(path))}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e); // not damaged: not read
+            throw new Cifar3ModelException(IoFault.ReadProblem(Path.GetFullPath(path), e, "training checkpoint"), e); // not damaged: not read
         }
     }
 

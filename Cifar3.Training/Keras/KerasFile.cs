@@ -93,7 +93,7 @@ public static class KerasFile
         }
         catch (Exception e) when (content is null && e is IOException or UnauthorizedAccessException)
         {
-            throw new Cifar3ModelException($"Cannot read Keras file '{Shown.Path(path)}': {Shown.Path(e.Message.TrimEnd('.'))}. {IoFault.ReadRemedy(e)}.", e); // the file is not damaged: it was not read
+            throw new Cifar3ModelException(IoFault.ReadProblem(path, e, "Keras file"), e); // the file is not damaged: it was not read
         }
         catch (Exception e) when (e is not StackOverflowException)
         {

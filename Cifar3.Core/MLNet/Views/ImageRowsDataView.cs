@@ -46,7 +46,7 @@ internal sealed class ImageRowsDataView : IDataView
     private DataViewSchema MakeSchema()
     {
         var label = new DataViewSchema.Annotations.Builder();
-        label.Add<VBuffer<ReadOnlyMemory<char>>>(AnnotationNames.KeyValues, new VectorDataViewType(TextDataViewType.Instance, set.ClassNames.Length), KeyValues);
+        LabelKeys.FromNames(set.ClassNames).AddTo(label);
         var schema = new DataViewSchema.Builder();
         schema.AddColumn(ImageSet.ImageColumn, new ImageDataViewType(CnnArchitecture.InputSize, CnnArchitecture.InputSize));
         schema.AddColumn(ImageSet.PixelsColumn, new VectorDataViewType(NumberDataViewType.Byte, CnnArchitecture.InputSize, CnnArchitecture.InputSize, CnnArchitecture.InputChannels));
@@ -57,17 +57,6 @@ internal sealed class ImageRowsDataView : IDataView
         }
 
         return schema.ToSchema();
-    }
-
-    private void KeyValues(ref VBuffer<ReadOnlyMemory<char>> names)
-    {
-        var editor = VBufferEditor.Create(ref names, set.ClassNames.Length);
-        for (int i = 0; i < set.ClassNames.Length; i++)
-        {
-            editor.Values[i] = set.ClassNames[i].AsMemory();
-        }
-
-        names = editor.Commit();
     }
 
     private sealed class Cursor(ImageRowsDataView view, IEnumerable<DataViewSchema.Column> columnsNeeded, int[]? order) : DataViewRowCursor
