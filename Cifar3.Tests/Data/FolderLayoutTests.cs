@@ -59,6 +59,8 @@ public sealed class FolderLayoutTests
 
         Assert.That(data.Source, Does.Contain(", 'Test' is the test set: the test fraction is not used"));
         Assert.That(Cifar3Data.Load(root).Source, Does.Not.Contain("fraction"));
+        var error = Assert.Throws<Cifar3DataException>(() => Cifar3Data.Load(root, new DataOptions { TestFraction = 1.5 }))!;
+        Assert.That(error.Message, Does.Contain("DataOptions.TestFraction must be above 0 and below 1. Received: 1.5."));
     }
 
     [TestCase("", TestName = "Load_OneFolderOfClasses_IsSplitByTheSeedAndSaysSo")]

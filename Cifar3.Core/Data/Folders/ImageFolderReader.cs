@@ -90,6 +90,11 @@ internal static class ImageFolderReader
     /// <summary>Lists the files, unread: as <see cref="ListSound"/> without looking into them.</summary>
     private static ImageFolders List(string root, DataOptions options, bool discovered)
     {
+        if (options.TestFraction is { } share && !(share > 0 && share < 1))
+        {
+            throw new Cifar3DataException(string.Create(CultureInfo.InvariantCulture, $"DataOptions.TestFraction must be above 0 and below 1. Received: {share}."));
+        }
+
         var skipped = new SkipCounter();
         var bad = new BadImages(options.OnBadImage, skipped);
         var walker = new FolderWalker(skipped, bad.OnFolder);
@@ -208,11 +213,6 @@ internal static class ImageFolderReader
     /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares.</summary>
     private static (ImageFiles Train, ImageFiles Test) Split(ImageFiles files, double fraction, int seed)
     {
-        if (!(fraction > 0 && fraction < 1))
-        {
-            throw new Cifar3DataException(string.Create(CultureInfo.InvariantCulture, $"DataOptions.TestFraction must be above 0 and below 1. Received: {fraction}."));
-        }
-
         List<int> train = [], test = [];
         foreach (var (label, indices) in Enumerable.Range(0, files.Count).GroupBy(i => files.Labels[i]).Select(g => (g.Key, g.ToArray())))
         {
