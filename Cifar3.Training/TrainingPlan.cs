@@ -39,7 +39,7 @@ internal sealed record TrainingPlan
     /// <summary>Whether images are mirrored.</summary>
     public bool Flips => Augmentations.Any(augmentation => augmentation is RandomFlip);
 
-    /// <summary>Where the recipe was fitted to the images, and why, in words; null where it was taken as it is.</summary>
+    /// <summary>Where the recipe was fitted to the images, or leaves a callback nothing to do, and why, in words; null where it was taken as it is.</summary>
     public string? RecipeNote { get; private init; }
 
     /// <summary>Classes that augmentations turn into each other, as they were told to.</summary>
@@ -104,11 +104,12 @@ internal sealed record TrainingPlan
     public TrainingPlan For(ImageSet train, TrainingSettings settings)
     {
         var found = ClassTwins.Of(train, Augmentations);
-        return found.Count == 0 ? this : settings.Augmentations is not null ? this with { Twins = found } : this with
+        var plan = found.Count == 0 || settings.Augmentations is not null ? this with { Twins = found } : this with
         {
             Augmentations = Augmentations.RemoveAll(augmentation => found.Any(twins => twins.Augmentation == augmentation.GetType().Name)),
             RecipeNote = string.Join(' ', found.Select(twins => $"The recipe's {twins.Augmentation} is left out: {twins.Classes} {twins.Likeness}, and it would teach that they are the same.")),
         };
+        return Schedule is { EndsLow: true } && settings.Callbacks.Any(callback => callback is EarlyStopping { IsAskedFor: true }) ? plan with { RecipeNote = $"{plan.RecipeNote} {EarlyStopping.NothingToStop}".TrimStart() } : plan;
     }
 
     /// <summary>The plan in words, as the model's metadata tell it.</summary>

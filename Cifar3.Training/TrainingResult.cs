@@ -43,7 +43,7 @@ public sealed class TrainingResult
     /// </summary>
     public string? ResumeNote { get; internal init; }
 
-    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Null where it was taken as it is.</summary>
+    /// <summary>Where the recipe was fitted to the images, and why, in words: <see cref="RandomFlip"/> is left out where classes are each other's mirror images, <see cref="ColorJitter"/> where light alone tells them apart. Or that <see cref="EarlyStopping"/> has nothing to stop under it. Null where it was taken as it is.</summary>
     public string? RecipeNote { get; internal init; }
 
     /// <summary>Which files of callbacks could not be written (<see cref="CsvLogger"/>, <see cref="ModelCheckpoint"/>), and why, in words. Null where none is missing.</summary>

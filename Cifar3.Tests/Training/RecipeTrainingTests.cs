@@ -114,6 +114,18 @@ public sealed class RecipeTrainingTests
         Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, LearningRateScheduler = new OneCycle(), Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(8));
     }
 
+    /// <summary>A program that asks for it learns that it waits in vain; ML.NET's estimator brings one without being asked.</summary>
+    [Test]
+    public void EarlyStopping_WithAScheduleThatEndsLow_IsSaidToStopNothing()
+    {
+        Assert.That(Note(new OneCycle(), new EarlyStopping("loss")), Does.StartWith("EarlyStopping stops nothing here: the learning rate falls until the last epoch"));
+        Assert.That(Note(null, new EarlyStopping("loss")), Is.Null);
+        Assert.That(Note(new OneCycle(), new Cifar3CnnTrainer.EarlyStoppingCriterion().ToCallback(validated: false)), Is.Null);
+
+        static string? Note(LearningRateScheduler? schedule, Callback stopping) =>
+            FakeTrainer.Create(new TrainerOptions { Epoch = 1, LearningRateScheduler = schedule, Callbacks = [stopping] }).Fit(Train).RecipeNote;
+    }
+
     [Test]
     public void Fit_EqualAccuracies_TheLowerLossIsBest()
     {

@@ -7,12 +7,16 @@ namespace Cifar3.Training;
 /// State is reset when a training begins, so an instance may serve several trainings, one at a time, and is kept in checkpoints.
 /// Waiting begins where the metric tells something: not while moving statistics still lag behind the weights (with <see cref="Recipe.Keras"/>
 /// the first 459 steps), and not before the end of a schedule that gains most in its last epochs (<see cref="OneCycle"/>, <see cref="CosineDecay"/>):
-/// under the recipes but <see cref="Recipe.Keras"/>, the default one among them, no training is stopped.
+/// under the recipes but <see cref="Recipe.Keras"/>, the default one among them, no training is stopped, and <see cref="TrainingResult.RecipeNote"/> says so.
 /// Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c>, patience 0.
 /// <see href="https://keras.io/api/callbacks/early_stopping/"/>
 /// </remarks>
 public sealed class EarlyStopping : Callback
 {
+    /// <summary>What is said of it before a training that it cannot stop.</summary>
+    internal const string NothingToStop =
+        "EarlyStopping stops nothing here: the learning rate falls until the last epoch, and metrics gain most then. Set Epoch for a shorter training, or take a steady rate, such as Recipe.Keras.";
+
     private readonly MetricMonitor monitor;
     private readonly int patience, startFromEpoch;
     private readonly double? baseline;
@@ -49,6 +53,9 @@ public sealed class EarlyStopping : Callback
         this.restoreBestWeights = restoreBestWeights;
         this.startFromEpoch = startFromEpoch;
     }
+
+    /// <summary>Whether the program named it; ML.NET's estimator brings one of its own. Default: true.</summary>
+    internal bool IsAskedFor { get; init; } = true;
 
     /// <inheritdoc/>
     public override void OnTrainBegin(TrainingContext context)

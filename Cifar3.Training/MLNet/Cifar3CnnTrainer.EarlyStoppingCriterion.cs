@@ -48,7 +48,7 @@ public sealed partial class Cifar3CnnTrainer
         internal Callback ToCallback(bool validated)
         {
             string metric = Metric == EarlyStoppingMetric.Accuracy ? "accuracy" : "loss";
-            return new EarlyStopping(validated ? $"val_{metric}" : metric, Patience, MinDelta);
+            return new EarlyStopping(validated ? $"val_{metric}" : metric, Patience, MinDelta) { IsAskedFor = false };
         }
     }
 }

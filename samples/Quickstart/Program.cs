@@ -49,7 +49,13 @@ static void TellStory(string? path, int? epochs, string? recipeName, string fold
         InitialState = state,
         Engine = engine,
         TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),
-        Callbacks = [new ProgressBar(), checkpoint, new EarlyStopping(monitor: "val_accuracy", patience: 3), new CsvLogger(Path.Combine(folder, "training.csv"))],
+        Callbacks =
+        [
+            new ProgressBar(),
+            checkpoint,
+            .. recipe == Recipe.Keras ? [new EarlyStopping(monitor: "val_accuracy", patience: 3)] : Array.Empty<Callback>(), // the others' rate falls to the end: they train better whole
+            new CsvLogger(Path.Combine(folder, "training.csv")),
+        ],
     };
     Console.WriteLine(ReferenceEquals(validation, data.Test)
         ? $"Validation: on the {label} after every epoch, as in the notebook"
