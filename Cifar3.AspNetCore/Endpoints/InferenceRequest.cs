@@ -194,7 +194,7 @@ internal sealed class InferenceRequest : IDisposable
             }
             else
             {
-                FromNumbers(values, count, bytes, pixels);
+                FromNumbers(values, count, bytes, pixels, body.Length - jsonLength);
             }
         }
         finally
@@ -228,11 +228,11 @@ internal sealed class InferenceRequest : IDisposable
         }
     }
 
-    private void FromNumbers(float[]? values, int count, bool bytes, int pixels)
+    private void FromNumbers(float[]? values, int count, bool bytes, int pixels, int behind)
     {
-        if (values is null || count != pixels)
+        if (values is null || count != pixels || behind > 0)
         {
-            throw RefusalException.Bad(string.Create(CultureInfo.InvariantCulture, $"An input of this shape has {pixels:N0} numbers. Received: {count:N0}."));
+            throw RefusalException.Bad(string.Create(CultureInfo.InvariantCulture, $"An input of this shape has {pixels:N0} numbers in 'data', or 'binary_data_size' and a tensor behind the JSON. Received: {count:N0} numbers, {behind:N0} bytes behind the JSON."));
         }
 
         var target = Rent(pixels);

@@ -64,7 +64,7 @@ internal static class RequestGate
         {
             activity?.SetStatus(ActivityStatusCode.Error, refusal.Kind);
             metrics.Refused(model.Name, refusal.Kind);
-            string reason = OneLine(e.Message);
+            string reason = OneLine(e is JsonException ? $"The body is no JSON, or not whole: {e.Message}" : e.Message);
             Log.Refused(logger, model.Name, refusal.Status, reason);
             if (e is BadHttpRequestException)
             {
