@@ -137,6 +137,7 @@ public sealed class KerasRefusalTests
     [TestCase("batch_normalization_1", 1.5, "[0, 1]")]
     [TestCase("conv2d", 5000.0, "1 to 1024")]
     [TestCase("dense", 101.0, "2 to 100")]
+    [TestCase("dense", 1.0, "The last layer has one output, a sigmoid's. Expected a softmax over 2 to 100")]
     public void Load_NumberOutOfRange_TellsTheRange(string layer, double value, string range)
     {
         string setting = layer switch { "dropout" => "rate", "dense" => "units", "batch_normalization_1" => "momentum", _ => "filters" };
