@@ -23,7 +23,7 @@ internal static class DataLocator
         {
             if (!Directory.Exists(path) && Path.Exists(path))
             {
-                CheckNoPicture(path);
+                CheckNoOtherFile(path);
                 return CifarSource.ReadArchive(path, options);
             }
 
@@ -92,12 +92,19 @@ internal static class DataLocator
     public static string? FindCifar10(string folder) =>
         Cifar10Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(path => File.Exists(path) || (Directory.Exists(path) && IsCifar10(path)));
 
-    /// <summary>Refuses a picture where pictures are meant, before it is taken for a damaged archive.</summary>
-    private static void CheckNoPicture(string path)
+    /// <summary>Refuses a picture where pictures are meant, pictures in an archive, and a list of pictures, before they are taken for a damaged archive of CIFAR-10.</summary>
+    private static void CheckNoOtherFile(string path)
     {
-        if (ImageSignature.IsPictureName(path) || ImageSignature.IsOtherPictureName(path))
+        string? problem = ImageSignature.IsPictureName(path) || ImageSignature.IsOtherPictureName(path) ? "is one picture. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Name the folder."
+            : Path.GetExtension(path).ToUpperInvariant() switch
+            {
+                ".ZIP" or ".7Z" or ".RAR" => "is an archive of another kind than CIFAR-10's. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*. Unpack it, and name the folder.",
+                ".CSV" or ".TSV" or ".TXT" or ".JSON" or ".XLSX" => "is a list, no folder of pictures. Expected <class>/* or train/<class>/* and test/<class>/*. Move the pictures into a folder for each class; or in a program, read the list with ML.NET's LoadFromTextFile and train on its columns with Cifar3Cnn.",
+                _ => null,
+            };
+        if (problem is not null)
         {
-            throw new Cifar3DataException($"'{Shown.Path(path)}' is one picture. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Name the folder.");
+            throw new Cifar3DataException($"'{Shown.Path(path)}' {problem}");
         }
     }
 

@@ -21,6 +21,50 @@ public sealed class FolderLayoutTests
         Assert.That(data.Skipped, Is.Empty);
     }
 
+    /// <summary>Published sets put a word beside the part's name, and pack a part in a folder of its own name once more.</summary>
+    [TestCase("training_set", "test_set")]
+    [TestCase("seg_train/seg_train", "seg_test/seg_test")]
+    [TestCase("train", "Test-Images")]
+    [TestCase("traindata", "valdata")]
+    [TestCase("train/train", "test/test")]
+    public void Load_SplitFoldersWithAWordBesideTheName_AreParts(string train, string test)
+    {
+        string root = PictureFolders.Write(($"{train}/cat", 3), ($"{train}/dog", 2), ($"{test}/cat", 1), ($"{test}/dog", 2), ("seg_pred", 2));
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(PictureFolders.Counts(data.Train), Is.EqualTo("cat 3, dog 2"));
+        Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo("cat 1, dog 2"));
+        Assert.That(data.Skipped.Select(s => s.Reason), Is.EqualTo(new[] { SkipReason.OtherFolder }));
+    }
+
+    /// <summary>Toys may be called so: pictures lie in the folders, no classes.</summary>
+    [Test]
+    public void Load_ClassesThatSoundLikeParts_AreClasses()
+    {
+        string root = PictureFolders.Write(("train_set", 6), ("test_set", 6));
+
+        Assert.That(Cifar3Data.Load(root).ClassNames, Is.EqualTo(new[] { "test_set", "train_set" }));
+    }
+
+    [Test]
+    public void Load_TestFolderOfPicturesWithoutClasses_SaysThatTheyCannotTest()
+    {
+        string root = PictureFolders.Write(("train/cat", 3), ("train/dog", 3), ("test", 4));
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("Its pictures have no classes, so no model can be tested on them: move 'test' elsewhere"));
+    }
+
+    [TestCase("pictures.zip", "Unpack it")]
+    [TestCase("labels.csv", "LoadFromTextFile")]
+    public void Load_OtherFileInPlaceOfAFolder_IsNoDamagedArchive(string name, string remedy)
+    {
+        string file = Path.Combine(PictureFolders.Write(("cat", 1)), name);
+        File.WriteAllText(file, "PK, or file,label");
+
+        Assert.That(() => Cifar3Data.Load(file), Throws.TypeOf<Cifar3DataException>().With.Message.Contains($"'{file}' is a").And.Message.Contains(remedy));
+    }
+
     [TestCase("val")]
     [TestCase("Valid")]
     [TestCase("validation")]

@@ -18,7 +18,8 @@ internal sealed record FolderSplit(string Folder, List<(string Name, string Path
 /// <remarks>
 /// <list type="bullet">
 /// <item><c>train</c> or <c>training</c>, with <c>test</c> or <c>testing</c>, and <c>val</c>, <c>valid</c> or <c>validation</c>, in any letter case. Without a test folder, the validation
-/// folder is the test set, unless <see cref="DataOptions.TestFraction"/> asks for a split.</item>
+/// folder is the test set, unless <see cref="DataOptions.TestFraction"/> asks for a split. With a word beside it too (<c>training_set</c> and <c>test_set</c>, <c>seg_train</c> and <c>seg_test</c>), where
+/// classes lie in a folder for training and in another one.</item>
 /// <item>One folder of classes, or <c>train</c> alone: <see cref="DataOptions.TestFraction"/> of each class (0.2 unless set) is set aside, drawn from <see cref="DataOptions.Seed"/>.</item>
 /// <item>Either of these one folder (or more) deeper, where there is no other folder beside it.</item>
 /// </list>
@@ -28,29 +29,11 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
 {
     private const int ShownEntries = 6;
 
-    private static readonly Dictionary<string, Split> SplitNames = new(StringComparer.OrdinalIgnoreCase)
-    {
-        ["train"] = Split.Train,
-        ["training"] = Split.Train,
-        ["val"] = Split.Validation,
-        ["valid"] = Split.Validation,
-        ["validation"] = Split.Validation,
-        ["test"] = Split.Test,
-        ["testing"] = Split.Test,
-    };
-
-    private enum Split
-    {
-        Train,
-        Validation,
-        Test,
-    }
-
     /// <summary>Whether a name is that of a part of the data.</summary>
-    public static bool IsSplitName(string name) => SplitNames.ContainsKey(name);
+    public static bool IsSplitName(string name) => PartNames.Of(name) is not null;
 
     /// <summary>Whether a folder has a <c>train</c> or <c>training</c> folder.</summary>
-    public static bool HasTraining(string folder) => Directory.EnumerateDirectories(folder).Any(path => SplitNames.TryGetValue(Path.GetFileName(path), out var split) && split == Split.Train);
+    public static bool HasTraining(string folder) => Directory.EnumerateDirectories(folder).Any(path => PartNames.Of(Path.GetFileName(path)) == FolderPart.Train);
 
     /// <summary>Finds the parts.</summary>
     /// <param name="root">The folder given.</param>
@@ -75,10 +58,10 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
                 return new FolderLayout(new FolderSplit(folder, below), null, null); // named by the caller: nothing to guess
             }
 
-            var parts = below.Where(f => SplitNames.ContainsKey(f.Name)).ToList();
+            var parts = Parts(below);
             if (parts.Count > 0)
             {
-                below.Except(parts).ToList().ForEach(f => skipped.Add(SkipReason.OtherFolder, f.Path));
+                below.ExceptBy(parts.Select(part => part.Path), f => f.Path).ToList().ForEach(f => skipped.Add(SkipReason.OtherFolder, f.Path));
                 return FromParts(root, parts, walker);
             }
 
@@ -87,7 +70,7 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
                 return new FolderLayout(new FolderSplit(folder, below), null, null);
             }
 
-            if (below is [var only] && !FolderWalker.HasPictures(only.Path) && FolderWalker.Entries(only.Path).Any(entry => entry is DirectoryInfo && !FolderWalker.IsSystem(entry.Name)))
+            if (below is [var only] && HoldsFolders(only.Path))
             {
                 folder = only.Path; // the whole set lies one folder deeper
                 continue;
@@ -100,7 +83,7 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
 
             foreach (var (name, path) in below)
             {
-                if (FolderWalker.Entries(path).FirstOrDefault(entry => entry is DirectoryInfo && SplitNames.ContainsKey(entry.Name)) is { } split)
+                if (FolderWalker.Entries(path).FirstOrDefault(entry => entry is DirectoryInfo && IsSplitName(entry.Name)) is { } split)
                 {
                     throw Unclear(root, $"folder '{Shown.Text(name)}' has a folder '{Shown.Text(split.Name)}' in it, so it is unclear what are classes and what are parts of the data");
                 }
@@ -150,34 +133,52 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
         }
     }
 
-    private static FolderLayout FromParts(string root, List<(string Name, string Path)> parts, FolderWalker walker)
+    // Named for a part exactly; or with a word beside it, where one of the folders is for training, one for something else, and classes lie in them.
+    private static List<(string Name, string Path, FolderPart Part)> Parts(List<(string Name, string Path)> below)
+    {
+        var exact = Named(PartNames.Of);
+        var longer = Named(PartNames.OfLonger).Where(f => !exact.Exists(other => other.Part == f.Part) && HoldsFolders(f.Path)).ToList();
+        List<(string Name, string Path, FolderPart Part)> all = [.. exact, .. longer];
+        return all.Exists(f => f.Part == FolderPart.Train) && all.Exists(f => f.Part != FolderPart.Train) ? all : exact;
+
+        List<(string Name, string Path, FolderPart Part)> Named(Func<string, FolderPart?> part) => [.. below.Where(f => part(f.Name) is not null).Select(f => (f.Name, f.Path, part(f.Name)!.Value))];
+    }
+
+    private static bool HoldsFolders(string folder) => !FolderWalker.HasPictures(folder) && FolderWalker.Entries(folder).Any(entry => entry is DirectoryInfo && !FolderWalker.IsSystem(entry.Name));
+
+    private static FolderLayout FromParts(string root, List<(string Name, string Path, FolderPart Part)> parts, FolderWalker walker)
     {
         var found = new FolderSplit?[3];
-        foreach (var (name, path) in parts)
+        foreach (var (name, path, part) in parts)
         {
-            var split = SplitNames[name];
-            if (found[(int)split] is { } other)
+            if (found[(int)part] is { } other)
             {
                 throw Unclear(root, $"'{other.Name}' and '{name}' mean the same");
             }
 
-            found[(int)split] = new FolderSplit(path, []);
+            found[(int)part] = new FolderSplit(path, []);
         }
 
-        if (found[(int)Split.Train] is null)
+        if (found[(int)FolderPart.Train] is null)
         {
             throw Unclear(root, $"it has a folder '{parts[0].Name}' but none named train or training");
         }
 
         // Links from one part to another are allowed (test -> train), so claims may fail here; the same images are then in both parts, and said so by the reader.
-        var splits = found.Select(split => split is null ? null : split with { Classes = ClassesOf(split) }).ToArray();
-        return new FolderLayout(splits[(int)Split.Train]!, splits[(int)Split.Validation], splits[(int)Split.Test]);
+        var splits = found.Select((split, part) => split is null ? null : WithClasses(split, (FolderPart)part)).ToArray();
+        return new FolderLayout(splits[(int)FolderPart.Train]!, splits[(int)FolderPart.Validation], splits[(int)FolderPart.Test]);
 
-        List<(string Name, string Path)> ClassesOf(FolderSplit split)
+        FolderSplit WithClasses(FolderSplit split, FolderPart part)
         {
             walker.Claim(split.Folder);
             var classes = walker.Below(split.Folder);
-            return classes.Count > 0 ? classes : throw Unclear(root, $"there is no class folder in '{split.Name}'");
+            if (classes is [var same] && PartNames.OfLonger(same.Name) == part && HoldsFolders(same.Path))
+            {
+                return WithClasses(new FolderSplit(same.Path, []), part); // seg_train/seg_train: packed twice
+            }
+
+            return classes.Count > 0 ? split with { Classes = classes }
+                : throw Unclear(root, $"there is no class folder in '{split.Name}'{(FolderWalker.HasPictures(split.Folder) ? $". Its pictures have no classes, so no model can be tested on them: move '{split.Name}' elsewhere, and where no test images are left, a part of the training images is set aside for that" : "")}");
         }
     }
 
