@@ -77,6 +77,10 @@ public sealed class TrainingWarningTests
         Assert.That(Measured(2, [0, 0, 1, 1, 2, 2], new RandomFlip()), Does.EndWith(" Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does."));
 
     [Test]
+    public void Of_TrainingImagesNotLearnt_NamesWhatTheyMayLackToo() =>
+        Assert.That(Measured(2, [0, 0, 1, 1, 2, 2]), Does.Contain("train longer, check that the labels fit the images and that 32x32 pixels still show what tells the classes apart"));
+
+    [Test]
     public void Of_TrainingImagesKnownByHeart_NamesWhatTheValidationImagesMayLack() =>
         Assert.That(Measured([2, 6], [0, 0, 1, 1, 2, 2]), Does.Contain("On the training images it reached 1.000").And.Contain("do 32x32 pixels still show what tells these apart?").And.Contain("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)"));
 

@@ -85,6 +85,6 @@ internal static class TrainingWarning
         string start = context.Options.InitialModel is null ? " With few images a start from a trained model is mostly better: InitialModel = CnnModel.LoadDefault().WithClasses(classNames)." : "";
         return last.Accuracy > 2.0 / 3
             ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order, and do {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells these apart?{start}{flips}")
-            : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images, or try another learning rate (now {context.Plan.LearningRate}).{flips}");
+            : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images and that {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells the classes apart, or try another learning rate (now {context.Plan.LearningRate}).{flips}");
     }
 }
