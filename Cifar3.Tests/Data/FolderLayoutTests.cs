@@ -55,6 +55,15 @@ public sealed class FolderLayoutTests
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("Its pictures have no classes, so no model can be tested on them: move 'test' elsewhere"));
     }
 
+    /// <summary>Pictures to learn from are not to be moved away, but into folders of their classes.</summary>
+    [Test]
+    public void Load_TrainFolderOfPicturesWithoutClasses_IsNotToBeMoved()
+    {
+        string root = PictureFolders.Write(("train", 4), ("test/cat", 2), ("test/dog", 2));
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there is no class folder in 'train'. Expected train/<class>/*").And.Message.Not.Contains("elsewhere"));
+    }
+
     [TestCase("pictures.zip", "Unpack it")]
     [TestCase("labels.csv", "LoadFromTextFile")]
     public void Load_OtherFileInPlaceOfAFolder_IsNoDamagedArchive(string name, string remedy)

@@ -29,9 +29,6 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
 {
     private const int ShownEntries = 6;
 
-    /// <summary>Whether a name is that of a part of the data.</summary>
-    public static bool IsSplitName(string name) => PartNames.Of(name) is not null;
-
     /// <summary>Whether a folder has a <c>train</c> or <c>training</c> folder.</summary>
     public static bool HasTraining(string folder) => Directory.EnumerateDirectories(folder).Any(path => PartNames.Of(Path.GetFileName(path)) == FolderPart.Train);
 
@@ -83,7 +80,7 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
 
             foreach (var (name, path) in below)
             {
-                if (FolderWalker.Entries(path).FirstOrDefault(entry => entry is DirectoryInfo && IsSplitName(entry.Name)) is { } split)
+                if (FolderWalker.Entries(path).FirstOrDefault(entry => entry is DirectoryInfo && PartNames.Of(entry.Name) is not null) is { } split)
                 {
                     throw Unclear(root, $"folder '{Shown.Text(name)}' has a folder '{Shown.Text(split.Name)}' in it, so it is unclear what are classes and what are parts of the data");
                 }
@@ -177,8 +174,13 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
                 return WithClasses(new FolderSplit(same.Path, []), part); // seg_train/seg_train: packed twice
             }
 
-            return classes.Count > 0 ? split with { Classes = classes }
-                : throw Unclear(root, $"there is no class folder in '{split.Name}'{(FolderWalker.HasPictures(split.Folder) ? $". Its pictures have no classes, so no model can be tested on them: move '{split.Name}' elsewhere, and where no test images are left, a part of the training images is set aside for that" : "")}");
+            if (classes.Count == 0)
+            {
+                bool loose = part != FolderPart.Train && FolderWalker.HasPictures(split.Folder);
+                throw Unclear(root, $"there is no class folder in '{split.Name}'{(loose ? $". Its pictures have no classes, so no model can be tested on them: move '{split.Name}' elsewhere, and where no test images are left, a part of the training images is set aside for that" : "")}");
+            }
+
+            return split with { Classes = classes };
         }
     }
 

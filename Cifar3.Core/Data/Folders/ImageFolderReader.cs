@@ -162,7 +162,7 @@ internal static class ImageFolderReader
             return [.. chosen.Select((name, i) => (name, split.Classes[places[i]].Path))];
         }
 
-        if (split.Classes.Find(c => FolderLayout.IsSplitName(c.Name)) is { Name: { } part })
+        if (split.Classes.Find(c => PartNames.Of(c.Name) is not null) is { Name: { } part })
         {
             throw new Cifar3DataException($"Folder '{Shown.Path(split.Folder)}' has a folder '{Shown.Text(part)}' among its classes, which is a part of the data by its name. Found: {FolderLayout.Tree(split.Folder)}. Move or rename it, or name the classes in DataOptions.Classes.");
         }
