@@ -109,7 +109,8 @@ internal sealed record TrainingPlan
             Augmentations = Augmentations.RemoveAll(augmentation => found.Any(twins => twins.Augmentation == augmentation.GetType().Name)),
             RecipeNote = string.Join(' ', found.Select(twins => $"The recipe's {twins.Augmentation} is left out: {twins.Classes} {twins.Likeness}, and it would teach that they are the same.")),
         };
-        return Schedule is { EndsLow: true } && settings.Callbacks.Any(callback => callback is EarlyStopping { IsAskedFor: true }) ? plan with { RecipeNote = $"{plan.RecipeNote} {EarlyStopping.NothingToStop}".TrimStart() } : plan;
+        bool nothingToStop = Schedule is { EndsLow: true } && settings.Callbacks.Any(callback => callback is EarlyStopping { IsAskedFor: true });
+        return plan with { RecipeNote = TrainingWarning.Joined(plan.RecipeNote, nothingToStop ? EarlyStopping.NothingToStop : null) };
     }
 
     /// <summary>The plan in words, as the model's metadata tell it.</summary>

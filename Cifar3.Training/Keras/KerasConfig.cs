@@ -122,18 +122,13 @@ internal sealed class KerasConfig
             layer.Kind is "Resizing" or "CenterCrop" or "RandomCrop" && layer.Number("height") == CnnArchitecture.InputSize && layer.Number("width") == CnnArchitecture.InputSize;
     }
 
-    /// <summary>Outputs of the last layer: one is the usual end of a Keras network of two classes, a sigmoid, which this network does not have.</summary>
-    /// <exception cref="Cifar3ModelException">There is one.</exception>
-    public static double CheckSoftmax(double outputs) => outputs != 1 ? outputs : throw new Cifar3ModelException(
-        "The last layer has one output, a sigmoid's. Expected a softmax over 2 to 100, one a class. The same model has two: a kernel with a column of zeros before its own, a bias with a zero before its own, and activation=\"softmax\".");
-
     /// <summary>The numbers that may vary are read first; then the file's layers must be those of the network they describe.</summary>
     private void Match(List<KerasLayer> layers)
     {
         double[] rates = TakeDropout(layers);
         var norms = layers.Where(layer => layer.Kind == "BatchNormalization").ToList();
         var filters = layers.Where(layer => layer.Kind == "Conv2D").Select(layer => layer.Number("filters")).Where((_, i) => i % 2 == 0);
-        double classes = CheckSoftmax(layers.LastOrDefault(layer => layer.Kind == "Dense")?.Number("units") ?? 3);
+        double classes = layers.LastOrDefault(layer => layer.Kind == "Dense")?.Number("units") ?? 3;
         Architecture = Create(() => new CnnArchitecture(
             Whole(classes), Padded(filters, 32).Select(Whole), rates,
             Padded(norms.Select(n => n.Number("momentum")), BatchNormalizationLayer.DefaultMomentum), Padded(norms.Select(n => n.Number("epsilon")), BatchNormalizationLayer.DefaultEpsilon)));
@@ -250,6 +245,12 @@ internal sealed class KerasConfig
         try
         {
             return create();
+        }
+        catch (ArgumentOutOfRangeException e) when (e is { ParamName: "classes", ActualValue: 1 })
+        {
+            // the usual end of a Keras network of two classes
+            throw new Cifar3ModelException(
+                "The last layer has one output, a sigmoid's. Expected a softmax over 2 to 100, one a class. The same model has two: a kernel with a column of zeros before its own, a bias with a zero before its own, and activation=\"softmax\".", e);
         }
         catch (ArgumentOutOfRangeException e)
         {

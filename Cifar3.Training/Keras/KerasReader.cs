@@ -207,7 +207,7 @@ internal sealed class KerasReader
         }
 
         int[] filters = [Size(0), Size(3), Size(6)];
-        return KerasConfig.Create(() => new CnnArchitecture((int)KerasConfig.CheckSoftmax(Size(9)), filters, rates, options.BatchNormalizationMomentum ?? Stored("batch_normalization_momentum"), epsilon));
+        return KerasConfig.Create(() => new CnnArchitecture(Size(9), filters, rates, options.BatchNormalizationMomentum ?? Stored("batch_normalization_momentum"), epsilon));
 
         int Size(int layer) => file.Shape(found[layer].Variables["bias"]) is [var size]
             ? size
