@@ -1,5 +1,6 @@
 using System.ComponentModel;
 using System.Diagnostics;
+using Cifar3.Benchmarks;
 
 namespace Cifar3.Tests;
 
@@ -18,10 +19,11 @@ internal static class PythonPeer
             start.ArgumentList.Add(argument);
         }
 
-        start.Environment["PYTHONPATH"] = TestFiles.Peers();
-        start.Environment["PYTHONDONTWRITEBYTECODE"] = "1";
-        start.Environment["TF_CPP_MIN_LOG_LEVEL"] = "3";
-        start.Environment["CUDA_VISIBLE_DEVICES"] = "-1";
+        foreach (var (variable, value) in PeerProcess.PythonEnvironment(TestFiles.Peers()))
+        {
+            start.Environment[variable] = value;
+        }
+
         using var process = Start(start);
         var output = process.StandardOutput.ReadToEndAsync();
         var errors = process.StandardError.ReadToEndAsync();

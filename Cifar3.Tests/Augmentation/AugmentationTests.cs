@@ -24,7 +24,7 @@ public sealed class AugmentationTests
         byte[] before = EngineTestData.RandomImages(1, 2);
         var moves = (from down in Enumerable.Range(-4, 9) from right in Enumerable.Range(-4, 9) select Shown((row, column) => (Mirrored(row - down), Mirrored(column - right)), before)).ToList();
 
-        var found = Enumerable.Range(0, 400).Select(image => moves.FindIndex(move => move.SequenceEqual(Applied(new RandomTranslation(4), before, image)))).ToList();
+        var found = Enumerable.Range(0, 400).Select(image => Applied(new RandomTranslation(4), before, image)).Select(moved => moves.FindIndex(move => move.SequenceEqual(moved))).ToList();
 
         Assert.That(found, Has.None.EqualTo(-1));
         Assert.That(found.Distinct().Count(), Is.GreaterThan(70), "nearly all of the 81 moves come");

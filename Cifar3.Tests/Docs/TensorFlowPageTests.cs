@@ -8,7 +8,7 @@ public sealed class TensorFlowPageTests : TensorFlowTestBase
     [Test]
     public void Page_TrainOnTensorFlow_NamesTheEngine()
     {
-        var images = ColourImages.Create(64);
+        var images = ColourImages.Create(6);
 
         Assert.That(Train(new ImageData(images, images, "colours")).Engine, Does.StartWith("TensorFlow"));
     }

@@ -90,7 +90,7 @@ internal sealed class WorkerPoolStagesTests
                     }
                     else
                     {
-                        Thread.SpinWait(20_000); // time for the helper to come
+                        Thread.SpinWait(200_000); // some milliseconds: time for the helper to wake
                         Thread.CurrentThread.Interrupt();
                     }
                 });
@@ -113,54 +113,34 @@ internal sealed class WorkerPoolStagesTests
         Assert.That((finished, interrupted), Is.EqualTo((shared, true)));
     }
 
+    /// <summary>A helper that the system takes away in the middle of a piece, as beside other programs: of 44 runs that it might share it is asked for a few.</summary>
     [Test]
-    public void RunStage_HelperWasHeldUp_NextRunsAreTheCallersAlone()
+    public void RunStage_HelperIsHeldUpEachTime_MostRunsAreTheCallersAlone()
     {
         Assume.That(Environment.ProcessorCount, Is.GreaterThan(1), "one processor: no helper is called");
         using var pool = new WorkerPool(2);
-        int caller = Environment.CurrentManagedThreadId, elsewhere = 0;
-        for (var clock = Stopwatch.StartNew(); elsewhere == 0 && clock.Elapsed < TimeSpan.FromSeconds(20);)
-        {
-            Run(slow: true);
-        }
+        var caller = Thread.CurrentThread;
+        int elsewhere = 0, runs = 0;
 
-        Assert.That(elsewhere, Is.GreaterThan(0), "no helper came in 20 seconds");
-        elsewhere = 0;
-        for (int run = 0; run < 15; run++)
-        {
-            Run(slow: false);
-        }
-
-        Assert.That(elsewhere, Is.Zero);
-
-        void Run(bool slow)
+        for (var clock = Stopwatch.StartNew(); runs < 60 || elsewhere == 0 && clock.Elapsed < TimeSpan.FromSeconds(20); runs++)
         {
             pool.BeginStages();
-            if (!slow && !pool.IsAssisted)
-            {
-                pool.EndStages();
-                return; // what callers do: the work without cutting it
-            }
-
-            bool callerIsDone = false;
             pool.RunStage(0, 2, (_, _) =>
             {
-                if (Environment.CurrentManagedThreadId == caller)
+                if (Thread.CurrentThread == caller)
                 {
-                    Thread.SpinWait(20_000); // time for the helper to come
-                    Volatile.Write(ref callerIsDone, true);
+                    Thread.SpinWait(200_000); // some milliseconds: time for the helper to wake
                     return;
                 }
 
                 elsewhere++;
-                if (slow)
-                {
-                    SpinWait.SpinUntil(() => Volatile.Read(ref callerIsDone), 1_000); // a busy machine may hold the caller up, too; or the helper has both pieces
-                    Thread.Sleep(100);
-                }
+                SpinWait.SpinUntil(() => caller.ThreadState.HasFlag(System.Threading.ThreadState.WaitSleepJoin), 10_000);
             });
             pool.EndStages();
         }
+
+        TestContext.Out.WriteLine($"{elsewhere} of {runs} runs had a helper");
+        Assert.That(elsewhere, Is.InRange(1, 15));
     }
 
     [Test]

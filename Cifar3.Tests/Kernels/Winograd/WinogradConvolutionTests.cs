@@ -2,7 +2,7 @@ using Cifar3.Training;
 
 namespace Cifar3.Tests;
 
-/// <summary>Forward and backward passes against plain double loops, for the network's layers and random shapes, at every vector width.</summary>
+/// <summary>Forward and backward passes against double precision, for the network's layers and random shapes, at every vector width.</summary>
 [Category(TestCategories.Numerics)]
 public unsafe class WinogradConvolutionTests
 {
@@ -214,7 +214,7 @@ public unsafe class WinogradConvolutionTests
             WinogradProblem.Error(db, biasGradient));
     }
 
-    /// <summary>What the plain loops give.</summary>
+    /// <summary>What double precision gives.</summary>
     private sealed class Expected(WinogradProblem problem)
     {
         public double[] Y { get; } = problem.Forward();

@@ -1,6 +1,6 @@
 namespace Cifar3.Tests;
 
-/// <summary>A random 3×3 convolution and its forward and backward passes in plain double loops: the reference of the Winograd kernels.</summary>
+/// <summary>A random 3×3 convolution and its forward and backward passes in double: the reference of the Winograd kernels.</summary>
 internal sealed class WinogradProblem
 {
     public WinogradProblem(int images, int height, int width, int inputs, int outputs, int border, int rows, int columns, int seed)
@@ -50,61 +50,41 @@ internal sealed class WinogradProblem
 
     public float[] Dy { get; set; }
 
-    /// <summary>y[b, i, j, co] = bias[co] + Σ over kh, kw, ci of x[b, i + kh − border, j + kw − border, ci] · g[kh, kw, ci, co].</summary>
+    /// <summary>y [images, rows, columns, outputs]: the computed rows and columns of <see cref="ReferenceConv2D.Forward"/>.</summary>
     public double[] Forward()
     {
-        var y = new double[Images * Height * Width * Outputs];
-        for (int o = 0; o < y.Length; o++)
-        {
-            y[o] = Bias[o % Outputs];
-        }
-
-        Visit((x, g, o) =>
-        {
-            for (int co = 0; co < Outputs; co++)
-            {
-                y[o + co] += (double)X[x] * G[g + co];
-            }
-        });
+        double[] whole = new double[Shape.OutputCount], y = new double[Dy.Length];
+        ReferenceConv2D.Forward(Doubles(X), Doubles(G), Doubles(Bias), Shape, whole);
+        Rows((computed, all) => whole.AsSpan(all).CopyTo(y.AsSpan(computed)));
         return y;
     }
 
-    /// <summary>dx, dg and db of Σ y·dy.</summary>
+    /// <summary>dx, dg and db of Σ y·dy, by <see cref="ReferenceConv2D.Backward"/>; outputs that are not computed have no gradient.</summary>
     public (double[] Dx, double[] Dg, double[] Db) Backward()
     {
-        double[] dx = new double[X.Length], dg = new double[G.Length], db = new double[Outputs];
-        Visit((x, g, o) =>
-        {
-            for (int co = 0; co < Outputs; co++)
-            {
-                dx[x] += (double)Dy[o + co] * G[g + co];
-                dg[g + co] += (double)Dy[o + co] * X[x];
-            }
-        });
-        for (int o = 0; o < Dy.Length; o++)
-        {
-            db[o % Outputs] += Dy[o];
-        }
-
+        double[] dy = Doubles(Dy), whole = new double[Shape.OutputCount], dx = new double[X.Length], dg = new double[G.Length], db = new double[Outputs];
+        Rows((computed, all) => dy.AsSpan(computed).CopyTo(whole.AsSpan(all)));
+        ReferenceConv2D.Backward(whole, Doubles(X), Doubles(G), Shape, dx, dg, db);
         return (dx, dg, db);
     }
 
-    private void Visit(Action<int, int, int> term)
+    private ConvShape Shape => new(Images, InHeight, InWidth, Inputs, Outputs, Border);
+
+    /// <summary>Visits each row of computed outputs: where it lies among them, and among all outputs.</summary>
+    private void Rows(Action<Range, Range> visit)
     {
+        int length = Width * Outputs;
         for (int b = 0; b < Images; b++)
+        {
             for (int i = 0; i < Height; i++)
-                for (int j = 0; j < Width; j++)
-                    for (int kh = 0; kh < 3; kh++)
-                        for (int kw = 0; kw < 3; kw++)
-                        {
-                            int row = i + kh - Border, column = j + kw - Border;
-                            if (row < 0 || row >= InHeight || column < 0 || column >= InWidth) continue;
-                            for (int ci = 0; ci < Inputs; ci++)
-                            {
-                                term(((b * InHeight + row) * InWidth + column) * Inputs + ci, ((kh * 3 + kw) * Inputs + ci) * Outputs, ((b * Height + i) * Width + j) * Outputs);
-                            }
-                        }
+            {
+                int computed = (b * Height + i) * length, all = Shape.Out(b, i, 0).Start.Value;
+                visit(computed..(computed + length), all..(all + length));
+            }
+        }
     }
+
+    private static double[] Doubles(float[] values) => Array.ConvertAll(values, value => (double)value);
 
     /// <summary>Relative error: the Euclidean norm of the difference over the reference's.</summary>
     public static double Error(double[] expected, ReadOnlySpan<float> actual)

@@ -41,7 +41,20 @@ internal sealed class PeerProcess : IDisposable
     {
         // On the CPU Debian's python3-torch is the peer; PyTorch for GPUs lies in an environment of its own, which PATH shows.
         string python = OperatingSystem.IsWindows() ? "python" : !showsGpus && File.Exists("/usr/bin/python3") ? "/usr/bin/python3" : "python3";
-        Dictionary<string, string> environment = new() { ["PYTHONDONTWRITEBYTECODE"] = "1", ["TF_CPP_MIN_LOG_LEVEL"] = "3" };
+        return TryStart(python, [Path.Combine(AppContext.BaseDirectory, "peers", script), .. arguments], PythonEnvironment(packages, showsGpus), out missing);
+    }
+
+    /// <summary>Environment variables of a Python peer. Bytecode is kept between runs, outside the packages' folder: Keras starts in a third of the time (12 s of a processor without).</summary>
+    /// <param name="packages">Folder of Python packages for <c>PYTHONPATH</c>; null = those of the system.</param>
+    /// <param name="showsGpus">Whether it may see CUDA's devices.</param>
+    public static IReadOnlyDictionary<string, string> PythonEnvironment(string? packages, bool showsGpus = false)
+    {
+        Dictionary<string, string> environment = new()
+        {
+            ["PYTHONDONTWRITEBYTECODE"] = "", // empty = not set
+            ["PYTHONPYCACHEPREFIX"] = Path.Combine(Path.GetTempPath(), "cifar3-python"),
+            ["TF_CPP_MIN_LOG_LEVEL"] = "3",
+        };
         if (!showsGpus)
         {
             environment["CUDA_VISIBLE_DEVICES"] = "-1";
@@ -52,7 +65,7 @@ internal sealed class PeerProcess : IDisposable
             environment["PYTHONPATH"] = packages;
         }
 
-        return TryStart(python, [Path.Combine(AppContext.BaseDirectory, "peers", script), .. arguments], environment, out missing);
+        return environment;
     }
 
     /// <summary>Starts this program again, with other arguments and environment variables.</summary>
