@@ -101,16 +101,18 @@ internal sealed class OnnxFile
             throw Unreadable(path, $"expected an ONNX model, found {what}", remedy);
         }
 
+        byte[] bytes;
         try
         {
-            byte[] bytes = BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, string.Create(CultureInfo.InvariantCulture, $"more than {MaxBytes:N0}"));
-            onRead?.Invoke(bytes);
-            return Open(bytes, path, path);
+            bytes = BoundedReader.ReadFile(path, MaxBytes) ?? throw WrongSize(path, string.Create(CultureInfo.InvariantCulture, $"more than {MaxBytes:N0}"));
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
         {
-            throw Unreadable(path, e.Message.TrimEnd('.'), MemoryFault.Is(e) ? MemoryFault.Remedy : e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e, path) : "Check the path and that you may read it", e);
+            throw NotRead(path, e);
         }
+
+        onRead?.Invoke(bytes);
+        return Open(bytes, path, path); // not above: a library that the program lacks is an IOException too, and the model is not at fault
     }
 
     /// <summary>Parses the bytes of a file; <paramref name="name"/> is what errors call it.</summary>
@@ -139,7 +141,7 @@ internal sealed class OnnxFile
             if (model.Graph is not null)
             {
                 GraphCheck.CheckCounts(model);
-                ExternalData.Read(model, path);
+                ReadWeights(model, name, path);
                 return new OnnxFile(name, path, model, bytes.Length);
             }
         }
@@ -219,6 +221,22 @@ internal sealed class OnnxFile
 
     /// <summary>The error where there is no memory for what is made of the file.</summary>
     public Cifar3ModelException NoMemory(OutOfMemoryException cause) => NoMemory(Name, length, cause);
+
+    /// <summary>Weights in other files, where there are some.</summary>
+    private static void ReadWeights(ModelProto model, string name, string? path)
+    {
+        try
+        {
+            ExternalData.Read(model, path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
+        {
+            throw NotRead(name, e);
+        }
+    }
+
+    private static Cifar3ModelException NotRead(string path, Exception e) =>
+        Unreadable(path, e.Message.TrimEnd('.'), MemoryFault.Is(e) ? MemoryFault.Remedy : e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e, path) : "Check the path and that you may read it", e);
 
     private static Cifar3ModelException NoMemory(string name, long length, Exception cause) => Unreadable(name, MemoryFault.Problem(length, MemoryTimes), MemoryFault.Remedy, cause);
 

@@ -1,3 +1,5 @@
+using System.Reflection;
+using System.Runtime.Loader;
 using Google.Protobuf;
 using Onnx;
 
@@ -209,6 +211,20 @@ public sealed class OnnxReaderTests
         Assert.That(refused, Is.GreaterThan(3000));
     }
 
+    /// <summary>A program whose libraries were copied by hand, without Google.Protobuf.dll: the loader's error is an IOException, and the model is not at fault.</summary>
+    [Test]
+    public void LoadOnnx_WithoutTheLibraryThatParses_NamesTheLibraryAndNotTheModel()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        TestModels.Random(filters: [4, 4, 8]).SaveOnnx(path);
+        var load = new WithoutProtobuf().LoadFromAssemblyPath(typeof(CnnModel).Assembly.Location).GetType(typeof(CnnModel).FullName!)!.GetMethod(nameof(CnnModel.LoadOnnx), [typeof(string)])!;
+
+        var error = Assert.Catch(() => load.Invoke(null, BindingFlags.DoNotWrapExceptions, null, [path], null))!;
+
+        Assert.That(error, Is.InstanceOf<FileLoadException>().Or.InstanceOf<FileNotFoundException>());
+        Assert.That(error.Message, Does.Contain("Google.Protobuf").And.Not.Contain("model.onnx"));
+    }
+
     private static byte[] Mutate(byte[] original, Random random)
     {
         byte[] bytes = [.. original];
@@ -237,4 +253,10 @@ public sealed class OnnxReaderTests
 
     private static TestCaseData Change(string name, Action<ModelProto> change, params string[] expected) =>
         new TestCaseData(change, expected).SetArgDisplayNames(name);
+
+    private sealed class WithoutProtobuf() : AssemblyLoadContext(isCollectible: true)
+    {
+        protected override Assembly? Load(AssemblyName assemblyName) =>
+            assemblyName.Name == "Google.Protobuf" ? throw new FileNotFoundException($"Could not load file or assembly '{assemblyName}'.") : null;
+    }
 }
