@@ -38,13 +38,23 @@ public sealed class FolderLayoutTests
         Assert.That(data.Skipped.Select(s => s.Reason), Is.EqualTo(new[] { SkipReason.OtherFolder }));
     }
 
-    /// <summary>Toys may be called so: pictures lie in the folders, no classes.</summary>
+    /// <summary>Toys may be called so; far more often the pictures are not yet in folders of their classes, and a model would learn to tell the one part from the other.</summary>
     [Test]
-    public void Load_ClassesThatSoundLikeParts_AreClasses()
+    public void Load_PicturesInFoldersThatSoundLikeParts_AreClassesWhereNamed()
     {
         string root = PictureFolders.Write(("train_set", 6), ("test_set", 6));
 
-        Assert.That(Cifar3Data.Load(root).ClassNames, Is.EqualTo(new[] { "test_set", "train_set" }));
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there is no class folder in 'train_set'").And.Message.Contains("or name the classes in DataOptions.Classes"));
+        Assert.That(Cifar3Data.Load(root, new DataOptions { Classes = ["train_set", "test_set"] }).ClassNames, Is.EqualTo(new[] { "train_set", "test_set" }));
+        Assert.That(Cifar3Data.Load(PictureFolders.Write(("train_set", 6), ("robot", 6))).ClassNames, Is.EqualTo(new[] { "robot", "train_set" }), "nothing to test on: a toy");
+    }
+
+    [Test]
+    public void Load_LongerNamedTestFolderOfPicturesWithoutClasses_SaysThatTheyCannotTest()
+    {
+        string root = PictureFolders.Write(("train_set/cat", 3), ("train_set/dog", 3), ("test_set", 4));
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there is no class folder in 'test_set'. Its pictures have no classes"));
     }
 
     [Test]

@@ -19,7 +19,7 @@ internal sealed record FolderSplit(string Folder, List<(string Name, string Path
 /// <list type="bullet">
 /// <item><c>train</c> or <c>training</c>, with <c>test</c> or <c>testing</c>, and <c>val</c>, <c>valid</c> or <c>validation</c>, in any letter case. Without a test folder, the validation
 /// folder is the test set, unless <see cref="DataOptions.TestFraction"/> asks for a split. With a word beside it too (<c>training_set</c> and <c>test_set</c>, <c>seg_train</c> and <c>seg_test</c>), where
-/// classes lie in a folder for training and in another one.</item>
+/// there is a folder for training and another one.</item>
 /// <item>One folder of classes, or <c>train</c> alone: <see cref="DataOptions.TestFraction"/> of each class (0.2 unless set) is set aside, drawn from <see cref="DataOptions.Seed"/>.</item>
 /// <item>Either of these one folder (or more) deeper, where there is no other folder beside it.</item>
 /// </list>
@@ -130,13 +130,16 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
         }
     }
 
-    // Named for a part exactly; or with a word beside it, where one of the folders is for training, one for something else, and classes lie in them.
+    // Named for a part exactly; or with a word beside it, where one of the folders is for training, one for something else, and classes lie in them. Where classes do not,
+    // they are parts as well, to be refused: a model that tells training pictures from test pictures is hardly ever meant.
     private static List<(string Name, string Path, FolderPart Part)> Parts(List<(string Name, string Path)> below)
     {
         var exact = Named(PartNames.Of);
-        var longer = Named(PartNames.OfLonger).Where(f => !exact.Exists(other => other.Part == f.Part) && HoldsFolders(f.Path)).ToList();
-        List<(string Name, string Path, FolderPart Part)> all = [.. exact, .. longer];
-        return all.Exists(f => f.Part == FolderPart.Train) && all.Exists(f => f.Part != FolderPart.Train) ? all : exact;
+        var longer = Named(PartNames.OfLonger).Where(f => !exact.Exists(other => other.Part == f.Part)).ToList();
+        List<(string Name, string Path, FolderPart Part)> all = [.. exact, .. longer.Where(f => HoldsFolders(f.Path))];
+        return AreParts(all) ? all : exact.Count == 0 && AreParts(longer) ? longer : exact;
+
+        static bool AreParts(List<(string Name, string Path, FolderPart Part)> folders) => folders.Exists(f => f.Part == FolderPart.Train) && folders.Exists(f => f.Part != FolderPart.Train);
 
         List<(string Name, string Path, FolderPart Part)> Named(Func<string, FolderPart?> part) => [.. below.Where(f => part(f.Name) is not null).Select(f => (f.Name, f.Path, part(f.Name)!.Value))];
     }
