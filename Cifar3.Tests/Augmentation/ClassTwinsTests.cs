@@ -102,6 +102,23 @@ public sealed class ClassTwinsTests
     [Test]
     public void Lit_Colours_AreNoTwins() => Assert.That(ClassTwins.Lit(Plain(("orange", 220, 120, 20), ("yellow", 220, 200, 20), ("green", 120, 200, 20))), Is.Empty);
 
+    /// <summary>
+    /// One texture under two names, each picture a little lighter or darker by chance: a fifth less light makes all of them nearest to the one darkest picture, a fifth more to the lightest,
+    /// which are of some class. That is no likeness of the classes.
+    /// </summary>
+    [Test]
+    public void Lit_TexturesAlike_AreNoTwins([Range(1, 8)] int seed)
+    {
+        var random = new Random(seed);
+        byte[] pixels = new byte[80 * CnnArchitecture.ImageBytes];
+        for (int i = 0; i < pixels.Length; i++)
+        {
+            pixels[i] = (byte)(110 + random.Next(40));
+        }
+
+        Assert.That(ClassTwins.Lit(new ImageSet(pixels, [.. Enumerable.Range(0, 80).Select(i => i % 2)], ["linen", "wool"])), Is.Empty);
+    }
+
     [Test]
     public void Lit_SyntheticImagesAndShapes_AreNoTwins()
     {
