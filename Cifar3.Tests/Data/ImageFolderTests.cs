@@ -129,7 +129,7 @@ public sealed class ImageFolderTests
 
     [Test]
     public void Load_TooManyClasses_SaysTheLimit() =>
-        AssertFails(() => Cifar3Data.Load(Write([.. Enumerable.Range(0, 101).Select(i => ($"class{i}", 1))])), "Expected 2 to 100. Found 101");
+        AssertFails(() => Cifar3Data.Load(Write([.. Enumerable.Range(0, 101).Select(i => ($"class{i}", 1))])), "too many classes", "Expected 2 to 100. Found 101. Join classes, or leave some out");
 
     [Test]
     public void Load_TestClassesDiffer_NamesTheDifference()

@@ -23,6 +23,9 @@ internal static class ClassList
         }
     }
 
+    /// <summary>What to do about more classes than the network has outputs for, to be put behind the number that is there.</summary>
+    public const string TooManyRemedy = "Join classes, or leave some out (of folders with DataOptions.Classes, of a data view before MapValueToKey); ML.NET's ImageClassification takes more.";
+
     /// <summary>Refuses fewer than 2 or more than 100 classes, equal names, and what names nothing.</summary>
     /// <param name="classes">The names.</param>
     /// <param name="where">The folder or option they come from.</param>
@@ -32,7 +35,7 @@ internal static class ClassList
         if (classes.Count is < CnnArchitecture.MinClasses or > CnnArchitecture.MaxClasses)
         {
             string found = classes.Count switch { 0 => "none", 1 => $"one, '{Shown.Text(classes[0])}'", _ => $"{classes.Count}" };
-            throw new Cifar3DataException($"There are too {(classes.Count > 1 ? "many" : "few")} classes in {where}. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses}. Found {found}. A classifier needs at least two classes to tell apart.");
+            throw new Cifar3DataException($"There are too {(classes.Count > 1 ? "many" : "few")} classes in {where}. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses}. Found {found}. {(classes.Count > 1 ? TooManyRemedy : "A classifier needs at least two classes to tell apart.")}");
         }
 
         CheckDistinct(classes, where);

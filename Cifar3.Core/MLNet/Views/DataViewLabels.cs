@@ -152,7 +152,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         ulong count = ((KeyDataViewType)column.Type).Count;
         if (count > CnnArchitecture.MaxClasses)
         {
-            throw new Cifar3DataException($"Label column '{column.Name}' has {count} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes.");
+            throw new Cifar3DataException($"Label column '{column.Name}' has {count} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes. {ClassList.TooManyRemedy}");
         }
 
         return LabelKeys.FromColumn(column, [.. Enumerable.Range(1, (int)count).Select(i => i.ToString(CultureInfo.InvariantCulture))]).Names;
