@@ -2,6 +2,8 @@ using System.Diagnostics;
 using System.Globalization;
 using Cifar3.AspNetCore;
 using Cifar3.Training;
+using Microsoft.ML;
+using Microsoft.ML.Data;
 
 namespace Cifar3.Tests;
 
@@ -117,6 +119,35 @@ public sealed class LimitsPageTests
             });
             // end
         }
+    }
+
+    [Test]
+    public void Page_LabelsInAList_AreLearnt()
+    {
+        string folder = TestFiles.NewFolder();
+        UserFolder.WriteImages(folder, "nut, hexagonal", "screw", "washer");
+        var files = Directory.GetFiles(folder, "*.png", SearchOption.AllDirectories).Order(StringComparer.Ordinal).Select(file => Path.GetRelativePath(folder, file));
+        File.WriteAllLines(Path.Combine(folder, "labels.csv"), files.Select(file => $"\"{file}\",\"{Path.GetFileName(Path.GetDirectoryName(file))}\"").Prepend("file,kind"));
+
+        // docs/limits.md
+        var context = new MLContext(seed: 1);
+        var list = context.Data.LoadFromTextFile($"{folder}/labels.csv", new TextLoader.Options
+        {
+            HasHeader = true,
+            Separators = [','],
+            AllowQuoting = true, // names with commas stand in quotation marks
+            Columns = [new("File", DataKind.String, 0), new("Kind", DataKind.String, 1)],
+        });
+        var parts = context.Data.TrainTestSplit(list, testFraction: 0.25);
+        var pipeline = context.Transforms.Conversion.MapValueToKey("Label", "Kind")
+            .Append(context.Transforms.LoadRawImageBytes("Features", imageFolder: folder, "File"))
+            .Append(context.MulticlassClassification.Trainers.Cifar3Cnn());
+        var fitted = pipeline.Fit(parts.TrainSet);
+        double accuracy = context.MulticlassClassification.Evaluate(fitted.Transform(parts.TestSet)).MicroAccuracy;
+        // end
+
+        Assert.That(fitted.LastTransformer.Model.ClassNames, Is.EquivalentTo(new[] { "nut, hexagonal", "screw", "washer" }));
+        Assert.That(accuracy, Is.GreaterThan(.9));
     }
 
     private static string N(long number) => number.ToString("N0", CultureInfo.InvariantCulture);
