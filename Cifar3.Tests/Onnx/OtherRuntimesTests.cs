@@ -1,6 +1,8 @@
 using System.Diagnostics;
 using System.Globalization;
 using Microsoft.Playwright;
+using Onnx;
+using SkiaSharp;
 
 namespace Cifar3.Tests;
 
@@ -64,6 +66,49 @@ public sealed class OtherRuntimesTests
             "python3 with OpenCV (apt-get install python3-opencv)");
 
         AssertSame(output, Images.Count, 1e-4);
+    }
+
+    /// <summary>The page's program as it stands: Pillow makes the same 32×32 pixels of a photo, and the names are those of the file. OpenCV stands in for ONNX Runtime's package.</summary>
+    [Test]
+    public void Page_PythonProgram_SaysWhatTheClassifierSays()
+    {
+        string folder = Save(OnnxFlavor.Keras), photo = Path.Combine(folder, "photo.jpg");
+        var noise = new byte[200 * 150 * 3];
+        new Random(1).NextBytes(noise);
+        File.WriteAllBytes(photo, TestImages.Encode(noise, 200, 150, SKEncodedImageFormat.Jpeg));
+        using var classifier = Cifar3Classifier.Load(Path.Combine(folder, "model.onnx"));
+        var expected = classifier.Predict(photo);
+
+        string output = Run(
+            "/usr/bin/python3",
+            [
+                "-c",
+                """
+                import sys, types
+                try:
+                    import cv2, PIL
+                except ImportError:
+                    print("absent"); sys.exit()
+                class Session:
+                    def __init__(self, path): self.net = cv2.dnn.readNetFromONNX(path)
+                    def get_modelmeta(self): return types.SimpleNamespace(custom_metadata_map={"class_names": sys.argv[1]})
+                    def run(self, outputs, feed): self.net.setInput(feed["input"]); return [self.net.forward(outputs[0])]
+                sys.modules["onnxruntime"] = types.SimpleNamespace(InferenceSession=Session)
+
+                """ + new DocPage("docs/onnx.md").Blocks("python").Single(),
+                ModelProto.Parser.ParseFrom(File.ReadAllBytes(Path.Combine(folder, "model.onnx"))).MetadataProps.Single(entry => entry.Key == "class_names").Value,
+            ],
+            "python3 with OpenCV and Pillow (apt-get install python3-opencv python3-pil)",
+            folder);
+
+        if (output.Trim() == "absent")
+        {
+            Assert.Ignore("OpenCV or Pillow for Python is absent: apt-get install python3-opencv python3-pil.");
+        }
+
+        string[] said = output.Trim().Split(' ');
+        Assert.That(said[0], Is.EqualTo(expected.Label));
+        Assert.That(double.Parse(said[1], CultureInfo.InvariantCulture), Is.EqualTo(expected.Confidence).Within(1e-4));
     }
 
     /// <summary>ONNX Runtime for node, the oldest that reads the files and the newest. npm downloads some hundred megabytes.</summary>
