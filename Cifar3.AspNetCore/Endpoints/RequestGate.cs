@@ -59,6 +59,7 @@ internal static class RequestGate
         catch (OperationCanceledException) when (http.RequestAborted.IsCancellationRequested)
         {
             metrics.Refused(model.Name, "aborted");
+            throw; // the server takes it for the end of the connection, and a middleware that has set a time limit answers 504
         }
         catch (Exception e) when (Refusal(e) is { } refusal && !http.Response.HasStarted)
         {
@@ -68,7 +69,7 @@ internal static class RequestGate
             Log.Refused(logger, model.Name, refusal.Status, reason);
             if (e is BadHttpRequestException)
             {
-                http.Response.Headers.Connection = "close"; // the server reads no more of the body
+                EndConnection(http); // the server reads no more of the body
             }
 
             await refuse(http, refusal.Status, reason).ConfigureAwait(false);
@@ -134,6 +135,15 @@ internal static class RequestGate
         }
 
         if (http.Request.ContentLength > limit)
+        {
+            EndConnection(http);
+        }
+    }
+
+    /// <summary>HTTP/2 ends the request's stream alone and knows no such header.</summary>
+    private static void EndConnection(HttpContext http)
+    {
+        if (HttpProtocol.IsHttp11(http.Request.Protocol) || HttpProtocol.IsHttp10(http.Request.Protocol))
         {
             http.Response.Headers.Connection = "close";
         }

@@ -31,7 +31,7 @@ internal sealed class ServiceApp : IAsyncDisposable
     /// <summary>Number of requests that the service began to answer.</summary>
     public int Arrived => arrivals.Count;
 
-    public static async Task<ServiceApp> StartAsync(Action<Cifar3ModelOptions>? configure = null, Action<IServiceCollection>? services = null)
+    public static async Task<ServiceApp> StartAsync(Action<Cifar3ModelOptions>? configure = null, Action<IServiceCollection>? services = null, Action<WebApplication>? before = null)
     {
         var builder = WebApplication.CreateSlimBuilder();
         builder.WebHost.UseUrls("http://127.0.0.1:0");
@@ -46,6 +46,7 @@ internal sealed class ServiceApp : IAsyncDisposable
             arrivals.Add();
             return next(context);
         });
+        before?.Invoke(app);
         app.MapOpenApi();
         app.MapHealthChecks("/health");
         app.MapCifar3();
