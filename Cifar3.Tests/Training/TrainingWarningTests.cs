@@ -84,6 +84,22 @@ public sealed class TrainingWarningTests
     public void Of_TrainingImagesKnownByHeart_NamesWhatTheValidationImagesMayLack() =>
         Assert.That(Measured([2, 6], [0, 0, 1, 1, 2, 2]), Does.Contain("On the training images it reached 1.000").And.Contain("do 32x32 pixels still show what tells these apart?").And.Contain("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)"));
 
+    /// <summary>Ten pictures of one class beside five hundred of the other: neither the labels nor the pixels are the likely cause.</summary>
+    [Test]
+    public void Of_TrainingImagesOfOneClassMostly_SaysThatTheOthersAreTooFew()
+    {
+        var context = ScriptedTraining.Context();
+        context.Epoch(.975);
+        context.BestEpoch = context.History.Epochs[0];
+        int[] red = [.. Enumerable.Range(0, All.Count).Where(i => All.Labels[i] == 0)], others = [.. Enumerable.Range(0, All.Count).Where(i => All.Labels[i] != 0).Take(2)];
+        var validation = new ImageSet(new byte[40 * CnnArchitecture.ImageBytes], [.. Enumerable.Repeat(0, 39), 1], ColourImages.ClassNames);
+
+        string? warning = TrainingWarning.Of(context, All.Select([.. red, .. others]), validation);
+
+        Assert.That(warning, Does.Contain($"39 of 40 validation images are right, where that gets 39. {red.Length} of the {red.Length + 2} training images are of 'red', which teaches to name it always: add images of the others, or have every class count the same in the loss (ClassWeights.Balanced)."));
+        Assert.That(warning, Does.Not.Contain("labels").And.Not.Contain("labelled"));
+    }
+
     [TestCase(4, 6, 1.0 / 3, 73.0 / 729)]
     [TestCase(0, 6, .5, 1)]
     [TestCase(6, 6, .5, 1.0 / 64)]

@@ -8,6 +8,9 @@ internal static class TrainingWarning
     /// <summary>What guessing reaches more rarely than this is no guessing: of many images it is two standard errors above chance.</summary>
     private const double RareByChance = 0.025;
 
+    /// <summary>The share of the training images of one class above which naming it always is nearly all that the loss asks for.</summary>
+    private const double Prevailing = 0.75;
+
     /// <summary>The classes that no image shows, known before the training; null where each class has one.</summary>
     /// <remarks>Folders without pictures are refused; key values of a data view and names given to an image set may be of classes that all their images were filtered or set aside of.</remarks>
     public static string? OfData(ImageSet train, ImageSet? validation)
@@ -52,8 +55,8 @@ internal static class TrainingWarning
         }
 
         string result = FormattableString.Invariant($"{right:N0} of {count:N0} {(validation is null ? "training images" : "validation images")} are right, where that gets {frequent:N0}");
-        return right <= frequent ? $"The model is no better than always naming the most frequent class: {result}. {Cause(context)}"
-            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from always naming the most frequent class: {result}, which may be luck{(last < right ? string.Create(CultureInfo.InvariantCulture, $": it is the best of {tries:N0} epochs, and the last got {last:N0}") : "")}. Measure on more images to know. {Cause(context)}"
+        return right <= frequent ? $"The model is no better than always naming the most frequent class: {result}. {Cause(context, train)}"
+            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from always naming the most frequent class: {result}, which may be luck{(last < right ? string.Create(CultureInfo.InvariantCulture, $": it is the best of {tries:N0} epochs, and the last got {last:N0}") : "")}. Measure on more images to know. {Cause(context, train)}"
             : null; // not even all right ones would tell it from chance
     }
 
@@ -70,7 +73,7 @@ internal static class TrainingWarning
         return sum;
     }
 
-    private static string Cause(TrainingContext context)
+    private static string Cause(TrainingContext context, ImageSet train)
     {
         var last = context.History.Epochs[^1];
         long steps = (long)context.History.Epochs.Length * context.StepsPerEpoch;
@@ -83,6 +86,13 @@ internal static class TrainingWarning
 
         string flips = context.Plan.Flips && !context.Plan.Twins.Any(twins => twins.Augmentation == nameof(RandomFlip)) ? " Where left and right tell the classes apart, train without RandomFlip, as the recipe keras does." : "";
         string start = context.Options.InitialModel is null ? " With few images a start from a trained model is mostly better: InitialModel = CnnModel.LoadDefault().WithClasses(classNames)." : "";
+        var (prevailing, count) = train.Labels.ToArray().CountBy(label => label).MaxBy(group => group.Value);
+        if (count > Prevailing * train.Count)
+        {
+            string weights = context.Options.ClassWeights is null ? ", or have every class count the same in the loss (ClassWeights.Balanced)" : "";
+            return string.Create(CultureInfo.InvariantCulture, $"{count:N0} of the {train.Count:N0} training images are of {Shown.Names([train.ClassNames[prevailing]])}, which teaches to name it always: add images of the others{weights}.{start}{flips}");
+        }
+
         return last.Accuracy > 2.0 / 3
             ? string.Create(CultureInfo.InvariantCulture, $"On the training images it reached {last.Accuracy:F3}: do the validation images show the same classes, labelled in the same order, and do {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells these apart?{start}{flips}")
             : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images and that {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells the classes apart, or try another learning rate (now {context.Plan.LearningRate}).{flips}");
