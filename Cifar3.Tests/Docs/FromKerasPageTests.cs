@@ -91,6 +91,16 @@ public sealed partial class FromKerasPageTests
             Page.Table("`KerasFormat`").Select(cells => cells[0].Trim('`')),
             Is.EquivalentTo(Enum.GetNames<Training.KerasFormat>().Except([nameof(Training.KerasFormat.Auto)])));
 
+    [Test]
+    public void Table_Settings_AreOnesThatThereAre()
+    {
+        string api = File.ReadAllText(Path.Combine(DocPage.Root, "Cifar3.Tests", "PublicApi", "Cifar3.Training.approved.txt"));
+        string[] names = [.. Page.Table("in the notebook").SelectMany(cells => Code().Matches(cells[1])).SelectMany(code => Name().Matches(code.Value)).Select(name => name.Value)];
+
+        Assert.That(names, Has.Length.GreaterThan(20));
+        Assert.That(names.Where(name => !Regex.IsMatch(api, $@"\b{name}\b")), Is.Empty, "names that the library does not have");
+    }
+
     private static void AssertRows(IReadOnlyList<string[]> rows, string[] beginnings)
     {
         Assert.That(rows, Has.Count.EqualTo(beginnings.Length), "as many rows as proofs");
@@ -101,6 +111,12 @@ public sealed partial class FromKerasPageTests
     }
 
     private static IEnumerable<string> Tests() => typeof(FromKerasPageTests).Assembly.GetTypes().Where(type => type.Name.StartsWith("Keras", StringComparison.Ordinal) || type.Name.StartsWith("Hdf5", StringComparison.Ordinal)).SelectMany(type => type.GetMethods()).Select(method => method.Name);
+
+    [GeneratedRegex("`[^`]+`")]
+    private static partial Regex Code();
+
+    [GeneratedRegex(@"\b[A-Z][A-Za-z]+\b")]
+    private static partial Regex Name();
 
     [GeneratedRegex("""^    "(\w+)": \(\d+, lambda""", RegexOptions.Multiline)]
     private static partial Regex Spelling();
