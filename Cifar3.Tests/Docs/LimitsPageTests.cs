@@ -141,7 +141,7 @@ public sealed class LimitsPageTests
         var parts = context.Data.TrainTestSplit(list, testFraction: 0.25);
         var pipeline = context.Transforms.Conversion.MapValueToKey("Label", "Kind")
             .Append(context.Transforms.LoadRawImageBytes("Features", imageFolder: folder, "File"))
-            .Append(context.MulticlassClassification.Trainers.Cifar3Cnn());
+            .Append(context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options { Epoch = 30 }));
         var fitted = pipeline.Fit(parts.TrainSet);
         double accuracy = context.MulticlassClassification.Evaluate(fitted.Transform(parts.TestSet)).MicroAccuracy;
         // end
