@@ -14,7 +14,7 @@ internal static class ListenAddresses
     /// <exception cref="ArgumentException">Names the first one, and what to give instead.</exception>
     public static void Check(string addresses)
     {
-        string[] all = addresses.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
+        string[] all = Split(addresses);
         if (all.Length == 0)
         {
             throw new ArgumentException($"--urls names no address. Give one such as {Example}.");
@@ -30,13 +30,21 @@ internal static class ListenAddresses
     }
 
     /// <summary>Why the web server could not begin to listen, with the remedy; null where it is something else that failed.</summary>
-    public static string? Problem(Exception e) => e.GetBaseException() is not SocketException cause ? null : cause.SocketErrorCode switch
+    /// <param name="e">What failed.</param>
+    /// <param name="addresses">Those that were checked.</param>
+    public static string? Problem(Exception e, string addresses) => e.GetBaseException() is not SocketException cause ? null : cause.SocketErrorCode switch
     {
+        SocketError.AddressAlreadyInUse when AreSocketFiles(addresses) => "another program listens there, or one that was killed has left the file. End the program, or delete the file where there is none",
+        SocketError.AddressNotAvailable when AreSocketFiles(addresses) => "there is no such folder. Create it, or name another file by --urls",
         SocketError.AddressAlreadyInUse => "another program listens there. End it, or name another address by --urls",
         SocketError.AccessDenied => "this user may not. Ports below 1024 are the administrator's on many systems: name a higher one by --urls",
         SocketError.AddressNotAvailable => "this machine has no such address. Name one of its own by --urls, or http://0.0.0.0 with a port for all of them",
         _ => $"{Shown.Text(cause.Message.TrimEnd('.'))}. Name another address by --urls",
     };
+
+    private static bool AreSocketFiles(string addresses) => Array.TrueForAll(Split(addresses), address => BindingAddress.Parse(address).IsUnixPipe);
+
+    private static string[] Split(string addresses) => addresses.Split(';', StringSplitOptions.RemoveEmptyEntries | StringSplitOptions.TrimEntries);
 
     /// <summary>The web server takes whatever else stands there, a name or a port that is none (<c>127.0.0.1:50x</c>), for all addresses.</summary>
     private static bool IsHost(string host) => host is "*" or "+" || host.Equals("localhost", StringComparison.OrdinalIgnoreCase) || IPAddress.TryParse(host, out _);

@@ -30,6 +30,26 @@ public sealed class ToolServeTests
         Assert.That(ToolProcess.MustFail("serve", "default", "--urls", $"http://127.0.0.1:{((IPEndPoint)listener.LocalEndpoint).Port}"), Does.Contain("another program listens there"));
     }
 
+    /// <summary>A socket's file outlives a program that was killed.</summary>
+    [Test]
+    [Platform(Exclude = "Win")]
+    public void Serve_SocketFileThatCannotBeListenedOn_SaysWhatIsWrongWithTheFile()
+    {
+        string folder = Path.Combine(Path.GetTempPath(), $"c3-{Guid.NewGuid():N}"[..12]), left = Path.Combine(folder, "s"); // such paths are short: at most 108 bytes
+        Directory.CreateDirectory(folder);
+        try
+        {
+            File.WriteAllText(left, "");
+
+            Assert.That(ToolProcess.MustFail("serve", "default", "--urls", $"http://unix:{left}"), Does.Contain("or one that was killed has left the file").And.Contain("delete the file"));
+            Assert.That(ToolProcess.MustFail("serve", "default", "--urls", $"http://unix:{folder}/none/s"), Does.Contain("there is no such folder").And.Not.Contain("0.0.0.0"));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     [Test]
     public void Serve_NoSuchModel_IsOneLine() =>
         Assert.That(ToolProcess.MustFail("serve", "nowhere.onnx", "--urls", "http://127.0.0.1:0"), Does.StartWith("Error: ").And.Contain("nowhere.onnx"));

@@ -32,7 +32,7 @@ internal static class ServeCommand
                 {
                     app.StartAsync(cancel).GetAwaiter().GetResult();
                 }
-                catch (Exception e) when (ListenAddresses.Problem(e) is { } problem)
+                catch (Exception e) when (ListenAddresses.Problem(e, addresses) is { } problem)
                 {
                     throw new Cifar3Exception($"Cannot listen on {Shown.Text(addresses)}: {problem}.", e);
                 }
