@@ -10,6 +10,7 @@ public sealed class EarlyStoppingTests
     [TestCase(new[] { .1, .2, .3, .4 }, 1, ExpectedResult = 4)]
     [TestCase(new[] { .5, .4, .6 }, 0, ExpectedResult = 2)]                      // Keras' default patience
     [TestCase(new[] { double.NaN, double.NaN, .5 }, 1, ExpectedResult = 2)]      // never in the first epoch; NaN is no improvement
+    [TestCase(new[] { double.NaN, double.NaN, .5 }, 2, ExpectedResult = 2)]      // though the first epoch counts
     public int OnEpochEnd_Values_StopAfterPatience(double[] values, int patience) =>
         ScriptedTraining.Context().Run(values, new EarlyStopping(patience: patience));
 
@@ -24,6 +25,16 @@ public sealed class EarlyStoppingTests
     }
 
     [Test]
+    public void OnEpochEnd_TwoThatStop_TheFirstSaysWhy()
+    {
+        var context = ScriptedTraining.Context();
+
+        context.Run([.5, .4], new EarlyStopping(patience: 1), new EarlyStopping("val_loss", patience: 1));
+
+        Assert.That(context.StopReason, Does.StartWith("val_accuracy has not improved"));
+    }
+
+    [Test]
     public void OnEpochEnd_Loss_LowerIsBetter() =>
         Assert.That(ScriptedTraining.Context().Run([.5, .6, .7, .8], new EarlyStopping("val_loss", patience: 1)), Is.EqualTo(4));
 
@@ -32,8 +43,8 @@ public sealed class EarlyStoppingTests
         Assert.That(ScriptedTraining.Context().Run([.5, .6, .7, .8], new EarlyStopping("val_accuracy", patience: 2, mode: MonitorMode.Min)), Is.EqualTo(3));
 
     [Test]
-    public void OnEpochEnd_MinDelta_SmallGainsDoNotCount() =>
-        Assert.That(ScriptedTraining.Context().Run([.5, .505, .509, .6], new EarlyStopping(patience: 2, minDelta: .01)), Is.EqualTo(3));
+    public void OnEpochEnd_MinDelta_SmallGainsDoNotCount([Values("val_accuracy", "val_loss")] string metric, [Values(.01, -.01)] double minDelta) =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .505, .509, .6], new EarlyStopping(metric, patience: 2, minDelta: minDelta)), Is.EqualTo(3));
 
     [Test]
     public void OnEpochEnd_BaselineNotReached_StopsAtTheFirstSetback() =>
@@ -49,12 +60,11 @@ public sealed class EarlyStoppingTests
         Assert.That(() => new ReduceLROnPlateau(minLearningRate: double.PositiveInfinity), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("must be 0 or more and finite. Received: minLearningRate=Infinity."));
         Assert.That(() => new ReduceLROnPlateau(minLearningRate: -1), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minLearningRate=-1."));
         Assert.That(() => new ReduceLROnPlateau(minDelta: double.NaN), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Received: minDelta=NaN."));
-        Assert.That(() => new EarlyStopping(minDelta: -0.1), Throws.Nothing, "as Keras, which takes it without its sign");
     }
 
     [Test]
     public void OnEpochEnd_StartFromEpoch_IgnoresTheBeginning() =>
-        Assert.That(ScriptedTraining.Context().Run([.9, .1, .2, .1, .1, .1], new EarlyStopping(patience: 2, startFromEpoch: 2)), Is.EqualTo(5));
+        Assert.That(ScriptedTraining.Context().Run([.9, .9, .2, .1, .1, .1], new EarlyStopping(patience: 2, startFromEpoch: 2)), Is.EqualTo(5));
 
     [Test]
     public void OnTrainEnd_RestoreBestWeights_EndsWithTheBestEpochsModel()

@@ -27,8 +27,29 @@ public sealed class LearningRateSchedulerTests
         var decay = new LsrDecay(0.1f);
 
         Assert.That(decay.GetLearningRate(new TrainState(0, 0, 4, 256)), Is.EqualTo(0.2f));
-        Assert.That(decay.GetLearningRate(new TrainState(91, 0, 4, 128)), Is.EqualTo(0.01f).Within(1e-9));
-        Assert.That(decay.GetLearningRate(new TrainState(1000, 0, 4, 128)), Is.EqualTo(0.00001f).Within(1e-10));
+        Assert.That(new[] { 90, 91, 135, 136, 181, 182, 1000 }.Select(epoch => decay.GetLearningRate(new TrainState(epoch, 0, 4, 128))), Is.EqualTo(new[] { 0.1f, 0.01f, 0.01f, 0.001f, 0.001f, 0.00001f, 0.00001f }).Within(1e-9));
+    }
+
+    [Test]
+    public void Fit_SchedulerOfOnesOwn_IsAskedBeforeEveryBatch()
+    {
+        var own = new Asked();
+
+        FakeTrainer.Create(new TrainerOptions { Epoch = 2, BatchSize = 64, LearningRate = .01f, LearningRateScheduler = own }).Fit(ColourImages.Create(100));
+
+        Assert.That(own.States, Is.EqualTo(new[] { (0, 0), (0, 1), (1, 0), (1, 1) }.Select(at => new TrainState(at.Item1, at.Item2, 2, 64) { Epochs = 2, LearningRate = .01f })));
+        Assert.That(own.States.Select(state => state.ShareDone), Is.EqualTo(new[] { 0, 1 / 3.0, 2 / 3.0, 1 }).Within(1e-9));
+    }
+
+    private sealed class Asked : LearningRateScheduler
+    {
+        public List<TrainState> States { get; } = [];
+
+        public override float GetLearningRate(TrainState state)
+        {
+            States.Add(state);
+            return state.LearningRate;
+        }
     }
 
     [Test]
@@ -37,6 +58,7 @@ public sealed class LearningRateSchedulerTests
         Assert.That(() => new ExponentialLRDecay(0), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("learningRate=0"));
         Assert.That(() => new PolynomialLRDecay(power: float.NaN), Throws.TypeOf<ArgumentOutOfRangeException>());
         Assert.That(() => new LsrDecay([new(1, 1)]), Throws.ArgumentException.With.Message.Contains("rise from 0"));
+        Assert.That(() => new LsrDecay([new(0, 1), new(5, .1f), new(5, .2f)]), Throws.ArgumentException.With.Message.Contains("Received: 0, 5, 5."));
         Assert.That(() => new LsrDecay([new(0, -1)]), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
 
