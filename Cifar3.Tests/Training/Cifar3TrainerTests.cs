@@ -19,6 +19,7 @@ public sealed class Cifar3TrainerTests
 
     [TestCase(100, 16, 150)]
     [TestCase(300, 16, 150)]
+    [TestCase(1280, 32, 150)]
     [TestCase(1600, 32, 125)]
     [TestCase(2700, 64, 74)]
     [TestCase(13_500, 64, 14)]
@@ -39,6 +40,25 @@ public sealed class Cifar3TrainerTests
         var plan = TrainingPlan.Create(new TrainerOptions { Epoch = 3, Recipe = slow }, 1000);
 
         Assert.That((plan.Epochs, plan.LearningRate, plan.BatchSize), Is.EqualTo((3, 1e-4f, 128)));
+        plan = TrainingPlan.Create(new TrainerOptions { EmaMomentum = .5, WeightDecay = .2f, LabelSmoothing = .3f, RecomputeStatistics = false, Calibrate = false, DropoutRates = [.2, .3, .4] }, 1000);
+        Assert.That((plan.EmaMomentum, plan.WeightDecay, plan.LabelSmoothing, plan.RecomputeStatistics, plan.Calibrate), Is.EqualTo((.5, .2f, .3f, false, false)));
+        Assert.That(plan.DropoutRates, Is.EqualTo(new[] { .2, .3, .4 }));
+        plan = TrainingPlan.Create(new TrainerOptions { EmaMomentum = 0 }, 1000);
+        Assert.That(plan.EmaMomentum, Is.Null, "0 switches it off");
+        Assert.That((plan.Calibrates(TrainingPlan.FewestCalibrationImages - 1), plan.Calibrates(TrainingPlan.FewestCalibrationImages)), Is.EqualTo((false, true)));
+    }
+
+    /// <summary>Momentum 0.99 has forgotten its beginning but for a hundredth after 459 steps: 3.9 epochs of 118.</summary>
+    [Test]
+    public void Plan_StatisticsThatLag_AreWaitedForAndThoseRecomputedAreNot()
+    {
+        var keras = new TrainerOptions { Recipe = Recipe.Keras };
+        var slow = CnnModel.Create(Train.ClassNames, new CnnArchitecture(3, FakeEngine.Filters, batchNormalizationMomentum: [.9, .99, .9]));
+
+        Assert.That((TrainingPlan.Create(keras, 15_000).LagSteps, TrainingPlan.Create(keras, 15_000).FirstTellingEpoch), Is.EqualTo((459, 4)));
+        Assert.That(TrainingPlan.Create(keras with { RecomputeStatistics = true }, 15_000).FirstTellingEpoch, Is.EqualTo(1));
+        Assert.That(TrainingPlan.Create(keras with { InitialModel = slow }, 15_000).LagSteps, Is.EqualTo(459), "the slowest layer decides");
+        Assert.That(new[] { 100, 1000, 3000, 15_000 }.Select(images => TrainingPlan.Create(keras, images).Statistics), Is.EqualTo(new[] { (100, 100), (640, 128), (1500, 128), (2560, 128) }));
     }
 
     [Test]

@@ -56,10 +56,10 @@ internal sealed class FakeEngine(CnnModel model, EngineOptions options) : ITrain
     public void UpdateStatistics(ReadOnlySpan<byte> images, double momentum)
     {
         // A moving mean that the images decide, so that whoever forgets or reorders the updates ends in other bits.
-        float mean = 0;
+        double mean = 0;
         foreach (byte value in images)
         {
-            mean += value / 255f / images.Length;
+            mean += value / 255.0 / images.Length;
         }
 
         state = state with { Weights = [.. state.Weights.Select(t => t.Name == "batch_normalization/moving_mean" ? new WeightTensor(t.Name, t.Shape, [.. t.ToArray().Select(v => (float)(v * momentum + mean * (1 - momentum)))]) : t)] };

@@ -78,6 +78,15 @@ public sealed class LeakageWarningTests
     }
 
     [Test]
+    public void EvenSample_FewerThanAll_ComeFromEverywhere()
+    {
+        var images = Scenes(10);
+
+        Assert.That(EvenSample.Of(images, 4), Is.EqualTo(new[] { 0, 2, 5, 7 }));
+        Assert.That(EvenSample.Of(images, 20), Is.EqualTo(Enumerable.Range(0, 10)));
+    }
+
+    [Test]
     public void Fit_FramesSetAsideAtRandom_SaysSoInItsResult()
     {
         var (train, validation) = Frames(Scenes(30), 10).TrainValidationSplit(0.1);

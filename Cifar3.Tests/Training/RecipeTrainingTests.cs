@@ -91,6 +91,7 @@ public sealed class RecipeTrainingTests
         Assert.That(rates.Max(), Is.EqualTo(.01).Within(2).Percent);
         Assert.That(rates[2], Is.EqualTo(rates.Max()));
         Assert.That(rates[^1], Is.EqualTo(.01 / 1000).Within(1e-7));
+        Assert.That(new OneCycle(.02f, warmUp: .5).GetLearningRate(new TrainState(5, 0, 2, 32) { Epochs = 10, LearningRate = .01f }), Is.EqualTo(.02).Within(1).Percent, "a rate of its own");
     }
 
     [Test]
@@ -212,6 +213,29 @@ public sealed class RecipeTrainingTests
         Assert.That(new Cifar3Trainer(options with { Recipe = Recipe.Keras }).Fit(Train, enough).BestModel.Metadata.Temperature, Is.Null);
         Assert.That(new Cifar3Trainer(options).Fit(Train).BestModel.Metadata.FamiliarityThreshold, Is.Null, "calibrated on nothing");
         Assert.That(new Cifar3Trainer(options).Fit(Train, Validation).BestModel.Metadata.Temperature, Is.Null, "calibrated on 50 images");
+    }
+
+    /// <summary>In the images' order, one class after the other, the first half of them would be one class.</summary>
+    [Test]
+    public void Fit_RecomputedStatistics_AreThoseOfImagesFromEverywhereAndWeighAlike()
+    {
+        Assert.That(MovingMean(640), Is.EqualTo(.5).Within(1e-4), "of all of them, in five batches");
+        Assert.That(MovingMean(1300), Is.EqualTo(.5).Within(.1), "of about half of them");
+
+        static float MovingMean(int images)
+        {
+            var set = new ImageSet([.. Enumerable.Range(0, images * CnnArchitecture.ImageBytes).Select(i => (byte)(i / CnnArchitecture.ImageBytes < images / 2 ? 0 : 255))], [.. Enumerable.Range(0, images).Select(i => i < images / 2 ? 0 : 1)], ["black", "white"]);
+            return FakeTrainer.Create(new TrainerOptions { Epoch = 1, BatchSize = 128 }).Fit(set).Model["batch_normalization/moving_mean"].Values[0];
+        }
+    }
+
+    [Test]
+    public void ClassWeights_Images_WeighTheRarerOrNamedClassMore()
+    {
+        var images = new ImageSet(new byte[40 * CnnArchitecture.ImageBytes], [.. Enumerable.Range(0, 40).Select(i => i < 30 ? 0 : 1)], ["many", "few", "none"]);
+
+        Assert.That(ClassWeights.Balanced.For(images), Is.EqualTo(new[] { 40 / 60f, 2, 1 }).Within(1e-6), "a class without images takes no part");
+        Assert.That(ClassWeights.Of(("few", 3)).For(images), Is.EqualTo(new[] { 1, 3, 1 }));
     }
 
     [Test]

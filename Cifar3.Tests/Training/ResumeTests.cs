@@ -83,6 +83,37 @@ public sealed class ResumeTests
     }
 
     [Test]
+    public void Fit_ResumedWithAReducedRate_GoesOnWithIt()
+    {
+        string folder = TestFiles.NewFolder();
+        var options = new TrainerOptions { Epoch = 5, LearningRate = 0.08f };
+        var whole = FakeTrainer.Create(options with { Callbacks = [Reducing()] }).Fit(Train, Validation);
+        Interrupt(folder, 14, options with { Callbacks = [Reducing()] }); // in epoch 4
+
+        var resumed = FakeTrainer.Create(options with { Callbacks = [Reducing()], WorkspacePath = folder, Resume = true }).Fit(Train, Validation);
+
+        Assert.That(resumed.History["learning_rate"], Is.EqualTo(new[] { .08, .08, .04, .02, .01 }).Within(1e-6));
+        Assert.That(resumed.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
+
+        static ReduceLROnPlateau Reducing() => new(factor: .5, patience: 1, minDelta: 100);
+    }
+
+    [Test]
+    public void Fit_ResumedAfterAnEarlyStop_DoesNotGoOn()
+    {
+        var options = new TrainerOptions { Epoch = 30, LearningRate = 0.3f, WorkspacePath = TestFiles.NewFolder(), Callbacks = [new EarlyStopping(patience: 2)] };
+        var whole = FakeTrainer.Create(options).Fit(Train, Validation);
+        Assume.That(whole.StoppedEarly, "the settings no longer make early stopping stop");
+
+        var again = FakeTrainer.Create(options with { Resume = true }).Fit(Train, Validation);
+
+        Assert.That((again.StopReason, again.History.Epochs.Length), Is.EqualTo((whole.StopReason, whole.History.Epochs.Length)));
+        Assert.That(again.BestModel.WeightHash(), Is.EqualTo(whole.BestModel.WeightHash()).And.Not.EqualTo(whole.Model.WeightHash()), "that of an epoch long before");
+        Assert.That((again.BestModel.Metadata.Epoch, again.BestModel.Metadata.ValAccuracy), Is.EqualTo((whole.BestModel.Metadata.Epoch, whole.BestModel.Metadata.ValAccuracy)));
+        Assert.That(again.BestModel.Metadata.History, Has.Length.EqualTo(again.BestModel.Metadata.Epoch));
+    }
+
+    [Test]
     public void Fit_ResumedAfterTheEnd_GivesTheSameResultAtOnce()
     {
         string folder = TestFiles.NewFolder();
@@ -144,6 +175,16 @@ public sealed class ResumeTests
             Refused(options with { DropoutRates = [.5, .5, .25] }, Train, Validation, "DropoutRates: expected 0.5/0.5/0.5, found 0.5/0.5/0.25");
             Refused(options with { Recipe = Recipe.Keras with { Name = "mine" } }, Train, Validation, "Recipe: expected keras, found mine");
             Refused(options with { InitialModel = CnnModel.Create(Train.ClassNames, seed: 77, FakeEngine.Filters) }, Train, Validation, "initial weights: expected");
+            Refused(options with { WeightDecay = .1f }, Train, Validation, "WeightDecay: expected 0, found 0.1");
+            Refused(options with { LabelSmoothing = .1f }, Train, Validation, "LabelSmoothing: expected 0, found 0.1");
+            Refused(options with { Augmentations = [new RandomFlip()] }, Train, Validation, "Augmentations: expected none, found RandomFlip");
+            Refused(options with { EmaMomentum = .9 }, Train, Validation, "EmaMomentum: expected none, found 0.9");
+            Refused(options with { RecomputeStatistics = false }, Train, Validation, "RecomputeStatistics: expected true, found false");
+            Refused(options with { ClassWeights = ClassWeights.Balanced }, Train, Validation, "ClassWeights: expected none, found balanced");
+            Refused(options with { FrozenLayers = ["conv2d"] }, Train, Validation, "FrozenLayers: expected none, found conv2d");
+            Refused(options with { LearningRateScheduler = new OneCycle() }, Train, Validation, "LearningRateScheduler: expected none, found one cycle (0.2, 25, 1000) over 5 epochs");
+            Refused(options with { InitialModel = CnnModel.Create(Train.ClassNames, new CnnArchitecture(3, FakeEngine.Filters, null, [.9, .9, .9], [.01, .01, .01])) }, Train, Validation, "BatchNormalization momentum: expected 0.99/0.99/0.99, found 0.9/0.9/0.9; BatchNormalization epsilon: expected 0.001/0.001/0.001, found 0.01/0.01/0.01");
+            Refused(options, new ImageSet(Train.Pixels.ToArray(), [.. Train.Labels.ToArray().Select(label => 2 - label)], Train.ClassNames), Validation, "training images: expected 100 with SHA-256");
             Refused(options, ColourImages.Create(100, seed: 8), Validation, "training images: expected 100 with SHA-256");
             Refused(options, Train, Train, "validation images: expected 50 with SHA-256");
             Refused(options, Train, null, "found none");

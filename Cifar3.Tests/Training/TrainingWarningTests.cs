@@ -68,6 +68,11 @@ public sealed class TrainingWarningTests
     [TestCase(3, false)]
     public void Of_SoFewImagesThatNoneTell_IsSaidOnlyWhereItIsNoBetter(int right, bool warns) => Assert.That(Measured(right, [0, 0, 1]), warns ? Does.Contain("is no better than") : Is.Null);
 
+    /// <summary>Of twelve images, ten of one class, all right ones happen by chance in 11 of 100 cases: that eleven are right is no sign of anything.</summary>
+    [TestCase(10, true)]
+    [TestCase(11, false)]
+    public void Of_NearlyAllOfOneClass_IsSaidOnlyWhereItIsNoBetter(int right, bool warns) => Assert.That(Measured(right, [0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]), warns ? Does.Contain("is no better than") : Is.Null);
+
     [TestCase(60, true)]
     [TestCase(61, false)]
     public void Of_HundredImages_TakesTheBinomialMargin(int right, bool warns) => Assert.That(Measured(right, [.. Enumerable.Range(0, 100).Select(i => i % 2)]), warns ? Does.Contain("cannot be told from") : Is.Null);
