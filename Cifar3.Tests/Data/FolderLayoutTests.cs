@@ -321,12 +321,13 @@ public sealed class FolderLayoutTests
     public void Load_NamesInTwoUnicodeForms_AreTheSameClass()
     {
         string composed = "Übung", decomposed = "U\u0308bung";
-        string root = PictureFolders.Write(($"train/{decomposed}", 2), ("train/dog", 1), ($"test/{composed}", 1), ("test/dog", 1));
+        string root = PictureFolders.Write(($"train/{decomposed}", 2), ("train/dog", 1), ($"test/{composed}", 4), ("test/dog", 1)); // in the order of their folders dog is the test set's first
         Assume.That(Directory.Exists(Path.Combine(root, "train", composed)), Is.False, "This file system takes both forms for one name.");
 
         var data = Cifar3Data.Load(root);
 
         Assert.That(data.ClassNames, Is.EqualTo(new[] { composed, "dog" }), "Keras' order: that of the folders as they are on disk");
+        Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo($"{composed} 4, dog 1"));
         Assert.That(Cifar3Data.Load(root, new DataOptions { Classes = [decomposed, "dog"] }).Train.Count, Is.EqualTo(3));
         Assert.That(new Prediction(data.ClassNames, [0.25f, 0.75f])[decomposed], Is.EqualTo(0.25f));
     }
@@ -339,6 +340,7 @@ public sealed class FolderLayoutTests
         Assume.That(Directory.GetDirectories(Path.Combine(root, "train")), Has.Length.EqualTo(2), "This file system takes both forms for one name.");
 
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there twice").And.Message.Contains("Unicode"));
+        Assert.That(() => new ImageSet([], [], [composed, decomposed]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there twice"));
         Assert.That(() => new ImageSet([], [], ["a", "a"]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there twice"));
     }
 

@@ -114,6 +114,22 @@ public sealed class ImageFolderTests
         static List<(int, int)> Values(ImageSet set) => [.. Enumerable.Range(0, set.Count).Select(i => (set.Labels[i], (int)set.Image(i)[0]))];
     }
 
+    [TestCase(null, "a 4, b 2, c 1")]
+    [TestCase(.4, "a 8, b 4, c 1")]
+    public void Load_ClassesOfAnySize_GiveTheirRoundedShareAndAtLeastOne(double? fraction, string expected) =>
+        Assert.That(PictureFolders.Counts(Cifar3Data.Load(PictureFolders.Write(("a", 20), ("b", 9), ("c", 2)), new DataOptions { TestFraction = fraction }).Test), Is.EqualTo(expected));
+
+    /// <summary>The test pictures; without them those of validation; without both all there are.</summary>
+    [TestCase("train,val,test", 2)]
+    [TestCase("train,val", 4)]
+    [TestCase("train", 6)]
+    public void ReadForEvaluation_Parts_AreTakenInThisOrder(string parts, int images)
+    {
+        string root = PictureFolders.Write([.. parts.Split(',').SelectMany(part => new[] { "cat", "dog" }.Select(name => ($"{part}/{name}", part switch { "train" => 3, "val" => 2, _ => 1 })))]);
+
+        Assert.That(DataLocator.ReadForEvaluation(root, new DataOptions { Classes = ["cat", "dog"] }).Images.Count, Is.EqualTo(images));
+    }
+
     [Test]
     public void Load_EmptyClass_NamesItsFolder()
     {

@@ -78,6 +78,20 @@ public sealed class ImageDecoderTests
         Assert.That(decoded[..9], Is.EqualTo(new byte[] { 255, 255, 255, 233, 193, 153, 200, 100, 0 }));
     }
 
+    [Test]
+    public void BlendOnWhite_AnyValue_IsRoundedToTheNearestAndNeverAboveWhite()
+    {
+        for (int alpha = 0; alpha < 256; alpha++)
+        {
+            byte[] plain = [.. Enumerable.Range(0, 256).SelectMany(value => new byte[] { (byte)value, (byte)value, (byte)value, (byte)alpha })], premultiplied = [.. plain];
+            ImageDecoder.BlendOnWhite(plain, premultiplied: false);
+            ImageDecoder.BlendOnWhite(premultiplied, premultiplied: true);
+
+            Assert.That(Enumerable.Range(0, 256).Select(value => (int)plain[4 * value]), Is.EqualTo(Enumerable.Range(0, 256).Select(value => (int)Math.Round((value * alpha + 255.0 * (255 - alpha)) / 255))));
+            Assert.That(Enumerable.Range(0, 256).Select(value => (int)premultiplied[4 * value]), Is.EqualTo(Enumerable.Range(0, 256).Select(value => Math.Min(value + 255 - alpha, 255))));
+        }
+    }
+
     [TestCase(1, 0, 0)]
     [TestCase(2, 0, 31)]
     [TestCase(3, 31, 31)]

@@ -62,5 +62,9 @@ public sealed class TransferTests
         });
     }
 
+    [Test]
+    public void TrainValidationSplit_ClassOfTwoOrThree_GivesOne() =>
+        Assert.That(new ImageSet(new byte[5 * CnnArchitecture.ImageBytes], [0, 0, 0, 1, 1], ["three", "two"]).TrainValidationSplit(0.1).Validation.Labels.ToArray(), Is.EqualTo(new[] { 0, 1 }));
+
     private static IEnumerable<int> Pictures(ImageSet images) => Enumerable.Range(0, images.Count).Select(i => images.Image(i)[0] * 10 + images.Labels[i]);
 }

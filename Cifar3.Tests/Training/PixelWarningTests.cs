@@ -27,7 +27,7 @@ public sealed class PixelWarningTests
     {
         var images = Distinct(60);
         byte[] pixels = images.Pixels.ToArray();
-        int[] labels = [.. Enumerable.Repeat(0, red), .. Enumerable.Repeat(2, blue), .. Enumerable.Repeat(1, 60 - red - blue)];
+        int[] labels = [0, .. Enumerable.Repeat(2, blue), .. Enumerable.Repeat(0, red - 1), .. Enumerable.Repeat(1, 60 - red - blue)];
         pixels.AsSpan(0, (red + blue) * CnnArchitecture.ImageBytes).Fill(7);
 
         Assert.That(PixelWarning.Of(new ImageSet(pixels, labels, ColourImages.ClassNames)), warns ? Does.StartWith("3 of the 60 training images, most of them of 'red'") : Is.Null);
