@@ -52,6 +52,7 @@ public sealed class ClassificationReportTests
 
         Assert.That(report.Classes[2], Is.EqualTo(new ClassReport("bird", 0, 0, 0)));
         Assert.That(report.Classes[2].F1, Is.Zero);
+        Assert.That(new ClassReport("bird", .5, 1, 3).F1, Is.EqualTo(2 / 3.0).Within(1e-12), "the harmonic mean");
         Assert.That(report.Classes[0].Recall, Is.EqualTo(0.5));
         Assert.That(report.Accuracy, Is.EqualTo(0.5));
     }
@@ -66,6 +67,7 @@ public sealed class ClassificationReportTests
             Assert.That(() => ClassificationReport.Create(Images([0]), Predictions([0, 1])), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("1 images and 2 predictions"));
             Assert.That(() => ClassificationReport.Create(Images([]), []), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("0 images"));
             Assert.That(() => ClassificationReport.Create(Images([0]), [other]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("only in the images: 'bird'"));
+            Assert.That(() => ClassificationReport.Create(new ImageSet(new byte[CnnArchitecture.ImageBytes], [0], ["plane", "aeroplane", "car"]), Predictions([0])), Throws.TypeOf<Cifar3DataException>(), "two classes of the images are one of the model's");
             Assert.That(() => ClassificationReport.Create(Images([0]), [nan]), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("no number"));
         });
     }
@@ -79,6 +81,7 @@ public sealed class ClassificationReportTests
         var report = ClassificationReport.Create(images, right);
 
         Assert.That(report.Accuracy, Is.EqualTo(1));
+        Assert.That((report.Calibration.BrierScore, report.Calibration.ExpectedCalibrationError), Is.EqualTo((0.0, 0.0)), "every prediction is right and sure");
         Assert.That(report.ClassNames, Is.EqualTo(Names));
         Assert.That(report.ClassMapping, Is.EqualTo("bird = bird, car = car, plane = aeroplane"));
         Assert.That(ClassificationReport.Create(Images([0]), Predictions([0])).ClassMapping, Is.Null);

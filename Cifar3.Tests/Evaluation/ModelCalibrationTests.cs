@@ -91,7 +91,15 @@ public sealed class ModelCalibrationTests
             double[] roots = [.. a[i].Probabilities.Select(p => Math.Sqrt(p))];
             Assert.That(b[i].Probabilities.Select(p => (double)p), Is.EqualTo(roots.Select(root => root / roots.Sum())).Within(1e-5));
         }
+    }
 
+    /// <summary>Familiarity is measured in what the temperature changes.</summary>
+    [Test]
+    public void WithTemperature_CalibratedModel_ForgetsItsThreshold()
+    {
+        var changed = TestModels.Random().With(TestModels.Random().Metadata with { Temperature = 3, FamiliarityThreshold = -0.1 }).WithTemperature(2);
+
+        Assert.That((changed.Metadata.Temperature, changed.Metadata.FamiliarityThreshold), Is.EqualTo((6.0, (double?)null)));
     }
 
     [TestCase(0, "0")]

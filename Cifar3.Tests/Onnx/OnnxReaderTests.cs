@@ -158,6 +158,25 @@ public sealed class OnnxReaderTests
 
     /// <summary>MLflow and others write keys of their own; files of earlier versions had no hash of their metadata.</summary>
     [Test]
+    public void Read_AnyValueOfTheMetadataWrittenOtherwise_IsSeen()
+    {
+        var model = TestModels.Random().With(TestModels.Random().Metadata with { Recipe = "auto", TrainedOn = "pictures", ValAccuracy = .5, Temperature = 2, FamiliarityThreshold = .5, Epoch = 3 });
+        var entries = new ModelProto().MetadataProps;
+        OnnxMetadata.Write(model, OnnxMetadata.ScoringFormat, entries);
+        entries.Add(new StringStringEntryProto { Key = OnnxMetadata.Keys.Flavor, Value = "int8" });
+        entries.Add(new StringStringEntryProto { Key = OnnxMetadata.Keys.Calibration, Value = "minmax" });
+        OnnxMetadata.Seal(entries);
+        var sound = OnnxMetadata.ToDictionary(entries);
+
+        Assert.That(() => OnnxMetadata.Read(sound), Throws.Nothing);
+        foreach (string key in OnnxMetadata.Keys.Hashed)
+        {
+            var changed = new Dictionary<string, string>(sound) { [key] = key is OnnxMetadata.Keys.Seed or OnnxMetadata.Keys.Epoch ? "0" + sound[key] : sound[key] + " " }; // still well-formed
+            Assert.That(() => OnnxMetadata.Read(changed), Throws.TypeOf<FormatException>().With.Message.Contains("expected metadata of SHA-256"), key);
+        }
+    }
+
+    [Test]
     public void LoadOnnx_KeyOfAnotherToolAndNoHash_IsTheSameModel()
     {
         var model = TestModels.Random(2, [1, 1, 1]);

@@ -128,5 +128,51 @@ public sealed class FamiliarityTests
         Assert.That(averaging.PredictPixels(Images.Image(0)).Probabilities, Is.EqualTo(expected.Take(3)).Within(1e-6));
     }
 
+    /// <summary>Mirrored images are made in pieces of 1024.</summary>
+    [Test]
+    public void FlipAveraging_MoreImagesThanAPiece_EachIsAveragedWithItsOwnMirrorImage()
+    {
+        byte[] pixels = new byte[1030 * CnnArchitecture.ImageBytes];
+        for (int i = 0; i < 1030; i++)
+        {
+            pixels[i * CnnArchitecture.ImageBytes] = (byte)i;
+            pixels[i * CnnArchitecture.ImageBytes + 3 * 31] = (byte)(i / 7);
+        }
+
+        var (whole, piece) = (new float[1030], new float[1030]);
+        using var averaging = new FlipAveragingScorer(new FirstValue(), rowWidth: 1);
+        averaging.Score(pixels, whole);
+        averaging.ScorePiece(pixels, piece, default);
+
+        Assert.That(whole, Is.EqualTo(Enumerable.Range(0, 1030).Select(i => ((byte)i + (byte)(i / 7)) / 2f)));
+        Assert.That(piece, Is.EqualTo(whole));
+    }
+
+    /// <summary>Its score of an image is the image's first byte.</summary>
+    private sealed class FirstValue : IScorer
+    {
+        public ScoringBackend Backend => ScoringBackend.Managed;
+
+        public string Device => "test";
+
+        public int Threads => 1;
+
+        public int PieceSize => 2048;
+
+        public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
+        {
+            for (int i = 0; i < probabilities.Length; i++)
+            {
+                probabilities[i] = pixels[i * CnnArchitecture.ImageBytes];
+            }
+        }
+
+        public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation) => Score(pixels, probabilities);
+
+        public void Dispose()
+        {
+        }
+    }
+
     private static Cifar3Classifier Load(CnnModel model) => Cifar3Classifier.FromModel(model, new ClassifierOptions { Familiarity = true });
 }

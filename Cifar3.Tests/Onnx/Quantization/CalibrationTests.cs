@@ -77,10 +77,10 @@ public sealed class CalibrationTests
     [Test]
     public void Bias_LargerThanItsStepsReach_IsClipped()
     {
-        var (values, scales) = QuantizedTensor.Bias([0.1f, -0.2f, 1e30f], activationScale: 0.5f, [0.01f, 0.02f, 1e-30f]);
+        var (values, scales) = QuantizedTensor.Bias([0.104f, -0.207f, 1e30f], activationScale: 0.5f, [0.01f, 0.02f, 1e-30f]);
 
         Assert.That(scales, Is.EqualTo(new[] { 0.5f * 0.01f, 0.5f * 0.02f, 0.5f * 1e-30f }));
-        Assert.That(values, Is.EqualTo(new[] { 20, -20, int.MaxValue }));
+        Assert.That(values, Is.EqualTo(new[] { 21, -21, int.MaxValue }), "20.8 and -20.7, to the nearest");
     }
 
     /// <summary>Evened channels: the same function, and ranges that lie closer together.</summary>
