@@ -151,6 +151,7 @@ public sealed class InferenceProtocolTests
         Assert.That(response.Headers.Contains("Inference-Header-Content-Length"), Is.EqualTo(binary));
     }
 
+    [TestCase("256")]
     [TestCase("256.5")]
     [TestCase("-1")]
     [TestCase("0.5")]
@@ -162,6 +163,28 @@ public sealed class InferenceProtocolTests
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
         Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("whole number from 0 to 255"));
+    }
+
+    [TestCase("0.5")]
+    [TestCase("1.0039216", Description = "256 / 255")]
+    [TestCase("-0.0039216", Description = "-1 / 255")]
+    public async Task Infer_NoFractionOf255_IsRefusedNotRounded(string value)
+    {
+        string body = $$$"""{"inputs":[{"name":"input","datatype":"FP32","shape":[1,32,32,3],"data":[{{{string.Join(",", Enumerable.Repeat(value, CnnArchitecture.ImageBytes))}}}]}]}""";
+
+        using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent(body));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("one of 256 fractions from 0 to 1"));
+    }
+
+    [Test]
+    public async Task Infer_MoreNumbersThanTheShape_Is400()
+    {
+        using var response = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent($"{{\"inputs\":[{Zeros.Replace("\"data\":[", "\"data\":[0,", StringComparison.Ordinal)}]}}"));
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("Received: 3,073 numbers"));
     }
 
     /// <summary>A client that fills in 'data' and sends a tensor too would get the score of one of two pictures.</summary>

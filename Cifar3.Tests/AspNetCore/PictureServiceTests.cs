@@ -81,6 +81,21 @@ public sealed class PictureServiceTests
         Assert.That(answers.Select(a => a.GetProperty("file").GetString()), Is.EqualTo(new[] { "a.jpg", "<b>.txt", "c.gif" }));
         Assert.That(answers.Select(a => a.TryGetProperty("label", out _)), Is.EqualTo(new[] { true, false, true }));
         Assert.That(answers[1].GetProperty("error").GetString(), Does.Contain("a text file"));
+        using var alone = new MultipartFormDataContent { { ServiceApp.Raw(Encoding.UTF8.GetBytes("no picture")), "files", "b.txt" } };
+        Assert.That((await service.Client.PostAsync("/predict/cifar3", alone)).StatusCode, Is.EqualTo(HttpStatusCode.UnsupportedMediaType), "nothing else was answered");
+    }
+
+    [Test]
+    public async Task Read_BodyOfTheLimit_IsWholeAndOneByteMoreIsRefused([Values(10, 100_000)] int limit, [Values] bool declared)
+    {
+        byte[] bytes = [.. Enumerable.Range(0, limit).Select(i => (byte)(i % 251))];
+
+        using (var body = await RequestGate.ReadAsync(new MemoryStream(bytes), declared ? limit : null, limit, "It", default))
+        {
+            Assert.That(body.Memory.ToArray(), Is.EqualTo(bytes));
+        }
+
+        Assert.That(async () => await RequestGate.ReadAsync(new MemoryStream([.. bytes, 1]), declared ? limit + 1 : null, limit, "It", default), Throws.TypeOf<RefusalException>().With.Message.Contains("Expected at most"));
     }
 
     /// <summary>The hostile pictures of the decoder's own tests, whole, cut off, and with bytes changed.</summary>
