@@ -216,6 +216,25 @@ public sealed class PictureServiceTests
     }
 
     [Test]
+    public async Task Predict_FormOfFilesOrBytesOverTheLimit_IsRefused()
+    {
+        byte[] picture = ImageCorpus.Files["jpeg"];
+        await using var own = await ServiceApp.StartAsync(options => (options.MaxImageBytes, options.MaxBatch) = (picture.Length, 2));
+
+        Assert.That(await Status(picture, picture), Is.EqualTo(200));
+        Assert.That(await Status(picture, picture, picture), Is.EqualTo(413));
+        Assert.That(await Status([.. picture, 0]), Is.EqualTo(413));
+
+        async Task<int> Status(params byte[][] files)
+        {
+            using var form = new MultipartFormDataContent();
+            Array.ForEach(files, file => form.Add(ServiceApp.Raw(file), "files", "a.jpg"));
+            using var response = await own.Client.PostAsync("/predict", form);
+            return (int)response.StatusCode;
+        }
+    }
+
+    [Test]
     public async Task Predict_RequestOverTheLimit_EndsTheConnectionAndSaysSo()
     {
         await using var own = await ServiceApp.StartAsync(options => options.MaxImageBytes = options.MaxRequestBytes = 1 << 20);

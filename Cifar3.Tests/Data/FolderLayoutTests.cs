@@ -47,6 +47,10 @@ public sealed class FolderLayoutTests
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("there is no class folder in 'train_set'").And.Message.Contains("or name the classes in DataOptions.Classes"));
         Assert.That(Cifar3Data.Load(root, new DataOptions { Classes = ["train_set", "test_set"] }).ClassNames, Is.EqualTo(new[] { "train_set", "test_set" }));
         Assert.That(Cifar3Data.Load(PictureFolders.Write(("train_set", 6), ("robot", 6))).ClassNames, Is.EqualTo(new[] { "robot", "train_set" }), "nothing to test on: a toy");
+        foreach (string alone in new[] { "train set", "test set" })
+        {
+            Assert.That(Cifar3Data.Load(PictureFolders.Write(($"{alone}/2024", 3), ("plane/2024", 3))).ClassNames, Is.EqualTo(new[] { "plane", alone }), "one part without another is none");
+        }
     }
 
     [Test]

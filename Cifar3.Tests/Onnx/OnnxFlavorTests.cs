@@ -139,6 +139,9 @@ public sealed class OnnxFlavorTests
             Assert.That(BitConverter.ToSingle(constants["pixels/scale"].RawData.Span), Is.EqualTo(1f / 255));
             Assert.That(constants, Does.ContainKey("dense/kernel"), "the last layer stays in float32");
         });
+        var network = FoldedNetwork.Create(TestModels.Random());
+        var given = Int8Graph.Create(network, [.. network.Convolutions.Select(_ => 5.1f)], new OnnxExportOptions());
+        Assert.That(BitConverter.ToSingle(given.Initializer.Single(tensor => tensor.Name == "conv2d_1/relu/scale").RawData.Span), Is.EqualTo(.02f).Within(1e-7), "255 steps to the range's end");
     }
 
     [TestCaseSource(nameof(Flavors))]

@@ -101,6 +101,19 @@ public sealed class CalibrationTests
         static double Spread(float[] maxima) => maxima.Max() / maxima.Where(m => m > 0).Min();
     }
 
+    /// <summary>Folders come class by class: the first images are of one class.</summary>
+    [Test]
+    public void ChannelMaxima_FewerImagesThanThereAre_AreNotTheFirst()
+    {
+        var images = Cifar3Data.Synthetic(trainCount: 40, testCount: 3, seed: 1).Train;
+        var network = FoldedNetwork.Create(TestModels.Random(filters: [6, 5, 7]));
+
+        var some = Calibrator.ChannelMaxima(network, new OnnxExportOptions { CalibrationImages = images, CalibrationCount = 4 });
+
+        Assert.That(some, Is.Not.EqualTo(Calibrator.ChannelMaxima(network, new OnnxExportOptions { CalibrationImages = images.Take(4) })));
+        Assert.That(some, Is.Not.EqualTo(Calibrator.ChannelMaxima(network, new OnnxExportOptions { CalibrationImages = images })));
+    }
+
     private static float[] Probabilities(FoldedNetwork network, ImageSet images)
     {
         byte[] onnx = Google.Protobuf.MessageExtensions.ToByteArray(OnnxExporter.Wrap(OptimizedGraph.Create(network)));
