@@ -271,27 +271,32 @@ public sealed class PictureServiceTests
     }
 
     [Test]
-    public async Task Predict_NoFreePlace_Is503WithRetryAfter()
+    public async Task Predict_NoFreePlace_Is503WithRetryAfter([Values(0, 2)] int queue)
     {
-        await using var small = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxQueue, options.RetryAfter) = (1, 0, TimeSpan.FromSeconds(3)));
+        await using var small = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxQueue, options.RetryAfter) = (1, queue, TimeSpan.FromSeconds(3)));
         using var gate = new SemaphoreSlim(0);
-        using var slow = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new SlowStream(ImageCorpus.Files["jpeg"], gate)) };
-        slow.Headers.TransferEncodingChunked = true;
-        var first = small.Client.SendAsync(slow);
-        Assert.That(() => small.Arrived, Is.EqualTo(1).After(60_000, 5));
-        HttpResponseMessage second;
+        var slow = Enumerable.Range(0, 1 + queue).Select(_ => SendSlowly()).ToList();
+        Assert.That(() => small.Arrived, Is.EqualTo(1 + queue).After(60_000, 5));
+        HttpResponseMessage next;
         do
         {
             await Task.Delay(20);
-            second = await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
+            next = await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
         }
-        while (second.IsSuccessStatusCode && !first.IsCompleted); // until the first has its place
+        while (next.IsSuccessStatusCode && slow.TrueForAll(request => !request.IsCompleted)); // until these have their places
 
-        Assert.That(second.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
-        Assert.That(second.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(3)));
-        gate.Release();
-        Assert.That((await first).StatusCode, Is.EqualTo(HttpStatusCode.OK), "the one that had the place is answered");
-        Assert.That((await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]))).StatusCode, Is.EqualTo(HttpStatusCode.OK), "the place is free again");
+        Assert.That(next.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That(next.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(3)));
+        gate.Release(1 + queue);
+        Assert.That((await Task.WhenAll(slow)).Select(response => response.StatusCode), Is.All.EqualTo(HttpStatusCode.OK), "those that had the places are answered");
+        Assert.That((await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]))).StatusCode, Is.EqualTo(HttpStatusCode.OK), "a place is free again");
+
+        async Task<HttpResponseMessage> SendSlowly()
+        {
+            using var request = new HttpRequestMessage(HttpMethod.Post, "/predict") { Content = new StreamContent(new SlowStream(ImageCorpus.Files["jpeg"], gate)) };
+            request.Headers.TransferEncodingChunked = true;
+            return await small.Client.SendAsync(request);
+        }
     }
 
     [Test]
