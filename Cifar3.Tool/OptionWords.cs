@@ -15,6 +15,12 @@ internal static class OptionWords
         ("or set Resume to false, and train from the beginning", "or leave --resume out, and train from the beginning"),
         ("train again with a lower learning rate (0.001 is usual)", "train again with --recipe keras, whose learning rate is low (0.001)"),
 
+        ("ClassWeights.Balanced", "--class-weights balanced"),
+        ("(for rare classes ClassWeights needs no copies)", "(for rare classes --class-weights balanced needs no copies)"),
+        ("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)", "--init-from default"),
+        ("Take the recipe auto (Recipe.Auto), have the statistics computed anew (RecomputeStatistics), or train with smaller batches or more epochs", "Take --recipe auto, or more --epochs"),
+        ("train without RandomFlip, as the recipe keras does", "train with --recipe keras, which does not mirror them"),
+
         // pictures
         (", or name the classes in DataOptions.Classes", ""),
         (", or stream them with mlContext.Data.LoadCifar3FromFolder", ""),
@@ -38,7 +44,7 @@ internal static class OptionWords
     ];
 
     /// <summary>What a checkpoint compares, where an option decides it. Put together with the values, so that no source has the whole phrase.</summary>
-    private static readonly (string Library, string Command)[] Settings = [("Recipe: expected ", "--recipe: expected "), ("Seed: expected ", "--seed: expected "), ("Received: Epoch=", "Received: --epochs=")];
+    private static readonly (string Library, string Command)[] Settings = [("Recipe: expected ", "--recipe: expected "), ("Seed: expected ", "--seed: expected "), ("ClassWeights: expected ", "--class-weights: expected "), ("Received: Epoch=", "Received: --epochs=")];
 
     /// <summary>A message or note of the libraries, in these words.</summary>
     public static string Of(string message) => Phrases.Concat(Settings).Aggregate(message, (text, phrase) => text.Replace(phrase.Library, phrase.Command, StringComparison.Ordinal));

@@ -21,10 +21,10 @@ internal sealed class BatchSource
     private int[] order = [];
     private int epoch;
 
-    public BatchSource(ImageSet train, TrainingPlan plan, int seed, ClassWeights? weights)
+    public BatchSource(ImageSet train, TrainingPlan plan, int seed)
     {
         (this.train, this.plan, this.seed) = (train, plan, seed);
-        classWeights = weights?.For(train);
+        classWeights = plan.ClassWeights?.For(train);
         makesTargets = plan.LabelSmoothing > 0 || classWeights is not null || plan.Augmentations.Any(a => a is MixingAugmentation);
         int batch = Math.Min(plan.BatchSize, train.Count);
         buffers = [new Buffers(batch, makesTargets ? Classes : 0), new Buffers(batch, makesTargets ? Classes : 0)];

@@ -32,6 +32,9 @@ internal sealed record TrainingPlan
 
     public required float LabelSmoothing { get; init; }
 
+    /// <summary>Null = each image counts the same.</summary>
+    public required ClassWeights? ClassWeights { get; init; }
+
     public required ImmutableArray<double> DropoutRates { get; init; }
 
     public required ImmutableArray<Augmentation> Augmentations { get; init; }
@@ -90,6 +93,7 @@ internal sealed record TrainingPlan
             Schedule = settings.LearningRateScheduler ?? recipe.LearningRateScheduler,
             WeightDecay = settings.WeightDecay ?? recipe.WeightDecay,
             LabelSmoothing = settings.LabelSmoothing ?? recipe.LabelSmoothing,
+            ClassWeights = settings.ClassWeights,
             DropoutRates = settings.DropoutRates is { } rates ? [.. rates] : settings.InitialModel?.Architecture.DropoutRates ?? recipe.DropoutRates,
             Augmentations = settings.Augmentations is { } list ? [.. list] : recipe.Augmentations,
             EmaMomentum = (settings.EmaMomentum ?? recipe.EmaMomentum) is { } momentum and > 0 ? momentum : null,
@@ -123,6 +127,7 @@ internal sealed record TrainingPlan
             $"dropout {string.Join("/", DropoutRates.Select(r => r.ToString(CultureInfo.InvariantCulture)))}",
             .. WeightDecay > 0 ? [string.Create(CultureInfo.InvariantCulture, $"weight decay {WeightDecay}")] : Array.Empty<string>(),
             .. LabelSmoothing > 0 ? [string.Create(CultureInfo.InvariantCulture, $"label smoothing {LabelSmoothing}")] : Array.Empty<string>(),
+            .. ClassWeights is { } weights ? [$"class weights {Shown.Text(weights.ToString())}"] : Array.Empty<string>(),
             .. Augmentations.Select(a => a.ToString()),
             .. EmaMomentum is { } ema ? [string.Create(CultureInfo.InvariantCulture, $"averaged weights {ema}")] : Array.Empty<string>(),
         ];

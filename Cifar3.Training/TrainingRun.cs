@@ -29,7 +29,7 @@ internal sealed class TrainingRun
         this.validation = validation;
         context = new TrainingContext(options, plan, model, engine, train, validation) { Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfTwins(plan), PixelWarning.Of(train), LeakageWarning.Of(train, validation)) };
         this.plan = plan;
-        batches = new BatchSource(train, plan, options.SeedOrZero, options.ClassWeights);
+        batches = new BatchSource(train, plan, options.SeedOrZero);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
     }
 

@@ -231,7 +231,7 @@ public sealed class AugmentationTests
         var (small, large) = (Epoch(7), Epoch(60));
         Assert.That(small.Select(Convert.ToHexString), Is.EqualTo(large.Select(Convert.ToHexString)));
 
-        List<byte[]> Epoch(int batch) => [.. new BatchSource(images, TrainingPlan.Create(options with { BatchSize = batch }, 60), seed: 3, ClassWeights.Balanced).Epoch(2, default)
+        List<byte[]> Epoch(int batch) => [.. new BatchSource(images, TrainingPlan.Create(options with { BatchSize = batch }, 60), seed: 3).Epoch(2, default)
             .SelectMany(b => b.Images.ToArray().Chunk(CnnArchitecture.ImageBytes).Zip(b.Targets.ToArray().Chunk(3), (pixels, target) => (byte[])[.. pixels, .. target.SelectMany(BitConverter.GetBytes)]))];
     }
 
@@ -252,7 +252,7 @@ public sealed class AugmentationTests
         Assert.That(mixed.Count(t => t.Min() > 0), Is.InRange(5, 39), "images of the two classes meet");
         Assert.That(both.Zip(mixed).SelectMany(pair => pair.First.Zip(pair.Second.Select(share => share * (pair.Second[0] * 40 / 60f + pair.Second[1] * 2)), (found, expected) => found - expected)), Is.All.EqualTo(0).Within(1e-5), "a mixed image weighs what its parts weigh");
 
-        float[][] Targets(TrainerOptions options) => [.. new BatchSource(images, TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 40, Augmentations = options.Augmentations, LabelSmoothing = options.LabelSmoothing }, 40), 1, options.ClassWeights)
+        float[][] Targets(TrainerOptions options) => [.. new BatchSource(images, TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 40, Augmentations = options.Augmentations, LabelSmoothing = options.LabelSmoothing, ClassWeights = options.ClassWeights }, 40), 1)
             .Epoch(1, default).Single().Targets.ToArray().Chunk(2)];
     }
 
@@ -276,14 +276,14 @@ public sealed class AugmentationTests
         var options = new TrainerOptions { Augmentations = [new Failing()], BatchSize = 4 };
 
         Assert.That(
-            () => new BatchSource(ColourImages.Create(20), TrainingPlan.Create(options, 20), 1, null).Epoch(1, default).Count(),
+            () => new BatchSource(ColourImages.Create(20), TrainingPlan.Create(options, 20), 1).Epoch(1, default).Count(),
             Throws.TypeOf<InvalidOperationException>().With.Message.EqualTo("mine"));
     }
 
     private static byte[] Pixels(IReadOnlyList<Augmentation> augmentations)
     {
         var images = new ImageSet(EngineTestData.RandomImages(40, 1), [.. Enumerable.Range(0, 40).Select(i => i % 2)], ["even", "odd"]);
-        return new BatchSource(images, TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 40, Augmentations = augmentations }, 40), 1, null).Epoch(1, default).Single().Images.ToArray();
+        return new BatchSource(images, TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 40, Augmentations = augmentations }, 40), 1).Epoch(1, default).Single().Images.ToArray();
     }
 
     private static AugmentationRandom Random(int image) => new(seed: 1, epoch: 1, image, place: 0);

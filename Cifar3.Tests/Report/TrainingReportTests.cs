@@ -82,7 +82,22 @@ public sealed class TrainingReportTests
 
         string html = TrainingReport.ToHtml(Result(["many", "few"], "any"), new ImageData(images, images, "memory"));
 
-        Assert.That(html, Does.Contain("The classes are unequal: 1 to 5 training images a class"));
+        Assert.That(html, Does.Contain("The classes are unequal: 1 to 5 training images a class").And.Contain("Naming always many would be right on 83.33 % of the test images."));
+    }
+
+    /// <summary>Who gets the page by mail has not seen the console.</summary>
+    [Test]
+    public void ToHtml_WhatTheTrainingWarnedOf_StandsBesideTheFigures()
+    {
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["a", "b"]);
+        var data = new ImageData(images, images, "memory");
+
+        string html = TrainingReport.ToHtml(Result(["a", "b"], "any", "no better than <chance>", "mirrored", "other bits", "no csv"), data), without = TrainingReport.ToHtml(Result(["a", "b"], "any"), data);
+
+        Assert.That(Regex.Matches(html[..html.IndexOf("<h2>Data", StringComparison.Ordinal)], "<p class=\"warning\">([^<]*)</p>").Select(m => m.Groups[1].Value),
+            Is.EqualTo(new[] { "Warning: no better than &lt;chance&gt;", "Note: mirrored", "Note: other bits", "Note: no csv" }));
+        Assert.That(without, Does.Not.Contain("class=\"warning\""));
+        AssertWellFormed(html);
     }
 
     [Test]
@@ -97,7 +112,7 @@ public sealed class TrainingReportTests
     public void RunFolder_SavedAndOpened_IsTheSame()
     {
         string folder = TestFiles.NewFolder();
-        var result = Result(["a", "b"], "any");
+        var result = Result(["a", "b"], "any", "at chance", "mirrored", "other bits", "no csv");
 
         RunFolder.Save(folder, result, "pictures", 0.25);
         var run = RunFolder.Open(folder);
@@ -106,6 +121,7 @@ public sealed class TrainingReportTests
         Assert.That(run.Result.History.Epochs, Is.EqualTo(result.History.Epochs));
         Assert.That((run.Result.Engine, run.Result.StopReason, run.TestFraction), Is.EqualTo((result.Engine, result.StopReason, (double?)0.25)));
         Assert.That(run.DataPath, Is.EqualTo(Path.GetFullPath("pictures")));
+        Assert.That((run.Result.Warning, run.Result.RecipeNote, run.Result.ResumeNote, run.Result.FilesNote), Is.EqualTo(("at chance", "mirrored", "other bits", "no csv")));
     }
 
     [TestCase("{}")]
@@ -203,12 +219,12 @@ public sealed class TrainingReportTests
     public void Triton_BadName_IsRefused(string name) =>
         Assert.That(() => TritonRepository.Save(TestFiles.NewFolder(), CnnModel.Create(["a", "b"], filters: [4, 4, 8]), name: name), Throws.ArgumentException.With.Message.Contains("letters, digits"));
 
-    private static TrainingResult Result(IReadOnlyList<string> classes, string recipe)
+    private static TrainingResult Result(IReadOnlyList<string> classes, string recipe, string? warning = null, string? recipeNote = null, string? resumeNote = null, string? filesNote = null)
     {
         EpochLog[] epochs = [new(1, 0.9, 0.6, 0.8, 0.65, 1e-3, 1), new(2, double.NaN, 0.7, 0.7, 0.7, 1e-3, 1)];
         var model = CnnModel.Create(classes, seed: 1, filters: [4, 4, 8]);
         model = model.With(model.Metadata with { Recipe = recipe, TrainedOn = recipe, Epoch = 2, ValAccuracy = 0.7, History = [.. epochs] });
-        return new TrainingResult(model, model, new History([.. epochs]), $"no more {recipe}", "Managed");
+        return new TrainingResult(model, model, new History([.. epochs]), $"no more {recipe}", "Managed", warning) { RecipeNote = recipeNote, ResumeNote = resumeNote, FilesNote = filesNote };
     }
 
     /// <summary>The body is XML but for its void elements.</summary>

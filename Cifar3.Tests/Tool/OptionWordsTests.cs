@@ -1,5 +1,6 @@
 using System.Text.RegularExpressions;
 using Cifar3.Training;
+using SkiaSharp;
 
 namespace Cifar3.Tests;
 
@@ -26,6 +27,27 @@ public sealed partial class OptionWordsTests
 
         Assert.That(error, Does.Contain("--recipe: expected auto, found keras").And.Contain("--seed: expected 0, found 7").And.Contain("name another folder by --out, or leave --resume out"));
         Assert.That(error, Does.Not.Contain("WorkspacePath").And.Not.Contain("Resume to false"));
+    }
+
+    /// <summary>The console and the report say it, the report also where it is written anew.</summary>
+    [Test]
+    public void Train_AtChance_AdvisesOptions()
+    {
+        string data = TestFiles.NewFolder(), run = Path.Combine(TestFiles.NewFolder(), "run"), report = Path.Combine(run, "report.html");
+        foreach (var (pixels, i) in EngineTestData.RandomImages(100, seed: 1).Chunk(CnnArchitecture.ImageBytes).Select((pixels, i) => (pixels, i))) // nothing to learn
+        {
+            string folder = Directory.CreateDirectory(Path.Combine(data, i < 88 ? "nut" : "screw")).FullName;
+            File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), TestImages.Encode(pixels, 32, 32, SKEncodedImageFormat.Png));
+        }
+
+        string output = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed").Output, page = File.ReadAllText(report);
+        ToolProcess.Must("report", run, "--out", report);
+
+        foreach (string text in new[] { output, page, File.ReadAllText(report) })
+        {
+            Assert.That(text, Does.Contain("--class-weights balanced").And.Contain("--init-from default"));
+            Assert.That(text, Does.Not.Contain("ClassWeights.Balanced").And.Not.Contain("InitialModel"));
+        }
     }
 
     [Test]

@@ -69,6 +69,17 @@ public sealed class ToolTrainTests
         Assert.That(ToolProcess.MustFail("train", picture), Does.Contain($"'{picture}' is one picture. Expected a folder of pictures").And.EndWith("Name the folder."));
     }
 
+    [TestCase("balanced", true)]
+    [TestCase("none", false)]
+    public void Train_ClassWeights_AreTheTrainings(string weights, bool balanced)
+    {
+        string run = NewRun();
+
+        ToolProcess.Must("train", PictureFolders.Write(("nut", 20), ("screw", 8)), "--out", run, "--epochs", "1", "--engine", "Managed", "--class-weights", weights);
+
+        Assert.That(RunFolder.Open(run).Result.Recipe.Contains("class weights balanced", StringComparison.Ordinal), Is.EqualTo(balanced));
+    }
+
     [Test]
     public void Train_NegativePatience_IsRefused() =>
         Assert.That(ToolProcess.MustFail("train", "nowhere", "--recipe", "keras", "--patience", "-1"), Does.Contain("--patience is a number of epochs, 0 or more. Received: -1."));

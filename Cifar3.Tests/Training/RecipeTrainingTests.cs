@@ -238,6 +238,18 @@ public sealed class RecipeTrainingTests
         Assert.That(ClassWeights.Of(("few", 3)).For(images), Is.EqualTo(new[] { 1, 3, 1 }));
     }
 
+    /// <summary>A model's metadata have room for so many characters.</summary>
+    [Test]
+    public void Plan_ClassWeights_AreTold()
+    {
+        Assert.That(Words(ClassWeights.Balanced), Does.EndWith(", class weights balanced"));
+        Assert.That(Words(ClassWeights.Of(("few", 2.5f))), Does.EndWith(", class weights few 2.5"));
+        Assert.That(Words(null), Does.Not.Contain("weights"));
+        Assert.That(Words(ClassWeights.Of(Enumerable.Range(0, 100).Select(i => ($"{i}{new string('x', 990)}", 1f)))), Has.Length.LessThan(1_000));
+
+        static string Words(ClassWeights? weights) => TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, ClassWeights = weights }, 100).ToString();
+    }
+
     [Test]
     public void ClassWeights_UnknownClass_IsNamed()
     {

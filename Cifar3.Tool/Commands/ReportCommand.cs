@@ -31,7 +31,7 @@ internal static class ReportCommand
 
                 // what cannot be read is named, not refused: the training may have had --skip-bad
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
-                TrainingReport.Save(file, found.Result, images);
+                TrainingReport.Save(file, found.Result, images, OptionWords.Of);
                 Shared.Print(file);
                 Shared.Note(File.Exists(Path.Combine(folder, RunFolder.PreviousModelFile)) ? $"'{Shown.Path(folder)}' also holds {RunFolder.PreviousModelFile}, the model of the training that this one replaced: the report does not tell of it." : null);
                 return 0;

@@ -21,6 +21,7 @@ internal static class TrainCommand
         var engine = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#), TensorFlow (its C library), Gpu (the GPU's driver alone), Auto (an NVIDIA card, else TensorFlow if it shows a GPU, else Managed).", DefaultValueFactory = _ => TrainingEngine.Auto };
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy; for recipes whose learning rate stays, such as keras. Default: never." };
         var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2.", CustomParser = Share };
+        var weights = new Option<ClassWeighting>("--class-weights") { Description = "How much pictures count: None (all the same), Balanced (each class the same in sum, where some have few pictures beside others with many).", DefaultValueFactory = _ => ClassWeighting.None };
         var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. Default: new weights." };
         var skipBad = Shared.SkipBadOption();
         var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
@@ -41,7 +42,7 @@ internal static class TrainCommand
                 var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string best = Path.Combine(run, RunFolder.ModelFile);
                 var checkpoint = new ModelCheckpoint(best);
-                List<Callback> callbacks = [new ProgressBar(), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
+                List<Callback> callbacks = [new ProgressBar(OptionWords.Of), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
                 if (arguments.GetValue(patience) is { } epochsWithout)
                 {
                     callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
@@ -72,6 +73,7 @@ internal static class TrainCommand
                     Epoch = arguments.GetValue(epochs),
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
+                    ClassWeights = arguments.GetValue(weights) == ClassWeighting.Balanced ? ClassWeights.Balanced : null,
                     InitialModel = start?.Model,
                     InitialState = start?.State,
                     TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),
@@ -98,14 +100,14 @@ internal static class TrainCommand
 
                 RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
                 string report = Path.Combine(run, ReportCommand.FileName);
-                var test = TrainingReport.Save(report, result, data);
+                var test = TrainingReport.Save(report, result, data, OptionWords.Of);
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {report}");
                 Shared.Note(start is null && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: --init-from default.") : null);
                 return 0;
             },
-            folder, output, epochs, recipeName, seed, engine, patience, fraction, skipBad, initial, resume);
+            folder, output, epochs, recipeName, seed, engine, patience, fraction, weights, skipBad, initial, resume);
     }
 
     /// <summary>A share as it is written everywhere, whatever the language of the system: 0,3 must not be 3.</summary>
@@ -132,6 +134,12 @@ internal static class TrainCommand
         {
             throw new ArgumentException($"--patience cannot end a training with the recipe '{recipe.Name}': its learning rate falls until the last epoch, and the last epochs gain most, so that none before tells whether it is time to stop. Leave it out and give fewer --epochs, or take --recipe {Recipe.Keras.Name}.");
         }
+    }
+
+    private enum ClassWeighting
+    {
+        None,
+        Balanced,
     }
 
     /// <summary>Takes the folder over from a former training, once no other one holds it and all options are sound.</summary>

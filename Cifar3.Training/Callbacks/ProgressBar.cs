@@ -19,6 +19,7 @@ public sealed class ProgressBar : Callback
     private readonly IAnsiConsole console;
     private readonly TimeProvider clock;
     private readonly bool animated;
+    private readonly Func<string, string> words = text => text;
     private long epochStart, firstStepEnd, lastStepEnd, lastDrawn;
     private bool lineOpen;
     private string? toldOfFiles;
@@ -28,6 +29,10 @@ public sealed class ProgressBar : Callback
         : this(AnsiConsole.Console, TimeProvider.System)
     {
     }
+
+    /// <summary>Creates the callback for a reader who does not know this library's API, and is told of its settings in other words.</summary>
+    internal ProgressBar(Func<string, string> words)
+        : this() => this.words = words;
 
     internal ProgressBar(IAnsiConsole console, TimeProvider clock)
     {
@@ -183,7 +188,7 @@ public sealed class ProgressBar : Callback
     }
 
     /// <summary>Without a terminal a line stays one line: Spectre would break it after 80 characters.</summary>
-    private void WriteLine(string line) => Show(() => console.Profile.Out.Writer.WriteLine(line));
+    private void WriteLine(string line) => Show(() => console.Profile.Out.Writer.WriteLine(words(line)));
 
     private static void Show(Action draw)
     {

@@ -52,7 +52,7 @@ public sealed class RunFolder
     {
         ArgumentNullException.ThrowIfNull(folder);
         CheckFraction(testFraction);
-        Write(folder, dataPath, testFraction, Unknown, Interrupted);
+        Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, Unknown, Interrupted));
         string best = Path.Combine(folder, ModelFile);
         try
         {
@@ -83,7 +83,7 @@ public sealed class RunFolder
         CheckFraction(testFraction);
         result.BestModel.SaveOnnx(Path.Combine(folder, ModelFile));
         result.Model.SaveOnnx(Path.Combine(folder, LastModelFile));
-        Write(folder, dataPath, testFraction, result.Engine, result.StopReason);
+        Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, result.Engine, result.StopReason, result.Warning, result.RecipeNote, result.ResumeNote, result.FilesNote));
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote; of a training that was interrupted, its best model alone.</summary>
@@ -102,7 +102,13 @@ public sealed class RunFolder
         }
 
         var last = CnnModel.LoadOnnx(lastPath);
-        return new RunFolder(new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine), record.DataPath, record.TestFraction) { HasRecord = true };
+        var result = new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine, record.Warning)
+        {
+            RecipeNote = record.RecipeNote,
+            ResumeNote = record.ResumeNote,
+            FilesNote = record.FilesNote,
+        };
+        return new RunFolder(result, record.DataPath, record.TestFraction) { HasRecord = true };
     }
 
     private static void CheckFraction(double? testFraction)
@@ -113,11 +119,10 @@ public sealed class RunFolder
         }
     }
 
-    private static void Write(string folder, string? dataPath, double? testFraction, string engine, string? stopReason)
-    {
-        var record = new RunRecord(Format, dataPath is null ? null : Path.GetFullPath(dataPath), testFraction, engine, stopReason);
+    private static string? FullPath(string? dataPath) => dataPath is null ? null : Path.GetFullPath(dataPath);
+
+    private static void Write(string folder, RunRecord record) =>
         AtomicFile.Write(Path.Combine(folder, RecordFile), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Default.RunRecord));
-    }
 
     private static RunRecord Read(string path)
     {
@@ -138,7 +143,8 @@ public sealed class RunFolder
 }
 
 /// <summary>The content of <c>run.json</c>.</summary>
-internal sealed record RunRecord(string Format, string? DataPath, double? TestFraction, string Engine, string? StopReason);
+internal sealed record RunRecord(
+    string Format, string? DataPath, double? TestFraction, string Engine, string? StopReason, string? Warning = null, string? RecipeNote = null, string? ResumeNote = null, string? FilesNote = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(RunRecord))]

@@ -4,7 +4,11 @@ using System.Runtime.InteropServices;
 namespace Cifar3.Training;
 
 /// <summary>The sections of the report, each one piece of HTML.</summary>
-internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNumbers numbers)
+/// <param name="result">What the training ended with.</param>
+/// <param name="data">The images.</param>
+/// <param name="numbers">How the best model does on the test images.</param>
+/// <param name="words">How the training's remarks are told to the reader.</param>
+internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNumbers numbers, Func<string, string> words)
 {
     private const int ExamplesEach = 8, MaxExampleClasses = 20, MaxMatrixClasses = 30, MaxBadImages = 20;
 
@@ -17,7 +21,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
         <meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
         <title>Training report: {string.Join(", ", Shown(model.ClassNames))}</title><style>{Style()}</style></head><body><main>
         <header><h1>Training report</h1><p>{string.Join(", ", Shown(model.ClassNames))} · written {DateTime.UtcNow.ToString("yyyy-MM-dd HH:mm", CultureInfo.InvariantCulture)} UTC by Cifar3 {ModelMetadata.CurrentVersion}</p></header>
-        {Synthetic()}{Headline()}{Data()}{Recipe()}{Curves()}{Confusion()}{Calibration()}{Mistakes()}{Card()}{Commands()}
+        {Synthetic()}{Headline()}{Remarks()}{Data()}{Recipe()}{Curves()}{Confusion()}{Calibration()}{Mistakes()}{Card()}{Commands()}
         </main></body></html>
 
         """).ToString();
@@ -48,6 +52,11 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
         return Html.Of($"""<section class="tiles">{tiles.Select(tile => Html.Of($"<div><b>{tile.Value}</b><span>{tile.Name}</span></div>"))}</section>""");
     }
 
+    /// <summary>What the training itself says: the figures above may mean nothing, and whoever gets the page has not seen the console.</summary>
+    private Html Remarks() => Html.Join(
+        new[] { ("Warning", result.Warning), ("Note", result.RecipeNote), ("Note", result.ResumeNote), ("Note", result.FilesNote) }
+            .Where(remark => remark.Item2 is not null).Select(remark => Html.Of($"""<p class="warning">{remark.Item1}: {words(remark.Item2!)}</p>""")));
+
     private Html Data()
     {
         var train = Counts(data.Train);
@@ -57,7 +66,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
             <tr><th scope="row">{name}</th><td class="number">{train[i]:N0}</td><td class="number">{test[i]:N0}</td><td><span class="share" style="width:{100.0 * train[i] / most:F1}%"></span></td></tr>
             """));
         var unequal = 2 * least < most
-            ? Html.Of($"""<p class="warning">The classes are unequal: {Count(least)} to {Count(most)} training images a class. Accuracy then says little about the rare ones; look at their recall below.</p>""")
+            ? Html.Of($"""<p class="warning">The classes are unequal: {Count(least)} to {Count(most)} training images a class. Accuracy then says little about the rare ones; look at their recall below.{Always()}</p>""")
             : Html.Empty;
         var skipped = data.Skipped.Select(files => Html.Of($"""<li>{files.ToString()}{(files.Examples.IsEmpty ? "" : $": {string.Join(", ", files.Examples.Select(path => Cifar3.Shown.Path(path)))}{(files.Count > files.Examples.Length ? ", …" : "")}")}</li>"""))
             .Concat(data.BadImages.Take(MaxBadImages).Select(bad => Html.Of($"<li>{Cifar3.Shown.Text(bad.Message, 600)}</li>"))).ToList();
@@ -68,6 +77,8 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
             <div class="scroll"><table><thead><tr><th>class</th><th class="number">training</th><th class="number">test</th><th class="wide">share</th></tr></thead><tbody>{rows}</tbody></table></div>
             <h3>Examples of the training images</h3>{examples}</section>
             """);
+
+        string Always() => data.Test.Count == 0 ? "" : $" Naming always {data.ClassNames[Array.IndexOf(test, test.Max())]} would be right on {Percent((double)test.Max() / data.Test.Count)} of the test images.";
 
         IEnumerable<Html> Examples(int label) => Enumerable.Range(0, data.Train.Count).Where(i => data.Train.Labels[i] == label).Take(ExamplesEach)
             .Select(i => Picture(data.Train.Image(i), data.ClassNames[label]));

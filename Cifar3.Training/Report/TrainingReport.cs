@@ -3,7 +3,7 @@ using System.Text;
 namespace Cifar3.Training;
 
 /// <summary>
-/// Writes what a training was and what came of it as one HTML file: the images, recipe and machine, curves, confusion matrix, calibration, the worst
+/// Writes what a training was and what came of it as one HTML file: what the training warned of, the images, recipe and machine, curves, confusion matrix, calibration, the worst
 /// mistakes as pictures, a model card, and the commands that use the model.
 /// </summary>
 /// <remarks>
@@ -27,8 +27,14 @@ public static class TrainingReport
     public static ClassificationReport Save(string path, TrainingResult result, ImageData data)
     {
         ArgumentNullException.ThrowIfNull(path);
+        return Save(path, result, data, text => text);
+    }
+
+    /// <summary>The same for readers who do not know this library's API: what the training says of itself comes in these words.</summary>
+    internal static ClassificationReport Save(string path, TrainingResult result, ImageData data, Func<string, string> words)
+    {
         var numbers = Measure(result, data);
-        AtomicFile.Write(path, Encoding.UTF8.GetBytes(new ReportPage(result, data, numbers).ToString()));
+        AtomicFile.Write(path, Encoding.UTF8.GetBytes(new ReportPage(result, data, numbers, words).ToString()));
         return numbers.Report;
     }
 
@@ -37,7 +43,7 @@ public static class TrainingReport
     /// <param name="data">The images.</param>
     /// <returns>A whole HTML document.</returns>
     /// <exception cref="Cifar3DataException">The images are of other classes than the model.</exception>
-    public static string ToHtml(TrainingResult result, ImageData data) => new ReportPage(result, data, Measure(result, data)).ToString();
+    public static string ToHtml(TrainingResult result, ImageData data) => new ReportPage(result, data, Measure(result, data), text => text).ToString();
 
     private static ReportNumbers Measure(TrainingResult result, ImageData data)
     {
