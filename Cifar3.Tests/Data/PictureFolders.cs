@@ -27,6 +27,16 @@ internal static class PictureFolders
         }
     }
 
+    /// <summary>Writes pictures of noise into a folder: nothing tells its class.</summary>
+    public static void AddNoise(string folder, int count)
+    {
+        Directory.CreateDirectory(folder);
+        foreach (var (i, pixels) in EngineTestData.RandomImages(count, seed: count).Chunk(CnnArchitecture.ImageBytes).Index())
+        {
+            File.WriteAllBytes(Path.Combine(folder, $"{i:0000}.png"), TestImages.Encode(pixels, 32, 32, SKEncodedImageFormat.Png));
+        }
+    }
+
     /// <summary>A PNG file of 32×32 pixels of one value.</summary>
     public static byte[] Picture(byte value)
     {

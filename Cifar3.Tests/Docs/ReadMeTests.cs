@@ -1,6 +1,7 @@
 using System.Text.RegularExpressions;
 using Cifar3.Training;
 using Microsoft.ML;
+using Microsoft.ML.Runtime;
 
 namespace Cifar3.Tests;
 
@@ -111,6 +112,7 @@ public sealed partial class ReadMeTests
     {
         // README.md
         var context = new MLContext(seed: 1);
+        context.Log += (_, message) => { if (message.Kind == ChannelMessageKind.Warning) Console.WriteLine(message.RawMessage); }; // what speaks against the model
         var images = Cifar3Data.Load();
         IDataView train = images.Train.ToDataView(), test = images.Test.ToDataView(); // Image: MLImage 32x32, Pixels: vector of 3,072, Label: key
 

@@ -37,6 +37,21 @@ public sealed partial class TrainAndExportTests
     }
 
     [Test]
+    public void Run_PicturesThatTeachNothing_SaysSo()
+    {
+        string folder = TestFiles.NewFolder();
+        foreach (string part in new[] { "train/nut", "train/screw", "test/nut", "test/screw" })
+        {
+            PictureFolders.AddNoise(Path.Combine(folder, "images", part), part.Length + 40);
+        }
+
+        var (exitCode, output) = DotnetCommand.Run(folder, Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", "images", "--epochs", "2", "--out", "trained");
+
+        Assert.That(exitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain("Warning: The model ").And.Contain("always naming the most frequent class"));
+    }
+
+    [Test]
     public void Run_NoSuchData_SaysSo()
     {
         var (exitCode, output) = DotnetCommand.Run(TestFiles.NewFolder(), Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", "nowhere");

@@ -1,6 +1,5 @@
 using System.Text.RegularExpressions;
 using Cifar3.Training;
-using SkiaSharp;
 
 namespace Cifar3.Tests;
 
@@ -34,11 +33,8 @@ public sealed partial class OptionWordsTests
     public void Train_AtChance_AdvisesOptions()
     {
         string data = TestFiles.NewFolder(), run = Path.Combine(TestFiles.NewFolder(), "run"), report = Path.Combine(run, "report.html");
-        foreach (var (pixels, i) in EngineTestData.RandomImages(100, seed: 1).Chunk(CnnArchitecture.ImageBytes).Select((pixels, i) => (pixels, i))) // nothing to learn
-        {
-            string folder = Directory.CreateDirectory(Path.Combine(data, i < 88 ? "nut" : "screw")).FullName;
-            File.WriteAllBytes(Path.Combine(folder, $"{i}.png"), TestImages.Encode(pixels, 32, 32, SKEncodedImageFormat.Png));
-        }
+        PictureFolders.AddNoise(Path.Combine(data, "nut"), 88);
+        PictureFolders.AddNoise(Path.Combine(data, "screw"), 12);
 
         string output = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed").Output, page = File.ReadAllText(report);
         ToolProcess.Must("report", run, "--out", report);

@@ -25,7 +25,7 @@ namespace Cifar3.Training;
 /// </list>
 /// <para>
 /// The loop is <see cref="Cifar3Trainer"/>'s. The fitted model is its best one (<see cref="TrainingResult.BestModel"/>), or that of the last epoch where nothing is
-/// validated. Progress goes to <c>MLContext.Log</c>; cancelling the MLContext ends Fit with <see cref="OperationCanceledException"/> between two batches, and
+/// validated. Progress goes to <c>MLContext.Log</c>, and as warnings what speaks against the model (<see cref="TrainingResult.Warning"/>), which nothing else tells; cancelling the MLContext ends Fit with <see cref="OperationCanceledException"/> between two batches, and
 /// files of the epochs done stay. An image that is missing or cannot be decoded ends Fit with an error that names its row; none is skipped.
 /// </para>
 /// <para>A trainer holds settings only: it may be fitted again, and from several threads unless its options have callbacks.</para>

@@ -5,6 +5,7 @@ using System.Globalization;
 using Cifar3;
 using Cifar3.Training;
 using Microsoft.ML;
+using Microsoft.ML.Runtime;
 
 var dataOption = new Option<string?>("--data") { Description = "CIFAR-10 archive or folder, or folders train/<class>/* and test/<class>/*. Default: the built-in synthetic set." };
 var epochsOption = new Option<int?>("--epochs") { Description = "Number of passes over the training images. Default: the recipe's." };
@@ -38,6 +39,7 @@ static void Train(string? path, int? epochs, Recipe recipe, string folder)
     IDataView train = data.Train.ToDataView(), test = data.Test.ToDataView();
 
     var context = new MLContext(seed: 1);
+    context.Log += (_, message) => { if (message.Kind == ChannelMessageKind.Warning) Console.Error.WriteLine($"Warning: {message.RawMessage}"); }; // what speaks against the model
     var trainer = context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options
     {
         FeatureColumnName = "Image", // a column of MLImage; paths, encoded files and pixels are taken too
