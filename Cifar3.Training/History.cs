@@ -15,8 +15,8 @@ public sealed class History
     /// <summary>One record an epoch, first to last.</summary>
     public ImmutableArray<EpochLog> Epochs { get; }
 
-    /// <summary>Names of the metrics that every epoch has, as Keras names them: <c>accuracy</c>, <c>loss</c>, <c>val_accuracy</c>, <c>val_loss</c>, <c>learning_rate</c>.</summary>
-    public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: Epochs.All(e => e.ValLoss is not null));
+    /// <summary>Names of the metrics that every epoch has, as Keras names them: <c>accuracy</c>, <c>loss</c>, <c>val_accuracy</c>, <c>val_loss</c>, <c>learning_rate</c>; with class weights also <c>val_weighted_accuracy</c> (<see cref="EpochLog.ValWeightedAccuracy"/>).</summary>
+    public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: Epochs.All(e => e.ValLoss is not null), weighted: !Epochs.IsEmpty && Epochs.All(e => e.ValWeightedAccuracy is not null));
 
     /// <summary>One metric of all epochs, first to last.</summary>
     /// <param name="metric">A name in <see cref="Metrics"/>.</param>
@@ -36,20 +36,29 @@ public sealed class History
 /// <summary>The numbers of an <see cref="EpochLog"/> under Keras' names.</summary>
 internal static class EpochMetrics
 {
-    private static readonly string[] Training = ["accuracy", "loss"], Validation = ["val_accuracy", "val_loss"], Other = ["learning_rate"];
+    private static readonly string[] Training = ["accuracy", "loss"], Validation = ["val_accuracy", "val_loss"], Weighted = ["val_weighted_accuracy"], Other = ["learning_rate"];
 
     /// <summary>The names that a training measures, in the order of Keras' log line.</summary>
-    public static IReadOnlyList<string> Names(bool validated) => validated ? [.. Training, .. Validation, .. Other] : [.. Training, .. Other];
+    public static IReadOnlyList<string> Names(bool validated, bool weighted) => [.. Training, .. validated ? Validation : [], .. weighted ? Weighted : [], .. Other];
+
+    /// <summary>The names that any training measures.</summary>
+    public static IReadOnlyList<string> All { get; } = Names(validated: true, weighted: true);
+
+    /// <summary>What tells which epoch is the best: the validation accuracy, with class weights the weighted one; null without validation.</summary>
+    public static double? Telling(EpochLog log) => log.ValWeightedAccuracy ?? log.ValAccuracy;
+
+    /// <summary>The name of <see cref="Telling"/>.</summary>
+    public static string TellingName(bool weighted) => weighted ? Weighted[0] : Validation[0];
 
     /// <summary>" (did you mean 'val_accuracy'?)" for a name that is nearly one or is Keras' short or older one (<c>val_acc</c>, <c>lr</c>); empty for others.</summary>
     public static string Suggestion(string metric)
     {
         string prefix = metric.StartsWith("val_", StringComparison.OrdinalIgnoreCase) ? "val_" : "", name = metric[prefix.Length..].ToLowerInvariant();
-        string? meant = Names(validated: true).Contains(metric) ? null
+        string? meant = All.Contains(metric) ? null
             : name is "acc" or "accuracy" or "categorical_accuracy" or "sparse_categorical_accuracy" or "binary_accuracy" ? prefix + "accuracy"
             : name is "categorical_crossentropy" or "crossentropy" or "log_loss" ? prefix + "loss"
             : name is "lr" ? "learning_rate"
-            : Names(validated: true).FirstOrDefault(known => Spelling.Distance(known, metric.ToLowerInvariant()) <= 2);
+            : All.FirstOrDefault(known => Spelling.Distance(known, metric.ToLowerInvariant()) <= 2);
         return meant is null ? "" : $" (did you mean '{meant}'?)";
     }
 
@@ -60,6 +69,7 @@ internal static class EpochMetrics
         "loss" => log.Loss,
         "val_accuracy" => log.ValAccuracy,
         "val_loss" => log.ValLoss,
+        "val_weighted_accuracy" => log.ValWeightedAccuracy,
         "learning_rate" => log.LearningRate,
         _ => null,
     };

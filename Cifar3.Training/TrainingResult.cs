@@ -20,7 +20,7 @@ public sealed class TrainingResult
     public CnnModel Model { get; }
 
     /// <summary>
-    /// The model of the epoch with the highest validation accuracy, of equals that with the lowest validation loss; under a schedule that ends low, as the default recipe's
+    /// The model of the epoch with the highest validation accuracy (with class weights <see cref="EpochLog.ValWeightedAccuracy"/>), of equals that with the lowest validation loss; under a schedule that ends low, as the default recipe's
     /// (<see cref="OneCycle"/>, <see cref="CosineDecay"/>), that of the latest epoch within a standard error of the highest. Without validation images the same as <see cref="Model"/>.
     /// </summary>
     public CnnModel BestModel { get; }

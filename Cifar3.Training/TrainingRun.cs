@@ -9,7 +9,7 @@ internal sealed class TrainingRun
     private readonly TrainerOptions options;
     private readonly ITrainingEngine engine;
     private readonly ImageSet train;
-    private readonly ImageSet? validation;
+    private readonly Validation? validation;
     private readonly TrainingContext context;
     private readonly TrainingPlan plan;
     private readonly BatchSource batches;
@@ -26,8 +26,12 @@ internal sealed class TrainingRun
         this.workspace = workspace;
         this.engine = engine;
         this.train = train;
-        this.validation = validation;
-        context = new TrainingContext(options, plan, model, engine, train, validation) { Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfTwins(plan), PixelWarning.Of(train), LeakageWarning.Of(train, validation)) };
+        this.validation = validation is null ? null : new Validation(validation, plan.ClassWeights?.For(train));
+        context = new TrainingContext(options, plan, model, engine, train, validation)
+        {
+            IsWeighted = this.validation is { IsWeighted: true },
+            Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfTwins(plan), PixelWarning.Of(train), LeakageWarning.Of(train, validation)),
+        };
         this.plan = plan;
         batches = new BatchSource(train, plan, options.SeedOrZero);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
@@ -110,15 +114,16 @@ internal sealed class TrainingRun
         }
 
         var useTrainedWeights = UseModelOfTheEpoch(epoch);
-        if (Validate(cancellationToken) is { } validated)
+        if (validation is not null)
         {
-            log = log with { ValLoss = validated.LossSum / validated.Count, ValAccuracy = (double)validated.Correct / validated.Count };
+            var (validated, weighted) = validation.Evaluate(engine, plan.BatchSize, cancellationToken);
+            log = log with { ValLoss = validated.LossSum / validated.Count, ValAccuracy = (double)validated.Correct / validated.Count, ValWeightedAccuracy = weighted };
         }
 
         log = log with { Seconds = clock.Elapsed.TotalSeconds };
         context.History = new History(context.History.Epochs.Add(log));
         useTrainedWeights();
-        if (BestEpoch.IsLast(context.History.Epochs, context.BestEpoch, context.ValidationImages, plan.Schedule is { EndsLow: true }))
+        if (BestEpoch.IsLast(context.History.Epochs, context.BestEpoch, validation?.Count ?? 0, plan.Schedule is { EndsLow: true }))
         {
             best = context.Model;
             context.BestEpoch = log;
@@ -130,7 +135,7 @@ internal sealed class TrainingRun
     }
 
     /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images enough to measure that with.</summary>
-    private CnnModel Calibrated(CnnModel model) => validation is not null && plan.Calibrates(validation.Count) ? model.Calibrate(validation) : model;
+    private CnnModel Calibrated(CnnModel model) => validation is not null && plan.Calibrates(validation.Images.Count) ? model.Calibrate(validation.Images) : model;
 
     /// <summary>
     /// Makes the engine's weights the epoch's model: the averaged ones, where weights are averaged, with batch statistics computed anew where the plan
@@ -212,24 +217,6 @@ internal sealed class TrainingRun
     }
 
     /// <summary>Loss and accuracy on the validation images, in batches so that cancelling does not have to wait; null without any.</summary>
-    private BatchResult? Validate(CancellationToken cancellationToken)
-    {
-        if (validation is null)
-        {
-            return null;
-        }
-
-        var sum = default(BatchResult);
-        for (int first = 0; first < validation.Count; first += plan.BatchSize)
-        {
-            cancellationToken.ThrowIfCancellationRequested();
-            int count = Math.Min(plan.BatchSize, validation.Count - first);
-            sum += engine.Evaluate(validation.Pixels.Slice(first * CnnArchitecture.ImageBytes, count * CnnArchitecture.ImageBytes), validation.Labels.Slice(first, count));
-        }
-
-        return sum;
-    }
-
     /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)
     {

@@ -68,8 +68,8 @@ public sealed record ModelMetadata
         Within(History.Length <= MaxEpochs, nameof(History), History.Length, FormattableString.Invariant($"at most {MaxEpochs:N0} epochs"));
         Within(!History.Contains(null!), nameof(History), "null", "epochs without null");
         Within(IsShare(ValAccuracy), nameof(ValAccuracy), ValAccuracy, "0 to 1");
-        var beyond = History.FirstOrDefault(log => !IsShare(log.Accuracy) || !IsShare(log.ValAccuracy));
-        Within(beyond is null, nameof(History), FormattableString.Invariant($"{beyond?.Accuracy} and {beyond?.ValAccuracy} in epoch {beyond?.Epoch}"), "accuracies of 0 to 1");
+        var beyond = History.FirstOrDefault(log => !IsShare(log.Accuracy) || !IsShare(log.ValAccuracy) || !IsShare(log.ValWeightedAccuracy));
+        Within(beyond is null, nameof(History), FormattableString.Invariant($"{beyond?.Accuracy} and {beyond?.ValAccuracy}{(beyond?.ValWeightedAccuracy is { } weighted ? FormattableString.Invariant($" ({weighted})") : "")} in epoch {beyond?.Epoch}"), "accuracies of 0 to 1");
         Within(Temperature is not { } t || (double.IsFinite(t) && t > 0), nameof(Temperature), Temperature, "a finite number above 0");
         Within(FamiliarityThreshold is not { } f || double.IsFinite(f), nameof(FamiliarityThreshold), FamiliarityThreshold, "a finite number");
         foreach (var (name, text) in new[] { (nameof(Recipe), Recipe), (nameof(TrainedOn), TrainedOn), (nameof(LibraryVersion), LibraryVersion ?? throw new Cifar3ModelException("A model's LibraryVersion must not be null.")) })

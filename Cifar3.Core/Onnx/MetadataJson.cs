@@ -75,7 +75,7 @@ internal static class MetadataJson
 
     private static double? NumberOrNull(ref Utf8JsonReader reader) => reader.TokenType == JsonTokenType.Null ? null : Number(ref reader);
 
-    // Every member must be there, others are passed over.
+    // Every member but the last must be there, others are passed over.
     private static EpochLog Epoch(ref Utf8JsonReader reader)
     {
         if (reader.TokenType == JsonTokenType.Null)
@@ -89,7 +89,7 @@ internal static class MetadataJson
         }
 
         int? epoch = null;
-        double? loss = null, accuracy = null, learningRate = null, seconds = null, validationLoss = null, validationAccuracy = null;
+        double? loss = null, accuracy = null, learningRate = null, seconds = null, validationLoss = null, validationAccuracy = null, weightedAccuracy = null;
         bool hasValidationLoss = false, hasValidationAccuracy = false;
         while (reader.Read() && reader.TokenType == JsonTokenType.PropertyName)
         {
@@ -104,13 +104,14 @@ internal static class MetadataJson
                 case 4: (validationAccuracy, hasValidationAccuracy) = (NumberOrNull(ref reader), true); break;
                 case 5: learningRate = Number(ref reader); break;
                 case 6: seconds = Number(ref reader); break;
+                case 7: weightedAccuracy = NumberOrNull(ref reader); break;
                 default: reader.Skip(); break;
             }
         }
 
         return epoch is null || loss is null || accuracy is null || learningRate is null || seconds is null || !hasValidationLoss || !hasValidationAccuracy
             ? throw new JsonException("An epoch lacks a member.")
-            : new EpochLog(epoch.Value, loss.Value, accuracy.Value, validationLoss, validationAccuracy, learningRate.Value, seconds.Value);
+            : new EpochLog(epoch.Value, loss.Value, accuracy.Value, validationLoss, validationAccuracy, learningRate.Value, seconds.Value) { ValWeightedAccuracy = weightedAccuracy };
     }
 
     private static int Member(in Utf8JsonReader reader) =>
@@ -121,6 +122,7 @@ internal static class MetadataJson
         : reader.ValueTextEquals("val_accuracy"u8) ? 4
         : reader.ValueTextEquals("learning_rate"u8) ? 5
         : reader.ValueTextEquals("seconds"u8) ? 6
+        : reader.ValueTextEquals("val_weighted_accuracy"u8) ? 7
         : -1;
 
     private static JsonException Unexpected(in Utf8JsonReader reader) => new($"Unexpected {reader.TokenType} at byte {reader.TokenStartIndex}.");

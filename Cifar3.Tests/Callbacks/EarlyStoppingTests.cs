@@ -137,7 +137,7 @@ public sealed class EarlyStoppingTests
     [TestCase("f1_score", "")]
     public void Constructor_UnknownMetric_SuggestsTheNearestAndListsAll(string metric, string suggestion)
     {
-        string expected = $"monitors '{metric}', which no training measures{suggestion}. Metrics: accuracy, loss, val_accuracy, val_loss, learning_rate.";
+        string expected = $"monitors '{metric}', which no training measures{suggestion}. Metrics: accuracy, loss, val_accuracy, val_loss, val_weighted_accuracy, learning_rate.";
 
         foreach (var mode in Enum.GetValues<MonitorMode>())
         {

@@ -17,6 +17,7 @@ internal sealed class MetadataJsonTests
         $"[{Epoch.Replace(":1,", ":1.5,")}]", $"[{Epoch.Replace("\"epoch\"", "\"Epoch\"")}]", $"[{Epoch.Replace("\"epoch\"", "\"\\u0065poch\"")}]", $"[{Epoch.Replace("\"seconds\":12", "\"seconds\":12,\"more\":[{\"a\":[1]}]")}]",
         $"[{Epoch.Replace(",\"seconds\":12", "")}]", $"[{Epoch.Replace("\"val_loss\":null,", "")}]", $"[{Epoch.Replace("\"seconds\":12", "\"seconds\":12,\"seconds\":13")}]", $"[{Epoch.Replace("12}", "12,}")}]", $"[{Epoch[..^1]}]", $"[{Epoch.Replace("12}", "12")}",
         $"[{Epoch.Replace("12", new string('[', 70) + new string(']', 70))}]", "[{\"epoch\"}]", "[{1:2}]",
+        $"[{Epoch.Replace("12}", "12,\"val_weighted_accuracy\":0.5}")}]", $"[{Epoch.Replace("12}", "12,\"val_weighted_accuracy\":null}")}]", $"[{Epoch.Replace("12}", "12,\"val_weighted_accuracy\":true}")}]",
     ];
 
     [TestCaseSource(nameof(Values))]

@@ -77,7 +77,9 @@ public sealed class ToolTrainTests
 
         ToolProcess.Must("train", PictureFolders.Write(("nut", 20), ("screw", 8)), "--out", run, "--epochs", "1", "--engine", "Managed", "--class-weights", weights);
 
-        Assert.That(RunFolder.Open(run).Result.Recipe.Contains("class weights balanced", StringComparison.Ordinal), Is.EqualTo(balanced));
+        var result = RunFolder.Open(run).Result;
+        Assert.That((result.Recipe.Contains("class weights balanced", StringComparison.Ordinal), result.History.Metrics.Contains("val_weighted_accuracy")), Is.EqualTo((balanced, balanced)));
+        Assert.That(File.ReadLines(Path.Combine(run, "training.csv")).First().Contains("val_weighted_accuracy", StringComparison.Ordinal), Is.EqualTo(balanced));
     }
 
     [Test]

@@ -230,35 +230,6 @@ public sealed class RecipeTrainingTests
     }
 
     [Test]
-    public void ClassWeights_Images_WeighTheRarerOrNamedClassMore()
-    {
-        var images = new ImageSet(new byte[40 * CnnArchitecture.ImageBytes], [.. Enumerable.Range(0, 40).Select(i => i < 30 ? 0 : 1)], ["many", "few", "none"]);
-
-        Assert.That(ClassWeights.Balanced.For(images), Is.EqualTo(new[] { 40 / 60f, 2, 1 }).Within(1e-6), "a class without images takes no part");
-        Assert.That(ClassWeights.Of(("few", 3)).For(images), Is.EqualTo(new[] { 1, 3, 1 }));
-    }
-
-    /// <summary>A model's metadata have room for so many characters.</summary>
-    [Test]
-    public void Plan_ClassWeights_AreTold()
-    {
-        Assert.That(Words(ClassWeights.Balanced), Does.EndWith(", class weights balanced"));
-        Assert.That(Words(ClassWeights.Of(("few", 2.5f))), Does.EndWith(", class weights few 2.5"));
-        Assert.That(Words(null), Does.Not.Contain("weights"));
-        Assert.That(Words(ClassWeights.Of(Enumerable.Range(0, 100).Select(i => ($"{i}{new string('x', 990)}", 1f)))), Has.Length.LessThan(1_000));
-
-        static string Words(ClassWeights? weights) => TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, ClassWeights = weights }, 100).ToString();
-    }
-
-    [Test]
-    public void ClassWeights_UnknownClass_IsNamed()
-    {
-        Assert.That(
-            () => FakeTrainer.Create(new TrainerOptions { ClassWeights = ClassWeights.Of(("purple", 2)) }).Fit(Train),
-            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("purple").And.Message.Contains("red, green, blue"));
-    }
-
-    [Test]
     public void RecipeNamed_AnyCase_IsFoundAndAnotherIsRefused()
     {
         Assert.That(Recipe.Named("KERAS"), Is.SameAs(Recipe.Keras));

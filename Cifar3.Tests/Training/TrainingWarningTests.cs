@@ -99,7 +99,7 @@ public sealed class TrainingWarningTests
         int[] red = [.. Enumerable.Range(0, All.Count).Where(i => All.Labels[i] == 0)], others = [.. Enumerable.Range(0, All.Count).Where(i => All.Labels[i] != 0).Take(2)];
         var validation = new ImageSet(new byte[40 * CnnArchitecture.ImageBytes], [.. Enumerable.Repeat(0, 39), 1], ColourImages.ClassNames);
 
-        string? warning = TrainingWarning.Of(context, All.Select([.. red, .. others]), validation);
+        string? warning = TrainingWarning.Of(context, All.Select([.. red, .. others]), new Validation(validation, null));
 
         Assert.That(warning, Does.Contain($"39 of 40 validation images are right, where that gets 39. {red.Length} of the {red.Length + 2} training images are of 'red', which teaches to name it always: add images of the others, or have every class count the same in the loss (ClassWeights.Balanced)."));
         Assert.That(warning, Does.Not.Contain("labels").And.Not.Contain("labelled"));
@@ -128,7 +128,7 @@ public sealed class TrainingWarningTests
         foreach (int epoch in right)
             context.Epoch((double)epoch / labels.Length);
         context.BestEpoch = context.History.Epochs[0];
-        return TrainingWarning.Of(context, All, new ImageSet(new byte[labels.Length * CnnArchitecture.ImageBytes], labels, ColourImages.ClassNames));
+        return TrainingWarning.Of(context, All, new Validation(new ImageSet(new byte[labels.Length * CnnArchitecture.ImageBytes], labels, ColourImages.ClassNames), null));
     }
 
     private static ImageSet Without(ImageSet images, int label) => images.Select([.. Enumerable.Range(0, images.Count).Where(i => images.Labels[i] != label)]);

@@ -41,11 +41,13 @@ internal static class TrainCommand
 
                 var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string best = Path.Combine(run, RunFolder.ModelFile);
-                var checkpoint = new ModelCheckpoint(best);
+                bool balanced = arguments.GetValue(weights) == ClassWeighting.Balanced;
+                string monitor = EpochMetrics.TellingName(balanced);
+                var checkpoint = new ModelCheckpoint(best, monitor);
                 List<Callback> callbacks = [new ProgressBar(OptionWords.Of), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
                 if (arguments.GetValue(patience) is { } epochsWithout)
                 {
-                    callbacks.Add(new EarlyStopping(monitor: "val_accuracy", patience: epochsWithout));
+                    callbacks.Add(new EarlyStopping(monitor: monitor, patience: epochsWithout));
                 }
 
                 bool resumes = arguments.GetValue(resume) && File.Exists(Path.Combine(run, TrainingCheckpoint.FileName)); // else it begins, and what lies there is a former training's
@@ -73,7 +75,7 @@ internal static class TrainCommand
                     Epoch = arguments.GetValue(epochs),
                     Seed = arguments.GetValue(seed),
                     Engine = arguments.GetValue(engine),
-                    ClassWeights = arguments.GetValue(weights) == ClassWeighting.Balanced ? ClassWeights.Balanced : null,
+                    ClassWeights = balanced ? ClassWeights.Balanced : null,
                     InitialModel = start?.Model,
                     InitialState = start?.State,
                     TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),

@@ -5,6 +5,7 @@ namespace Cifar3.Training;
 /// <summary>
 /// How much the images of each class count in the loss: Keras' <c>class_weight</c>. For sets where some classes have many more images than others.
 /// </summary>
+/// <remarks>The best epoch is chosen by <see cref="EpochLog.ValWeightedAccuracy"/>, in which validation images count in the same way.</remarks>
 /// <example><code>
 /// var options = new TrainerOptions { ClassWeights = ClassWeights.Balanced };
 /// var byName = new TrainerOptions { ClassWeights = ClassWeights.Of(("cat", 2), ("dog", 1)) };

@@ -49,7 +49,7 @@ internal sealed partial class FilePattern
         parts.Add((literal.ToString(), null, ""));
     }
 
-    private static IReadOnlyList<string> Known { get; } = ["epoch", .. EpochMetrics.Names(validated: true)];
+    private static IReadOnlyList<string> Known { get; } = ["epoch", .. EpochMetrics.All];
 
     /// <summary>Throws when the training does not measure a metric that the name asks for.</summary>
     public void CheckAvailable(TrainingContext context)

@@ -24,9 +24,9 @@ internal sealed class MetricMonitor
     public MetricMonitor(string owner, string monitor, MonitorMode mode, double minDelta = 0)
     {
         ArgumentNullException.ThrowIfNull(monitor);
-        if (!EpochMetrics.Names(validated: true).Contains(monitor))
+        if (!EpochMetrics.All.Contains(monitor))
         {
-            throw new ArgumentException($"{owner} monitors '{Shown.Text(monitor)}', which no training measures{EpochMetrics.Suggestion(monitor)}. Metrics: {string.Join(", ", EpochMetrics.Names(validated: true))}.", nameof(monitor));
+            throw new ArgumentException($"{owner} monitors '{Shown.Text(monitor)}', which no training measures{EpochMetrics.Suggestion(monitor)}. Metrics: {string.Join(", ", EpochMetrics.All)}.", nameof(monitor));
         }
 
         Defined.Value(mode, $"{owner} looks for the highest or the lowest value.");

@@ -101,7 +101,7 @@ public sealed class ProgressBar : Callback
     {
         int steps = context.StepsPerEpoch;
         double seconds = clock.GetElapsedTime(epochStart).TotalSeconds, step = SecondsPerStep(steps);
-        string metrics = ProgressLine.Metrics(("accuracy", log.Accuracy), ("loss", log.Loss), ("val_accuracy", log.ValAccuracy), ("val_loss", log.ValLoss));
+        string metrics = ProgressLine.Metrics(("accuracy", log.Accuracy), ("loss", log.Loss), ("val_accuracy", log.ValAccuracy), ("val_loss", log.ValLoss), ("val_weighted_accuracy", log.ValWeightedAccuracy));
         if (animated)
         {
             EraseLine();
@@ -141,7 +141,7 @@ public sealed class ProgressBar : Callback
 
         if (context.BestEpoch is { } best)
         {
-            WriteLine($"Best model: epoch {best.Epoch} - {ProgressLine.Metrics(("val_accuracy", best.ValAccuracy), ("val_loss", best.ValLoss))}");
+            WriteLine($"Best model: epoch {best.Epoch} - {ProgressLine.Metrics(("val_accuracy", best.ValAccuracy), ("val_loss", best.ValLoss), ("val_weighted_accuracy", best.ValWeightedAccuracy))}");
         }
 
         if (context.FilesNote is { } files)

@@ -52,7 +52,7 @@ public sealed class TrainingContext
     public History History { get; internal set; } = new([]);
 
     /// <summary>Names of the metrics that this training measures: the values that a callback may monitor.</summary>
-    public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: ValidationImages > 0);
+    public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: ValidationImages > 0, weighted: IsWeighted);
 
     /// <summary>Adam's learning rate from the next step on, above 0. A schedule sets it before every step.</summary>
     public float LearningRate { get; set; }
@@ -61,7 +61,7 @@ public sealed class TrainingContext
     public string? StopReason { get; internal set; }
 
     /// <summary>
-    /// The epoch of the best model so far, by validation accuracy and then loss; under a schedule that ends low (<see cref="OneCycle"/>, <see cref="CosineDecay"/>) the
+    /// The epoch of the best model so far, by validation accuracy (with class weights <see cref="EpochLog.ValWeightedAccuracy"/>) and then loss; under a schedule that ends low (<see cref="OneCycle"/>, <see cref="CosineDecay"/>) the
     /// latest whose accuracy is within a standard error of the highest. Null without validation.
     /// </summary>
     public EpochLog? BestEpoch { get; internal set; }
@@ -95,6 +95,9 @@ public sealed class TrainingContext
 
     /// <summary>Writes the files of callbacks.</summary>
     internal EpochFiles Files { get; } = new();
+
+    /// <summary>Whether validation images count by class weights too.</summary>
+    internal bool IsWeighted { get; init; }
 
     /// <summary>Everything settled.</summary>
     internal TrainingPlan Plan { get; }

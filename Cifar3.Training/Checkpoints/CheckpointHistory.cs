@@ -12,6 +12,10 @@ internal static class CheckpointHistory
         {
             data.ValLoss = loss;
             data.ValAccuracy = accuracy;
+            if (log.ValWeightedAccuracy is { } weighted)
+            {
+                data.ValWeightedAccuracy = weighted;
+            }
         }
 
         return data;
@@ -30,11 +34,14 @@ internal static class CheckpointHistory
 
     private static EpochLog Read(EpochData data, int epoch)
     {
-        if (data.Accuracy is not (>= 0 and <= 1) || data.ValAccuracy is not (>= 0 and <= 1) || data.HasValLoss != data.HasValAccuracy)
+        if (data.Accuracy is not (>= 0 and <= 1) || data.ValAccuracy is not (>= 0 and <= 1) || data.ValWeightedAccuracy is not (>= 0 and <= 1) || data.HasValLoss != data.HasValAccuracy)
         {
             throw new InvalidDataException($"the log of epoch {epoch} has accuracies {data.Accuracy} and {data.ValAccuracy}");
         }
 
-        return new EpochLog(epoch, data.Loss, data.Accuracy, data.HasValLoss ? data.ValLoss : null, data.HasValAccuracy ? data.ValAccuracy : null, data.LearningRate, data.Seconds);
+        return new EpochLog(epoch, data.Loss, data.Accuracy, data.HasValLoss ? data.ValLoss : null, data.HasValAccuracy ? data.ValAccuracy : null, data.LearningRate, data.Seconds)
+        {
+            ValWeightedAccuracy = data.HasValWeightedAccuracy ? data.ValWeightedAccuracy : null,
+        };
     }
 }

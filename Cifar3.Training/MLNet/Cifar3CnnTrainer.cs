@@ -174,7 +174,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
 
         if (Settings.WorkspacePath is { } folder)
         {
-            callbacks.Add(new ModelCheckpoint(Path.Combine(folder, $"{Settings.FinalModelPrefix}model.onnx"), validated ? "val_accuracy" : "accuracy"));
+            callbacks.Add(new ModelCheckpoint(Path.Combine(folder, $"{Settings.FinalModelPrefix}model.onnx"), validated ? EpochMetrics.TellingName(Settings.ClassWeights is not null) : "accuracy"));
         }
 
         if (Settings.MetricsCallback is { } report)

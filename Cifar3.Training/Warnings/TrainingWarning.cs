@@ -34,29 +34,35 @@ internal static class TrainingWarning
         return [.. images.ClassNames.Where((_, label) => !present.Contains(label))];
     }
 
-    /// <summary>The warning; null where the best model is better than always naming the most frequent class, or so few images leave that open.</summary>
-    public static string? Of(TrainingContext context, ImageSet train, ImageSet? validation)
+    /// <summary>
+    /// The warning; null where the best model is better than always naming the most frequent class, or so few images leave that open. With class weights images count by them: such a
+    /// training gives up some of the frequent class for the others. Without validation its accuracy, in which they do not, tells nothing.
+    /// </summary>
+    public static string? Of(TrainingContext context, ImageSet train, Validation? validation)
     {
-        if (context.History.Epochs.IsEmpty)
+        if (context.History.Epochs.IsEmpty || (validation is null && context.Plan.ClassWeights is not null))
         {
             return null;
         }
 
-        var measured = validation ?? train;
-        int frequent = measured.Labels.ToArray().CountBy(label => label).Max(group => group.Value), count = measured.Count;
-        double accuracy = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : context.BestEpoch!.ValAccuracy!.Value;
+        var measured = validation ?? new Validation(train, null);
+        double chance = measured.Chance;
+        int count = (int)Math.Round(measured.Count), frequent = (int)Math.Round(chance * count);
+        double accuracy = validation is null ? context.History.Epochs.Max(epoch => epoch.Accuracy) : EpochMetrics.Telling(context.BestEpoch!)!.Value;
         int right = (int)Math.Round(accuracy * count);
-        double chance = (double)frequent / count;
-        int last = validation is not null && context.History.Epochs[^1].ValAccuracy is { } atTheEnd ? (int)Math.Round(atTheEnd * count) : right;
+        int last = validation is not null && EpochMetrics.Telling(context.History.Epochs[^1]) is { } atTheEnd ? (int)Math.Round(atTheEnd * count) : right;
         int tries = ByChance(last, count, chance) < RareByChance ? 1 : context.History.Epochs.Length; // among many epochs at chance a rare one is likely (Bonferroni)
         if (frequent == count || right == count || tries * ByChance(right, count, chance) < RareByChance)
         {
             return null;
         }
 
-        string result = FormattableString.Invariant($"{right:N0} of {count:N0} {(validation is null ? "training images" : "validation images")} are right, where that gets {frequent:N0}");
-        return right <= frequent ? $"The model is no better than always naming the most frequent class: {result}. {Cause(context, train)}"
-            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from always naming the most frequent class: {result}, which may be luck{(last < right ? string.Create(CultureInfo.InvariantCulture, $": it is the best of {tries:N0} epochs, and the last got {last:N0}") : "")}. Measure on more images to know. {Cause(context, train)}"
+        string result = measured.IsWeighted
+            ? string.Create(CultureInfo.InvariantCulture, $"counted by class weights, {accuracy:P1} of the {measured.Images.Count:N0} validation images are right, where that gets {chance:P1}")
+            : FormattableString.Invariant($"{right:N0} of {count:N0} {(validation is null ? "training images" : "validation images")} are right, where that gets {frequent:N0}");
+        string naming = $"always naming the {(measured.IsWeighted ? "same" : "most frequent")} class";
+        return right <= frequent ? $"The model is no better than {naming}: {result}. {Cause(context, train)}"
+            : ByChance(count, count, chance) < RareByChance ? $"The model cannot be told from {naming}: {result}, which may be luck{(last < right && !measured.IsWeighted ? string.Create(CultureInfo.InvariantCulture, $": it is the best of {tries:N0} epochs, and the last got {last:N0}") : "")}. Measure on more images to know. {Cause(context, train)}"
             : null; // not even all right ones would tell it from chance
     }
 
