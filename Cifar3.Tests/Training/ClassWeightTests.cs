@@ -1,4 +1,5 @@
 using Cifar3.Training;
+using Microsoft.ML;
 
 namespace Cifar3.Tests;
 
@@ -94,6 +95,25 @@ public sealed class ClassWeightTests
         Assert.That(validation.Count, Is.EqualTo(17.4).Within(.1));
         Assert.That(validation.Chance, Is.EqualTo(1.0 / 3).Within(1e-6));
         Assert.That(warning, expected is null ? Is.Null : Does.StartWith(expected));
+    }
+
+    [Test]
+    public void MlNetTrainer_Weights_WatchesAndKeepsByTheWeightedAccuracy()
+    {
+        var images = Unequal(40, 8, 8);
+        string folder = TestFiles.NewFolder();
+        IReadOnlyList<Callback> callbacks = [];
+        var options = new Cifar3CnnTrainer.Options
+        {
+            FeatureColumnName = "Pixels", Epoch = 4, Seed = 1, Recipe = Recipe.Keras, LearningRate = .01f, Filters = FakeEngine.Filters, ClassWeights = ClassWeights.Balanced, ValidationSet = images.ToDataView(), WorkspacePath = folder,
+            EngineFactory = (model, engine) => new FakeEngine(model, engine), Callbacks = [new Recorder { OnBegin = context => callbacks = context.Options.Callbacks }],
+        };
+
+        using var fitted = new MLContext().MulticlassClassification.Trainers.Cifar3Cnn(options).Fit(images.ToDataView());
+
+        Assert.That(callbacks.OfType<EarlyStopping>().Select(c => c.ToString()), Has.One.Contains("monitor: val_weighted_accuracy"));
+        Assert.That(callbacks.OfType<ModelCheckpoint>().Select(c => c.ToString()), Has.One.Contains("val_weighted_accuracy"));
+        Assert.That(fitted.Model.Metadata.History, Is.Not.Empty);
     }
 
     /// <summary>The accuracy on the training images counts each the same: it does not tell.</summary>

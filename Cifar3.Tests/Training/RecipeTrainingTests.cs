@@ -121,7 +121,7 @@ public sealed class RecipeTrainingTests
     {
         Assert.That(Note(new OneCycle(), new EarlyStopping("loss")), Does.StartWith("EarlyStopping stops nothing here: the learning rate falls until the last epoch"));
         Assert.That(Note(null, new EarlyStopping("loss")), Is.Null);
-        Assert.That(Note(new OneCycle(), new Cifar3CnnTrainer.EarlyStoppingCriterion().ToCallback(validated: false)), Is.Null);
+        Assert.That(Note(new OneCycle(), new Cifar3CnnTrainer.EarlyStoppingCriterion().ToCallback("accuracy", "loss")), Is.Null);
 
         static string? Note(LearningRateScheduler? schedule, Callback stopping) =>
             FakeTrainer.Create(new TrainerOptions { Epoch = 1, LearningRateScheduler = schedule, Callbacks = [stopping] }).Fit(Train).RecipeNote;

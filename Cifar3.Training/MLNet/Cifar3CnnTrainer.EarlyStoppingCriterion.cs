@@ -45,10 +45,8 @@ public sealed partial class Cifar3CnnTrainer
         /// <summary>What is watched.</summary>
         public EarlyStoppingMetric Metric { get; }
 
-        internal Callback ToCallback(bool validated)
-        {
-            string metric = Metric == EarlyStoppingMetric.Accuracy ? "accuracy" : "loss";
-            return new EarlyStopping(validated ? $"val_{metric}" : metric, Patience, MinDelta) { IsAskedFor = false };
-        }
+        /// <param name="accuracy">The metric that tells which epoch is the best.</param>
+        /// <param name="loss">The loss on the same images.</param>
+        internal Callback ToCallback(string accuracy, string loss) => new EarlyStopping(Metric == EarlyStoppingMetric.Accuracy ? accuracy : loss, Patience, MinDelta) { IsAskedFor = false };
     }
 }

@@ -166,15 +166,16 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
 
     private List<Callback> Callbacks(IChannel channel, bool validated)
     {
+        var (accuracy, loss) = validated ? (EpochMetrics.TellingName(Settings.ClassWeights is not null), "val_loss") : ("accuracy", "loss");
         List<Callback> callbacks = [.. Settings.Callbacks, new ChannelLog(channel)];
         if (Settings.EarlyStoppingCriteria is { } criterion)
         {
-            callbacks.Add(criterion.ToCallback(validated));
+            callbacks.Add(criterion.ToCallback(accuracy, loss));
         }
 
         if (Settings.WorkspacePath is { } folder)
         {
-            callbacks.Add(new ModelCheckpoint(Path.Combine(folder, $"{Settings.FinalModelPrefix}model.onnx"), validated ? EpochMetrics.TellingName(Settings.ClassWeights is not null) : "accuracy"));
+            callbacks.Add(new ModelCheckpoint(Path.Combine(folder, $"{Settings.FinalModelPrefix}model.onnx"), accuracy));
         }
 
         if (Settings.MetricsCallback is { } report)
