@@ -12,7 +12,7 @@ public sealed record DataOptions
 
     /// <summary>
     /// For image folders without a <c>test</c> folder: the share of each class, above 0 and below 1, that becomes test images,
-    /// drawn with <see cref="Seed"/>. Not used where there is a <c>test</c> folder; null = a <c>val</c> folder is the test set, and where there is none either, 0.2. Default: null.
+    /// drawn with <see cref="Seed"/>; copies of a file, links to it among them, stay with it. Not used where there is a <c>test</c> folder; null = a <c>val</c> folder is the test set, and where there is none either, 0.2. Default: null.
     /// </summary>
     public double? TestFraction { get; init; }
 

@@ -97,7 +97,8 @@ public sealed class ImageSet : IImageRows
     public ImageSet Shuffle(int seed) => Select(new PhiloxRandom(seed, RandomStreams.DataShuffle).Permutation(Count));
 
     /// <summary>Sets some images aside to choose a model by, so that the test images are looked at once, at the end. Each class gives the same share.</summary>
-    /// <remarks>Stratified, as scikit-learn's <c>train_test_split(stratify=labels)</c>: a class of n images gives fraction·n, rounded, at least 1 and at most n − 1; a class of one image gives none.</remarks>
+    /// <remarks>Stratified, as scikit-learn's <c>train_test_split(stratify=labels)</c>: a class of n images gives fraction·n, rounded, at least 1 and at most n − 1; a class of one image gives none.
+    /// Images that are there several times, pixel for pixel, stay on one side (<c>GroupShuffleSplit</c>), so that a class of few and often repeated ones may give another number.</remarks>
     /// <param name="validationFraction">The share set aside, above 0 and below 1. Default: 0.1.</param>
     /// <param name="seed">Which images: the same seed sets the same ones aside everywhere. Default: 0.</param>
     /// <returns>The images to train on and those to validate on, each in this set's order.</returns>
@@ -117,7 +118,8 @@ public sealed class ImageSet : IImageRows
         {
             int[] members = [.. images];
             int count = Math.Min(Math.Max(1, (int)Math.Round(validationFraction * members.Length)), members.Length - 1);
-            foreach (int chosen in new PhiloxRandom(seed, RandomStreams.Split + (uint)images.Key).Permutation(members.Length)[..count])
+            int[] order = new PhiloxRandom(seed, RandomStreams.Split + (uint)images.Key).Permutation(members.Length);
+            foreach (int chosen in SetAside.Draw(order, count, [.. members.Select(i => RepeatedImages.Key(Image(i)))]))
             {
                 aside[members[chosen]] = true;
             }

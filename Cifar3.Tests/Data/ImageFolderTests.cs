@@ -114,6 +114,29 @@ public sealed class ImageFolderTests
         static List<(int, int)> Values(ImageSet set) => [.. Enumerable.Range(0, set.Count).Select(i => (set.Labels[i], (int)set.Image(i)[0]))];
     }
 
+    /// <summary>As in icon themes, where hundreds of names are links to one file.</summary>
+    [Test]
+    public void Load_LinksAndCopiesOfAFile_TrainOrTestTogether()
+    {
+        string root = PictureFolders.Write(("a", 20));
+        PictureFolders.Add($"{root}/b", 20, from: 20);
+        PictureFolders.Add($"{root}/c", 20, from: 40);
+        string plain = Cifar3Data.Load(root).Source;
+        for (int i = 0; i < 20; i++)
+        {
+            File.CreateSymbolicLink($"{root}/a/link{i}.png", $"{root}/a/{i:0000}.png");
+            File.Copy($"{root}/b/{20 + i:0000}.png", $"{root}/b/copy{i}.png");
+        }
+
+        for (int seed = 0; seed < 3; seed++)
+        {
+            var data = Cifar3Data.Load(root, new DataOptions { Seed = seed });
+
+            Assert.That(PictureFolders.Counts(data.Test), Is.EqualTo("a 8, b 8, c 4"));
+            Assert.That(data.Source, Is.EqualTo($"{plain.Replace("(seed 0)", $"(seed {seed})", StringComparison.Ordinal)}; 40 of the 100 files are copies of others of their class, which train or test with them"));
+        }
+    }
+
     [TestCase(null, "a 4, b 2, c 1")]
     [TestCase(.4, "a 8, b 4, c 1")]
     public void Load_ClassesOfAnySize_GiveTheirRoundedShareAndAtLeastOne(double? fraction, string expected) =>

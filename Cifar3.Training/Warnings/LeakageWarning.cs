@@ -42,7 +42,7 @@ internal static class LeakageWarning
         int repeated = RepeatedImages.Count(train, validation);
         return repeated < LeastRepeated * validation.Count ? null : string.Create(
             CultureInfo.InvariantCulture,
-            $"{repeated:N0} of the {validation.Count:N0} validation images are training images too, pixel for pixel: how right the model is on these says nothing about new ones. Set images aside before rows are repeated (for rare classes ClassWeights needs no copies), and look for pictures that are there twice.");
+            $"{repeated:N0} of the {validation.Count:N0} validation images {(repeated == 1 ? "is a training image" : "are training images")} too, pixel for pixel: how right the model is on these says nothing about new ones. Set images aside before rows are repeated (for rare classes ClassWeights needs no copies), and look for pictures that are there twice.");
     }
 
     private static string? Scenes(ImageSet train, ImageSet validation)

@@ -127,8 +127,9 @@ internal static class ImageFolderReader
         }
 
         double fraction = options.TestFraction ?? DefaultTestFraction;
-        var (forTraining, forTesting) = Split(files[0]!, fraction, options.Seed);
+        var (forTraining, forTesting, copies) = Split(files[0]!, fraction, options);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
+        source += copies == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {copies:N0} of the {files[0]!.Count:N0} files {(copies == 1 ? "is a copy of another of its class, which trains or tests with it" : "are copies of others of their class, which train or test with them")}");
         return new ImageFolders(forTraining, files[1], forTesting, source, skipped, bad) { IsTestSetAside = true };
 
         ImageFiles Files(List<(string Name, string Path)> split)
@@ -210,10 +211,12 @@ internal static class ImageFolderReader
             : (names, "");
     }
 
-    /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares.</summary>
-    private static (ImageFiles Train, ImageFiles Test) Split(ImageFiles files, double fraction, int seed)
+    /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares; copies of a file stay with it.</summary>
+    private static (ImageFiles Train, ImageFiles Test, int Copies) Split(ImageFiles files, double fraction, DataOptions options)
     {
         List<int> train = [], test = [];
+        var pictures = SetAside.Pictures(files.Paths, options.CancellationToken);
+        int copies = 0;
         foreach (var (label, indices) in Enumerable.Range(0, files.Count).GroupBy(i => files.Labels[i]).Select(g => (g.Key, g.ToArray())))
         {
             if (indices.Length < 2)
@@ -222,12 +225,15 @@ internal static class ImageFolderReader
             }
 
             int count = Math.Clamp((int)Math.Round(indices.Length * fraction), 1, indices.Length - 1);
-            int[] order = new PhiloxRandom(seed, RandomStreams.Split + (uint)label).Permutation(indices.Length);
-            test.AddRange(order[..count].Order().Select(i => indices[i]));
-            train.AddRange(order[count..].Order().Select(i => indices[i]));
+            int[] order = new PhiloxRandom(options.Seed, RandomStreams.Split + (uint)label).Permutation(indices.Length);
+            UInt128[] own = [.. indices.Select(i => pictures[i])];
+            var aside = SetAside.Draw(order, count, own);
+            test.AddRange(aside.Order().Select(i => indices[i]));
+            train.AddRange(order.Where(i => !aside.Contains(i)).Order().Select(i => indices[i]));
+            copies += own.Length - own.Distinct().Count();
         }
 
-        return (files.Choose(train), files.Choose(test));
+        return (files.Choose(train), files.Choose(test), copies);
     }
 
     private static ImageSet ToSet(ImageFiles files, DataOptions options, ProgressCounter counter, BadImages bad)

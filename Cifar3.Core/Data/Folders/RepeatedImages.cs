@@ -59,7 +59,8 @@ internal static class RepeatedImages
         return conflicts;
     }
 
-    private static UInt128 Key(ReadOnlySpan<byte> image)
+    /// <summary>Equal for equal pixels.</summary>
+    public static UInt128 Key(ReadOnlySpan<byte> image)
     {
         Span<byte> hash = stackalloc byte[SHA256.HashSizeInBytes];
         SHA256.HashData(image, hash);
