@@ -39,7 +39,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
 
         group.MapGet("/models", PictureEndpoints.Models).WithName(Name("ListModels")).WithSummary("Names, versions and classes of the models.").Produces<ModelAnswer[]>();
         Described(group.MapPost("/predict", (Delegate)((HttpContext http) => PictureEndpoints.PredictAsync(http, null))), Name("Predict"));
-        Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), Name("PredictWithModel"));
+        Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), Name("PredictWithModel")).ProducesProblem(StatusCodes.Status404NotFound);
 
         var v2 = group.MapGroup("/v2");
         v2.MapGet("", InferenceEndpoints.Server).WithName(Name("ServerMetadata"));
@@ -60,12 +60,13 @@ public static class Cifar3EndpointRouteBuilderExtensions
         string Name(string name) => times == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}{times}");
     }
 
-    private static void Described(RouteHandlerBuilder predict, string name) => predict
+    private static RouteHandlerBuilder Described(RouteHandlerBuilder predict, string name) => predict
         .WithName(name)
         .WithSummary("Says what a picture shows: one as the body, or several as the files of a form.")
+        .WithDescription("A picture as the body is answered with one object. A form, also of one file, is answered with an array of such objects, in the order of its files.")
         .DisableAntiforgery()
         .Accepts<byte[]>("application/octet-stream", "image/*", "multipart/form-data", "*/*") // the last, so that other types get their one line too
-        .Produces<PredictionAnswer>()
+        .Produces<PredictionAnswer>() // OpenAPI holds one type a status; the description tells the other
         .ProducesProblem(StatusCodes.Status400BadRequest)
         .ProducesProblem(StatusCodes.Status413PayloadTooLarge)
         .ProducesProblem(StatusCodes.Status415UnsupportedMediaType)

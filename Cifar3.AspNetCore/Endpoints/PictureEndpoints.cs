@@ -127,44 +127,79 @@ internal static class PictureEndpoints
         }
         catch (Cifar3ImageException e) when (!alone)
         {
-            return new PredictionAnswer(name, null, null, null, null, null, RequestGate.OneLine(e.Message), model, rented.Version);
+            return new PredictionAnswer { File = name, Error = RequestGate.OneLine(e.Message), Model = model, Version = rented.Version };
         }
     }
 }
 
-/// <summary>What the service says of one picture.</summary>
-/// <param name="File">The file's name in the form; null for a body.</param>
-/// <param name="Label">The most probable class; null where the picture cannot be read.</param>
-/// <param name="Confidence">Its probability, 0 to 1.</param>
-/// <param name="Probabilities">The probability of every class, in the model's order.</param>
-/// <param name="Familiarity">How much it looks like what the model was trained on; null where the model does not tell (<see cref="Prediction.Familiarity"/>).</param>
-/// <param name="IsFamiliar">Whether that reaches the model's threshold; null where it has none.</param>
-/// <param name="Error">Why the picture cannot be read; null where it can.</param>
-/// <param name="Model">The model's name.</param>
-/// <param name="Version">The model's version.</param>
-internal sealed record PredictionAnswer(string? File, string? Label, float? Confidence, ClassAnswer[]? Probabilities, float? Familiarity, bool? IsFamiliar, string? Error, string Model, string Version)
+/// <summary>What the service says of one picture. The names stand here, so that OpenAPI describes those that are written, whatever the application calls properties elsewhere.</summary>
+internal sealed record PredictionAnswer
 {
-    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => new(
-        file,
-        prediction.Label,
-        prediction.Confidence,
-        [.. prediction.Probabilities.Select((probability, i) => new ClassAnswer(prediction.ClassNames[i], probability))],
-        prediction.Familiarity,
-        prediction.IsFamiliar,
-        null,
-        model,
-        version);
+    /// <summary>The file's name in the form; null for a body.</summary>
+    [JsonPropertyName("file")]
+    public string? File { get; init; }
+
+    /// <summary>The most probable class; null where the picture cannot be read.</summary>
+    [JsonPropertyName("label")]
+    public string? Label { get; init; }
+
+    /// <summary>Its probability, 0 to 1.</summary>
+    [JsonPropertyName("confidence")]
+    public float? Confidence { get; init; }
+
+    /// <summary>The probability of every class, in the model's order.</summary>
+    [JsonPropertyName("probabilities")]
+    public ClassAnswer[]? Probabilities { get; init; }
+
+    /// <summary>How much it looks like what the model was trained on; null where the model does not tell (<see cref="Prediction.Familiarity"/>).</summary>
+    [JsonPropertyName("familiarity")]
+    public float? Familiarity { get; init; }
+
+    /// <summary>Whether that reaches the model's threshold; null where it has none.</summary>
+    [JsonPropertyName("isFamiliar")]
+    public bool? IsFamiliar { get; init; }
+
+    /// <summary>Why the picture cannot be read; null where it can.</summary>
+    [JsonPropertyName("error")]
+    public string? Error { get; init; }
+
+    /// <summary>The model's name.</summary>
+    [JsonPropertyName("model")]
+    public required string Model { get; init; }
+
+    /// <summary>The model's version.</summary>
+    [JsonPropertyName("version")]
+    public required string Version { get; init; }
+
+    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => new()
+    {
+        File = file,
+        Label = prediction.Label,
+        Confidence = prediction.Confidence,
+        Probabilities = [.. prediction.Probabilities.Select((probability, i) => new ClassAnswer(prediction.ClassNames[i], probability))],
+        Familiarity = prediction.Familiarity,
+        IsFamiliar = prediction.IsFamiliar,
+        Model = model,
+        Version = version,
+    };
 }
 
 /// <summary>One class and its probability.</summary>
-internal sealed record ClassAnswer(string Name, float Probability);
+internal sealed record ClassAnswer([property: JsonPropertyName("name")] string Name, [property: JsonPropertyName("probability")] float Probability);
 
 /// <summary>What the service says of a model.</summary>
-internal sealed record ModelAnswer(string Name, string Version, string Device, string[] Classes, string? TrainedOn, double? ValAccuracy);
+internal sealed record ModelAnswer(
+    [property: JsonPropertyName("name")] string Name,
+    [property: JsonPropertyName("version")] string Version,
+    [property: JsonPropertyName("device")] string Device,
+    [property: JsonPropertyName("classes")] string[] Classes,
+    [property: JsonPropertyName("trainedOn")] string? TrainedOn = null,
+    [property: JsonPropertyName("valAccuracy")] double? ValAccuracy = null);
 
-[JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.CamelCase, DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
+[JsonSourceGenerationOptions(DefaultIgnoreCondition = JsonIgnoreCondition.WhenWritingNull)]
 [JsonSerializable(typeof(PredictionAnswer))]
 [JsonSerializable(typeof(PredictionAnswer[]))]
 [JsonSerializable(typeof(ModelAnswer[]))]
 [JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(byte[]))] // a request's body, of which OpenAPI asks in programs whose JSON has no reflection
 internal sealed partial class PictureJson : JsonSerializerContext;

@@ -1,7 +1,10 @@
 using System.Collections.Concurrent;
 using System.Net;
+using System.Net.Http.Json;
 using System.Net.Sockets;
 using System.Text;
+using System.Text.Json;
+using System.Text.Json.Serialization.Metadata;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -46,6 +49,31 @@ public sealed class MiddlewareTests
         Assert.That((int)response.StatusCode, Is.EqualTo(413));
         Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("Expected at most 1,048,576"));
         Assert.That(log.Texts, Has.Some.Contains("Model 'cifar3' refused").And.None.Contains("headers have been removed"));
+    }
+
+    [Test]
+    public async Task OpenApi_ApplicationWithJsonOfItsOwn_DescribesTheAnswersAsTheyAre([Values] bool reflection)
+    {
+        await using var service = await ServiceApp.StartAsync(services: services =>
+        {
+            services.ConfigureHttpJsonOptions(options => options.SerializerOptions.PropertyNamingPolicy = JsonNamingPolicy.SnakeCaseUpper);
+            if (!reflection)
+            {
+                services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Remove(options.SerializerOptions.TypeInfoResolverChain.OfType<DefaultJsonTypeInfoResolver>().Single()));
+            }
+        });
+        using var response = await service.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["png rgb"]));
+        var answer = await response.Content.ReadFromJsonAsync<JsonElement>();
+
+        var api = await service.Client.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
+
+        var schema = api.GetProperty("components").GetProperty("schemas").GetProperty("PredictionAnswer");
+        var described = schema.GetProperty("properties");
+        Assert.That(answer.EnumerateObject().Select(p => p.Name), Is.SubsetOf(described.EnumerateObject().Select(p => p.Name)));
+        Assert.That(schema.GetProperty("required").EnumerateArray().Select(p => p.GetString()), Is.SubsetOf(answer.EnumerateObject().Select(p => p.Name)));
+        var operation = api.GetProperty("paths").GetProperty("/predict/{model}").GetProperty("post");
+        Assert.That(operation.GetProperty("description").GetString(), Does.Contain("array"));
+        Assert.That(operation.GetProperty("responses").TryGetProperty("404", out _), Is.True);
     }
 
     /// <summary>What the application warns of.</summary>
