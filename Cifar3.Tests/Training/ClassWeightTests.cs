@@ -105,8 +105,17 @@ public sealed class ClassWeightTests
         IReadOnlyList<Callback> callbacks = [];
         var options = new Cifar3CnnTrainer.Options
         {
-            FeatureColumnName = "Pixels", Epoch = 4, Seed = 1, Recipe = Recipe.Keras, LearningRate = .01f, Filters = FakeEngine.Filters, ClassWeights = ClassWeights.Balanced, ValidationSet = images.ToDataView(), WorkspacePath = folder,
-            EngineFactory = (model, engine) => new FakeEngine(model, engine), Callbacks = [new Recorder { OnBegin = context => callbacks = context.Options.Callbacks }],
+            FeatureColumnName = "Pixels",
+            Epoch = 4,
+            Seed = 1,
+            Recipe = Recipe.Keras,
+            LearningRate = .01f,
+            Filters = FakeEngine.Filters,
+            ClassWeights = ClassWeights.Balanced,
+            ValidationSet = images.ToDataView(),
+            WorkspacePath = folder,
+            EngineFactory = (model, engine) => new FakeEngine(model, engine),
+            Callbacks = [new Recorder { OnBegin = context => callbacks = context.Options.Callbacks }],
         };
 
         using var fitted = new MLContext().MulticlassClassification.Trainers.Cifar3Cnn(options).Fit(images.ToDataView());
