@@ -38,37 +38,48 @@ internal static class SetAside
         return aside.Count > 0 || count == 0 ? aside : [.. copies.MinBy(picture => picture.Length)!];
     }
 
-    /// <summary>What pictures files are, by their bytes: only those of equal length are read.</summary>
+    /// <summary>What pictures files are, by their bytes: of files of one length the beginnings are read, and whole only those that begin alike.</summary>
     /// <remarks>What cannot be read is told where it is decoded, and is no copy of another here.</remarks>
+    /// <returns>Equal numbers for equal files.</returns>
     public static UInt128[] Pictures(IReadOnlyList<string> files, CancellationToken cancellation)
     {
-        var keys = new UInt128[files.Count];
-        var alike = Enumerable.Range(0, files.Count).GroupBy(i => Read(files[i], stream => stream.Length, -1 - i));
-        foreach (int[] group in alike.Select(group => group.ToArray()))
+        int[][] alike = [[.. Enumerable.Range(0, files.Count)]];
+        foreach (Func<FileStream, UInt128> look in new[] { stream => (UInt128)stream.Length, Beginning, stream => Key(SHA256.HashData(stream)) })
+        {
+            alike = [.. alike.SelectMany(group => group.Length == 1 ? [group] : group.GroupBy(i => Read(i, look)).Select(same => same.ToArray()))];
+        }
+
+        var numbers = new UInt128[files.Count];
+        foreach (var (number, group) in alike.Index())
         {
             foreach (int i in group)
             {
-                cancellation.ThrowIfCancellationRequested();
-                keys[i] = group.Length == 1 ? (UInt128)i : Read(files[i], Hash, (UInt128)i);
+                numbers[i] = (UInt128)number;
             }
         }
 
-        return keys;
+        return numbers;
 
-        T Read<T>(string file, Func<FileStream, T> read, T otherwise)
+        UInt128 Read(int i, Func<FileStream, UInt128> look)
         {
             cancellation.ThrowIfCancellationRequested();
             try
             {
-                using var stream = BoundedReader.Open(file);
-                return read(stream);
+                using var stream = BoundedReader.Open(files[i]);
+                return look(stream);
             }
             catch (Exception e) when (e is IOException or UnauthorizedAccessException or NotSupportedException or ArgumentException)
             {
-                return otherwise;
+                return UInt128.MaxValue - (UInt128)i;
             }
         }
 
-        static UInt128 Hash(FileStream stream) => BitConverter.ToUInt128(SHA256.HashData(stream));
+        static UInt128 Beginning(FileStream stream)
+        {
+            Span<byte> bytes = stackalloc byte[4096];
+            return Key(SHA256.HashData(bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)]));
+        }
+
+        static UInt128 Key(byte[] hash) => BitConverter.ToUInt128(hash);
     }
 }

@@ -137,6 +137,24 @@ public sealed class ImageFolderTests
         }
     }
 
+    [Test]
+    public void Pictures_FilesOfOneLengthAndBeginning_AreCopiesWhereAllBytesAre()
+    {
+        string root = TestFiles.NewFolder();
+        string[] files = [.. new byte[][] { new byte[5000], [.. new byte[4999], 1], new byte[5000], new byte[4000], [1, .. new byte[4999]] }.Select((bytes, i) => Write($"{i}", bytes)), Path.Combine(root, "none"), Path.Combine(root, "none")];
+
+        var pictures = SetAside.Pictures(files, default);
+
+        Assert.That(pictures[2], Is.EqualTo(pictures[0]));
+        Assert.That(pictures.Distinct().Count(), Is.EqualTo(files.Length - 1), "files that cannot be read are no copies of each other");
+
+        string Write(string name, byte[] bytes)
+        {
+            File.WriteAllBytes(Path.Combine(root, name), bytes);
+            return Path.Combine(root, name);
+        }
+    }
+
     [TestCase(null, "a 4, b 2, c 1")]
     [TestCase(.4, "a 8, b 4, c 1")]
     public void Load_ClassesOfAnySize_GiveTheirRoundedShareAndAtLeastOne(double? fraction, string expected) =>
