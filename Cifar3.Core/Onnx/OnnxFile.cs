@@ -40,7 +40,7 @@ internal sealed class OnnxFile
     public const string InMemory = "bytes in memory";
 
     /// <summary>What to do about a file of this library that is not as it was written.</summary>
-    public const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again";
+    public const string Damaged = "The file is damaged or was changed; take a fresh copy or save the model again. Where another program changed it on purpose, have it remove the metadata 'format': the file is then scored as that program's model";
 
     private static readonly MessageParser<ModelProto> Parser = ModelProto.Parser.WithDiscardUnknownFields(true);
 

@@ -42,7 +42,7 @@ internal static class OnnxReader
     {
         if (model.OpsetImport is not [{ Domain: "", Version: OnnxGraphBuilder.OpsetVersion }] || model.Functions.Count != 0)
         {
-            throw new FormatException($"expected operator set {OnnxGraphBuilder.OpsetVersion} and no functions, found operator sets ({Shown.Text(string.Join(", ", model.OpsetImport.Take(4).Select(o => $"{o.Domain} {o.Version}")))}) and {model.Functions.Count} functions");
+            throw new FormatException($"expected operator set {OnnxGraphBuilder.OpsetVersion} and no functions, found operator sets ({Shown.Text(string.Join(", ", model.OpsetImport.Take(4).Select(o => $"{(o.Domain.Length == 0 ? "ai.onnx" : o.Domain)} {o.Version}")))}) and {model.Functions.Count} functions");
         }
 
         var graph = model.Graph;

@@ -30,6 +30,27 @@ public sealed class OnnxReaderTests
         });
     }
 
+    /// <summary>As onnx's version converter leaves it, which keeps the metadata.</summary>
+    [Test]
+    public void Load_ChangedByAnotherProgram_SaysHowItIsScored()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        var model = TestModels.Random(filters: [4, 4, 8]);
+        var changed = ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
+        changed.OpsetImport[0].Version = 16;
+        File.WriteAllBytes(path, changed.ToByteArray());
+        Assert.That(() => Cifar3Classifier.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("found operator sets (ai.onnx 16)").And.Message.EndsWith("have it remove the metadata 'format': the file is then scored as that program's model."));
+
+        changed.MetadataProps.Remove(changed.MetadataProps.Single(entry => entry.Key == "format"));
+        File.WriteAllBytes(path, changed.ToByteArray());
+        File.WriteAllLines(Path.ChangeExtension(path, ".classes.txt"), model.ClassNames);
+
+        using var classifier = Cifar3Classifier.Load(path);
+        using var before = Cifar3Classifier.FromModel(model);
+        byte[] pixels = EngineTestData.RandomImages(1, seed: 1);
+        Assert.That(classifier.PredictPixels(pixels).Probabilities, Is.EqualTo(before.PredictPixels(pixels).Probabilities).Within(1e-5));
+    }
+
     [Test]
     public void LoadOnnx_OtherBatchNormalization_IsTheSameModelAndComputesTheSame()
     {
