@@ -15,6 +15,7 @@ internal static class OptionWords
         ("or set Resume to false, and train from the beginning", "or leave --resume out, and train from the beginning"),
         ("train again with a lower learning rate (0.001 is usual)", "train again with --recipe keras, whose learning rate is low (0.001)"),
 
+        // warnings of a training
         ("ClassWeights.Balanced", "--class-weights balanced"),
         ("(for rare classes ClassWeights needs no copies)", "(for rare classes --class-weights balanced needs no copies)"),
         ("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)", "--init-from default"),

@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <summary>
 /// How much the images of each class count in the loss: Keras' <c>class_weight</c>. For sets where some classes have many more images than others.
 /// </summary>
-/// <remarks>The best epoch is chosen by <see cref="EpochLog.ValWeightedAccuracy"/>, in which validation images count in the same way.</remarks>
+/// <remarks>The best epoch is chosen by <see cref="EpochLog.ValWeightedAccuracy"/>, in which validation images count in the same way. <see cref="EarlyStopping"/> and <see cref="ModelCheckpoint"/> watch it under its name, <c>val_weighted_accuracy</c>.</remarks>
 /// <example><code>
 /// var options = new TrainerOptions { ClassWeights = ClassWeights.Balanced };
 /// var byName = new TrainerOptions { ClassWeights = ClassWeights.Of(("cat", 2), ("dog", 1)) };
