@@ -117,9 +117,7 @@ public sealed class ImageSet : IImageRows
         foreach (var images in Enumerable.Range(0, Count).GroupBy(i => labels[i]))
         {
             int[] members = [.. images];
-            int count = Math.Min(Math.Max(1, (int)Math.Round(validationFraction * members.Length)), members.Length - 1);
-            int[] order = new PhiloxRandom(seed, RandomStreams.Split + (uint)images.Key).Permutation(members.Length);
-            foreach (int chosen in SetAside.Draw(order, count, [.. members.Select(i => RepeatedImages.Key(Image(i)))]))
+            foreach (int chosen in SetAside.Draw(validationFraction, seed, images.Key, [.. members.Select(i => RepeatedImages.Key(Image(i)))]))
             {
                 aside[members[chosen]] = true;
             }

@@ -15,7 +15,6 @@ internal sealed class BatchSource
     private readonly ImageSet train;
     private readonly TrainingPlan plan;
     private readonly int seed;
-    private readonly float[]? classWeights;
     private readonly bool makesTargets;
     private readonly Buffers[] buffers;
     private int[] order = [];
@@ -24,11 +23,14 @@ internal sealed class BatchSource
     public BatchSource(ImageSet train, TrainingPlan plan, int seed)
     {
         (this.train, this.plan, this.seed) = (train, plan, seed);
-        classWeights = plan.ClassWeights?.For(train);
-        makesTargets = plan.LabelSmoothing > 0 || classWeights is not null || plan.Augmentations.Any(a => a is MixingAugmentation);
+        ClassWeights = plan.ClassWeights?.For(train);
+        makesTargets = plan.LabelSmoothing > 0 || ClassWeights is not null || plan.Augmentations.Any(a => a is MixingAugmentation);
         int batch = Math.Min(plan.BatchSize, train.Count);
         buffers = [new Buffers(batch, makesTargets ? Classes : 0), new Buffers(batch, makesTargets ? Classes : 0)];
     }
+
+    /// <summary>How much an image of each class counts; null = each the same.</summary>
+    public float[]? ClassWeights { get; }
 
     private int Classes => train.ClassNames.Length;
 
@@ -134,12 +136,12 @@ internal sealed class BatchSource
     private void Finish(Span<float> target)
     {
         float weight = 1, smoothing = plan.LabelSmoothing;
-        if (classWeights is not null)
+        if (ClassWeights is not null)
         {
             weight = 0;
             for (int c = 0; c < target.Length; c++)
             {
-                weight += target[c] * classWeights[c];
+                weight += target[c] * ClassWeights[c];
             }
         }
 

@@ -26,14 +26,14 @@ internal sealed class TrainingRun
         this.workspace = workspace;
         this.engine = engine;
         this.train = train;
-        this.validation = validation is null ? null : new Validation(validation, plan.ClassWeights?.For(train));
+        batches = new BatchSource(train, plan, options.SeedOrZero);
+        this.validation = validation is null ? null : new Validation(validation, batches.ClassWeights);
         context = new TrainingContext(options, plan, model, engine, train, validation)
         {
             IsWeighted = this.validation is { IsWeighted: true },
             Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfTwins(plan), PixelWarning.Of(train), LeakageWarning.Of(train, validation)),
         };
         this.plan = plan;
-        batches = new BatchSource(train, plan, options.SeedOrZero);
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;
     }
 
@@ -216,7 +216,6 @@ internal sealed class TrainingRun
         return sum;
     }
 
-    /// <summary>Loss and accuracy on the validation images, in batches so that cancelling does not have to wait; null without any.</summary>
     /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)
     {

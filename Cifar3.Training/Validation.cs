@@ -43,7 +43,7 @@ internal sealed class Validation
     /// <summary>The accuracy that naming the same class always has, at its best, each image counted by its weight.</summary>
     public double Chance { get; }
 
-    /// <summary>Loss and number of correct images, and with class weights the accuracy in which each image counts by its class's weight.</summary>
+    /// <summary>Loss and number of correct images, in batches so that cancelling does not have to wait, and with class weights the accuracy in which each image counts by its class's weight.</summary>
     /// <param name="engine">Computes, in inference mode.</param>
     /// <param name="batch">Images at once.</param>
     /// <param name="cancellation">Looked at between two batches.</param>

@@ -12,13 +12,16 @@ internal static class SetAside
     /// <summary>A picture whose copies are more than a fifth of what a class sets aside is trained on where others do: it alone would decide how right a model seems.</summary>
     private const int LargestShare = 5;
 
-    /// <summary>Draws the images to set aside.</summary>
-    /// <param name="order">All images of the class in random order, as places in <paramref name="pictures"/>.</param>
-    /// <param name="count">How many to set aside, fewer than there are.</param>
-    /// <param name="pictures">What picture each is: equal keys are copies.</param>
-    /// <returns>Places: <paramref name="count"/> of them, or fewer where no more copies fit; at least one picture of several; of a single picture so many copies.</returns>
-    public static HashSet<int> Draw(int[] order, int count, IReadOnlyList<UInt128> pictures)
+    /// <summary>Draws the images of a class to set aside.</summary>
+    /// <param name="fraction">Their share, above 0 and below 1: of n images fraction·n, rounded, at least 1 and at most n − 1.</param>
+    /// <param name="seed">Which: the same seed sets the same ones aside everywhere.</param>
+    /// <param name="label">The class.</param>
+    /// <param name="pictures">What picture each of its images is: equal keys are copies.</param>
+    /// <returns>Places in <paramref name="pictures"/>: as many, or fewer where no more copies fit; at least one picture of several; of a single picture so many copies.</returns>
+    public static HashSet<int> Draw(double fraction, int seed, int label, IReadOnlyList<UInt128> pictures)
     {
+        int count = Math.Min(Math.Max(1, (int)Math.Round(fraction * pictures.Count)), pictures.Count - 1);
+        int[] order = new PhiloxRandom(seed, RandomStreams.Split + (uint)label).Permutation(pictures.Count);
         int[][] copies = [.. order.GroupBy(i => pictures[i]).Select(group => group.ToArray())]; // in the order of each picture's first
         if (copies.Length == 1)
         {
@@ -44,7 +47,7 @@ internal static class SetAside
     public static UInt128[] Pictures(IReadOnlyList<string> files, CancellationToken cancellation)
     {
         int[][] alike = [[.. Enumerable.Range(0, files.Count)]];
-        foreach (Func<FileStream, UInt128> look in new[] { stream => (UInt128)stream.Length, Beginning, stream => Key(SHA256.HashData(stream)) })
+        foreach (Func<FileStream, UInt128> look in new[] { stream => (UInt128)stream.Length, Beginning, stream => BitConverter.ToUInt128(SHA256.HashData(stream)) })
         {
             alike = [.. alike.SelectMany(group => group.Length == 1 ? [group] : group.GroupBy(i => Read(i, look)).Select(same => same.ToArray()))];
         }
@@ -77,9 +80,7 @@ internal static class SetAside
         static UInt128 Beginning(FileStream stream)
         {
             Span<byte> bytes = stackalloc byte[4096];
-            return Key(SHA256.HashData(bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)]));
+            return RepeatedImages.Key(bytes[..stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false)]);
         }
-
-        static UInt128 Key(byte[] hash) => BitConverter.ToUInt128(hash);
     }
 }

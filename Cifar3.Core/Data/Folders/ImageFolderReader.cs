@@ -224,12 +224,10 @@ internal static class ImageFolderReader
                 throw new Cifar3DataException($"Class '{Shown.Text(files.ClassNames[label])}' has only one image, which cannot be split into training and test images. Add images, or a test folder.");
             }
 
-            int count = Math.Clamp((int)Math.Round(indices.Length * fraction), 1, indices.Length - 1);
-            int[] order = new PhiloxRandom(options.Seed, RandomStreams.Split + (uint)label).Permutation(indices.Length);
             UInt128[] own = [.. indices.Select(i => pictures[i])];
-            var aside = SetAside.Draw(order, count, own);
-            test.AddRange(aside.Order().Select(i => indices[i]));
-            train.AddRange(order.Where(i => !aside.Contains(i)).Order().Select(i => indices[i]));
+            var aside = SetAside.Draw(fraction, options.Seed, label, own);
+            test.AddRange(indices.Where((_, i) => aside.Contains(i)));
+            train.AddRange(indices.Where((_, i) => !aside.Contains(i)));
             copies += own.Length - own.Distinct().Count();
         }
 
