@@ -59,6 +59,9 @@ public sealed class ImageSet : IImageRows
     /// <summary>The classes' names; the index is the label.</summary>
     public ImmutableArray<string> ClassNames { get; }
 
+    /// <summary>What picture of its class each image is, by the name of its file (<see cref="SizeFolders"/>); null where the images are of no files.</summary>
+    internal IReadOnlyList<UInt128>? Pictures { get; init; }
+
     /// <summary>All pixels [N, 32, 32, 3].</summary>
     public ReadOnlySpan<byte> Pixels => pixels;
 
@@ -77,13 +80,15 @@ public sealed class ImageSet : IImageRows
     {
         var chosenPixels = new byte[checked(indices.Length * CnnArchitecture.ImageBytes)];
         var chosenLabels = new int[indices.Length];
+        var chosenPictures = Pictures is null ? null : new UInt128[indices.Length];
         for (int i = 0; i < indices.Length; i++)
         {
             Image(indices[i]).CopyTo(chosenPixels.AsSpan(i * CnnArchitecture.ImageBytes));
             chosenLabels[i] = labels[indices[i]];
+            chosenPictures?[i] = Pictures![indices[i]];
         }
 
-        return new ImageSet(chosenPixels, chosenLabels, ClassNames);
+        return new ImageSet(chosenPixels, chosenLabels, ClassNames) { Pictures = chosenPictures };
     }
 
     /// <summary>The first images.</summary>
@@ -98,7 +103,7 @@ public sealed class ImageSet : IImageRows
 
     /// <summary>Sets some images aside to choose a model by, so that the test images are looked at once, at the end. Each class gives the same share.</summary>
     /// <remarks>Stratified, as scikit-learn's <c>train_test_split(stratify=labels)</c>: a class of n images gives fraction·n, rounded, at least 1 and at most n − 1; a class of one image gives none.
-    /// Images that are there several times, pixel for pixel, stay on one side (<c>GroupShuffleSplit</c>), so that a class of few and often repeated ones may give another number.</remarks>
+    /// Images that are there several times, pixel for pixel, and those whose files have one name in several folders of a class stay on one side (<c>GroupShuffleSplit</c>), so that a class of few and often repeated ones may give another number.</remarks>
     /// <param name="validationFraction">The share set aside, above 0 and below 1. Default: 0.1.</param>
     /// <param name="seed">Which images: the same seed sets the same ones aside everywhere. Default: 0.</param>
     /// <returns>The images to train on and those to validate on, each in this set's order.</returns>
@@ -117,7 +122,8 @@ public sealed class ImageSet : IImageRows
         foreach (var images in Enumerable.Range(0, Count).GroupBy(i => labels[i]))
         {
             int[] members = [.. images];
-            foreach (int chosen in SetAside.Draw(validationFraction, seed, images.Key, [.. members.Select(i => RepeatedImages.Key(Image(i)))]))
+            UInt128[] pixelKeys = [.. members.Select(i => RepeatedImages.Key(Image(i)))];
+            foreach (int chosen in SetAside.Draw(validationFraction, seed, images.Key, SetAside.Either(pixelKeys, Pictures is null ? null : [.. members.Select(i => Pictures[i])])))
             {
                 aside[members[chosen]] = true;
             }

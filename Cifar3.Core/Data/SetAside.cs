@@ -41,6 +41,40 @@ internal static class SetAside
         return aside.Count > 0 || count == 0 ? aside : [.. copies.MinBy(picture => picture.Length)!];
     }
 
+    /// <summary>Numbers that are equal for images which stay together for one reason or the other.</summary>
+    /// <param name="pictures">What picture each image is.</param>
+    /// <param name="others">The same for another reason; null = none.</param>
+    public static IReadOnlyList<UInt128> Either(IReadOnlyList<UInt128> pictures, IReadOnlyList<UInt128>? others)
+    {
+        if (others is null)
+        {
+            return pictures;
+        }
+
+        int[] first = [.. Enumerable.Range(0, pictures.Count)]; // of each image one that it stays with; its own where it is the first
+        foreach (var keys in new[] { pictures, others })
+        {
+            var seen = new Dictionary<UInt128, int>(keys.Count);
+            for (int i = 0; i < keys.Count; i++)
+            {
+                seen.TryAdd(keys[i], i);
+                first[First(i)] = First(seen[keys[i]]);
+            }
+        }
+
+        return [.. first.Select((_, i) => (UInt128)First(i))];
+
+        int First(int i)
+        {
+            while (first[i] != i)
+            {
+                i = first[i] = first[first[i]];
+            }
+
+            return i;
+        }
+    }
+
     /// <summary>What pictures files are, by their bytes: of files of one length the beginnings are read, and whole only those that begin alike.</summary>
     /// <remarks>What cannot be read is told where it is decoded, and is no copy of another here.</remarks>
     /// <returns>Equal numbers for equal files.</returns>

@@ -137,6 +137,48 @@ public sealed class ImageFolderTests
         }
     }
 
+    /// <summary>As in icon themes: a folder for each size of a picture, or one for pictures and one for what was made of them.</summary>
+    [Test]
+    public void Load_SizesOfAPictureInFoldersOfTheirOwn_TrainValidateOrTestTogether()
+    {
+        string root = TestFiles.NewFolder();
+        PictureFolders.Add($"{root}/a/16x16", 20);
+        PictureFolders.Add($"{root}/a/32x32", 20, from: 20);
+        PictureFolders.Add($"{root}/b", 20, from: 40);
+        for (int i = 0; i < 20; i++)
+        {
+            File.Move($"{root}/a/32x32/{20 + i:0000}.png", $"{root}/a/32x32/{i:0000}.PNG");
+            File.Copy($"{root}/b/{40 + i:0000}.png", $"{root}/b/copy{i}.png"); // and copies of files stay with them
+        }
+
+        for (int seed = 0; seed < 3; seed++)
+        {
+            var data = Cifar3Data.Load(root, new DataOptions { Seed = seed });
+            var (train, validation) = data.Train.TrainValidationSplit(.2, seed);
+
+            Assert.That((PictureFolders.Counts(train), PictureFolders.Counts(validation), PictureFolders.Counts(data.Test)), Is.EqualTo(("a 26, b 26", "a 6, b 6", "a 8, b 8")));
+            foreach (var part in new[] { train, validation, data.Test })
+            {
+                var a = Enumerable.Range(0, part.Count).Where(i => part.Labels[i] == 0).Select(i => (int)part.Image(i)[0]).ToHashSet();
+                Assert.That(a.Select(value => (value + 20) % 40), Is.EquivalentTo(a), "both sizes of a picture");
+            }
+
+            Assert.That(data.Source, Does.EndWith("; 20 of the 80 files are copies of others of their class, which train or test with them; 20 of the 80 files have the names of others of their class, with which they train or test (sizes of a picture in folders of their own)"));
+        }
+    }
+
+    /// <summary>A folder for each thing, and in it its sides: all left sides would be set aside.</summary>
+    [Test]
+    public void Pictures_SidesOfThingsInFoldersOfTheirOwn_AreNotTakenForSizes()
+    {
+        string[] sides = [.. Enumerable.Range(0, 30).SelectMany(thing => new[] { $"a/{thing}/left.jpg", $"a/{thing}/right.jpg" })];
+
+        Assert.That(SizeFolders.Pictures(sides), Is.Unique);
+        Assert.That(SizeFolders.Pictures(["a/x/1.jpg", "a/x/2.jpg", "a/x/3.jpg", "a/x/4.jpg", "a/y/1.png"]), Is.EqualTo(new UInt128[] { 0, 1, 2, 3, 0 }));
+        Assert.That(SizeFolders.Pictures(["a/1.jpg", "a/1.png", "a/2.jpg"]), Is.EqualTo(new UInt128[] { 0, 0, 1 }), "one picture in two formats");
+        Assert.That(SizeFolders.Pictures([]), Is.Empty);
+    }
+
     [Test]
     public void Pictures_FilesOfOneLengthAndBeginning_AreCopiesWhereAllBytesAre()
     {

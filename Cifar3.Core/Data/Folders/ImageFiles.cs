@@ -8,6 +8,9 @@ namespace Cifar3;
 /// <param name="ClassNames">The classes' names; the index is the label.</param>
 internal sealed record ImageFiles(IReadOnlyList<string> Paths, IReadOnlyList<int> Labels, ImmutableArray<string> ClassNames) : IImageRows
 {
+    /// <summary>What picture each file is, by its name (<see cref="SizeFolders"/>); null where nobody sets some of them aside.</summary>
+    public IReadOnlyList<UInt128>? Pictures { get; init; }
+
     public int Count => Paths.Count;
 
     public bool HasPaths => true;
@@ -19,7 +22,7 @@ internal sealed record ImageFiles(IReadOnlyList<string> Paths, IReadOnlyList<int
     public void Read(int index, Span<byte> rgb) => DecodedFiles.Shared.Read(Paths[index], rgb, keep: true);
 
     /// <summary>Some of the files.</summary>
-    public ImageFiles Choose(IReadOnlyList<int> indices) => this with { Paths = [.. indices.Select(i => Paths[i])], Labels = [.. indices.Select(i => Labels[i])] };
+    public ImageFiles Choose(IReadOnlyList<int> indices) => this with { Paths = [.. indices.Select(i => Paths[i])], Labels = [.. indices.Select(i => Labels[i])], Pictures = Pictures is null ? null : [.. indices.Select(i => Pictures[i])] };
 }
 
 /// <summary>The files of image folders, unread.</summary>

@@ -127,15 +127,17 @@ internal static class ImageFolderReader
         }
 
         double fraction = options.TestFraction ?? DefaultTestFraction;
-        var (forTraining, forTesting, copies) = Split(files[0]!, fraction, options);
+        var (forTraining, forTesting, copies, named) = Split(files[0]!, fraction, options);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
         source += copies == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {copies:N0} of the {files[0]!.Count:N0} files {(copies == 1 ? "is a copy of another of its class, which trains or tests with it" : "are copies of others of their class, which train or test with them")}");
+        source += named == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {named:N0} of the {files[0]!.Count:N0} files {(named == 1 ? "has the name of another of its class, with which it trains or tests" : "have the names of others of their class, with which they train or test")} (sizes of a picture in folders of their own)");
         return new ImageFolders(forTraining, files[1], forTesting, source, skipped, bad) { IsTestSetAside = true };
 
         ImageFiles Files(List<(string Name, string Path)> split)
         {
             var paths = new List<string>();
             var labels = new List<int>();
+            var named = new List<UInt128>();
             for (int label = 0; label < split.Count; label++, next++)
             {
                 if (pictures[next].Count == 0)
@@ -145,9 +147,10 @@ internal static class ImageFolderReader
 
                 paths.AddRange(pictures[next]);
                 labels.AddRange(Enumerable.Repeat(label, pictures[next].Count));
+                named.AddRange(SizeFolders.Pictures(pictures[next]));
             }
 
-            return new ImageFiles(paths, labels, names);
+            return new ImageFiles(paths, labels, names) { Pictures = named };
         }
     }
 
@@ -211,12 +214,12 @@ internal static class ImageFolderReader
             : (names, "");
     }
 
-    /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares; copies of a file stay with it.</summary>
-    private static (ImageFiles Train, ImageFiles Test, int Copies) Split(ImageFiles files, double fraction, DataOptions options)
+    /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares; copies of a file stay with it, and files of its name.</summary>
+    private static (ImageFiles Train, ImageFiles Test, int Copies, int Named) Split(ImageFiles files, double fraction, DataOptions options)
     {
         List<int> train = [], test = [];
         var pictures = SetAside.Pictures(files.Paths, options.CancellationToken);
-        int copies = 0;
+        int copies = 0, named = 0;
         foreach (var (label, indices) in Enumerable.Range(0, files.Count).GroupBy(i => files.Labels[i]).Select(g => (g.Key, g.ToArray())))
         {
             if (indices.Length < 2)
@@ -225,20 +228,22 @@ internal static class ImageFolderReader
             }
 
             UInt128[] own = [.. indices.Select(i => pictures[i])];
-            var aside = SetAside.Draw(fraction, options.Seed, label, own);
+            var together = SetAside.Either(own, [.. indices.Select(i => files.Pictures![i])]);
+            var aside = SetAside.Draw(fraction, options.Seed, label, together);
             test.AddRange(indices.Where((_, i) => aside.Contains(i)));
             train.AddRange(indices.Where((_, i) => !aside.Contains(i)));
             copies += own.Length - own.Distinct().Count();
+            named += own.Distinct().Count() - together.Distinct().Count();
         }
 
-        return (files.Choose(train), files.Choose(test), copies);
+        return (files.Choose(train), files.Choose(test), copies, named);
     }
 
     private static ImageSet ToSet(ImageFiles files, DataOptions options, ProgressCounter counter, BadImages bad)
     {
         var pixels = new byte[files.Count * CnnArchitecture.ImageBytes];
         int[] sound = Decode(files, options, counter, bad, (path, i) => ImageDecoder.DecodeFile(path, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes)));
-        var all = new ImageSet(pixels, [.. files.Labels], files.ClassNames);
+        var all = new ImageSet(pixels, [.. files.Labels], files.ClassNames) { Pictures = files.Pictures };
         return sound.Length == files.Count ? all : all.Select(sound);
     }
 
