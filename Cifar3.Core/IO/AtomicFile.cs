@@ -46,7 +46,7 @@ internal static class AtomicFile
             }
 
             UnixFile.KeepOwnerAndMode(target, temporary);
-            File.Move(temporary, target, overwrite: true);
+            Persist(() => File.Move(temporary, target, overwrite: true), OperatingSystem.IsWindows());
             UnixFile.SyncFolder(folder);
         }
         catch (Exception e) when (IoFault.Find(e) is { } fault)
@@ -62,6 +62,25 @@ internal static class AtomicFile
 
     /// <summary>Writes bytes.</summary>
     public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, stream => stream.Write(content.Span));
+
+    /// <summary>Renames; where Windows refuses because somebody has the file open, again and again for about a second.</summary>
+    /// <exception cref="IOException">It is refused all the same, or for another reason.</exception>
+    /// <exception cref="UnauthorizedAccessException">The same.</exception>
+    internal static void Persist(Action rename, bool windows)
+    {
+        for (int wait = 10; ; wait *= 2)
+        {
+            try
+            {
+                rename();
+                return;
+            }
+            catch (Exception e) when (windows && wait < 1000 && IoFault.IsHeldOnWindows(e))
+            {
+                Thread.Sleep(wait);
+            }
+        }
+    }
 
     /// <summary>The file that a path means: a link's target, there or not. What is no file is refused, for a rename would replace it.</summary>
     private static string Target(string path)

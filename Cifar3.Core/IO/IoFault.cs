@@ -13,7 +13,7 @@ internal static class IoFault
     private static readonly SearchValues<char> SchemeLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
     // the lower half of HRESULTs on Windows
-    private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4;
+    private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4, WindowsDenied = 5, WindowsSharing = 32, WindowsLocked = 33;
 
     /// <summary>The failure inside the wrappers that other libraries and reflection put around it; null when it is no failure of a file.</summary>
     public static Exception? Find(Exception e) => e switch
@@ -26,11 +26,18 @@ internal static class IoFault
     };
 
     /// <summary>Whether another process or stream has the file open and locked.</summary>
-    public static bool IsInUse(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is 32 or 33 : e.HResult is 11 or 35; // EWOULDBLOCK on Linux, macOS
+    public static bool IsInUse(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is WindowsSharing or WindowsLocked : e.HResult is 11 or 35; // EWOULDBLOCK on Linux, macOS
+
+    /// <summary>Whether Windows does not let a file be replaced, as long as anybody has it open: a spreadsheet, or for some milliseconds what looks for viruses, makes an index or copies to a cloud.</summary>
+    public static bool IsHeldOnWindows(Exception e) => e is IOException or UnauthorizedAccessException && (e.HResult & 0xFFFF) is WindowsDenied or WindowsSharing or WindowsLocked;
 
     /// <summary>What to do when a file cannot be written.</summary>
-    public static string WriteRemedy(Exception e) => Cause(e) switch
+    public static string WriteRemedy(Exception e) => WriteRemedy(e, OperatingSystem.IsWindows());
+
+    /// <summary>The same on Windows, or elsewhere.</summary>
+    public static string WriteRemedy(Exception e, bool windows) => Cause(e, windows) switch
     {
+        IoCause.NotAllowed or IoCause.InUse when windows => "Close the programs that have it open, or choose a folder and a file that you may write to",
         IoCause.DiskFull => "Free disk space",
         IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
         IoCause.ReadOnly => "The disk is read-only: choose a folder on another one",
@@ -61,14 +68,14 @@ internal static class IoFault
     public static string ReadProblem(string shown, Exception e, string? what = null) => $"Cannot read {(what is null ? "" : what + " ")}'{Shown.Path(shown)}': {Shown.Path(e.Message.TrimEnd('.'))}. {ReadRemedy(e)}.";
 
     /// <summary>What to do when a file cannot be read.</summary>
-    public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e) switch
+    public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e, OperatingSystem.IsWindows()) switch
     {
         IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
         IoCause.PathTooLong => "Choose a shorter path",
         _ => "Check the path and its permissions",
     };
 
-    private static IoCause Cause(Exception e)
+    private static IoCause Cause(Exception e, bool windows)
     {
         if (e is PathTooLongException)
         {
@@ -90,13 +97,14 @@ internal static class IoFault
             return IoCause.NotSupported;
         }
 
-        if (OperatingSystem.IsWindows())
+        if (windows)
         {
             return (e.HResult & 0xFFFF) switch
             {
                 WindowsNoSpace or WindowsHandleDiskFull => IoCause.DiskFull,
                 WindowsReadOnly => IoCause.ReadOnly,
                 WindowsTooManyOpen => IoCause.TooManyOpen,
+                WindowsSharing or WindowsLocked => IoCause.InUse,
                 _ => e is UnauthorizedAccessException ? IoCause.NotAllowed : IoCause.Unknown,
             };
         }
@@ -121,6 +129,7 @@ internal static class IoFault
         PathTooLong,
         NoFile,
         NotAllowed,
+        InUse,
         NotSupported,
     }
 }

@@ -17,6 +17,39 @@ public sealed class AtomicFileTests
         Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.Empty);
     }
 
+    /// <summary>As Windows reports a rename over a file that a virus scanner, an index or a spreadsheet has open.</summary>
+    [TestCase(0x80070005, true)]
+    [TestCase(0x80070020, true)]
+    [TestCase(0x80070070, false, TestName = "a full disk is not waited for")]
+    public void Persist_RefusedOnWindows_IsTriedAgainWhileTheFileIsHeld(long result, bool again)
+    {
+        int calls = 0;
+        Exception fault = result == 0x80070005 ? new UnauthorizedAccessException { HResult = unchecked((int)result) } : new IOException("held", unchecked((int)result));
+        void Rename() => _ = ++calls < 4 ? throw fault : true;
+
+        Assert.That(() => AtomicFile.Persist(Rename, windows: false), Throws.Exception.SameAs(fault), "elsewhere nobody holds a file from being replaced");
+        if (again)
+        {
+            calls = 0;
+            AtomicFile.Persist(Rename, windows: true);
+            Assert.That(calls, Is.EqualTo(4));
+            Assert.That(IoFault.WriteRemedy(fault, windows: true), Does.StartWith("Close the programs that have it open"));
+        }
+        else
+        {
+            Assert.That(() => AtomicFile.Persist(Rename, windows: true), Throws.Exception.SameAs(fault));
+            Assert.That((calls, IoFault.WriteRemedy(fault, windows: true)), Is.EqualTo((2, "Free disk space")));
+        }
+    }
+
+    [Test]
+    public void Persist_HeldForGood_GivesUp()
+    {
+        int calls = 0;
+
+        Assert.That(() => AtomicFile.Persist(() => throw new IOException($"held {++calls}", unchecked((int)0x80070020)), windows: true), Throws.TypeOf<IOException>().With.Message.EqualTo("held 8"));
+    }
+
     [Test]
     public void Write_NewFolder_CreatesFileAndLeavesNothingElse()
     {
