@@ -1,3 +1,4 @@
+using System.Text;
 using Cifar3.Training;
 
 namespace Cifar3.Tests;
@@ -17,6 +18,18 @@ public sealed class DataProgressBarTests
         }
 
         Assert.That(error.ToString(), Is.EqualTo("\rDownloading ━━·················· 17 of 170 MB \rReading ━━━━━━━━━━·········· 5,000 of 10,000 \r\e[2K"));
+    }
+
+    /// <summary>As a window of Windows is, unless its program asks for UTF-8.</summary>
+    [Test]
+    public void Report_InATerminalOfAnOldCodePage_DrawsWhatItHas()
+    {
+        using var error = new ProgressBarTests.EncodedWriter(Encoding.Latin1);
+        using var bar = new DataProgressBar(error, terminal: true, clock);
+
+        bar.Report(new DataProgress(DataStage.Reading, 5_000, 10_000));
+
+        Assert.That(error.ToString(), Is.EqualTo("\rReading ----------           5,000 of 10,000 "));
     }
 
     [Test]

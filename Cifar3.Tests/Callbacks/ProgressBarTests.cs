@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text;
 using System.Text.RegularExpressions;
 using Cifar3.Training;
 using Spectre.Console;
@@ -95,7 +96,7 @@ public sealed partial class ProgressBarTests
 
         bar.OnTestBegin(context);
 
-        Assert.That(Colours().Replace(text.ToString(), ""), Is.EqualTo("Epoch 1/1\nvalidating 100 images …"));
+        Assert.That(Colours().Replace(Lines(text), ""), Is.EqualTo("Epoch 1/1\nvalidating 100 images …"));
         bar.OnEpochEnd(context, new EpochLog(1, 1, .5, 2, .25, 1e-3, 1));
         Assert.That(text.ToString(), Does.Contain("…\r\e[2K"), "the line was not taken back");
     }
@@ -146,7 +147,7 @@ public sealed partial class ProgressBarTests
     [TestCase(3, "")]
     public void Running_NarrowTerminal_LeavesTheLeastImportantOut(int width, string expected)
     {
-        string markup = ProgressLine.Running(7, 118, TimeSpan.FromSeconds(65), new TimeSpan(1, 2, 3), 0.098, 1310.4, "accuracy: 0.6713 - loss: 0.9233", width);
+        string markup = ProgressLine.Running(7, 118, TimeSpan.FromSeconds(65), new TimeSpan(1, 2, 3), 0.098, 1310.4, "accuracy: 0.6713 - loss: 0.9233", width, '━');
 
         string line = Markup.Remove(markup);
         Assert.That(line, Is.EqualTo(expected));
@@ -165,9 +166,18 @@ public sealed partial class ProgressBarTests
     [TestCase(0.00035, "350us/step")]
     public void PerStep_Seconds_AsKeras(double seconds, string expected) => Assert.That(ProgressLine.PerStep(seconds), Is.EqualTo(expected));
 
-    private static string Run(bool terminal, int epochs, double secondsPerBatch, int images = 100)
+    /// <summary>As a window of Windows is, unless its program asks for UTF-8.</summary>
+    [Test]
+    public void Training_TerminalOfAnOldCodePage_DrawsWhatItHas()
     {
-        var (console, text) = Console(terminal);
+        string output = Run(terminal: true, epochs: 1, secondsPerBatch: 3, encoding: Encoding.Latin1);
+
+        Assert.That(output, Does.Contain("--------------------").And.Contain("validating 100 images ...").And.Not.Contain("━").And.Not.Contain("…"));
+    }
+
+    private static string Run(bool terminal, int epochs, double secondsPerBatch, int images = 100, Encoding? encoding = null)
+    {
+        var (console, text) = Console(terminal, encoding);
         var clock = new ManualClock();
         var bar = new ProgressBar(console, clock);
         var context = ScriptedTraining.Context(epochs, images: images);
@@ -181,17 +191,22 @@ public sealed partial class ProgressBarTests
                 bar.OnTrainBatchEnd(context, new BatchLog(batch, 1, .5, 32 * batch));
             }
 
+            if (encoding is not null)
+            {
+                bar.OnTestBegin(context);
+            }
+
             bar.OnEpochEnd(context, new EpochLog(epoch, 1, .5, 2, .25, 1e-3, 1));
         }
 
         bar.OnTrainEnd(context);
-        return text.ToString();
+        return Lines(text);
     }
 
     /// <summary>A console, and what it shows.</summary>
-    internal static (IAnsiConsole Console, StringWriter Text) Console(bool terminal)
+    internal static (IAnsiConsole Console, StringWriter Text) Console(bool terminal, Encoding? encoding = null)
     {
-        var text = new StringWriter(CultureInfo.InvariantCulture) { NewLine = "\n" };
+        var text = new EncodedWriter(encoding ?? Encoding.UTF8) { NewLine = "\n" };
         var console = AnsiConsole.Create(new AnsiConsoleSettings
         {
             Ansi = terminal ? AnsiSupport.Yes : AnsiSupport.No,
@@ -200,8 +215,17 @@ public sealed partial class ProgressBarTests
         return (console, text);
     }
 
+    /// <summary>Spectre ends lines as the system does.</summary>
+    private static string Lines(StringWriter text) => text.ToString().Replace("\r\n", "\n", StringComparison.Ordinal);
+
     [GeneratedRegex(@"\e\[[0-9;]*[mK]")]
     private static partial Regex Colours();
+
+    /// <summary>Text as a console of this encoding is given it.</summary>
+    internal sealed class EncodedWriter(Encoding encoding) : StringWriter(CultureInfo.InvariantCulture)
+    {
+        public override Encoding Encoding => encoding;
+    }
 
     private sealed class TestOutput(TextWriter writer, bool terminal) : IAnsiConsoleOutput
     {
@@ -213,7 +237,7 @@ public sealed partial class ProgressBarTests
 
         public int Height => 50;
 
-        public void SetEncoding(System.Text.Encoding encoding)
+        public void SetEncoding(Encoding encoding)
         {
         }
     }
@@ -248,7 +272,7 @@ public sealed partial class ProgressBarTests
 
         public int Height => 25;
 
-        public void SetEncoding(System.Text.Encoding encoding)
+        public void SetEncoding(Encoding encoding)
         {
         }
     }

@@ -91,7 +91,7 @@ public sealed class ProgressBar : Callback
         var remaining = TimeSpan.FromSeconds(step * (context.StepsPerEpoch - log.Batch));
         double rate = Math.Min(context.BatchSize, context.TrainImages) / Math.Max(step, 1e-9);
         EraseLine();
-        Show(() => console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1)));
+        Show(() => console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1, ConsoleText.Bar(console.Profile.Encoding))));
         lineOpen = true;
         lastDrawn = now;
     }
@@ -105,7 +105,7 @@ public sealed class ProgressBar : Callback
         if (animated)
         {
             EraseLine();
-            Show(() => console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics)));
+            Show(() => console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics, ConsoleText.Bar(console.Profile.Encoding))));
         }
         else
         {
@@ -126,7 +126,8 @@ public sealed class ProgressBar : Callback
         if (animated)
         {
             EraseLine();
-            Show(() => console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images …", "validating …")));
+            string more = ConsoleText.IsUnicode(console.Profile.Encoding) ? "…" : "...";
+            Show(() => console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images {more}", $"validating {more}")));
             lineOpen = true;
         }
     }

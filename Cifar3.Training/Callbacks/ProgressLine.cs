@@ -9,15 +9,15 @@ internal static class ProgressLine
     private const int BarWidth = 20;
 
     /// <summary>Keras' last line of an epoch: <c>118/118 ━━━━ 12s 98ms/step - accuracy: 0.6713 - loss: 0.9233 - val_accuracy: …</c>, as Spectre markup.</summary>
-    public static string Finished(int steps, double seconds, double secondsPerStep, string metrics) =>
-        $"[bold]{steps}/{steps}[/] [green]{new string('━', BarWidth)}[/] [bold]{Whole(seconds)}s[/] {PerStep(secondsPerStep)} - {metrics}";
+    public static string Finished(int steps, double seconds, double secondsPerStep, string metrics, char bar) =>
+        $"[bold]{steps}/{steps}[/] [green]{new string(bar, BarWidth)}[/] [bold]{Whole(seconds)}s[/] {PerStep(secondsPerStep)} - {metrics}";
 
     /// <summary>The only line of an epoch where nothing can be overwritten, Keras' verbose=2 on one line.</summary>
     public static string Plain(int epoch, int epochs, int steps, double seconds, double secondsPerStep, string metrics) =>
         $"Epoch {epoch}/{epochs} - {steps}/{steps} - {Whole(seconds)}s - {PerStep(secondsPerStep)} - {metrics}";
 
     /// <summary>The line of a running epoch: the fullest of several wordings that fits into <paramref name="width"/> characters, as Spectre markup.</summary>
-    public static string Running(int step, int steps, TimeSpan elapsed, TimeSpan remaining, double secondsPerStep, double imagesPerSecond, string metrics, int width)
+    public static string Running(int step, int steps, TimeSpan elapsed, TimeSpan remaining, double secondsPerStep, double imagesPerSecond, string metrics, int width, char bar)
     {
         string count = step.ToString(CultureInfo.InvariantCulture).PadLeft(steps.ToString(CultureInfo.InvariantCulture).Length) + $"/{steps}";
         string times = $"{Time(elapsed)}, {Time(remaining)} left", speed = string.Create(CultureInfo.InvariantCulture, $"{imagesPerSecond:N0} img/s");
@@ -30,12 +30,12 @@ internal static class ProgressLine
             (BarWidth, $" {times}"),
             (BarWidth, ""),
         ];
-        foreach (var (bar, tail) in wordings)
+        foreach (var (length, tail) in wordings)
         {
-            if (count.Length + 1 + bar + tail.Length <= width)
+            if (count.Length + 1 + length + tail.Length <= width)
             {
-                int done = bar * step / steps;
-                return $"[bold]{count}[/] [green]{new string('━', done)}[/][grey]{new string('━', bar - done)}[/]{tail}";
+                int done = length * step / steps;
+                return $"[bold]{count}[/] [green]{new string(bar, done)}[/][grey]{new string(bar, length - done)}[/]{tail}";
             }
         }
 

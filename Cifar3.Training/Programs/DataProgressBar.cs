@@ -45,7 +45,7 @@ public sealed class DataProgressBar : IProgress<DataProgress>, IDisposable
             if (terminal)
             {
                 int done = value.Total > 0 ? (int)(BarWidth * Math.Clamp((double)value.Done / value.Total, 0, 1)) : 0;
-                error.Write($"\r{value.Stage} {new string('━', done)}{new string('·', BarWidth - done)} {count} ");
+                error.Write($"\r{value.Stage} {new string(ConsoleText.Bar(error.Encoding), done)}{new string(ConsoleText.IsUnicode(error.Encoding) ? '·' : ' ', BarWidth - done)} {count} ");
                 lineOpen = true;
             }
             else if (clock.GetElapsedTime(written) >= Pause)

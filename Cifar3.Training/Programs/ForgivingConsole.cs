@@ -4,7 +4,7 @@ namespace Cifar3.Training;
 
 /// <summary>
 /// The program's console, for as long as this is not disposed, as one that takes everything: what cannot be written, because the other end is closed or the disk of a
-/// redirection full, is left out and remembered. A training must not end because nobody reads its progress; a program whose output is all that it is run for asks <see cref="IsOutputLost"/>.
+/// redirection full, is left out and remembered, and text is UTF-8 on Windows too, whose older code pages make <c>鳥.png</c> to <c>?.png</c> and a bar to question marks. A training must not end because nobody reads its progress; a program whose output is all that it is run for asks <see cref="IsOutputLost"/>.
 /// </summary>
 internal sealed class ForgivingConsole : IDisposable
 {
@@ -14,6 +14,7 @@ internal sealed class ForgivingConsole : IDisposable
 
     private readonly ForgivingWriter output, error;
     private readonly ForgivingConsole? before = current;
+    private readonly Encoding? codePage = UseUtf8();
 
     private ForgivingConsole() => (output, error) = (new ForgivingWriter(() => Console.Out, StandardOutput), new ForgivingWriter(() => Console.Error));
 
@@ -37,7 +38,32 @@ internal sealed class ForgivingConsole : IDisposable
     {
         Console.SetOut(output.Inner);
         Console.SetError(error.Inner);
+        if (codePage is not null)
+        {
+            Console.OutputEncoding = codePage; // it is the whole window's, and programs after this one may not expect another
+        }
+
         current = before;
+    }
+
+    /// <summary>Gives what the window had; null where nothing is to be given back.</summary>
+    private static Encoding? UseUtf8()
+    {
+        var had = Console.OutputEncoding;
+        if (!OperatingSystem.IsWindows() || ConsoleText.IsUnicode(had))
+        {
+            return null;
+        }
+
+        try
+        {
+            Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
+            return had;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or System.Security.SecurityException)
+        {
+            return null; // the window keeps its own
+        }
     }
 
     private sealed class ForgivingWriter : TextWriter

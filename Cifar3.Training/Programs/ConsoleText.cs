@@ -1,0 +1,13 @@
+using System.Text;
+
+namespace Cifar3.Training;
+
+/// <summary>What a console can show: on Windows, unless the program sets <see cref="Console.OutputEncoding"/>, an older code page without Keras' bar, which would be question marks.</summary>
+internal static class ConsoleText
+{
+    /// <summary>Whether an encoding has every character.</summary>
+    public static bool IsUnicode(Encoding encoding) => encoding.CodePage is 65001 or 1200 or 1201 or 12000 or 12001; // UTF-8, UTF-16, UTF-32
+
+    /// <summary>What bars are drawn with: Keras' and Spectre.Console's character, or the one that Spectre.Console falls back to.</summary>
+    public static char Bar(Encoding encoding) => IsUnicode(encoding) ? '━' : '-';
+}
