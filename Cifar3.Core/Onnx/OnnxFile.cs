@@ -61,7 +61,9 @@ internal sealed class OnnxFile
                 null => OnnxKind.Foreign,
                 OnnxMetadata.ScoringFormat => OnnxMetadata.IsEightBit(Properties) ? OnnxKind.EightBit : OnnxKind.Optimized,
                 OnnxMetadata.Format or OnnxMetadata.FirstFormat => OnnxKind.Keras,
-                var format => throw new FormatException($"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found '{Shown.Text(format)}': a newer version of the library wrote it. Update the library"),
+                var format when format.StartsWith(OnnxMetadata.FormatPrefix, StringComparison.Ordinal) =>
+                    throw Unreadable(name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found '{Shown.Text(format)}': a newer version of the library wrote it", "Update the library"),
+                _ => OnnxKind.Foreign, // another tool has a key of this name
             };
         }
         catch (FormatException e)

@@ -25,6 +25,9 @@ internal static class OnnxMetadata
     /// <summary>The same of the flavours made for scoring: optimized, int8.</summary>
     public const string ScoringFormat = "cifar3-scoring 1";
 
+    /// <summary>How the format of every kind and version begins.</summary>
+    public const string FormatPrefix = "cifar3-";
+
     /// <summary>The most characters of the history; of other texts it is <see cref="ModelMetadata.MaxTextLength"/>.</summary>
     public const int MaxHistoryLength = 32 << 20;
 

@@ -193,6 +193,16 @@ public sealed class ForeignOnnxTests
         Assert.That(() => Cifar3Classifier.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("m.classes.txt").And.Message.Contains("one name a line"));
     }
 
+    [Test]
+    public void Load_OtherToolsKeyFormat_IsNoFormatOfThisLibrary()
+    {
+        byte[] foreign = Foreign(TestModels.Random(filters: [4, 4, 8]), proto => proto.MetadataProps.Add(new StringStringEntryProto { Key = "format", Value = "onnx" }));
+
+        using var classifier = Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = Names });
+
+        Assert.That(classifier.ClassNames, Is.EqualTo(Names));
+    }
+
     /// <summary>The model as another tool might have written it.</summary>
     internal static byte[] Foreign(CnnModel model, Action<ModelProto> edit)
     {

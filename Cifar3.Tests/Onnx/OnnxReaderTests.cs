@@ -177,6 +177,19 @@ public sealed class OnnxReaderTests
         Assert.Multiple(() => Array.ForEach(expected, part => Assert.That(error!.Message, Does.Contain(part))));
     }
 
+    /// <summary>Nothing is wrong with it: the remedies for damaged files lead astray.</summary>
+    [TestCase("cifar3-cnn 9")]
+    [TestCase("cifar3-scoring 2")]
+    public void LoadOnnx_FileOfANewerFormat_HasThatRemedyAlone(string format)
+    {
+        var proto = ModelProto.Parser.ParseFrom(TestModels.Random(2, [1, 1, 1]).ToOnnxBytes());
+        Prop(proto, "format").Value = format;
+
+        Assert.That(
+            () => CnnModel.LoadOnnx(proto.ToByteArray()),
+            Throws.TypeOf<Cifar3ModelException>().With.Message.EndsWith($"expected metadata 'format' = 'cifar3-cnn 2', found '{format}': a newer version of the library wrote it. Update the library."));
+    }
+
     /// <summary>MLflow and others write keys of their own; files of earlier versions had no hash of their metadata.</summary>
     [Test]
     public void Read_AnyValueOfTheMetadataWrittenOtherwise_IsSeen()
