@@ -12,6 +12,7 @@ namespace Cifar3;
 /// or the new one, never half of one. (Downloads grow in a <see cref="PartialFile"/>, and a <see cref="FileLock"/> writes nothing.)
 /// </summary>
 /// <remarks>
+/// A file that nobody may write (<c>chmod 444</c>, Windows' read-only attribute) is not replaced, also not for root: stores of large files (DVC, git-annex) keep theirs so, behind links.
 /// A symbolic link's target is written and the link stays; permissions and, where this user may set them, owner and group of a file that is replaced stay.
 /// Hard links, access control lists and extended attributes do not. Temporary files whose process is gone are removed by the
 /// next process that writes into their folder.
@@ -36,6 +37,11 @@ internal static class AtomicFile
         try
         {
             string target = Target(Path.GetFullPath(path)), folder = Path.GetDirectoryName(target)!;
+            if (UnixFile.IsProtected(target))
+            {
+                throw new ProtectedFileException(); // a rename would replace it all the same
+            }
+
             Directory.CreateDirectory(folder);
             RemoveDead(folder);
             temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{TemporaryPrefix}{Machine}-{Environment.ProcessId}-{Guid.NewGuid():N}{TemporarySuffix}"));
@@ -52,7 +58,8 @@ internal static class AtomicFile
         catch (Exception e) when (IoFault.Find(e) is { } fault)
         {
             string cause = temporary is null ? fault.Message : fault.Message.Replace(temporary, Path.GetFullPath(path), StringComparison.Ordinal); // nobody asked for the temporary file
-            throw new Cifar3Exception($"Cannot write '{Shown.Path(path)}': {Shown.Path(cause.TrimEnd('.'))}. The file is as it was before. {IoFault.WriteRemedy(fault)}.", fault);
+            string state = File.Exists(path) ? "The file is as it was before" : "No file was written";
+            throw new Cifar3Exception($"Cannot write '{Shown.Path(path)}': {Shown.Path(cause.TrimEnd('.'))}. {state}. {IoFault.WriteRemedy(fault)}.", fault);
         }
         finally
         {

@@ -44,6 +44,7 @@ internal static class IoFault
         IoCause.TooLarge => "The file system or the limit of this user (ulimit -f) allows no file of this size",
         IoCause.PathTooLong => "Choose a shorter path",
         IoCause.NoFile => "Name a file",
+        IoCause.Protected => OperatingSystem.IsWindows() ? "Clear its read-only attribute, or name another file" : "Allow writing to it (chmod u+w), or name another file",
         IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
         IoCause.NotSupported => "The disk is not at fault: this kind of file or path is not supported here (native programs lack code that some formats need)",
         _ => "Free disk space or choose a folder that you may write to",
@@ -87,6 +88,11 @@ internal static class IoFault
             return IoCause.NoFile;
         }
 
+        if (e is ProtectedFileException)
+        {
+            return IoCause.Protected;
+        }
+
         if (e is ArgumentOutOfRangeException)
         {
             return IoCause.TooLarge;
@@ -128,6 +134,7 @@ internal static class IoFault
         TooManyOpen,
         PathTooLong,
         NoFile,
+        Protected,
         NotAllowed,
         InUse,
         NotSupported,
@@ -136,3 +143,6 @@ internal static class IoFault
 
 /// <summary>A folder, device or pipe stands where a file was to be written.</summary>
 internal sealed class NoFileException(string kind) : IOException($"it is {kind}, not a file");
+
+/// <summary>Nobody may write the file that stands there.</summary>
+internal sealed class ProtectedFileException() : IOException("it is protected against writing");

@@ -8,6 +8,8 @@ internal static partial class UnixFile
 {
     private const int KindMask = 0xF000, Fifo = 0x1000, CharacterDevice = 0x2000, Folder = 0x4000, BlockDevice = 0x6000, Regular = 0x8000, Socket = 0xC000;
 
+    private const int AnyWrite = 0x92; // 0222
+
     private const short PollError = 8, PollHangUp = 16; // as dotnet/runtime has them on every system
 
     /// <summary>What a path leads to, links followed.</summary>
@@ -50,6 +52,11 @@ internal static partial class UnixFile
             return null;
         }
     }
+
+    /// <summary>Whether there is a file that nobody may write: without any such permission, or with Windows' read-only attribute.</summary>
+    public static bool IsProtected(string path) => OperatingSystem.IsWindows()
+        ? File.Exists(path) && (File.GetAttributes(path) & FileAttributes.ReadOnly) != 0
+        : Find(path) is { IsRegular: true } found && (found.Mode & AnyWrite) == 0;
 
     /// <summary>Gives a new file the owner and the permissions of the one that it will replace, as far as this user may.</summary>
     public static void KeepOwnerAndMode(string old, string replacement)

@@ -73,7 +73,7 @@ public sealed class AtomicFileTests
             throw new IOException("No space left on device");
         }));
 
-        Assert.That(error!.Message, Does.Contain(path).And.Contain("No space left").And.Contain("Free disk space"));
+        Assert.That(error!.Message, Does.Contain(path).And.Contain("No space left on device. The file is as it was before. Free disk space"));
         Assert.That(File.ReadAllText(path), Is.EqualTo("old"));
         Assert.That(Directory.GetFiles(Path.GetDirectoryName(path)!), Has.Length.EqualTo(1));
     }
@@ -89,7 +89,7 @@ public sealed class AtomicFileTests
 
     [Test]
     public void Write_TargetIsAFolder_SaysSo() =>
-        Assert.That(() => AtomicFile.Write(TestFiles.NewFolder(), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file. The file is as it was before. Name a file."));
+        Assert.That(() => AtomicFile.Write(TestFiles.NewFolder(), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file. No file was written. Name a file."));
 
     [Test]
     [Platform(Exclude = "Win")]
@@ -117,7 +117,7 @@ public sealed class AtomicFileTests
 
         var error = Assert.Throws<Cifar3Exception>(() => AtomicFile.Write(path, _ => throw new TargetInvocationException(new IOException("full", 28))));
 
-        Assert.That(error!.Message, Is.EqualTo($"Cannot write '{path}': full. The file is as it was before. Free disk space."));
+        Assert.That(error!.Message, Is.EqualTo($"Cannot write '{path}': full. No file was written. Free disk space."));
         Assert.That(error.InnerException, Is.TypeOf<IOException>());
     }
 
@@ -168,6 +168,33 @@ public sealed class AtomicFileTests
         AtomicFile.Write(path, new byte[] { 1 });
 
         Assert.That(File.GetUnixFileMode(path), Is.EqualTo(Mode));
+    }
+
+    /// <summary>The folder's permissions would allow to replace it, as those of root always do.</summary>
+    [TestCase(false)]
+    [TestCase(true)]
+    public void Write_OverAFileThatNobodyMayWrite_IsRefused(bool link)
+    {
+        string folder = TestFiles.NewFolder(), target = Path.Combine(folder, "store.bin"), path = link ? Path.Combine(folder, "a.onnx") : target;
+        File.WriteAllText(target, "old");
+        new FileInfo(target).IsReadOnly = true;
+        if (link)
+        {
+            File.CreateSymbolicLink(path, "store.bin");
+        }
+
+        try
+        {
+            Assert.That(
+                () => AtomicFile.Write(path, new byte[] { 1 }),
+                Throws.TypeOf<Cifar3Exception>().With.Message.Contains($"Cannot write '{path}': it is protected against writing. The file is as it was before. ").And.Message.EndsWith(", or name another file."));
+            Assert.That(File.ReadAllText(target), Is.EqualTo("old"));
+            Assert.That(Directory.GetFiles(folder), Has.Length.EqualTo(link ? 2 : 1));
+        }
+        finally
+        {
+            new FileInfo(target).IsReadOnly = false;
+        }
     }
 
     [Test]

@@ -54,6 +54,6 @@ public sealed class ToolPermissionTests
 
         var (exitCode, _, error) = ToolProcess.RunUnprivileged("export", "default", "--out", file);
 
-        Assert.That((exitCode, error), Is.EqualTo((1, $"Error: Cannot write '{file}': Access to the path '{file}' is denied. The file is as it was before. Choose a folder that you may write to, or change its permissions.")));
+        Assert.That((exitCode, error), Is.EqualTo((1, $"Error: Cannot write '{file}': Access to the path '{file}' is denied. No file was written. Choose a folder that you may write to, or change its permissions.")));
     }
 }
