@@ -56,7 +56,7 @@ public sealed record ClassifierOptions
     /// <summary>
     /// The most pixels that an encoded picture may have, 1 to 536,870,911; a larger one is refused before memory is taken for it. Reading a
     /// picture takes its encoded bytes (twice from a stream), at most 8 MB, and 4 (most PNG, WEBP, GIF files) to 12 bytes a pixel (interlaced PNG of 16 bits);
-    /// JPEG files that are not progressive and BMP files are read row by row and take none. Default: 67,108,864 (8,192×8,192).
+    /// JPEG files that are not progressive and BMP files are read row by row and take none. Such JPEG files, as cameras write them, may have eight times as many pixels. Default: 67,108,864 (8,192×8,192).
     /// </summary>
     public int MaxImagePixels { get; init; } = ImageDecoder.DefaultMaxPixels;
 

@@ -31,19 +31,23 @@ internal static class PictureParts
     /// <summary>The most pixels of a JPEG file times its scans: 16 scans of the largest picture allowed by default.</summary>
     public const long MaxJpegWork = 1L << 30;
 
+    /// <summary>The most pixels of a JPEG file for each of its bytes: a block of 8×8 takes two bits or more.</summary>
+    public const int MaxPixelsPerByte = 256;
+
     private const uint Idat = 0x49444154, Iend = 0x49454E44, Trns = 0x74524E53, Exif = 0x65584966; // "IDAT", "IEND", "tRNS", "eXIf"
 
     /// <summary>What was found.</summary>
     /// <param name="Problem">Why the picture is refused; null = it is not.</param>
     /// <param name="Rewritten">The file without the parts that cost too much; null = as it is.</param>
     /// <param name="Orientation">EXIF orientation 1 to 8 where the codec does not read it (PNG); 0 = ask the codec.</param>
-    public readonly record struct Result(string? Problem, byte[]? Rewritten = null, int Orientation = 0);
+    /// <param name="OneScan">Whether it is a JPEG file whose first scan has the whole picture, so that the codec keeps none of it but some rows, and that is long enough to have it.</param>
+    public readonly record struct Result(string? Problem, byte[]? Rewritten = null, int Orientation = 0, bool OneScan = false);
 
     /// <summary>Looks through a file.</summary>
     public static Result Inspect(ReadOnlySpan<byte> file) => ImageSignature.Format(file) switch
     {
         PictureFormat.Png => Png(file),
-        PictureFormat.Jpeg => new Result(Jpeg(file)),
+        PictureFormat.Jpeg => Jpeg(file),
         PictureFormat.Gif => Gif(file),
         _ => new Result(null),
     };
@@ -185,11 +189,12 @@ internal static class PictureParts
         return Math.Min(at + 1, file.Length);
     }
 
-    /// <summary>Counts the scans; says what is wrong with their number.</summary>
-    private static string? Jpeg(ReadOnlySpan<byte> file)
+    /// <summary>Counts the scans; says what is wrong with their number, and whether the first is of all components of a sequential picture.</summary>
+    private static Result Jpeg(ReadOnlySpan<byte> file)
     {
         long pixels = 0;
-        int scans = 0;
+        int scans = 0, frames = 0, components = 0;
+        bool sequential = false, oneScan = false;
         for (int at = 2; at + 4 <= file.Length;)
         {
             byte marker = file[at + 1];
@@ -209,15 +214,17 @@ internal static class PictureParts
             if (frame && at + 10 <= file.Length)
             {
                 pixels = (long)BinaryPrimitives.ReadUInt16BigEndian(file[(at + 5)..]) * BinaryPrimitives.ReadUInt16BigEndian(file[(at + 7)..]);
+                (frames, components, sequential) = (frames + 1, file[at + 9], marker is 0xC0 or 0xC1);
             }
 
             int next = at + 2 + Math.Max(length, 2);
             if (marker == 0xDA)
             {
                 scans++;
+                oneScan |= scans == 1 && sequential && at + 4 < file.Length && file[at + 4] == components;
                 if (scans > MaxJpegScans || scans * pixels > MaxJpegWork && scans > 16)
                 {
-                    return string.Create(CultureInfo.InvariantCulture, $"it has {scans:N0} scans or more for {pixels:N0} pixels; at most {Math.Min(MaxJpegScans, Math.Max(16, MaxJpegWork / Math.Max(pixels, 1))):N0} are read");
+                    return new Result(string.Create(CultureInfo.InvariantCulture, $"it has {scans:N0} scans or more for {pixels:N0} pixels; at most {Math.Min(MaxJpegScans, Math.Max(16, MaxJpegWork / Math.Max(pixels, 1))):N0} are read"));
                 }
 
                 next = AfterScan(file, next);
@@ -226,7 +233,7 @@ internal static class PictureParts
             at = next;
         }
 
-        return null;
+        return new Result(null, OneScan: oneScan && frames == 1 && pixels <= MaxPixelsPerByte * (long)file.Length);
     }
 
     /// <summary>Where the next marker stands that ends a scan's data.</summary>

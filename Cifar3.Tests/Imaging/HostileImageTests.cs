@@ -50,18 +50,36 @@ public sealed class HostileImageTests
             Throws.TypeOf<Cifar3ImageException>().With.Message.Contains($"{width:N0}x{height:N0} pixels").And.Message.Contains("65,535 a side"));
 
     [Test]
-    public void Decode_TwentyThousandSquared_IsRefusedUnlessAllowedAndAJpegThenReadByRows()
+    public void Decode_TwentyThousandSquared_IsRefusedUnlessAJpegOfOneScanWhichIsReadByRows()
     {
-        byte[] png = PngFile.Create(20_000, 20_000, 1, PngColour.Grey), jpeg = JpegFile.Create(20_000, 20_000, 1, (_, _, _) => 60);
-        foreach (byte[] file in new[] { png, jpeg })
+        byte[] jpeg = JpegFile.Create(20_000, 20_000, 1, (_, _, _) => 60);
+        byte[][] refused =
+        [
+            PngFile.Create(20_000, 20_000, 1, PngColour.Grey),
+            JpegFile.Create(20_000, 20_000, 1, (_, _, _) => 60, progressive: true),
+            JpegFile.Create(20_000, 20_000, 3, (_, _, _) => 60, scanned: 1),
+        ];
+        foreach (byte[] file in refused)
         {
             Assert.That(() => Decode(file), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("20,000x20,000 pixels. Expected at most 67,108,864 in all"));
         }
 
         using var growth = new MemoryGrowth();
 
-        Assert.That(Decode(jpeg, maxPixels: 400_000_000), Is.All.EqualTo(60));
+        Assert.That(Decode(jpeg), Is.All.EqualTo(60));
         Assert.That(growth.Peak, Is.LessThan(100 << 20), "1.6 GB of pixels never are in memory");
+    }
+
+    /// <summary>A file that is too short for what it declares would be drawn grey at some length; one that is long enough may have eight times the limit.</summary>
+    [TestCase(65_500, 8_196, 0, "65,500x8,196 pixels. Expected at most 67,108,864 in all")]
+    [TestCase(65_500, 8_197, 3 << 20, "65,500x8,197 pixels. Expected at most 536,870,912 in all")]
+    public void Decode_JpegThatDeclaresManyPixels_IsRefused(int width, int height, int more, string message)
+    {
+        byte[] file = [.. JpegFile.Create(64, 64, 1, (_, _, _) => 60), .. new byte[more]];
+        int frame = file.AsSpan().IndexOf((ReadOnlySpan<byte>)[0xFF, 0xC0]);
+        (file[frame + 5], file[frame + 6], file[frame + 7], file[frame + 8]) = ((byte)(height >> 8), (byte)height, (byte)(width >> 8), (byte)width);
+
+        Assert.That(() => Decode(file), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(message));
     }
 
     /// <summary>A file of some KB that unpacks to 64 MB of pixels, again and again: the memory is given back each time.</summary>

@@ -12,7 +12,8 @@ internal static class JpegFile
     /// <param name="components">1 = grey, 3 = YCbCr, 4 = CMYK as Adobe has it: 255 is no ink.</param>
     /// <param name="value">The value, 0 to 255, of a block by its column, row and component.</param>
     /// <param name="progressive">Whether the one scan is a progressive file's first.</param>
-    public static byte[] Create(int width, int height, int components, Func<int, int, int, int> value, bool progressive = false)
+    /// <param name="scanned">How many of the components the one scan names; null = all. The data are those of all in any case.</param>
+    public static byte[] Create(int width, int height, int components, Func<int, int, int, int> value, bool progressive = false, int? scanned = null)
     {
         var jpeg = new List<byte> { 0xFF, 0xD8 };
         if (components == 4)
@@ -24,7 +25,7 @@ internal static class JpegFile
         Segment(progressive ? 0xC2 : 0xC0, [8, (byte)(height >> 8), (byte)height, (byte)(width >> 8), (byte)width, (byte)components, .. Each(c => [c, 0x11, 0])]);
         Segment(0xC4, [0x00, 0, 0, 0, 12, .. new byte[12], .. Enumerable.Range(0, 12).Select(i => (byte)i)]); // 12 categories, 4 bits each
         Segment(0xC4, [0x10, 1, .. new byte[15], 0]); // end of block, 1 bit
-        Segment(0xDA, [(byte)components, .. Each(c => [c, 0]), 0, (byte)(progressive ? 0 : 63), 0]);
+        Segment(0xDA, [(byte)(scanned ?? components), .. Each(c => [c, 0]).Take(2 * (scanned ?? components)), 0, (byte)(progressive ? 0 : 63), 0]);
 
         uint bits = 0;
         int count = 0;
