@@ -29,6 +29,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
         int times = endpoints.ServiceProvider.GetService<TimesMapped>()?.Next()
             ?? throw new InvalidOperationException("There is no model to map. Call builder.Services.AddCifar3Classifier before builder.Build()."); // else every request would be a 400 without a word
         var group = endpoints.MapGroup("").WithTags("Cifar3");
+        group.CacheOutput(policy => policy.NoCache()); // a policy for the whole application would hold readiness and models after they changed; CacheOutput on the returned group overrules this
         if (page)
         {
             foreach (string path in PageFiles.Paths)
@@ -42,17 +43,26 @@ public static class Cifar3EndpointRouteBuilderExtensions
         Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), Name("PredictWithModel")).ProducesProblem(StatusCodes.Status404NotFound);
 
         var v2 = group.MapGroup("/v2");
-        v2.MapGet("", InferenceEndpoints.Server).WithName(Name("ServerMetadata"));
+        v2.MapGet("", InferenceEndpoints.Server).WithName(Name("ServerMetadata")).WithSummary("Name, version and extensions of the server.").Produces<ServerDescription>();
         v2.MapMethods("/health/live", Head, InferenceEndpoints.Live).ExcludeFromDescription();
         v2.MapMethods("/health/ready", Head, InferenceEndpoints.Ready).ExcludeFromDescription();
-        v2.MapGet("/health/live", InferenceEndpoints.Live).WithName(Name("ServerLive"));
-        v2.MapGet("/health/ready", InferenceEndpoints.Ready).WithName(Name("ServerReady"));
+        v2.MapGet("/health/live", InferenceEndpoints.Live).WithName(Name("ServerLive")).WithSummary("200, without a body, where the server runs.").Produces(StatusCodes.Status200OK);
+        v2.MapGet("/health/ready", InferenceEndpoints.Ready).WithName(Name("ServerReady")).WithSummary("200 where every model is loaded, else 503; without a body.")
+            .Produces(StatusCodes.Status200OK).Produces(StatusCodes.Status503ServiceUnavailable);
         foreach (string version in new[] { "", "/versions/{version}" })
         {
             string suffix = version.Length > 0 ? "Version" : "";
-            v2.MapGet($"/models/{{model}}{version}", InferenceEndpoints.Model).WithName(Name($"ModelMetadata{suffix}"));
-            v2.MapGet($"/models/{{model}}{version}/ready", InferenceEndpoints.ModelReady).WithName(Name($"ModelReady{suffix}"));
-            v2.MapPost($"/models/{{model}}{version}/infer", InferenceEndpoints.InferAsync).WithName(Name($"ModelInfer{suffix}")).WithSummary("Scores [N, 32, 32, 3] pixels; JSON, or JSON followed by binary tensors.");
+            v2.MapGet($"/models/{{model}}{version}", InferenceEndpoints.Model).WithName(Name($"ModelMetadata{suffix}")).WithSummary("Inputs, outputs and classes of a model.")
+                .Produces<ModelDescription>().Produces<InferenceError>(StatusCodes.Status404NotFound);
+            v2.MapGet($"/models/{{model}}{version}/ready", InferenceEndpoints.ModelReady).WithName(Name($"ModelReady{suffix}")).WithSummary("200, without a body, where the model is loaded.")
+                .Produces(StatusCodes.Status200OK).Produces<InferenceError>(StatusCodes.Status404NotFound);
+            v2.MapPost($"/models/{{model}}{version}/infer", InferenceEndpoints.InferAsync).WithName(Name($"ModelInfer{suffix}")).WithSummary("Scores [N, 32, 32, 3] pixels; JSON, or JSON followed by binary tensors.")
+                .Accepts<InferenceQuestion>("application/json", "*/*") // the last, so that no type is refused before the request is read
+                .Produces<InferenceAnswer>()
+                .Produces<InferenceError>(StatusCodes.Status400BadRequest)
+                .Produces<InferenceError>(StatusCodes.Status404NotFound)
+                .Produces<InferenceError>(StatusCodes.Status413PayloadTooLarge)
+                .Produces<InferenceError>(StatusCodes.Status503ServiceUnavailable);
         }
 
         return group;

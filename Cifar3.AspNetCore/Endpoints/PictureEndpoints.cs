@@ -201,5 +201,10 @@ internal sealed record ModelAnswer(
 [JsonSerializable(typeof(PredictionAnswer[]))]
 [JsonSerializable(typeof(ModelAnswer[]))]
 [JsonSerializable(typeof(ProblemDetails))]
+[JsonSerializable(typeof(ServerDescription))] // the protocol's, for OpenAPI alone
+[JsonSerializable(typeof(ModelDescription))]
+[JsonSerializable(typeof(InferenceQuestion))]
+[JsonSerializable(typeof(InferenceAnswer))]
+[JsonSerializable(typeof(InferenceError))]
 [JsonSerializable(typeof(byte[]))] // a request's body, of which OpenAPI asks in programs whose JSON has no reflection
 internal sealed partial class PictureJson : JsonSerializerContext;

@@ -2,6 +2,7 @@ using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Http.Features;
 using Microsoft.Extensions.DependencyInjection;
@@ -61,6 +62,15 @@ internal static class RequestGate
             metrics.Refused(model.Name, "aborted");
             throw; // the server takes it for the end of the connection, and a middleware that has set a time limit answers 504
         }
+        catch (IOException e) when (HasLeft(http, e))
+        {
+            metrics.Refused(model.Name, "aborted");
+            Log.Left(logger, model.Name, OneLine(e.Message));
+            if (!http.Response.HasStarted)
+            {
+                http.Response.StatusCode = StatusCodes.Status499ClientClosedRequest; // for the server's log: nobody waits for an answer
+            }
+        }
         catch (Exception e) when (Refusal(e) is { } refusal && !http.Response.HasStarted)
         {
             activity?.SetStatus(ActivityStatusCode.Error, refusal.Kind);
@@ -79,6 +89,11 @@ internal static class RequestGate
             model.Leave();
         }
     }
+
+    /// <summary>Whether the client has closed or reset the connection: the token may follow the error of the read.</summary>
+    private static bool HasLeft(HttpContext http, IOException e) =>
+        e is ConnectionResetException || http.RequestAborted.IsCancellationRequested
+        || e is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } && http.Request.ContentLength is not null; // of a body of known length only its end can be wrong
 
     /// <summary>Reads a request's body, at most so many bytes.</summary>
     public static Task<Body> ReadAsync(HttpContext http, int limit) => ReadAsync(http.Request.Body, http.Request.ContentLength, limit, "The request", http.RequestAborted);

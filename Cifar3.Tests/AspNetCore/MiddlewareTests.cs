@@ -76,8 +76,101 @@ public sealed class MiddlewareTests
         Assert.That(operation.GetProperty("responses").TryGetProperty("404", out _), Is.True);
     }
 
-    /// <summary>What the application warns of.</summary>
-    private sealed class Warnings : ILoggerProvider, ILogger
+    [Test]
+    public async Task OpenApi_InferenceProtocol_DescribesTheBodiesAsTheyAre([Values] bool reflection)
+    {
+        await using var service = await ServiceApp.StartAsync(services: services =>
+        {
+            if (!reflection)
+            {
+                services.ConfigureHttpJsonOptions(options => options.SerializerOptions.TypeInfoResolverChain.Remove(options.SerializerOptions.TypeInfoResolverChain.OfType<DefaultJsonTypeInfoResolver>().Single()));
+            }
+        });
+        using var scored = await service.Client.PostAsJsonAsync("/v2/models/cifar3/infer", new
+        {
+            id = "7",
+            inputs = new object[] { new { name = "pixels", datatype = "UINT8", shape = new[] { 1, 32, 32, 3 }, data = new int[CnnArchitecture.ImageBytes] } },
+        });
+
+        var answered = await scored.Content.ReadFromJsonAsync<JsonElement>();
+
+        var api = await service.Client.GetFromJsonAsync<JsonElement>("/openapi/v1.json");
+
+        foreach (string version in new[] { "", "/versions/{version}" })
+        {
+            AssertDescribed($"/v2/models/{{model}}{version}/infer", "post", "200", answered);
+            AssertDescribed($"/v2/models/{{model}}{version}", "get", "200", await service.Client.GetFromJsonAsync<JsonElement>("/v2/models/cifar3"));
+            foreach (var (path, method) in new[] { ($"/v2/models/{{model}}{version}", "get"), ($"/v2/models/{{model}}{version}/ready", "get"), ($"/v2/models/{{model}}{version}/infer", "post") })
+            {
+                using var refused = await service.Client.SendAsync(new HttpRequestMessage(new HttpMethod(method), path.Replace("{model}", "none", StringComparison.Ordinal)));
+                AssertDescribed(path, method, "404", await refused.Content.ReadFromJsonAsync<JsonElement>());
+            }
+        }
+
+        AssertDescribed("/v2", "get", "200", await service.Client.GetFromJsonAsync<JsonElement>("/v2"));
+        Assert.That(Operation("/v2/health/ready", "get").GetProperty("responses").TryGetProperty("503", out _), Is.True);
+        Assert.That(Properties(Operation("/v2/models/{model}/infer", "post").GetProperty("requestBody")), Is.EquivalentTo(new[] { "inputs", "id", "outputs" }));
+
+        JsonElement Operation(string path, string method) => api.GetProperty("paths").GetProperty(path).GetProperty(method);
+
+        IEnumerable<string> Properties(JsonElement body)
+        {
+            string schema = body.GetProperty("content").GetProperty("application/json").GetProperty("schema").GetProperty("$ref").GetString()!.Split('/')[^1];
+            return api.GetProperty("components").GetProperty("schemas").GetProperty(schema).GetProperty("properties").EnumerateObject().Select(p => p.Name);
+        }
+
+        void AssertDescribed(string path, string method, string status, JsonElement answer) =>
+            Assert.That(Properties(Operation(path, method).GetProperty("responses").GetProperty(status)), Is.EquivalentTo(answer.EnumerateObject().Select(p => p.Name)), path);
+    }
+
+    /// <summary>Readiness is asked for so as to hear of its change, and a model's file may be replaced.</summary>
+    [TestCase("/v2/health/ready")]
+    [TestCase("/v2/models/cifar3")]
+    [TestCase("/models")]
+    public async Task Get_UnderAnOutputCacheForTheWholeApplication_IsAnsweredAnew(string path)
+    {
+        await using var service = await ServiceApp.StartAsync(
+            services: services => services.AddOutputCache(options => options.AddBasePolicy(policy => policy.Cache())),
+            before: app =>
+            {
+                app.UseOutputCache();
+                app.MapGet("/other", () => "cached");
+            });
+
+        Assert.That((await IsCachedAsync("/other"), await IsCachedAsync(path)), Is.EqualTo((true, false)));
+
+        async Task<bool> IsCachedAsync(string address)
+        {
+            using var first = await service.Client.GetAsync(address);
+            using var second = await service.Client.GetAsync(address);
+            return second.Headers.Age is not null;
+        }
+    }
+
+    /// <summary>Its connection ends in mid-body, as where a browser's tab is closed: nobody did anything wrong that an operator should read of.</summary>
+    [TestCase("/predict", "image/png", true)]
+    [TestCase("/predict", "image/png", false)]
+    [TestCase("/predict", "multipart/form-data; boundary=b", true)]
+    [TestCase("/v2/models/cifar3/infer", "application/json", true)]
+    public async Task Request_ClientLeavesInMidBody_IsToldAtLevelDebugAlone(string path, string type, bool reset)
+    {
+        using var log = new Warnings(LogLevel.Debug);
+        await using var service = await ServiceApp.StartAsync(services: services => services.Configure<LoggerFilterOptions>(options => options.MinLevel = LogLevel.Debug).AddSingleton<ILoggerProvider>(log));
+        for (int i = 1; i <= 10; i++)
+        {
+            using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
+            await client.ConnectAsync(service.Address.Host, service.Address.Port);
+            await client.SendAsync(Encoding.ASCII.GetBytes($"POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {type}\r\nContent-Length: 1000\r\n\r\n--b\r\n"));
+            Assert.That(() => service.Arrived, Is.EqualTo(i).After(60_000, 5));
+            client.LingerState = new LingerOption(reset, 0);
+        }
+
+        Assert.That(() => log.Texts.Count(text => text.Contains("Request finished", StringComparison.Ordinal)), Is.EqualTo(10).After(60_000, 20));
+        Assert.That(log.Texts, Has.None.Contains("refused a request"));
+    }
+
+    /// <summary>What the application says, of a level and above.</summary>
+    private sealed class Warnings(LogLevel level = LogLevel.Warning) : ILoggerProvider, ILogger
     {
         public ConcurrentQueue<string> Texts { get; } = new();
 
@@ -86,7 +179,7 @@ public sealed class MiddlewareTests
         public IDisposable? BeginScope<TState>(TState state)
             where TState : notnull => null;
 
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= LogLevel.Warning;
+        public bool IsEnabled(LogLevel logLevel) => logLevel >= level;
 
         public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
         {
