@@ -24,6 +24,7 @@ internal static class OptionWords
 
         // pictures
         (", or name the classes in DataOptions.Classes", ""),
+        (" (of folders with DataOptions.Classes, of a data view before MapValueToKey)", ": move their folders elsewhere"),
         (", or stream them with mlContext.Data.LoadCifar3FromFolder", ""),
         ("Stream them with mlContext.Data.LoadCifar3FromFolder, or load fewer", "Take fewer"),
         ("Choose among these in DataOptions.Classes", "Name pictures of the model's classes"),

@@ -136,7 +136,7 @@ internal static class Shared
         }
         catch (Cifar3ImageException e)
         {
-            throw new Cifar3ImageException($"{e.Message} --skip-bad leaves such pictures out.", e);
+            throw new Cifar3ImageException($"{e.Message} --skip-bad leaves out what cannot be read.", e);
         }
     }
 

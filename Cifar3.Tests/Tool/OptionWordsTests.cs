@@ -36,7 +36,8 @@ public sealed partial class OptionWordsTests
         PictureFolders.AddNoise(Path.Combine(data, "nut"), 88);
         PictureFolders.AddNoise(Path.Combine(data, "screw"), 12);
 
-        string output = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed").Output, page = File.ReadAllText(report);
+        var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+        string page = File.ReadAllText(report);
         ToolProcess.Must("report", run, "--out", report);
 
         foreach (string text in new[] { output, page, File.ReadAllText(report) })
@@ -44,6 +45,16 @@ public sealed partial class OptionWordsTests
             Assert.That(text, Does.Contain("--class-weights balanced").And.Contain("--init-from default"));
             Assert.That(text, Does.Not.Contain("ClassWeights.Balanced").And.Not.Contain("InitialModel"));
         }
+
+        Assert.That(error, Does.Not.Contain("--init-from"), "the warning has named it");
+    }
+
+    [Test]
+    public void Train_MoreClassesThanThereMayBe_SaysHowToLeaveSomeOut()
+    {
+        string data = PictureFolders.Write([.. Enumerable.Range(0, CnnArchitecture.MaxClasses + 1).Select(i => ($"c{i}", 1))]);
+
+        Assert.That(ToolProcess.MustFail("train", data, "--engine", "Managed"), Does.EndWith("Join classes, or leave some out: move their folders elsewhere; ML.NET's ImageClassification takes more."));
     }
 
     [Test]

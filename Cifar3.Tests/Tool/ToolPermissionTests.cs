@@ -22,7 +22,7 @@ public sealed class ToolPermissionTests
             var trained = ToolProcess.RunUnprivileged([.. train, "--skip-bad"]);
             var evaluated = ToolProcess.RunUnprivileged([.. evaluate, "--skip-bad"]);
 
-            Assert.That((refused.ExitCode, refused.Error), Is.EqualTo((1, $"Error: Cannot read '{data}': Access to the path '{closed}' is denied. Check the path and its permissions.")));
+            Assert.That((refused.ExitCode, refused.Error), Is.EqualTo((1, $"Error: Cannot read '{closed}': Access to the path '{closed}' is denied. Check the path and its permissions. --skip-bad leaves out what cannot be read.")));
             Assert.That(trained.ExitCode, Is.Zero, trained.Error);
             Assert.That(trained.Error, Does.Contain($"Cannot read '{closed}': Access to the path '{closed}' is denied."));
             Assert.That(trained.Output, Does.Contain("left out: 1 folder that cannot be read"));

@@ -127,7 +127,7 @@ public sealed class ToolTests
         string refusal = ToolProcess.MustFail("evaluate", "default", folder);
         var (output, error) = ToolProcess.Must("evaluate", "default", folder, "--skip-bad");
 
-        Assert.That(refusal, Does.Contain(bad).And.EndWith("--skip-bad leaves such pictures out."));
+        Assert.That(refusal, Does.Contain(bad).And.EndWith("--skip-bad leaves out what cannot be read."));
         Assert.That(output, Does.StartWith("4 pictures"));
         Assert.That(error, Does.Contain($"Cannot read image '{bad}'"));
     }

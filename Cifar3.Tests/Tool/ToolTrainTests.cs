@@ -146,7 +146,7 @@ public sealed class ToolTrainTests
         var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed", "--skip-bad");
         string report = ToolProcess.Must("report", run).Error;
 
-        Assert.That(refusal, Does.Contain($"Cannot read image '{bad}'").And.EndWith("--skip-bad leaves such pictures out."));
+        Assert.That(refusal, Does.Contain($"Cannot read image '{bad}'").And.EndWith("--skip-bad leaves out what cannot be read."));
         Assert.That(error, Does.Contain($"Cannot read image '{bad}'"));
         Assert.That(output, Does.Contain("1 picture that cannot be decoded"));
         Assert.That(report, Does.Contain($"Cannot read image '{bad}'"), "its pictures are those of the training");

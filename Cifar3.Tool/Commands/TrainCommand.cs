@@ -11,6 +11,8 @@ internal static class TrainCommand
     /// <summary>Of a class, below which a trained start was mostly better, whatever the classes were (docs/quality.md).</summary>
     private const int FewPictures = 200;
 
+    private const string TrainedStart = "--init-from default";
+
     public static Command Create()
     {
         var folder = new Argument<string?>("folder") { Description = "Pictures: FOLDER/<class>/*, or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Default: CIFAR-10, found as CIFAR3_DATA, in caches, or downloaded.", Arity = ArgumentArity.ZeroOrOne };
@@ -106,7 +108,8 @@ internal static class TrainCommand
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {report}");
-                Shared.Note(start is null && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: --init-from default.") : null);
+                bool isAdvised = OptionWords.Of(result.Warning ?? "").Contains(TrainedStart, StringComparison.Ordinal);
+                Shared.Note(start is null && !isAdvised && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: {TrainedStart}.") : null);
                 return 0;
             },
             folder, output, epochs, recipeName, seed, engine, patience, fraction, weights, skipBad, initial, resume);

@@ -94,7 +94,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
             var waiting = new Stack<(string Path, string Real)>([(folder, realFolder)]);
             while (waiting.TryPop(out var next))
             {
-                foreach (var entry in Readable(next.Path))
+                foreach (var entry in Readable(next.Path, isClass: next.Path == folder))
                 {
                     if (IsSystem(entry.Name))
                     {
@@ -143,7 +143,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
     public static IEnumerable<FileSystemInfo> Entries(string folder) =>
         new DirectoryInfo(folder).EnumerateFileSystemInfos("*", new EnumerationOptions { IgnoreInaccessible = false, AttributesToSkip = FileAttributes.None }).OrderBy(entry => entry.Name, StringComparer.Ordinal);
 
-    private IEnumerable<FileSystemInfo> Readable(string folder)
+    private IEnumerable<FileSystemInfo> Readable(string folder, bool isClass)
     {
         try
         {
@@ -153,6 +153,10 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
         {
             unreadable(folder, e);
             return [];
+        }
+        catch (Exception e) when (!isClass && e is IOException or UnauthorizedAccessException)
+        {
+            throw new Cifar3ImageException(IoFault.ReadProblem(folder, e), e); // as of a picture: it may be left out, where a class would have none
         }
     }
 
