@@ -55,6 +55,7 @@ internal static class MLImagePixels
 
     /// <summary>A new picture of 32×32 opaque pixels, the caller's to dispose.</summary>
     /// <param name="rgb">Pixels [32, 32, 3].</param>
+    /// <exception cref="Cifar3Exception">SkiaSharp's native library is missing or does not fit.</exception>
     public static MLImage Create(ReadOnlySpan<byte> rgb)
     {
         Span<byte> rgba = stackalloc byte[CnnArchitecture.InputSize * CnnArchitecture.InputSize * 4];
@@ -63,7 +64,14 @@ internal static class MLImagePixels
             (rgba[to], rgba[to + 1], rgba[to + 2], rgba[to + 3]) = (rgb[from], rgb[from + 1], rgb[from + 2], 255);
         }
 
-        return MLImage.CreateFromPixels(CnnArchitecture.InputSize, CnnArchitecture.InputSize, MLPixelFormat.Rgba32, rgba);
+        try
+        {
+            return MLImage.CreateFromPixels(CnnArchitecture.InputSize, CnnArchitecture.InputSize, MLPixelFormat.Rgba32, rgba);
+        }
+        catch (Exception e) when (NativeLibraryFault.Is(e))
+        {
+            throw SkiaLibrary.Fault(e, "Cannot make an MLImage");
+        }
     }
 
     /// <summary>

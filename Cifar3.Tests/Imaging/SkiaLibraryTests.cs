@@ -24,6 +24,21 @@ public sealed class SkiaLibraryTests
         Assert.That(error.Message, Does.Not.Contain("\n"));
     }
 
+    private delegate object MakeImage(ReadOnlySpan<byte> rgb);
+
+    /// <summary>The column Image of a data view.</summary>
+    [Test]
+    public void MakeMLImage_WithoutTheNativeLibrary_NamesThePackage()
+    {
+        var context = new IsolatedLibraries("SkiaSharp", name => throw new DllNotFoundException($"Unable to load shared library '{name}'"), user: "Microsoft.ML.ImageAnalytics");
+        var make = context.Copy(typeof(MLImagePixels)).GetMethod(nameof(MLImagePixels.Create))!.CreateDelegate<MakeImage>();
+
+        var error = Assert.Catch(() => make(new byte[CnnArchitecture.ImageBytes]));
+
+        Assert.That(error!.GetType().Name, Is.EqualTo(nameof(Cifar3Exception)));
+        Assert.That(error.Message, Does.StartWith("Cannot make an MLImage: SkiaSharp's native library 'libSkiaSharp' is missing.").And.Contain("SkiaSharp.NativeAssets."));
+    }
+
     [Test]
     public void Draw_WithoutTheNativeLibrary_NamesThePackage()
     {
