@@ -62,8 +62,8 @@ internal sealed class TrainingRun
             throw;
         }
 
-        var last = context.Model;
-        return new TrainingResult(last, Calibrated(best ?? last), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote, RecipeNote = plan.RecipeNote, FilesNote = context.FilesNote };
+        var last = Warned(context.Model);
+        return new TrainingResult(last, Calibrated(best is null ? last : Warned(best)), context.History, context.StopReason, context.Engine, context.Warning) { ResumeNote = context.ResumeNote, RecipeNote = plan.RecipeNote, FilesNote = context.FilesNote };
     }
 
     /// <summary>Starts at step 0, where the initial state was, or where the interrupted training was after its last whole epoch.</summary>
@@ -133,6 +133,9 @@ internal sealed class TrainingRun
         ForEach(callback => callback.OnEpochEnd(context, log));
         workspace?.Save(context, engine, best, averaged);
     }
+
+    /// <summary>The model with what speaks against it, for who scores it later.</summary>
+    private CnnModel Warned(CnnModel model) => context.Warning is { } warning ? model.With(model.Metadata with { Warning = warning }) : model;
 
     /// <summary>The model whose probabilities tell how often it is right, where the plan says so and there are images enough to measure that with.</summary>
     private CnnModel Calibrated(CnnModel model) => validation is not null && plan.Calibrates(validation.Images.Count) ? model.Calibrate(validation.Images) : model;

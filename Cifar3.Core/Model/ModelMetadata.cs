@@ -25,6 +25,9 @@ public sealed record ModelMetadata
     /// <summary>Validation accuracy of these weights, 0 to 1; null where none was measured.</summary>
     public double? ValAccuracy { get; init; }
 
+    /// <summary>What spoke against the model when its training ended, in words, such as that it is no better than always naming one class; null where nothing did.</summary>
+    public string? Warning { get; init; }
+
     /// <summary>
     /// By what the logits were divided so that probabilities tell how often the model is right, above 0; it is folded into the dense layer's weights
     /// already. Null = not calibrated. See <see cref="CnnModel.Calibrate"/>.
@@ -72,7 +75,7 @@ public sealed record ModelMetadata
         Within(beyond is null, nameof(History), FormattableString.Invariant($"{beyond?.Accuracy} and {beyond?.ValAccuracy}{(beyond?.ValWeightedAccuracy is { } weighted ? FormattableString.Invariant($" ({weighted})") : "")} in epoch {beyond?.Epoch}"), "accuracies of 0 to 1");
         Within(Temperature is not { } t || (double.IsFinite(t) && t > 0), nameof(Temperature), Temperature, "a finite number above 0");
         Within(FamiliarityThreshold is not { } f || double.IsFinite(f), nameof(FamiliarityThreshold), FamiliarityThreshold, "a finite number");
-        foreach (var (name, text) in new[] { (nameof(Recipe), Recipe), (nameof(TrainedOn), TrainedOn), (nameof(LibraryVersion), LibraryVersion ?? throw new Cifar3ModelException("A model's LibraryVersion must not be null.")) })
+        foreach (var (name, text) in new[] { (nameof(Recipe), Recipe), (nameof(TrainedOn), TrainedOn), (nameof(Warning), Warning), (nameof(LibraryVersion), LibraryVersion ?? throw new Cifar3ModelException("A model's LibraryVersion must not be null.")) })
         {
             Within(text is null || text.Length <= MaxTextLength, name, text?.Length, FormattableString.Invariant($"at most {MaxTextLength:N0} characters"));
         }

@@ -38,7 +38,7 @@ internal static class OnnxMetadata
     public static class Keys
     {
         public const string Format = "format", ClassNames = "class_names", Recipe = "recipe", TrainedOn = "trained_on", Seed = "seed",
-            ValAccuracy = "val_accuracy", Temperature = "temperature", FamiliarityThreshold = "familiarity_threshold", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
+            ValAccuracy = "val_accuracy", Warning = "warning", Temperature = "temperature", FamiliarityThreshold = "familiarity_threshold", Epoch = "epoch", History = "history", Filters = "filters", DropoutRates = "dropout_rates",
             BatchNormalizationMomentum = "batch_normalization_momentum", BatchNormalizationEpsilon = "batch_normalization_epsilon",
             LibraryVersion = "library_version", WeightHash = "weight_sha256",
             Flavor = "flavor", Calibration = "calibration", GraphHash = "graph_sha256", MetadataHash = "metadata_sha256";
@@ -46,7 +46,7 @@ internal static class OnnxMetadata
         /// <summary>What <see cref="MetadataHash"/> is made of: all of the above but hashes, so that a key which another tool adds does no harm.</summary>
         public static readonly ImmutableArray<string> Hashed =
         [
-            Format, ClassNames, Recipe, TrainedOn, Seed, ValAccuracy, Temperature, FamiliarityThreshold, Epoch, History, Filters, DropoutRates,
+            Format, ClassNames, Recipe, TrainedOn, Seed, ValAccuracy, Warning, Temperature, FamiliarityThreshold, Epoch, History, Filters, DropoutRates,
             BatchNormalizationMomentum, BatchNormalizationEpsilon, LibraryVersion, Flavor, Calibration,
         ];
     }
@@ -74,6 +74,7 @@ internal static class OnnxMetadata
         Add(Keys.TrainedOn, metadata.TrainedOn);
         Add(Keys.Seed, metadata.Seed.ToString(CultureInfo.InvariantCulture));
         Add(Keys.ValAccuracy, metadata.ValAccuracy?.ToString("R", CultureInfo.InvariantCulture));
+        Add(Keys.Warning, metadata.Warning);
         Add(Keys.Temperature, metadata.Temperature?.ToString("R", CultureInfo.InvariantCulture));
         Add(Keys.FamiliarityThreshold, metadata.FamiliarityThreshold?.ToString("R", CultureInfo.InvariantCulture));
         Add(Keys.Epoch, metadata.Epoch.ToString(CultureInfo.InvariantCulture));
@@ -141,6 +142,7 @@ internal static class OnnxMetadata
             TrainedOn = props.ContainsKey(Keys.TrainedOn) ? Text(Keys.TrainedOn) : null,
             Seed = Integer(Keys.Seed),
             ValAccuracy = props.ContainsKey(Keys.ValAccuracy) ? Number(Keys.ValAccuracy) : null,
+            Warning = props.ContainsKey(Keys.Warning) ? Text(Keys.Warning) : null,
             Temperature = props.ContainsKey(Keys.Temperature) ? Number(Keys.Temperature) : null,
             FamiliarityThreshold = props.ContainsKey(Keys.FamiliarityThreshold) ? Number(Keys.FamiliarityThreshold) : null,
             Epoch = Integer(Keys.Epoch),

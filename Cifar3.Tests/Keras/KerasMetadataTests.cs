@@ -20,6 +20,7 @@ public sealed class KerasMetadataTests
             ClassNames = ["Vögel", "a\"b\\", "猫 "],
             Recipe = "best: \n quoted",
             TrainedOn = "photos",
+            Warning = "at chance",
             Seed = -7,
             ValAccuracy = double.NaN,
             Temperature = 1.0 / 3,

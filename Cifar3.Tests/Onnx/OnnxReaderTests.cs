@@ -194,7 +194,7 @@ public sealed class OnnxReaderTests
     [Test]
     public void Read_AnyValueOfTheMetadataWrittenOtherwise_IsSeen()
     {
-        var model = TestModels.Random().With(TestModels.Random().Metadata with { Recipe = "auto", TrainedOn = "pictures", ValAccuracy = .5, Temperature = 2, FamiliarityThreshold = .5, Epoch = 3 });
+        var model = TestModels.Random().With(TestModels.Random().Metadata with { Recipe = "auto", TrainedOn = "pictures", ValAccuracy = .5, Warning = "at chance", Temperature = 2, FamiliarityThreshold = .5, Epoch = 3 });
         var entries = new ModelProto().MetadataProps;
         OnnxMetadata.Write(model, OnnxMetadata.ScoringFormat, entries);
         entries.Add(new StringStringEntryProto { Key = OnnxMetadata.Keys.Flavor, Value = "int8" });

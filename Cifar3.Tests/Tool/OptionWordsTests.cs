@@ -47,6 +47,7 @@ public sealed partial class OptionWordsTests
         }
 
         Assert.That(error, Does.Not.Contain("--init-from"), "the warning has named it");
+        Assert.That(ToolProcess.Must("inspect", Path.Combine(run, "model.onnx")).Output, Does.Contain("warning: The model is no better than always naming the most frequent class").And.Contain("--class-weights balanced"));
     }
 
     [Test]

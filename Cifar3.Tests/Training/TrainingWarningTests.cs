@@ -19,6 +19,23 @@ public sealed class TrainingWarningTests
         Assert.That(result.Warning, Does.StartWith(atTheBeginning));
     }
 
+    /// <summary>For who scores it one day and never saw the training.</summary>
+    [Test]
+    public void Fit_ModelOfWhichIsWarned_SaysSoInItsFileAndNotInThoseTrainedFromIt()
+    {
+        var options = new TrainerOptions { Epoch = 1 };
+        string path = Path.Combine(TestFiles.NewFolder(), "m.onnx");
+
+        var warned = FakeTrainer.Create(options).Fit(NoBlue, All);
+        warned.BestModel.SaveOnnx(path);
+        string? inBetween = "none seen";
+        var next = FakeTrainer.Create(options with { InitialModel = warned.BestModel, Callbacks = [new Recorder { OnEpoch = (context, _) => inBetween = context.Model.Metadata.Warning }] }).Fit(All, All);
+
+        Assert.That(warned.Warning, Does.StartWith("There is no training image of 'blue': "));
+        Assert.That((warned.Model.Metadata.Warning, CnnModel.LoadOnnx(path).Metadata.Warning), Is.EqualTo((warned.Warning, warned.Warning)));
+        Assert.That((inBetween, next.BestModel.Metadata.Warning), Is.EqualTo(((string?)null, next.Warning)), "not yet known; the next one's own");
+    }
+
     [Test]
     public void OfData_ClassWithoutValidationImages_IsNamed() =>
         Assert.That(TrainingWarning.OfData(All, NoBlue), Does.StartWith("There is no validation image of 'blue': "));

@@ -147,6 +147,11 @@ internal static class InspectCommand
         Console.WriteLine($"seed: {metadata.Seed.ToString(CultureInfo.InvariantCulture)}");
         Console.WriteLine($"epoch: {metadata.Epoch.ToString(CultureInfo.InvariantCulture)}");
         Console.WriteLine($"validation accuracy: {(metadata.ValAccuracy is { } accuracy ? Shared.Percent(accuracy) : "not measured")}");
+        if (metadata.Warning is { } warning)
+        {
+            Shared.Print($"warning: {OptionWords.Of(warning)}");
+        }
+
         Shared.Print($"library: {metadata.LibraryVersion}");
         foreach (string line in last)
         {

@@ -137,6 +137,7 @@ public sealed class TrainingContext
         Epoch = epochs,
         ValAccuracy = epochs == 0 ? null : History.Epochs[epochs - 1].ValAccuracy,
         History = History.Epochs[..epochs],
+        Warning = null, // an initial model's; this training's is known at its end
         LibraryVersion = ModelMetadata.CurrentVersion,
     };
 
