@@ -51,7 +51,8 @@ internal static class IoFault
     };
 
     /// <summary>What to do when the file at a path cannot be read.</summary>
-    public static string ReadRemedy(Exception e, string path) => AddressRemedy(path) ?? ReadRemedy(e);
+    public static string ReadRemedy(Exception e, string path) => AddressRemedy(path)
+        ?? (path.Contains('*', StringComparison.Ordinal) && !File.Exists(path) ? "The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files" : ReadRemedy(e));
 
     /// <summary>What to do about an address where a path is meant, such as <c>https://host/picture.jpg</c>; null where it is none.</summary>
     public static string? AddressRemedy(string path)

@@ -41,6 +41,15 @@ public sealed class HostilePathTests
         Assert.That(() => read("file:///tmp/a.onnx"), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(" This is an address: give the path, without file://."));
     }
 
+    /// <summary>Windows' shells give a program what the user typed.</summary>
+    [Test]
+    public void DecodeFile_PatternThatNoShellReplaced_SaysSo()
+    {
+        string folder = TestFiles.NewFolder();
+
+        Assert.That(() => ImageDecoder.DecodeFile(Path.Combine(folder, "*.png"), new byte[CnnArchitecture.ImageBytes]), Throws.TypeOf<Cifar3ImageException>().With.Message.EndsWith(". The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files."));
+    }
+
     [TestCase("C://pictures/a.png")]
     [TestCase("pictures//a.png")]
     [TestCase("a b://c")]
