@@ -20,7 +20,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
     /// limits of <see cref="Cifar3ModelOptions"/> the answer is 413, without a free place 503 with Retry-After.
     /// </remarks>
     /// <param name="endpoints">The application.</param>
-    /// <param name="page">Whether the page is mapped too. Default: true.</param>
+    /// <param name="page">Whether the page is mapped too. Default: true; an application's own page at <c>/</c> takes precedence.</param>
     /// <returns>The group, for authorization, rate limits, host filters.</returns>
     /// <exception cref="InvalidOperationException"><c>services.AddCifar3Classifier</c> was not called.</exception>
     public static RouteGroupBuilder MapCifar3(this IEndpointRouteBuilder endpoints, bool page = true)
@@ -34,7 +34,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
         {
             foreach (string path in PageFiles.Paths)
             {
-                group.MapMethods(path, GetAndHead, (HttpContext http) => PageFiles.Get(http, path)).ExcludeFromDescription();
+                group.MapMethods(path, GetAndHead, (HttpContext http) => PageFiles.Get(http, path)).ExcludeFromDescription().Add(AfterTheApplicationsOwn);
             }
         }
 
@@ -68,6 +68,15 @@ public static class Cifar3EndpointRouteBuilderExtensions
         return group;
 
         string Name(string name) => times == 1 ? name : string.Create(CultureInfo.InvariantCulture, $"{name}{times}");
+    }
+
+    /// <summary>An application that has a page at <c>/</c> (every template makes one) keeps it: two of equal order would be a 500 there. A fallback comes after both.</summary>
+    private static void AfterTheApplicationsOwn(EndpointBuilder endpoint)
+    {
+        if (endpoint is RouteEndpointBuilder { RoutePattern.PathSegments.Count: 0 } root)
+        {
+            root.Order = int.MaxValue - 1;
+        }
     }
 
     private static RouteHandlerBuilder Described(RouteHandlerBuilder predict, string name) => predict

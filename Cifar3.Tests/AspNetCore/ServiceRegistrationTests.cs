@@ -127,6 +127,32 @@ public sealed class ServiceRegistrationTests
         }
     }
 
+    [TestCase(true)]
+    [TestCase(false)]
+    public async Task MapCifar3_ApplicationWithAPageOfItsOwn_KeepsIt(bool own)
+    {
+        var builder = WebApplication.CreateSlimBuilder();
+        builder.WebHost.UseUrls("http://127.0.0.1:0");
+        builder.Logging.ClearProviders();
+        builder.Services.AddCifar3Classifier();
+        await using var app = builder.Build();
+        app.MapCifar3();
+        app.MapGroup("/ml").MapCifar3();
+        if (own)
+        {
+            app.MapGet("/", () => "Hello World!"); // as dotnet new web makes it
+        }
+
+        app.MapGet("/ml/{**path}", () => "a catch-all");
+        app.MapFallback(() => "a fallback");
+        await app.StartAsync();
+        using var client = new HttpClient { BaseAddress = new Uri(app.Urls.Single()) };
+
+        Assert.That(await client.GetStringAsync("/"), own ? Is.EqualTo("Hello World!") : Does.Contain("cifar3.js"));
+        Assert.That(await client.GetStringAsync("/ml/"), Does.Contain("cifar3.js"));
+        Assert.That(await client.GetStringAsync("/ml/other"), Is.EqualTo("a catch-all"));
+    }
+
     [Test]
     public async Task MapCifar3_WithoutAddCifar3Classifier_SaysWhatToCall()
     {
