@@ -1,3 +1,4 @@
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Extensions.Logging;
 using Microsoft.Extensions.Options;
 
@@ -12,6 +13,7 @@ namespace Cifar3.AspNetCore;
 public sealed class Cifar3ClassifierPool : IDisposable
 {
     private readonly SortedDictionary<string, ServedModel> models = new(StringComparer.Ordinal);
+    private readonly string? unnamed; // whose requests name no model: added without a name itself, else the first
     private readonly Lock gate = new();
     private bool loaded, disposed;
 
@@ -23,6 +25,7 @@ public sealed class Cifar3ClassifierPool : IDisposable
         foreach (var model in registered)
         {
             models.Add(model.Name, new ServedModel(model.Name, Checked(model.Name, options), metrics, logger));
+            unnamed = unnamed is null || model.Name == Cifar3ServiceCollectionExtensions.DefaultName ? model.Name : unnamed;
         }
     }
 
@@ -33,7 +36,7 @@ public sealed class Cifar3ClassifierPool : IDisposable
     public bool IsReady => loaded && models.Values.All(model => model.IsReady);
 
     /// <summary>Rents a model's classifier for one piece of work: it stays as it is until the rent ends, even when the model is replaced meanwhile.</summary>
-    /// <param name="name">The model's name; null = the only or first one. Default: null.</param>
+    /// <param name="name">The model's name; null = the one added without a name, else the first added. Default: null.</param>
     /// <returns>The rent, to be disposed soon.</returns>
     /// <exception cref="KeyNotFoundException">There is no such model.</exception>
     /// <exception cref="Cifar3ModelException">The model cannot be loaded.</exception>
@@ -83,8 +86,8 @@ public sealed class Cifar3ClassifierPool : IDisposable
             throw new InvalidOperationException("No model is registered. Call services.AddCifar3Classifier before app.MapCifar3.");
         }
 
-        return name is null ? models.Values.First()
-            : models.TryGetValue(name, out var model) ? model
+        name ??= unnamed!;
+        return models.TryGetValue(name, out var model) ? model
             : throw new KeyNotFoundException($"There is no model '{(name.Length <= 100 ? name : name[..100] + "…")}'. Models here: {string.Join(", ", models.Keys)}.");
     }
 

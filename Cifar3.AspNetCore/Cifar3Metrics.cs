@@ -71,6 +71,9 @@ internal static partial class Log
     [LoggerMessage(6, LogLevel.Warning, "Model '{Model}' is scored on the CPU. {Reason}")]
     public static partial void NotOnCuda(ILogger logger, string model, string reason);
 
+    [LoggerMessage(7, LogLevel.Warning, "Model '{Model}' is the one in the library ({Classes}). The configuration has no section '{Section}', or an empty one: check its name, and that appsettings.json lies in the application's content root, mostly the current folder.")]
+    public static partial void NoSection(ILogger logger, string model, string classes, string section);
+
     [LoggerMessage(5, LogLevel.Debug, "Model '{Model}' scored {Images} images in {Milliseconds} ms")]
     public static partial void Scored(ILogger logger, string model, int images, double milliseconds);
 

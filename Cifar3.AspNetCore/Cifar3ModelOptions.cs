@@ -37,6 +37,9 @@ public sealed class Cifar3ModelOptions
     /// <summary>The most pictures or images of a request, 1 to 4,096. Default: 256.</summary>
     public int MaxBatch { get; set; } = 256;
 
+    /// <summary>The section of the configuration that the model was to be described in and that is not there; null where it is.</summary>
+    internal string? MissingSection { get; set; }
+
     /// <summary>What is wrong with the values, in words; null where nothing is.</summary>
     internal string? Problem() =>
         ModelPath is { } path && string.IsNullOrWhiteSpace(path) ? "ModelPath must name an .onnx file, or be null for the model in the library. Received: nothing."

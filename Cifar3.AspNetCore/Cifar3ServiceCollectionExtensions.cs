@@ -38,7 +38,7 @@ public static class Cifar3ServiceCollectionExtensions
 
     /// <summary>Adds a classifier whose options stand in the configuration, such as <c>"Cifar3": { "ModelPath": "model.onnx" }</c>.</summary>
     /// <param name="services">The services.</param>
-    /// <param name="configuration">The section with the options, named as the properties of <see cref="Cifar3ModelOptions"/>; a key that is none ends the start.</param>
+    /// <param name="configuration">The section with the options, named as the properties of <see cref="Cifar3ModelOptions"/>; a key that is none ends the start. One that is not there is a warning, for the model is then the library's.</param>
     /// <param name="name">The model's name. Default: <see cref="DefaultName"/>.</param>
     /// <returns>The services.</returns>
     /// <exception cref="ArgumentException">The name is none, or is taken.</exception>
@@ -49,6 +49,7 @@ public static class Cifar3ServiceCollectionExtensions
         ArgumentNullException.ThrowIfNull(configuration);
         Add(services, name);
         services.Configure<Cifar3ModelOptions>(name, configuration, binder => binder.ErrorOnUnknownConfiguration = true);
+        services.Configure<Cifar3ModelOptions>(name, options => options.MissingSection = configuration is IConfigurationSection section && !section.Exists() ? section.Path : null);
         return services;
     }
 

@@ -44,6 +44,11 @@ internal sealed class ServedModel : IDisposable
         current = Read();
         metrics.ModelLoaded(Name, current.Version);
         Log.ModelLoaded(logger, Name, current.Version, current.Classifier.Device);
+        if (Options is { ModelPath: null, MissingSection: { } section })
+        {
+            Log.NoSection(logger, Name, string.Join(", ", current.Classifier.ClassNames), section);
+        }
+
         if (current.Classifier.FallbackReason is { } reason)
         {
             Log.NotOnCuda(logger, Name, reason);

@@ -1,4 +1,3 @@
-using System.Collections.Concurrent;
 using System.Net;
 using System.Net.Http.Json;
 using System.Net.Sockets;
@@ -167,30 +166,5 @@ public sealed class MiddlewareTests
 
         Assert.That(() => log.Texts.Count(text => text.Contains("Request finished", StringComparison.Ordinal)), Is.EqualTo(10).After(60_000, 20));
         Assert.That(log.Texts, Has.None.Contains("refused a request"));
-    }
-
-    /// <summary>What the application says, of a level and above.</summary>
-    private sealed class Warnings(LogLevel level = LogLevel.Warning) : ILoggerProvider, ILogger
-    {
-        public ConcurrentQueue<string> Texts { get; } = new();
-
-        public ILogger CreateLogger(string categoryName) => this;
-
-        public IDisposable? BeginScope<TState>(TState state)
-            where TState : notnull => null;
-
-        public bool IsEnabled(LogLevel logLevel) => logLevel >= level;
-
-        public void Log<TState>(LogLevel logLevel, EventId eventId, TState state, Exception? exception, Func<TState, Exception?, string> formatter)
-        {
-            if (IsEnabled(logLevel))
-            {
-                Texts.Enqueue(formatter(state, exception));
-            }
-        }
-
-        public void Dispose()
-        {
-        }
     }
 }

@@ -52,6 +52,37 @@ public sealed class ServiceRegistrationTests
         Assert.That(provider.GetRequiredService<HealthCheckService>(), Is.Not.Null);
     }
 
+    [TestCase("cifar3", "birds", "cifar3")]
+    [TestCase("zebras", "zebras", "birds")]
+    public void Rent_WithoutAName_IsTheModelAddedWithoutOneElseTheFirst(string expected, params string[] added)
+    {
+        var services = new ServiceCollection().AddLogging();
+        foreach (string name in added)
+        {
+            services.AddCifar3Classifier(options => options.ModelPath = ServiceApp.SaveModel(Path.Combine(TestFiles.NewFolder(), "model.onnx"), seed: name.Length), name);
+        }
+
+        using var provider = services.BuildServiceProvider();
+        var pool = provider.GetRequiredService<Cifar3ClassifierPool>();
+        pool.Load();
+        using RentedClassifier unnamed = pool.Rent(), named = pool.Rent(expected);
+
+        Assert.That(unnamed.Classifier, Is.SameAs(named.Classifier));
+    }
+
+    [TestCase("Cifar3:MaxBatch", null)]
+    [TestCase("Cifra3:ModelPath", "The configuration has no section 'Cifar3'")]
+    public void Load_ConfigurationWithoutTheSection_WarnsThatTheModelIsTheLibrarys(string key, string? warning)
+    {
+        using var log = new Warnings();
+        var configuration = new ConfigurationBuilder().AddInMemoryCollection([KeyValuePair.Create(key, (string?)"7")]).Build();
+        using var provider = new ServiceCollection().AddLogging(logging => logging.AddProvider(log)).AddCifar3Classifier(configuration.GetSection("Cifar3")).BuildServiceProvider();
+
+        provider.GetRequiredService<Cifar3ClassifierPool>().Load();
+
+        Assert.That(log.Texts, warning is null ? Is.Empty : Has.One.Contains(warning).And.One.Contains("aeroplane, car, bird"));
+    }
+
     [TestCase("ZeroToOne")]
     [TestCase("bytes")]
     [TestCase("MinusOneToOne")]
