@@ -46,6 +46,19 @@ public sealed class TrainingReportTests
         AssertWellFormed(html);
     }
 
+    /// <summary>Two Arabic or Hebrew names and the arrow between them would be one run of text from the right, in which the arrow leads from the wrong class to the true one.</summary>
+    [Test]
+    public void ToHtml_MistakesOfNamesFromTheRight_KeepTheirOrder()
+    {
+        string[] names = ["قطة", "כלב"];
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], names);
+
+        string html = TrainingReport.ToHtml(Result(names, "any"), new ImageData(images, images, "memory"));
+
+        var mistakes = Regex.Matches(html, "<figcaption><bdi>([^<]*)</bdi> <span class=\"arrow\">→</span> <b><bdi>([^<]*)</bdi></b>").Select(m => (m.Groups[1].Value, m.Groups[2].Value)).ToList();
+        Assert.That(mistakes, Is.EqualTo(new[] { (names[0], names[1]), (names[0], names[1]) }).Or.EqualTo(new[] { (names[1], names[0]), (names[1], names[0]) }), "the black images are all taken for one class");
+    }
+
     [Test]
     public void ToHtml_FilesLeftOut_AreCountedWithExamples()
     {

@@ -165,7 +165,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
     {
         int wrong = report.Count - report.Correct;
         var pictures = numbers.Mistakes.Select(mistake => Html.Of($"""
-            <figure class="mistake">{Picture(data.Test.Image(mistake.Index), $"test image {mistake.Index}")}<figcaption>{data.ClassNames[data.Test.Labels[mistake.Index]]} <span class="arrow">→</span> <b>{mistake.Prediction.Label}</b><br>{mistake.Prediction.Confidence:P1} sure</figcaption></figure>
+            <figure class="mistake">{Picture(data.Test.Image(mistake.Index), $"test image {mistake.Index}")}<figcaption><bdi>{data.ClassNames[data.Test.Labels[mistake.Index]]}</bdi> <span class="arrow">→</span> <b><bdi>{mistake.Prediction.Label}</bdi></b><br>{mistake.Prediction.Confidence:P1} sure</figcaption></figure>
             """));
         return Html.Of($"""
             <section><h2>Worst mistakes</h2><p>{(wrong == 0 ? "There are none." : $"{Count(wrong)} of {Count(report.Count)} test images are taken for another class; {(wrong > numbers.Mistakes.Count ? $"the {numbers.Mistakes.Count} most confident" : "all")}, true → predicted:")}</p><div class="mistakes">{pictures}</div></section>
