@@ -18,7 +18,8 @@ internal static class OnnxReader
             case OnnxKind.Optimized or OnnxKind.EightBit:
                 throw OnnxFile.Unreadable(file.Name, "expected a model with Keras' layers one by one, found one of a flavour for scoring (OnnxFlavor.Optimized or Int8), whose weights are folded", "Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options");
             case OnnxKind.Foreign:
-                throw OnnxFile.Unreadable(file.Name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found {file.MadeBy} without it", "Choose a model that this library saved, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)");
+                string found = file.Properties.TryGetValue(OnnxMetadata.Keys.Format, out string? other) ? $"with '{Shown.Text(other)}'" : "without it";
+                throw OnnxFile.Unreadable(file.Name, $"expected metadata '{OnnxMetadata.Keys.Format}' = '{OnnxMetadata.Format}', found {file.MadeBy} {found}", "Choose a model that this library saved, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)");
         }
 
         try

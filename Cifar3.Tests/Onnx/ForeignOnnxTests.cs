@@ -201,6 +201,7 @@ public sealed class ForeignOnnxTests
         using var classifier = Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = Names });
 
         Assert.That(classifier.ClassNames, Is.EqualTo(Names));
+        Assert.That(() => CnnModel.LoadOnnx(foreign), Throws.TypeOf<Cifar3ModelException>().With.Message.Match("found a model .* with 'onnx'"));
     }
 
     /// <summary>The model as another tool might have written it.</summary>

@@ -27,6 +27,11 @@ internal static class ChildProgram
             return 0;
         }
 
+        if (arguments is ["tests", var pattern])
+        {
+            return TestsInProcess.Run(pattern);
+        }
+
         if (arguments is ["read", var kind, var file])
         {
             return LimitsOfTheProcessTests.ReadInChild(kind, file);
