@@ -77,7 +77,7 @@ internal static partial class Log
     [LoggerMessage(5, LogLevel.Debug, "Model '{Model}' scored {Images} images in {Milliseconds} ms")]
     public static partial void Scored(ILogger logger, string model, int images, double milliseconds);
 
-    [LoggerMessage(7, LogLevel.Debug, "Model '{Model}': the client left before its request was whole. {Reason}")]
+    [LoggerMessage(8, LogLevel.Debug, "Model '{Model}': the client left before its request was whole. {Reason}")]
     public static partial void Left(ILogger logger, string model, string reason);
 }
 

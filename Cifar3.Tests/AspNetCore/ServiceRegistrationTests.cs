@@ -1,4 +1,5 @@
 using System.Net;
+using System.Reflection;
 using Cifar3.AspNetCore;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Hosting;
@@ -12,6 +13,10 @@ namespace Cifar3.Tests;
 /// <summary>How a program adds the service: by code and by configuration, what is refused, and the package's own page as it stands.</summary>
 public sealed class ServiceRegistrationTests
 {
+    [Test]
+    public void Log_EventIds_AreDistinct() =>
+        Assert.That(typeof(Log).GetMethods(BindingFlags.Static | BindingFlags.Public).Select(message => message.GetCustomAttribute<LoggerMessageAttribute>()!.EventId), Is.Unique);
+
     [Test]
     public void AddCifar3Classifier_Configuration_SetsTheOptions()
     {
