@@ -39,7 +39,13 @@ internal static class TestsInProcess
     {
         private int passed, failed, skipped;
 
-        public void TestStarted(ITest test) => Say(test.IsSuite ? null : $"> {test.FullName}");
+        public void TestStarted(ITest test)
+        {
+            if (!test.IsSuite)
+            {
+                Say($"> {test.FullName}");
+            }
+        }
 
         public void TestFinished(ITestResult result)
         {
@@ -67,13 +73,10 @@ internal static class TestsInProcess
             return failed == 0 && passed > 0 ? 0 : 1;
         }
 
-        private void Say(string? line)
+        private void Say(string line)
         {
-            if (line is not null)
-            {
-                console.WriteLine(line);
-                console.Flush();
-            }
+            console.WriteLine(line);
+            console.Flush();
         }
     }
 }

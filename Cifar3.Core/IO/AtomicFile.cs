@@ -52,7 +52,7 @@ internal static class AtomicFile
             }
 
             UnixFile.KeepOwnerAndMode(target, temporary);
-            Persist(() => File.Move(temporary, target, overwrite: true), OperatingSystem.IsWindows());
+            Replace(temporary, target);
             UnixFile.SyncFolder(folder);
         }
         catch (Exception e) when (IoFault.Find(e) is { } fault)
@@ -69,6 +69,9 @@ internal static class AtomicFile
 
     /// <summary>Writes bytes.</summary>
     public static void Write(string path, ReadOnlyMemory<byte> content) => Write(path, stream => stream.Write(content.Span));
+
+    /// <summary>Renames a file over another, on Windows with patience: how the libraries rename every file.</summary>
+    public static void Replace(string file, string target) => Persist(() => File.Move(file, target, overwrite: true), OperatingSystem.IsWindows());
 
     /// <summary>Renames; where Windows refuses because somebody has the file open, again and again for about a second.</summary>
     /// <exception cref="IOException">It is refused all the same, or for another reason.</exception>

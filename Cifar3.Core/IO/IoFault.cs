@@ -44,7 +44,7 @@ internal static class IoFault
         IoCause.TooLarge => "The file system or the limit of this user (ulimit -f) allows no file of this size",
         IoCause.PathTooLong => "Choose a shorter path",
         IoCause.NoFile => "Name a file",
-        IoCause.Protected => OperatingSystem.IsWindows() ? "Clear its read-only attribute, or name another file" : "Allow writing to it (chmod u+w), or name another file",
+        IoCause.Protected => windows ? "Clear its read-only attribute, or name another file" : "Allow writing to it (chmod u+w), or name another file",
         IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
         IoCause.NotSupported => "The disk is not at fault: this kind of file or path is not supported here (native programs lack code that some formats need)",
         _ => "Free disk space or choose a folder that you may write to",

@@ -63,7 +63,7 @@ internal sealed class PartialFile(string target)
 
             if (found == sha256)
             {
-                File.Move(Path, target, overwrite: true);
+                AtomicFile.Replace(Path, target);
                 UnixFile.SyncFolder(System.IO.Path.GetDirectoryName(System.IO.Path.GetFullPath(target))!);
                 return;
             }

@@ -49,14 +49,19 @@ internal sealed class ForgivingConsole : IDisposable
     /// <summary>Gives what the window had; null where nothing is to be given back.</summary>
     private static Encoding? UseUtf8()
     {
-        var had = Console.OutputEncoding;
-        if (!OperatingSystem.IsWindows() || ConsoleText.IsUnicode(had))
+        if (!OperatingSystem.IsWindows())
         {
             return null;
         }
 
         try
         {
+            var had = Console.OutputEncoding;
+            if (ConsoleText.IsUnicode(had))
+            {
+                return null;
+            }
+
             Console.OutputEncoding = new UTF8Encoding(encoderShouldEmitUTF8Identifier: false);
             return had;
         }

@@ -58,7 +58,7 @@ public sealed class RunFolder
         {
             if (File.Exists(best))
             {
-                File.Move(best, Path.Combine(folder, PreviousModelFile), overwrite: true);
+                AtomicFile.Replace(best, Path.Combine(folder, PreviousModelFile));
             }
 
             File.Delete(Path.Combine(folder, LastModelFile));
