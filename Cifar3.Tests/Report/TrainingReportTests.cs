@@ -160,6 +160,27 @@ public sealed class TrainingReportTests
     }
 
     [Test]
+    public void RunFolder_TrainingsInterruptedInAFinishedOnesFolder_KeepItsModel()
+    {
+        string folder = TestFiles.NewFolder();
+        string Kept(string name) => CnnModel.LoadOnnx(Path.Combine(folder, name)).WeightHash();
+        CnnModel finished = Result(["a", "b"], "any").BestModel, first = CnnModel.Create(["a", "b"], seed: 1, filters: [2, 2, 2]), second = CnnModel.Create(["a", "b"], seed: 2, filters: [2, 2, 2]);
+
+        RunFolder.Save(folder, Result(["a", "b"], "any"));
+        foreach (var model in new[] { first, second })
+        {
+            RunFolder.Begin(folder);
+            model.SaveOnnx(Path.Combine(folder, RunFolder.ModelFile)); // the first best epoch, then the end
+        }
+
+        RunFolder.Begin(folder);
+
+        Assert.That(Kept(RunFolder.PreviousModelFile), Is.EqualTo(finished.WeightHash()));
+        Assert.That(Kept(RunFolder.InterruptedModelFile), Is.EqualTo(second.WeightHash()));
+        Assert.That(File.Exists(Path.Combine(folder, RunFolder.ModelFile)), Is.False);
+    }
+
+    [Test]
     public void Triton_Repository_DeclaresWhatTheModelIs()
     {
         string folder = TestFiles.NewFolder();

@@ -231,7 +231,7 @@ public sealed class ToolTests
         Assert.That(without, Does.Contain("model.onnx"), "the former model is not the new training's");
         Assert.That(File.ReadAllBytes(Path.Combine(begun, "previous.onnx")), Is.EqualTo(File.ReadAllBytes(Path.Combine(run, "model.onnx"))));
         Assert.That(File.ReadAllText(Path.Combine(begun, "report.html")), Does.Contain(data).And.Contain("the training was interrupted"));
-        Assert.That(again, Does.Contain("Note: ").And.Contain("also holds previous.onnx, the model of the training that this one replaced"));
+        Assert.That(again, Does.Contain("Note: ").And.Contain("also holds previous.onnx, the model of a training that had the folder before"));
         Assert.That(exitCode, Is.EqualTo(1));
         Assert.That(output, Does.Contain("Give --data FOLDER"));
     }

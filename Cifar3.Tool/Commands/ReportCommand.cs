@@ -33,7 +33,11 @@ internal static class ReportCommand
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
                 TrainingReport.Save(file, found.Result, images, OptionWords.Of);
                 Shared.Print(file);
-                Shared.Note(File.Exists(Path.Combine(folder, RunFolder.PreviousModelFile)) ? $"'{Shown.Path(folder)}' also holds {RunFolder.PreviousModelFile}, the model of the training that this one replaced: the report does not tell of it." : null);
+                foreach (string former in new[] { RunFolder.PreviousModelFile, RunFolder.InterruptedModelFile }.Where(name => File.Exists(Path.Combine(folder, name))))
+                {
+                    Shared.Note($"'{Shown.Path(folder)}' also holds {former}, the model of a training that had the folder before: the report does not tell of it.");
+                }
+
                 return 0;
             },
             run, data, output);

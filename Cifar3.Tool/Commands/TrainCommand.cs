@@ -57,7 +57,7 @@ internal static class TrainCommand
                 {
                     if (arguments.GetValue(initial) is { } input)
                     {
-                        OutputFile.Apart(Path.Combine(run, RunFolder.PreviousModelFile), input); // where the folder's former model goes
+                        OutputFile.Apart(Path.Combine(run, RunFolder.KeptAs(run)), input); // where the folder's former model goes
                         OutputFile.Apart(Path.Combine(run, RunFolder.LastModelFile), input);
                     }
 
@@ -154,7 +154,7 @@ internal static class TrainCommand
         {
             if (File.Exists(Path.Combine(folder, RunFolder.RecordFile)) || File.Exists(Path.Combine(folder, RunFolder.ModelFile)))
             {
-                Shared.Note($"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {RunFolder.PreviousModelFile}. --out names another folder; --resume goes on with an interrupted training.");
+                Shared.Note($"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {RunFolder.KeptAs(folder)}. --out names another folder; --resume goes on with an interrupted training.");
             }
 
             RunFolder.Begin(folder, data, testFraction);

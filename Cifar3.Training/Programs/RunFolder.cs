@@ -16,8 +16,11 @@ public sealed class RunFolder
     /// <summary>The model after the last epoch, whose metadata hold the whole history: <c>last.onnx</c>.</summary>
     public const string LastModelFile = "last.onnx";
 
-    /// <summary>The best model of the training that had the folder before: <c>previous.onnx</c>.</summary>
+    /// <summary>The best model of the last training that was finished and had the folder before: <c>previous.onnx</c>.</summary>
     public const string PreviousModelFile = "previous.onnx";
+
+    /// <summary>The best model of the last training that was interrupted and had the folder before: <c>interrupted.onnx</c>.</summary>
+    public const string InterruptedModelFile = "interrupted.onnx";
 
     /// <summary>What the models do not tell: <c>run.json</c>.</summary>
     public const string RecordFile = RunMark.RecordFile;
@@ -41,7 +44,8 @@ public sealed class RunFolder
 
     /// <summary>
     /// Makes the folder that of a new training: writes the record, so that an interrupted training's images are known, keeps the best model of a former one as
-    /// <see cref="PreviousModelFile"/> and removes its last one. So nothing that lies in the folder is taken for the new training's.
+    /// <see cref="PreviousModelFile"/>, or as <see cref="InterruptedModelFile"/> where that training did not end, and removes its last one. So nothing that lies in the folder is taken for
+    /// the new training's, and however many trainings fail there, what a finished one gave is kept.
     /// </summary>
     /// <param name="folder">The folder; it is created when missing.</param>
     /// <param name="dataPath">As for <see cref="Save"/>. Default: null.</param>
@@ -52,13 +56,14 @@ public sealed class RunFolder
     {
         ArgumentNullException.ThrowIfNull(folder);
         CheckFraction(testFraction);
+        string kept = Path.Combine(folder, KeptAs(folder));
         Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, Unknown, Interrupted));
         string best = Path.Combine(folder, ModelFile);
         try
         {
             if (File.Exists(best))
             {
-                AtomicFile.Replace(best, Path.Combine(folder, PreviousModelFile));
+                AtomicFile.Replace(best, kept);
             }
 
             File.Delete(Path.Combine(folder, LastModelFile));
@@ -110,6 +115,10 @@ public sealed class RunFolder
         };
         return new RunFolder(result, record.DataPath, record.TestFraction) { HasRecord = true };
     }
+
+    /// <summary>The name under which <see cref="Begin"/> keeps the folder's best model. <see cref="Save"/> writes the last model, which <see cref="Begin"/> had removed.</summary>
+    internal static string KeptAs(string folder) =>
+        File.Exists(Path.Combine(folder, RecordFile)) && !File.Exists(Path.Combine(folder, LastModelFile)) ? InterruptedModelFile : PreviousModelFile;
 
     private static void CheckFraction(double? testFraction)
     {
