@@ -42,7 +42,7 @@ internal static class ImageDecoder
 
     private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels;
     private const int StripBytes = 4 << 20;
-    private const string Remedy = "Replace the file, or remove it from the data";
+    private const string Remedy = "Give a sound picture in its place, or leave it out";
 
     /// <summary>Decodes an encoded picture.</summary>
     /// <param name="encoded">The content of a JPEG, PNG, … file.</param>
