@@ -59,7 +59,7 @@ public sealed class ImageSet : IImageRows
     /// <summary>The classes' names; the index is the label.</summary>
     public ImmutableArray<string> ClassNames { get; }
 
-    /// <summary>What picture of its class each image is, by the name of its file (<see cref="SizeFolders"/>); null where the images are of no files.</summary>
+    /// <summary>What picture of its class each image is, by the name of its file (<see cref="NamedPictures"/>); null where the images are of no files.</summary>
     internal IReadOnlyList<UInt128>? Pictures { get; init; }
 
     /// <summary>All pixels [N, 32, 32, 3].</summary>

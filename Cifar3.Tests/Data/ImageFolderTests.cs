@@ -163,7 +163,7 @@ public sealed class ImageFolderTests
                 Assert.That(a.Select(value => (value + 20) % 40), Is.EquivalentTo(a), "both sizes of a picture");
             }
 
-            Assert.That(data.Source, Does.EndWith("; 20 of the 80 files are copies of others of their class, which train or test with them; 20 of the 80 files have the names of others of their class, with which they train or test (sizes of a picture in folders of their own)"));
+            Assert.That(data.Source, Does.EndWith("; 20 of the 80 files are copies of others of their class, which train or test with them; 20 of the 80 files show by their names the pictures of others of their class, with which they train or test (sizes, changed copies)"));
         }
     }
 
@@ -173,10 +173,50 @@ public sealed class ImageFolderTests
     {
         string[] sides = [.. Enumerable.Range(0, 30).SelectMany(thing => new[] { $"a/{thing}/left.jpg", $"a/{thing}/right.jpg" })];
 
-        Assert.That(SizeFolders.Pictures(sides), Is.Unique);
-        Assert.That(SizeFolders.Pictures(["a/x/1.jpg", "a/x/2.jpg", "a/x/3.jpg", "a/x/4.jpg", "a/y/1.png"]), Is.EqualTo(new UInt128[] { 0, 1, 2, 3, 0 }));
-        Assert.That(SizeFolders.Pictures(["a/1.jpg", "a/1.png", "a/2.jpg"]), Is.EqualTo(new UInt128[] { 0, 0, 1 }), "one picture in two formats");
-        Assert.That(SizeFolders.Pictures([]), Is.Empty);
+        Assert.That(NamedPictures.Of(sides), Is.Unique);
+        Assert.That(NamedPictures.Of(["a/x/1.jpg", "a/x/2.jpg", "a/x/3.jpg", "a/x/4.jpg", "a/y/1.png"]), Is.EqualTo(new UInt128[] { 0, 1, 2, 3, 0 }));
+        Assert.That(NamedPictures.Of(["a/1.jpg", "a/1.png", "a/2.jpg"]), Is.EqualTo(new UInt128[] { 0, 0, 1 }), "one picture in two formats");
+        Assert.That(NamedPictures.Of([]), Is.Empty);
+    }
+
+    /// <summary>Pictures multiplied before the training, as people do who have few.</summary>
+    [TestCase("7.jpg", "7_flip.jpg", "7-rot90.png", "7_flip_dark.jpg", "7 (1).jpg", "aug_7_0_1234.jpg", "flip_horizontal_7.jpg", "Copy of 7.jpg", TestName = "Of_ChangedCopies_BesideTheirPicture_AreIt(by hand)")]
+    [TestCase("DSC_01_jpg.rf.0123456789abcdef0123456789abcdef.jpg", "DSC_01_jpg.rf.fedcba9876543210fedcba9876543210.jpg", TestName = "Of_ChangedCopies_BesideTheirPicture_AreIt(Roboflow)")]
+    [TestCase("dog_original_DSC_01.jpg_0f8fad5b-d9cb-469f-a165-70867728950e.jpg", "dog_original_DSC_01.jpg_7c9e6679-7425-40de-944b-e07fc1f90ae7.jpg", "DSC_01.jpg", TestName = "Of_ChangedCopies_BesideTheirPicture_AreIt(Augmentor)")]
+    public void Of_ChangedCopies_BesideTheirPicture_AreIt(params string[] copies)
+    {
+        string[] others = [.. Enumerable.Range(20, 10).Select(i => $"{i}.jpg"), "DSC_02_jpg.rf.0123456789abcdef0123456789abcdef.jpg", "cat_original_DSC_03.jpg_7c9e6679-7425-40de-944b-e07fc1f90ae7.jpg", "77.jpg", "17.jpg", "x7_1.jpg", "DSC_011.jpg", "a_27x.jpg"];
+
+        var pictures = NamedPictures.Of([.. copies, .. others]);
+
+        Assert.That(pictures.Take(copies.Length), Is.All.EqualTo(pictures[0]));
+        Assert.That(pictures.Skip(copies.Length).Prepend(pictures[0]), Is.Unique);
+    }
+
+    [Test]
+    public void Of_NamesThatCount_AreNoCopies() =>
+        Assert.That(NamedPictures.Of(["dog.jpg", .. Enumerable.Range(1, 20).Select(i => $"dog_{i}.jpg"), "puppy.jpg", "hound.jpg"]), Is.Unique);
+
+    [Test]
+    public void Load_PicturesMultipliedUnderTheirNames_TrainOrTestWithTheirCopies()
+    {
+        string root = TestFiles.NewFolder();
+        for (int i = 0; i < 40; i++)
+        {
+            string folder = Directory.CreateDirectory(Path.Combine(root, i % 2 == 0 ? "a" : "b")).FullName;
+            foreach (var (k, name) in new[] { $"{i}", $"{i}_flip", $"aug_{i}_0_{37 * i}" }.Index())
+            {
+                File.WriteAllBytes(Path.Combine(folder, name + ".png"), PictureFolders.Picture((byte)(3 * i + k)));
+            }
+        }
+
+        var data = Cifar3Data.Load(root);
+
+        Assert.That(data.Test.Count, Is.EqualTo(24));
+        Assert.That(data.Source, Does.EndWith("; 80 of the 120 files show by their names the pictures of others of their class, with which they train or test (sizes, changed copies)"));
+        Assert.That(Pictures(data.Test).Intersect(Pictures(data.Train)), Is.Empty);
+
+        static HashSet<int> Pictures(ImageSet images) => [.. Enumerable.Range(0, images.Count).Select(i => images.Image(i)[0] / 3)];
     }
 
     [Test]

@@ -8,7 +8,7 @@ namespace Cifar3;
 /// <param name="ClassNames">The classes' names; the index is the label.</param>
 internal sealed record ImageFiles(IReadOnlyList<string> Paths, IReadOnlyList<int> Labels, ImmutableArray<string> ClassNames) : IImageRows
 {
-    /// <summary>What picture each file is, by its name (<see cref="SizeFolders"/>); null where nobody sets some of them aside.</summary>
+    /// <summary>What picture each file is, by its name (<see cref="NamedPictures"/>); null where nobody sets some of them aside.</summary>
     public IReadOnlyList<UInt128>? Pictures { get; init; }
 
     public int Count => Paths.Count;

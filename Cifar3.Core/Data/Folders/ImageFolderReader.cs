@@ -130,7 +130,7 @@ internal static class ImageFolderReader
         var (forTraining, forTesting, copies, named) = Split(files[0]!, fraction, options);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
         source += copies == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {copies:N0} of the {files[0]!.Count:N0} files {(copies == 1 ? "is a copy of another of its class, which trains or tests with it" : "are copies of others of their class, which train or test with them")}");
-        source += named == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {named:N0} of the {files[0]!.Count:N0} files {(named == 1 ? "has the name of another of its class, with which it trains or tests" : "have the names of others of their class, with which they train or test")} (sizes of a picture in folders of their own)");
+        source += named == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {named:N0} of the {files[0]!.Count:N0} files {(named == 1 ? "shows by its name the picture of another of its class, with which it trains or tests" : "show by their names the pictures of others of their class, with which they train or test")} (sizes, changed copies)");
         return new ImageFolders(forTraining, files[1], forTesting, source, skipped, bad) { IsTestSetAside = true };
 
         ImageFiles Files(List<(string Name, string Path)> split)
@@ -147,7 +147,7 @@ internal static class ImageFolderReader
 
                 paths.AddRange(pictures[next]);
                 labels.AddRange(Enumerable.Repeat(label, pictures[next].Count));
-                named.AddRange(SizeFolders.Pictures(pictures[next]));
+                named.AddRange(NamedPictures.Of(pictures[next]));
             }
 
             return new ImageFiles(paths, labels, names) { Pictures = named };
