@@ -12,11 +12,11 @@ namespace Cifar3.Training;
 /// The fault is known as leakage between groups (scikit-learn's user guide, "Cross-validation iterators for grouped data"). An image is a near copy where another of its class is
 /// at less than <see cref="NearCopy"/> of the distance that half of its class is at (Euclidean; 16×16 cells of three colours, each image's mean and contrast taken out, so that
 /// light does not count). Of CIFAR's photographs 2 in 100 are. Pictures that are alike because the class is (drawings, one camera on one kind of part) are told from series by
-/// their order: a series' pictures follow each other, in folders by their names. Where rows were shuffled, nothing is found.
+/// their order: a series' pictures follow each other, in folders by their names. Where rows were shuffled, nothing is found. Copies that were made of a picture are looked for in the same way
+/// (<see cref="ChangedCopies"/>).
 /// </remarks>
 internal static class LeakageWarning
 {
-    private const int Side = 16, Cell = CnnArchitecture.InputSize / Side, Channels = CnnArchitecture.InputChannels, Cells = Side * Side * Channels;
     private const double NearCopy = 0.3;
 
     /// <summary>So many images of a set are looked at, spread evenly: a share among them has a standard error of .035 at most.</summary>
@@ -35,7 +35,7 @@ internal static class LeakageWarning
     private const double LeastRepeated = 0.05;
 
     /// <summary>The warning; null where there is none.</summary>
-    public static string? Of(ImageSet train, ImageSet? validation) => validation is null or { Count: 0 } ? null : Repeated(train, validation) ?? Scenes(train, validation);
+    public static string? Of(ImageSet train, ImageSet? validation) => validation is null or { Count: 0 } ? null : Repeated(train, validation) ?? Scenes(train, validation) ?? Changed(train, validation);
 
     private static string? Repeated(ImageSet train, ImageSet validation)
     {
@@ -45,17 +45,27 @@ internal static class LeakageWarning
             $"{repeated:N0} of the {validation.Count:N0} validation images {(repeated == 1 ? "is a training image" : "are training images")} too, pixel for pixel: how right the model is on these says nothing about new ones. Set images aside before rows are repeated (for rare classes ClassWeights needs no copies), and look for pictures that are there twice.");
     }
 
-    private static string? Scenes(ImageSet train, ImageSet validation)
+    private static string? Scenes(ImageSet train, ImageSet validation) => Series(
+        train,
+        validation,
+        images => Compare(images, train),
+        "are nearly the same as a training image, and such images follow each other in the data, as frames of a video or shots of one thing do: the model knows their scenes, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Set whole scenes aside: folders named validation and test, or a validation set of your own.");
+
+    private static string? Changed(ImageSet train, ImageSet validation) => Series(
+        train,
+        validation,
+        images => ChangedCopies.Find(images, EvenSample.Of(images, MostProbes), train, LeastShare),
+        "look like a training image that was mirrored, turned or moved, and such images follow each other in the data, as copies do that were made to have more: the model knows their pictures, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Leave the copies out (the training makes its own), or set pictures aside before others are copied: folders named validation and test.");
+
+    private static string? Series(ImageSet train, ImageSet validation, Func<ImageSet, BesideTrain[]> beside, string what)
     {
-        var looked = Compare(validation, train);
+        var looked = beside(validation);
         int copies = looked.Count(image => image.Copy >= 0);
-        return copies < LeastShare * looked.Length || !AreSeries(Compare(train, train)) ? null : string.Create(
-            CultureInfo.InvariantCulture,
-            $"{copies:N0} of {looked.Length:N0} validation images are nearly the same as a training image, and such images follow each other in the data, as frames of a video or shots of one thing do: the model knows their scenes, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Set whole scenes aside: folders named validation and test, or a validation set of your own.");
+        return copies < LeastShare * looked.Length || !AreSeries(beside(train)) ? null : string.Create(CultureInfo.InvariantCulture, $"{copies:N0} of {looked.Length:N0} validation images {what}");
     }
 
     /// <summary>Whether training images' near copies stand beside them: more than half of those that chance would put elsewhere.</summary>
-    private static bool AreSeries(Compared[] images)
+    private static bool AreSeries(BesideTrain[] images)
     {
         int copies = 0, beside = 0;
         double byChance = 0;
@@ -71,48 +81,25 @@ internal static class LeakageWarning
     }
 
     /// <summary>Looks at some images of a set, each beside the training images of its class.</summary>
-    private static Compared[] Compare(ImageSet images, ImageSet train)
+    private static BesideTrain[] Compare(ImageSet images, ImageSet train)
     {
         int[] probes = EvenSample.Of(images, MostProbes);
-        float[][] outlines = [.. probes.Select(i => Outline(images.Image(i), new float[Cells]))];
+        float[][] outlines = [.. probes.Select(i => ImageOutline.Of(images.Image(i)))];
         List<float>[] distances = [.. probes.Select(_ => new List<float>())];
         var ofClass = Enumerable.Range(0, probes.Length).ToLookup(probe => images.Labels[probes[probe]]);
-        float[] outline = new float[Cells];
+        float[] outline = new float[ImageOutline.Cells];
         for (int i = 0; i < train.Count; i++)
         {
-            Outline(train.Image(i), outline);
+            ImageOutline.Of(train.Image(i), outline);
             foreach (int probe in ofClass[train.Labels[i]])
             {
                 distances[probe].Add(ReferenceEquals(images, train) && probes[probe] == i ? float.PositiveInfinity : TensorPrimitives.Distance(outline, outlines[probe]));
             }
         }
 
-        return [.. distances.Select(Compared.Of)];
-    }
+        return [.. distances.Select(Nearest)];
 
-    /// <summary>[32, 32, 3] to [16, 16, 3]: sums of 2×2 pixels, less their mean and divided by their standard deviation.</summary>
-    private static float[] Outline(ReadOnlySpan<byte> rgb, float[] cells)
-    {
-        const int row = CnnArchitecture.InputSize * Channels;
-        for (int i = 0; i < cells.Length; i++)
-        {
-            int corner = i / (Side * Channels) * Cell * row + i / Channels % Side * Cell * Channels + i % Channels;
-            cells[i] = rgb[corner] + rgb[corner + Channels] + rgb[corner + row] + rgb[corner + row + Channels];
-        }
-
-        TensorPrimitives.Subtract(cells, TensorPrimitives.Average<float>(cells), cells);
-        TensorPrimitives.Divide(cells, TensorPrimitives.Norm<float>(cells) / MathF.Sqrt(cells.Length) + 1, cells); // an image of one colour has no deviation
-        return cells;
-    }
-
-    /// <summary>An image beside the training images of its class, by their places in it.</summary>
-    /// <param name="Copy">What it is nearly the same as; −1 where there is none.</param>
-    /// <param name="Self">Itself; −1 where it is none of them.</param>
-    /// <param name="Count">How many there are.</param>
-    private readonly record struct Compared(int Copy, int Self, int Count)
-    {
-        /// <summary>From how far each is away, itself infinitely.</summary>
-        public static Compared Of(List<float> distances)
+        static BesideTrain Nearest(List<float> distances)
         {
             var found = CollectionsMarshal.AsSpan(distances);
             int nearest = TensorPrimitives.IndexOfMin<float>(found), farther = 0;
@@ -121,7 +108,13 @@ internal static class LeakageWarning
                 farther += distance > found[nearest] / NearCopy && distance < float.PositiveInfinity ? 1 : 0;
             }
 
-            return new Compared(2 * farther > found.Length ? nearest : -1, distances.IndexOf(float.PositiveInfinity), found.Length);
+            return new BesideTrain(2 * farther > found.Length ? nearest : -1, distances.IndexOf(float.PositiveInfinity), found.Length);
         }
     }
 }
+
+/// <summary>An image beside the training images of its class, by their places in it.</summary>
+/// <param name="Copy">What it is nearly the same as; −1 where there is none.</param>
+/// <param name="Self">Itself; −1 where it is none of them.</param>
+/// <param name="Count">How many there are.</param>
+internal readonly record struct BesideTrain(int Copy, int Self, int Count);
