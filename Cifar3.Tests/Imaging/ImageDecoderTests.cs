@@ -121,7 +121,7 @@ public sealed class ImageDecoderTests
     {
         var error = Assert.Throws<Cifar3ImageException>(() => Decode(Encoding.UTF8.GetBytes(content)));
 
-        Assert.That(error!.Message, Does.StartWith("Cannot read image 'test'").And.Contain(expected).And.Contain("Replace the file").And.Not.Contain("\n"));
+        Assert.That(error!.Message, Does.StartWith("Cannot read image 'test'").And.Contain(expected).And.Contain("Give a sound picture in its place").And.Not.Contain("\n"));
     }
 
     [Test]
