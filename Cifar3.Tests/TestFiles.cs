@@ -3,6 +3,11 @@ namespace Cifar3.Tests;
 /// <summary>Where the optional test material lies; a test that needs what is absent is skipped with the reason.</summary>
 internal static class TestFiles
 {
+    private static readonly Lazy<bool> Links = new(TryLink);
+
+    /// <summary>Whether symbolic links can be made: on Windows administrators may, and everybody in its developer mode.</summary>
+    public static bool CanLink => Links.Value;
+
     /// <summary>The folder of real images named by CIFAR3_DATA (train/&lt;class&gt;/*, test/&lt;class&gt;/*).</summary>
     public static string RealImages() => Required("CIFAR3_DATA", "real CIFAR images");
 
@@ -23,6 +28,31 @@ internal static class TestFiles
         string path = Path.Combine(Path.GetTempPath(), "cifar3-tests", $"{TestContext.CurrentContext.Test.ID}-{Guid.NewGuid():N}");
         Directory.CreateDirectory(path);
         return path;
+    }
+
+    /// <summary>Makes a symbolic link to a file or folder, there or not; a test is skipped where that cannot be.</summary>
+    public static void Link(string path, string target)
+    {
+        Assume.That(CanLink, "This test makes symbolic links, which Windows allows in its developer mode (and Wine 8 has none).");
+        _ = Directory.Exists(Path.Combine(Path.GetDirectoryName(path)!, target)) ? Directory.CreateSymbolicLink(path, target) : File.CreateSymbolicLink(path, target);
+    }
+
+    private static bool TryLink()
+    {
+        string path = Path.Combine(Path.GetTempPath(), $"cifar3-link-{Guid.NewGuid():N}");
+        try
+        {
+            File.CreateSymbolicLink(path, "nowhere");
+            return new FileInfo(path).LinkTarget is not null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return false;
+        }
+        finally
+        {
+            File.Delete(path);
+        }
     }
 
     private static string Required(string variable, string what)

@@ -296,8 +296,9 @@ public sealed class InferenceProtocolTests
         if (way.EndsWith("link", StringComparison.Ordinal))
         {
             string seen = Directory.CreateDirectory(Path.Combine(root, "seen")).FullName;
-            Directory.CreateSymbolicLink(Path.Combine(seen, "..data"), folder);
-            file = File.CreateSymbolicLink(Path.Combine(seen, name), Path.Combine("..data", name)).FullName;
+            TestFiles.Link(Path.Combine(seen, "..data"), folder);
+            file = Path.Combine(seen, name);
+            TestFiles.Link(file, Path.Combine("..data", name));
         }
 
         await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
@@ -308,7 +309,7 @@ public sealed class InferenceProtocolTests
                 ServiceApp.SaveModel(Path.Combine(next, name), seed: 2);
                 string data = Path.Combine(root, "seen", "..data");
                 Directory.Delete(data);
-                Directory.CreateSymbolicLink(data, next);
+                TestFiles.Link(data, next);
                 break;
             case "whole folder":
                 ServiceApp.SaveModel(Path.Combine(next, name), seed: 2);

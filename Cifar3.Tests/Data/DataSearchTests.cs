@@ -82,7 +82,7 @@ public sealed class DataSearchTests
 
         var data = Search(null, TestFiles.NewFolder(), other).Find(new DataOptions(), out _);
 
-        Assert.That(data!.Source, Does.Contain(folder));
+        Assert.That(data!.Source, Does.Contain(Path.GetFullPath(folder)));
     }
 
     [TestCase("cifar-10-batches-py.tar.gz", false)]

@@ -241,8 +241,8 @@ public sealed class FolderLayoutTests
     public void Load_Link(string target)
     {
         string root = PictureFolders.Write(("train/cat", 5), ("train/dog", 2), ("train/dog/more", 3), ("test/cat", 1), ("test/dog", 1));
-        Link($"{root}/train/cat/a", target);
-        Link($"{root}/train/cat/b", target);
+        TestFiles.Link($"{root}/train/cat/a", target);
+        TestFiles.Link($"{root}/train/cat/b", target);
 
         var data = Cifar3Data.Load(root);
 
@@ -257,7 +257,7 @@ public sealed class FolderLayoutTests
         string root = PictureFolders.Write(("train/cat", 4), ("train/dog", 1), ("test/cat", 1), ("test/dog", 1));
         for (int i = 0; i < 12; i++)
         {
-            Link($"{root}/train/cat/link{i}", i % 2 == 0 ? "." : "..");
+            TestFiles.Link($"{root}/train/cat/link{i}", i % 2 == 0 ? "." : "..");
         }
 
         Assert.That(PictureFolders.Counts(Cifar3Data.Load(root).Train), Is.EqualTo("cat 4, dog 1"));
@@ -267,9 +267,9 @@ public sealed class FolderLayoutTests
     public void Load_LinkedPicturesAndClasses_AreRead()
     {
         string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1), ("test/owl", 1)), elsewhere = PictureFolders.Write(("owls", 3), ("more cats", 2));
-        Link($"{root}/train/owl", Path.Combine(elsewhere, "owls"));
-        Link($"{root}/train/cat/more", Path.Combine(elsewhere, "more cats"));
-        File.CreateSymbolicLink($"{root}/train/dog/linked.png", Path.Combine(elsewhere, "owls", "0000.png"));
+        TestFiles.Link($"{root}/train/owl", Path.Combine(elsewhere, "owls"));
+        TestFiles.Link($"{root}/train/cat/more", Path.Combine(elsewhere, "more cats"));
+        TestFiles.Link($"{root}/train/dog/linked.png", Path.Combine(elsewhere, "owls", "0000.png"));
 
         Assert.That(PictureFolders.Counts(Cifar3Data.Load(root).Train), Is.EqualTo("cat 4, dog 3, owl 3"));
     }
@@ -278,8 +278,8 @@ public sealed class FolderLayoutTests
     public void Load_SameFolderAsTwoClasses_IsRefused()
     {
         string root = PictureFolders.Write(("train/cat", 2), ("test/cat", 1));
-        Link($"{root}/train/kitty", "cat");
-        Link($"{root}/test/kitty", "cat");
+        TestFiles.Link($"{root}/train/kitty", "cat");
+        TestFiles.Link($"{root}/test/kitty", "cat");
 
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("'cat' and 'kitty' are the same folder"));
     }
@@ -303,7 +303,7 @@ public sealed class FolderLayoutTests
     public void Load_TestLinkedToTrain_SaysThatTheImagesAreTheSame()
     {
         string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2));
-        Link($"{root}/test", "train");
+        TestFiles.Link($"{root}/test", "train");
 
         var data = Cifar3Data.Load(root);
 
@@ -315,7 +315,7 @@ public sealed class FolderLayoutTests
     public void Load_BrokenLink_SaysWhereItLeads()
     {
         string root = PictureFolders.Write(("train/cat", 2), ("train/dog", 2), ("test/cat", 1), ("test/dog", 1));
-        File.CreateSymbolicLink($"{root}/train/cat/gone.png", "/nowhere/x.png");
+        TestFiles.Link($"{root}/train/cat/gone.png", "/nowhere/x.png");
 
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("it is a link to '/nowhere/x.png', which does not exist"));
         Assert.That(Cifar3Data.Load(root, new DataOptions { OnBadImage = OnBadImage.Skip }).Train.Count, Is.EqualTo(4));
@@ -352,6 +352,7 @@ public sealed class FolderLayoutTests
     [TestCase("cat ", "cat", "blanks")]
     public void Load_NamesThatAlmostAgree_AreShownInQuotes(string train, string test, string hint)
     {
+        Assume.That(OperatingSystem.IsWindows() && train.EndsWith(' '), Is.False, "Windows allows no such names.");
         string root = PictureFolders.Write(($"train/{train}", 1), ("train/dog", 1), ($"test/{test}", 1), ("test/dog", 1));
 
         Assert.That(() => Cifar3Data.Load(root), Throws.TypeOf<Cifar3DataException>().With.Message.Contains($"only in train: '{train}'; only in test: '{test}'").And.Message.Contains(hint));
@@ -388,5 +389,4 @@ public sealed class FolderLayoutTests
         Assert.That(() => Cifar3Data.Load(root, new DataOptions { OnBadImage = OnBadImage.Skip }), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("None of the files of class 'cat'"));
     }
 
-    private static void Link(string path, string target) => Directory.CreateSymbolicLink(path, target);
 }

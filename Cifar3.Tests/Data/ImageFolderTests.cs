@@ -124,7 +124,7 @@ public sealed class ImageFolderTests
         string plain = Cifar3Data.Load(root).Source;
         for (int i = 0; i < 20; i++)
         {
-            File.CreateSymbolicLink($"{root}/a/link{i}.png", $"{root}/a/{i:0000}.png");
+            TestFiles.Link($"{root}/a/link{i}.png", $"{root}/a/{i:0000}.png");
             File.Copy($"{root}/b/{20 + i:0000}.png", $"{root}/b/copy{i}.png");
         }
 

@@ -77,7 +77,7 @@ public sealed class ToolPredictTests
     {
         string folder = PictureFolders.Write(("a", 2), (".hidden", 1));
         File.WriteAllBytes(Path.Combine(folder, "b.jfif"), PictureFolders.Picture(1));
-        Directory.CreateSymbolicLink(Path.Combine(folder, "a", "loop"), folder);
+        TestFiles.Link(Path.Combine(folder, "a", "loop"), folder);
 
         string[] lines = ToolProcess.Must("predict", "default", folder, "--csv").Output.ReplaceLineEndings("\n").Split('\n', StringSplitOptions.RemoveEmptyEntries);
 
@@ -135,6 +135,7 @@ public sealed class ToolPredictTests
     public void Predict_CsvOfFilesThatSpreadsheetsTakeForFormulas_NamesThemOtherwise()
     {
         string folder = TestFiles.NewFolder();
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows allows no such names.");
         string[] names = ["=1+1.png", "=\"a\",2.png", "+1.png", "@x.png", "a=1.png"];
         foreach (string name in names)
         {

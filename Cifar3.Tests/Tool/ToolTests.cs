@@ -39,7 +39,7 @@ public sealed class ToolTests
     public void Help_InANarrowTerminal_Ends(int columns)
     {
         const string terminals = "/usr/bin/script";
-        Assume.That(File.Exists(terminals), "needs util-linux's script");
+        Assume.That(!OperatingSystem.IsWindows() && File.Exists(terminals), "needs util-linux's script");
         string tool = Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll");
         using var process = Process.Start(new ProcessStartInfo("timeout", ["--kill-after=1", "60", terminals, "-qec", $"stty cols {columns}; '{DotnetCommand.Host}' '{tool}' train --help", "/dev/null"]) { RedirectStandardOutput = true, RedirectStandardInput = true })!;
 
@@ -69,8 +69,8 @@ public sealed class ToolTests
     {
         var (data, run, _) = Trained.Value;
         string folder = TestFiles.NewFolder();
-        Directory.CreateSymbolicLink(Path.Combine(folder, train), Path.Combine(data, "train"));
-        Directory.CreateSymbolicLink(Path.Combine(folder, test), Path.Combine(data, "test"));
+        TestFiles.Link(Path.Combine(folder, train), Path.Combine(data, "train"));
+        TestFiles.Link(Path.Combine(folder, test), Path.Combine(data, "test"));
 
         using var json = JsonDocument.Parse(Must("evaluate", Path.Combine(run, "model.onnx"), folder, "--json"));
 
@@ -190,9 +190,9 @@ public sealed class ToolTests
     public void Train_ValFolder_ChoosesTheModel()
     {
         string data = Trained.Value.Data, folder = TestFiles.NewFolder();
-        Directory.CreateSymbolicLink(Path.Combine(folder, "train"), Path.Combine(data, "train"));
-        Directory.CreateSymbolicLink(Path.Combine(folder, "val"), Path.Combine(data, "test"));
-        Directory.CreateSymbolicLink(Path.Combine(folder, "test"), Path.Combine(data, "test"));
+        TestFiles.Link(Path.Combine(folder, "train"), Path.Combine(data, "train"));
+        TestFiles.Link(Path.Combine(folder, "val"), Path.Combine(data, "test"));
+        TestFiles.Link(Path.Combine(folder, "test"), Path.Combine(data, "test"));
 
         Assert.That(Must("train", folder, "--out", Path.Combine(TestFiles.NewFolder(), "run"), "--epochs", "1"), Does.Contain("40 training, 20 validation and 20 test pictures"));
     }
@@ -275,7 +275,7 @@ public sealed class ToolTests
 
     [Test]
     public void Doctor_ThisMachine_NamesEnginesAndRuntime() =>
-        Assert.That(Must("doctor"), Does.Contain("Managed").And.Contain("built with CPUExecutionProvider").And.Contain("TensorFlow").And.Contain("GPU for training"));
+        Assert.That(Must("doctor"), Does.Contain("Managed").And.Match("built with .*CPUExecutionProvider").And.Contain("TensorFlow").And.Contain("GPU for training"));
 
     [TestCase("train")]
     [TestCase("evaluate")]

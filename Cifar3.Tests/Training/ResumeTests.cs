@@ -12,7 +12,7 @@ public sealed class ResumeTests
     {
         string folder = TestFiles.NewFolder(), precious = Path.Combine(TestFiles.NewFolder(), "precious.txt");
         File.WriteAllText(precious, "kept");
-        File.CreateSymbolicLink(Path.Combine(folder, "training.lock"), precious);
+        TestFiles.Link(Path.Combine(folder, "training.lock"), precious);
         var trainer = FakeTrainer.Create(new TrainerOptions { Epoch = 1, WorkspacePath = folder });
 
         Assert.That(() => trainer.Fit(ColourImages.Create(32)), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("training.lock").And.Message.Contains("link"));
