@@ -29,7 +29,7 @@ internal static class DataLocator
 
             if (!Directory.Exists(path))
             {
-                throw new Cifar3DataException($"There is no file or folder '{Shown.Path(path)}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. {IoFault.AddressRemedy(given) ?? "Check the path"}.");
+                throw new Cifar3DataException($"There is no file or folder '{Shown.Path(path)}'. Expected a CIFAR-10 archive, its unpacked folder, or image folders train/<class>/* and test/<class>/*. {IoFault.PathRemedy(given) ?? "Check the path"}.");
             }
 
             if (IsCifar10(path))
@@ -80,7 +80,7 @@ internal static class DataLocator
         {
             return Directory.Exists(folder)
                 ? ImageFolderReader.ListSound(folder, options, discovered)
-                : throw new Cifar3DataException($"There is no folder '{Shown.Path(folder)}'. Expected image folders train/<class>/* and test/<class>/*. {IoFault.AddressRemedy(given) ?? "Check the path"}.");
+                : throw new Cifar3DataException($"There is no folder '{Shown.Path(folder)}'. Expected image folders train/<class>/* and test/<class>/*. {IoFault.PathRemedy(given) ?? "Check the path"}.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -36,7 +36,7 @@ internal static class AtomicFile
         string? temporary = null;
         try
         {
-            string target = Target(Path.GetFullPath(path)), folder = Path.GetDirectoryName(target)!;
+            string target = Target(Path.GetFullPath(path)), folder = Path.GetDirectoryName(target) ?? throw new NoFileException("a device"); // Windows' nul and con
             if (UnixFile.IsProtected(target))
             {
                 throw new ProtectedFileException(); // a rename would replace it all the same

@@ -7,13 +7,16 @@ namespace Cifar3;
 internal static class IoFault
 {
     // errno on Linux and macOS
-    private const int NoSpace = 28, ReadOnly = 30, TooLarge = 27, OpenInProcess = 24, OpenInSystem = 23, QuotaLinux = 122, QuotaMac = 69;
+    private const int NoSpace = 28, ReadOnly = 30, TooLarge = 27, OpenInProcess = 24, OpenInSystem = 23, QuotaLinux = 122, QuotaMac = 69, LockedLinux = 11, LockedMac = 35; // EWOULDBLOCK
 
     // what an address begins with (RFC 3986, 3.1)
     private static readonly SearchValues<char> SchemeLetters = SearchValues.Create("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789+-.");
 
+    // "C:\my pictures\" --out run reaches a program as one argument, C:\my pictures" --out run
+    private const string QuoteRemedy = "The \" was taken for part of the path, as Windows does after a \\: leave out the \\ before the closing \"";
+
     // the lower half of HRESULTs on Windows
-    private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4, WindowsDenied = 5, WindowsSharing = 32, WindowsLocked = 33;
+    private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4, WindowsDenied = 5, WindowsSharing = 32, WindowsLocked = 33, WindowsInvalidName = 123;
 
     /// <summary>The failure inside the wrappers that other libraries and reflection put around it; null when it is no failure of a file.</summary>
     public static Exception? Find(Exception e) => e switch
@@ -26,7 +29,7 @@ internal static class IoFault
     };
 
     /// <summary>Whether another process or stream has the file open and locked.</summary>
-    public static bool IsInUse(IOException e) => OperatingSystem.IsWindows() ? (e.HResult & 0xFFFF) is WindowsSharing or WindowsLocked : e.HResult is 11 or 35; // EWOULDBLOCK on Linux, macOS
+    public static bool IsInUse(IOException e) => Cause(e, OperatingSystem.IsWindows()) is IoCause.InUse;
 
     /// <summary>Whether Windows does not let a file be replaced, as long as anybody has it open: a spreadsheet, or for some milliseconds what looks for viruses, makes an index or copies to a cloud.</summary>
     public static bool IsHeldOnWindows(Exception e) => e is IOException or UnauthorizedAccessException && (e.HResult & 0xFFFF) is WindowsDenied or WindowsSharing or WindowsLocked;
@@ -45,17 +48,30 @@ internal static class IoFault
         IoCause.PathTooLong => "Choose a shorter path",
         IoCause.NoFile => "Name a file",
         IoCause.Protected => windows ? "Clear its read-only attribute, or name another file" : "Allow writing to it (chmod u+w), or name another file",
+        IoCause.InvalidName => "Windows allows none of < > : \" | ? * in names: choose another one (and leave out a \\ before the closing \")",
         IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
         IoCause.NotSupported => "The disk is not at fault: this kind of file or path is not supported here (native programs lack code that some formats need)",
         _ => "Free disk space or choose a folder that you may write to",
     };
 
     /// <summary>What to do when the file at a path cannot be read.</summary>
-    public static string ReadRemedy(Exception e, string path) => AddressRemedy(path)
-        ?? (path.Contains('*', StringComparison.Ordinal) && !File.Exists(path) ? "The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files" : ReadRemedy(e));
+    public static string ReadRemedy(Exception e, string path) => PathRemedy(path) ?? ReadRemedy(e);
 
-    /// <summary>What to do about an address where a path is meant, such as <c>https://host/picture.jpg</c>; null where it is none.</summary>
-    public static string? AddressRemedy(string path)
+    /// <summary>What to do about a text that is no path of anything: an address such as <c>https://host/picture.jpg</c>, a pattern, a path with quotes; null where it may be one.</summary>
+    public static string? PathRemedy(string path)
+    {
+        if (AddressRemedy(path) is { } remedy)
+        {
+            return remedy;
+        }
+
+        return Path.Exists(path) ? null
+            : path.Contains('*', StringComparison.Ordinal) ? "The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files"
+            : path.Contains('"', StringComparison.Ordinal) ? QuoteRemedy
+            : null;
+    }
+
+    private static string? AddressRemedy(string path)
     {
         int end = path.IndexOf("://", StringComparison.Ordinal);
         return end <= 1 || path.AsSpan(0, end).ContainsAnyExcept(SchemeLetters) ? null
@@ -70,8 +86,12 @@ internal static class IoFault
     public static string ReadProblem(string shown, Exception e, string? what = null) => $"Cannot read {(what is null ? "" : what + " ")}'{Shown.Path(shown)}': {Shown.Path(e.Message.TrimEnd('.'))}. {ReadRemedy(e)}.";
 
     /// <summary>What to do when a file cannot be read.</summary>
-    public static string ReadRemedy(Exception e) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e, OperatingSystem.IsWindows()) switch
+    public static string ReadRemedy(Exception e) => ReadRemedy(e, OperatingSystem.IsWindows());
+
+    /// <summary>The same on Windows, or elsewhere.</summary>
+    public static string ReadRemedy(Exception e, bool windows) => MemoryFault.Is(e) ? MemoryFault.Remedy : Cause(e, windows) switch
     {
+        IoCause.InUse => "Close the program that has it open, or wait until it is written",
         IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
         IoCause.PathTooLong => "Choose a shorter path",
         _ => "Check the path and its permissions",
@@ -112,6 +132,7 @@ internal static class IoFault
                 WindowsReadOnly => IoCause.ReadOnly,
                 WindowsTooManyOpen => IoCause.TooManyOpen,
                 WindowsSharing or WindowsLocked => IoCause.InUse,
+                WindowsInvalidName => IoCause.InvalidName,
                 _ => e is UnauthorizedAccessException ? IoCause.NotAllowed : IoCause.Unknown,
             };
         }
@@ -122,6 +143,7 @@ internal static class IoFault
             ReadOnly => IoCause.ReadOnly,
             TooLarge => IoCause.TooLarge,
             OpenInProcess or OpenInSystem => IoCause.TooManyOpen,
+            LockedLinux or LockedMac => IoCause.InUse,
             _ => e is UnauthorizedAccessException ? IoCause.NotAllowed : IoCause.Unknown,
         };
     }
@@ -134,6 +156,7 @@ internal static class IoFault
         TooLarge,
         TooManyOpen,
         PathTooLong,
+        InvalidName,
         NoFile,
         Protected,
         NotAllowed,

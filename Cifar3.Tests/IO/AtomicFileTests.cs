@@ -42,6 +42,20 @@ public sealed class AtomicFileTests
         }
     }
 
+    /// <summary>Where a name has ? in it, or what followed "C:\runs\" on the command line.</summary>
+    [Test]
+    public void WriteRemedy_NameThatWindowsRefuses_SaysWhichItAllows()
+    {
+        Assert.That(IoFault.WriteRemedy(new IOException("invalid name", unchecked((int)0x8007007B)), windows: true), Does.StartWith("Windows allows none of < > : \" | ? * in names"));
+    }
+
+    [Test]
+    [Platform("Win")]
+    public void Write_DeviceOfWindows_IsRefused()
+    {
+        Assert.That(() => AtomicFile.Write("nul", new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.EndsWith("it is a device, not a file. No file was written. Name a file."));
+    }
+
     [Test]
     public void Persist_HeldForGood_GivesUp()
     {
@@ -115,7 +129,7 @@ public sealed class AtomicFileTests
     {
         string path = Path.Combine(TestFiles.NewFolder(), "a.h5");
 
-        var error = Assert.Throws<Cifar3Exception>(() => AtomicFile.Write(path, _ => throw new TargetInvocationException(new IOException("full", 28))));
+        var error = Assert.Throws<Cifar3Exception>(() => AtomicFile.Write(path, _ => throw new TargetInvocationException(new IOException("full", OperatingSystem.IsWindows() ? unchecked((int)0x80070070) : 28))));
 
         Assert.That(error!.Message, Is.EqualTo($"Cannot write '{path}': full. No file was written. Free disk space."));
         Assert.That(error.InnerException, Is.TypeOf<IOException>());
@@ -134,7 +148,7 @@ public sealed class AtomicFileTests
     {
         string folder = TestFiles.NewFolder(), target = Path.Combine(folder, "real", "model.onnx"), link = Path.Combine(folder, "current.onnx");
         Directory.CreateDirectory(Path.GetDirectoryName(target)!);
-        File.CreateSymbolicLink(link, Path.Combine("real", "model.onnx"));
+        TestFiles.Link(link, Path.Combine("real", "model.onnx"));
 
         AtomicFile.Write(link, new byte[] { 1 });
         AtomicFile.Write(link, new byte[] { 2 });
@@ -150,7 +164,7 @@ public sealed class AtomicFileTests
     public void Write_LinkToItself_IsOneLine()
     {
         string link = Path.Combine(TestFiles.NewFolder(), "l");
-        File.CreateSymbolicLink(link, "l");
+        TestFiles.Link(link, "l");
 
         Assert.That(() => AtomicFile.Write(link, new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write"));
     }
@@ -180,7 +194,7 @@ public sealed class AtomicFileTests
         new FileInfo(target).IsReadOnly = true;
         if (link)
         {
-            File.CreateSymbolicLink(path, "store.bin");
+            TestFiles.Link(path, "store.bin");
         }
 
         try
@@ -228,7 +242,7 @@ public sealed class AtomicFileTests
         string folder = TestFiles.NewFolder(), probe = "";
         AtomicFile.Write(Path.Combine(TestFiles.NewFolder(), "a"), stream => probe = ((FileStream)stream).Name);
         string own = Path.GetFileName(probe), machine = own.Split('-')[1];
-        using var ended = Process.Start("true");
+        using var ended = Process.Start(new ProcessStartInfo("whoami") { RedirectStandardOutput = true })!; // on every system, and ends at once
         ended.WaitForExit();
         string dead = $".cifar3-{machine}-{ended.Id}-{Guid.NewGuid():N}.tmp", elsewhere = $".cifar3-00000000-{ended.Id}-{Guid.NewGuid():N}.tmp";
         foreach (string name in new[] { own, dead, elsewhere, "users.tmp" })

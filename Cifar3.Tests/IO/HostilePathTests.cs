@@ -41,20 +41,32 @@ public sealed class HostilePathTests
         Assert.That(() => read("file:///tmp/a.onnx"), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(" This is an address: give the path, without file://."));
     }
 
-    /// <summary>Windows' shells give a program what the user typed.</summary>
-    [Test]
-    public void DecodeFile_PatternThatNoShellReplaced_SaysSo()
+    /// <summary>Windows' shells give a program what the user typed; "birds\" --out run is one argument there, birds" --out run.</summary>
+    [TestCaseSource(nameof(ReadersOfGivenPaths))]
+    public void Read_WhatTheShellLeftInThePath_IsTold(Action<string> read)
     {
         string folder = TestFiles.NewFolder();
 
-        Assert.That(() => ImageDecoder.DecodeFile(Path.Combine(folder, "*.png"), new byte[CnnArchitecture.ImageBytes]), Throws.TypeOf<Cifar3ImageException>().With.Message.EndsWith(". The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files."));
+        Assert.That(() => read(Path.Combine(folder, "*.onnx")), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(". The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files."));
+        Assert.That(() => read(Path.Combine(folder, "birds\" --out run.onnx")), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(". The \" was taken for part of the path, as Windows does after a \\: leave out the \\ before the closing \"."));
+    }
+
+    /// <summary>As Windows keeps everybody from a file that is being copied, or open in Office.</summary>
+    [TestCaseSource(nameof(ReadersOfGivenPaths))]
+    public void Read_FileThatAnotherProgramHolds_NamesThatAsTheCause(Action<string> read)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "held.onnx");
+        using var held = new FileStream(path, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+
+        Assert.That(() => read(path), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(". Close the program that has it open, or wait until it is written."));
+        Assert.That(IoFault.ReadRemedy(new IOException("held", unchecked((int)0x80070020)), windows: true), Does.StartWith("Close the program"));
     }
 
     [TestCase("C://pictures/a.png")]
     [TestCase("pictures//a.png")]
     [TestCase("a b://c")]
     [TestCase("://")]
-    public void AddressRemedy_OfAPath_IsNull(string path) => Assert.That(IoFault.AddressRemedy(path), Is.Null);
+    public void PathRemedy_OfAPath_IsNull(string path) => Assert.That(IoFault.PathRemedy(path), Is.Null);
 
     /// <summary>Also where somebody holds the pipe as a lock: then its holder's name would be waited for.</summary>
     [Test]

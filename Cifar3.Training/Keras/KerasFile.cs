@@ -111,7 +111,7 @@ public static class KerasFile
 
         if (!File.Exists(path))
         {
-            throw new Cifar3ModelException($"The file does not exist. {IoFault.AddressRemedy(path) ?? $"Check the path (current folder: '{Environment.CurrentDirectory}')"}.");
+            throw new Cifar3ModelException($"The file does not exist. {IoFault.PathRemedy(path) ?? $"Check the path (current folder: '{Environment.CurrentDirectory}')"}.");
         }
 
         return BoundedReader.ReadFile(path, MaxFileSize)
