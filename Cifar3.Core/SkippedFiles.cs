@@ -12,7 +12,7 @@ public enum SkipReason
     /// <summary>A file whose name does not end as a picture's (.jpg, .jpeg, .jpe, .jfif, .png, .gif, .webp, .bmp, .dib), or, where it has no ending, whose content is none.</summary>
     OtherFile,
 
-    /// <summary>A hidden file or folder (its name begins with a dot), or one that systems leave behind: <c>Thumbs.db</c>, <c>desktop.ini</c>, <c>__MACOSX</c>, <c>@eaDir</c>, …; a folder counts as one.</summary>
+    /// <summary>A hidden file or folder (its name begins with a dot, or has Windows' attribute), or one that systems leave behind: <c>Thumbs.db</c>, <c>desktop.ini</c>, <c>__MACOSX</c>, <c>@eaDir</c>, …; a folder counts as one.</summary>
     SystemFile,
 
     /// <summary>A folder beside <c>train</c> and <c>test</c> that is neither; counts as one.</summary>

@@ -61,6 +61,31 @@ public sealed class PictureListTests
         }
     }
 
+    /// <summary>A folder's \ would stand behind digits and capitals: another split and another model than elsewhere, of the same pictures.</summary>
+    [Test]
+    public void Compare_PathsOfEverySystem_HaveOneOrder([Values('/', '\\')] char separator)
+    {
+        string[] expected = ["a/set1 b.png", "a/set1/0.png", "a/set1/9.png", "a/set10/0.png", "a/setA.png", "a/seta.png", "a/seta.png2"];
+        string[] paths = [.. expected.Select(path => path.Replace('/', separator)).Reverse()];
+
+        Array.Sort(paths, (a, b) => FolderWalker.Compare(a, b, separator));
+
+        Assert.That(paths.Select(path => path.Replace(separator, '/')), Is.EqualTo(expected));
+        Assert.That(paths.SequenceEqual(paths.Order(StringComparer.Ordinal)), Is.EqualTo(separator == '/'), "Windows' own order is another");
+    }
+
+    [Test]
+    [Platform("Win")]
+    public void ListPictures_HiddenByWindowsAttribute_AreLeftOut()
+    {
+        string root = PictureFolders.Write(("a", 1), ("b", 1), ("hidden", 1)), cover = Path.Combine(root, "a", "AlbumArtSmall.jpg");
+        File.WriteAllBytes(cover, PictureFolders.Picture(1));
+        File.SetAttributes(cover, FileAttributes.Hidden);
+        new DirectoryInfo(Path.Combine(root, "hidden")).Attributes |= FileAttributes.Hidden;
+
+        Assert.That(Cifar3Data.ListPictures(root), Is.EqualTo(new[] { Path.Combine(root, "a", "0000.png"), Path.Combine(root, "b", "0000.png") }));
+    }
+
     private static void SetMode(string folder, UnixFileMode mode)
     {
         if (!OperatingSystem.IsWindows())

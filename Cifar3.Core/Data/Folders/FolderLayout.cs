@@ -99,7 +99,7 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
 
         void Write(string folder, int levels)
         {
-            var entries = FolderWalker.Entries(folder).Where(entry => !FolderWalker.IsSystem(entry.Name)).ToList();
+            var entries = FolderWalker.Entries(folder).Where(entry => !FolderWalker.IsSystem(entry)).ToList();
             var folders = entries.Where(entry => entry is DirectoryInfo).ToList();
             var files = entries.Except(folders).ToList();
             List<string> items = [];
@@ -144,7 +144,7 @@ internal sealed record FolderLayout(FolderSplit Train, FolderSplit? Validation, 
         List<(string Name, string Path, FolderPart Part)> Named(Func<string, FolderPart?> part) => [.. below.Where(f => part(f.Name) is not null).Select(f => (f.Name, f.Path, part(f.Name)!.Value))];
     }
 
-    private static bool HoldsFolders(string folder) => !FolderWalker.HasPictures(folder) && FolderWalker.Entries(folder).Any(entry => entry is DirectoryInfo && !FolderWalker.IsSystem(entry.Name));
+    private static bool HoldsFolders(string folder) => !FolderWalker.HasPictures(folder) && FolderWalker.Entries(folder).Any(entry => entry is DirectoryInfo && !FolderWalker.IsSystem(entry));
 
     private static FolderLayout FromParts(string root, List<(string Name, string Path, FolderPart Part)> parts, FolderWalker walker)
     {

@@ -28,7 +28,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
         var folders = new List<(string, string)>();
         foreach (var entry in Entries(folder))
         {
-            if (IsSystem(entry.Name))
+            if (IsSystem(entry))
             {
                 skipped.Add(SkipReason.SystemFile, entry.FullName);
             }
@@ -84,7 +84,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
 
         foreach (var list in first.Values)
         {
-            list.Sort(StringComparer.Ordinal);
+            list.Sort((a, b) => Compare(a, b, Path.DirectorySeparatorChar));
         }
 
         return pictures;
@@ -96,7 +96,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
             {
                 foreach (var entry in Readable(next.Path, isClass: next.Path == folder))
                 {
-                    if (IsSystem(entry.Name))
+                    if (IsSystem(entry))
                     {
                         skipped.Add(SkipReason.SystemFile, entry.FullName);
                     }
@@ -134,10 +134,20 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
     }
 
     /// <summary>Whether a folder has pictures of its own, not counting those of folders below.</summary>
-    public static bool HasPictures(string folder) => Entries(folder).Any(entry => entry is FileInfo && !IsSystem(entry.Name) && IsPicture(entry));
+    public static bool HasPictures(string folder) => Entries(folder).Any(entry => entry is FileInfo && !IsSystem(entry) && IsPicture(entry));
 
-    /// <summary>Whether a name is hidden or what systems leave behind.</summary>
-    public static bool IsSystem(string name) => name.StartsWith('.') || SystemNames.Contains(name);
+    /// <summary>Whether a file or folder is hidden or what systems leave behind.</summary>
+    public static bool IsSystem(FileSystemInfo entry) => entry.Name.StartsWith('.') || SystemNames.Contains(entry.Name)
+        || (OperatingSystem.IsWindows() && entry.Attributes.HasFlag(FileAttributes.Hidden)); // media players' covers, AlbumArtSmall.jpg
+
+    /// <summary>Ordinal order of paths in which folders end with / on every system: which images are set aside, and when each is trained on, follows from it.</summary>
+    internal static int Compare(string a, string b, char separator)
+    {
+        int at = a.AsSpan().CommonPrefixLength(b);
+        return at == a.Length || at == b.Length ? a.Length - b.Length : Portable(a[at]) - Portable(b[at]);
+
+        char Portable(char c) => c == separator ? '/' : c;
+    }
 
     /// <summary>What a folder holds, by name in ordinal order.</summary>
     public static IEnumerable<FileSystemInfo> Entries(string folder) =>
