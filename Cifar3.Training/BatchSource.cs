@@ -56,7 +56,7 @@ internal sealed class BatchSource
         }
         finally
         {
-            ((IAsyncResult)next).AsyncWaitHandle.WaitOne(); // nothing is left running, whoever leaves and why
+            UninterruptedWait.ForEnd(next); // nothing is left running, whoever leaves and why
         }
     }
 

@@ -32,6 +32,18 @@ internal static class UninterruptedWait
         }
     }
 
-    /// <summary>Waits until a task has ended, well or not; throws nothing of it.</summary>
-    public static void ForEnd(Task task) => For(task, static task => ((IAsyncResult)task).AsyncWaitHandle.WaitOne());
+    /// <summary>
+    /// Waits until a task has ended, well or not; throws nothing of it. On a thread of the thread pool a task that it has begun and nobody has taken up runs
+    /// here and now: where all threads of the pool wait so, nobody else would come for it.
+    /// </summary>
+    public static void ForEnd(Task task) => For(task, static task =>
+    {
+        try
+        {
+            task.Wait(); // only this wait runs the task itself; its WaitHandle's does not
+        }
+        catch (AggregateException)
+        {
+        }
+    });
 }

@@ -1,5 +1,6 @@
 using System.Globalization;
 using Cifar3.Training;
+using Microsoft.ML;
 
 namespace Cifar3.Tests;
 
@@ -46,6 +47,45 @@ public sealed class LimitsOfTheProcessTests
 
         Assert.That(said, Has.Length.EqualTo(11), string.Join('\n', said));
         Assert.That(said, Has.All.Match("^Cifar3[A-Za-z]*Exception: .*Too many files are open: close some, or raise the limit \\(ulimit -n\\)"));
+    }
+
+    /// <summary>
+    /// All threads of the pool are in calls of this library, which begin work on the pool and wait for it: a training that is cancelled, a stream that is left, ML.NET's rows. Where the
+    /// pool may not grow, each waited for ever; elsewhere half a second for each new thread.
+    /// </summary>
+    [Test]
+    [CancelAfter(300_000)]
+    public void Calls_OnEveryThreadOfThePool_DoNotWaitForOneMore()
+    {
+        string[] done = ChildProgram.Run(["queue", Files.Value], [("DOTNET_ThreadPool_ForceMaxWorkerThreads", "1"), ("DOTNET_ThreadPool_ForceMinWorkerThreads", "1")]);
+
+        Assert.That(done, Is.EqualTo(new[] { "OperationCanceledException: The operation was canceled.", "streamed: 1", "transformed: 8" }));
+    }
+
+    /// <summary>What a process with one thread in its pool does, on that thread; it gives up what hangs.</summary>
+    public static int QueueInChild(string folder)
+    {
+        var work = Task.Run(() =>
+        {
+            using var stop = new CancellationTokenSource();
+            var images = ColourImages.Create(96);
+            Tell(() => FakeTrainer.Create(new TrainerOptions { Epoch = 1, Callbacks = [new Recorder { OnBatch = _ => stop.Cancel() }] }).Fit(images, null, stop.Token));
+
+            var model = TestModels.Random(filters: [4, 4, 8]);
+            using var classifier = Cifar3Classifier.FromModel(model, new ClassifierOptions { Threads = 4 });
+            Console.WriteLine($"streamed: {classifier.PredictMany(Enumerable.Repeat(ImageCorpus.Files["png rgb"], 1000)).Take(1).Count()}");
+
+            var context = new MLContext(seed: 1);
+            var rows = context.Data.LoadCifar3FromFolder(Path.Combine(folder, "pictures")).TrainSet;
+            using var transformer = context.Transforms.ApplyCifar3(model, "ImagePath").Fit(rows);
+            Console.WriteLine($"transformed: {MLNetData.Scores(transformer.Transform(rows)).Length}");
+        });
+        if (!work.Wait(TimeSpan.FromSeconds(60)))
+        {
+            Console.WriteLine("hangs");
+        }
+
+        return 0;
     }
 
     /// <summary>What a process with a limited heap does: reads, and prints what it says.</summary>

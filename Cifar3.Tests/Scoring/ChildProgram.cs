@@ -42,6 +42,11 @@ internal static class ChildProgram
             return LimitsOfTheProcessTests.StarveInChild(place);
         }
 
+        if (arguments is ["queue", var pictures])
+        {
+            return LimitsOfTheProcessTests.QueueInChild(pictures);
+        }
+
         if (arguments is ["write", var target])
         {
             return KillTests.WriteInChild(target);
