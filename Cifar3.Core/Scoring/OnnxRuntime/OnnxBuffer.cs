@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 using Microsoft.ML.OnnxRuntime.Tensors;
 
@@ -95,20 +97,20 @@ internal sealed unsafe class OnnxBuffer : IDisposable
     private Span<T> Input<T>(T[] ordinary, int count)
         where T : unmanaged => locked is null ? ordinary.AsSpan(0, count) : new Span<T>((void*)locked.DangerousGetHandle(), count);
 
+    /// <summary>
+    /// A tensor over memory that does not move. ONNX Runtime's own way from an array (<c>CreateTensorValueFromMemory</c>) pins it once more, until the tensor is disposed: that of a
+    /// classifier which nobody disposed kept its arrays for good.
+    /// </summary>
+    private static OrtValue Tensor<T>(TensorElementType type, long[] shape, Span<T> memory)
+        where T : unmanaged => OrtValue.CreateTensorValueWithData(OrtMemoryInfo.DefaultInstance, type, shape, (nint)Unsafe.AsPointer(ref MemoryMarshal.GetReference(memory)), memory.Length * sizeof(T));
+
     private Binding Bind(int n)
     {
         long[] shape = [n, .. signature.ImageShape];
-        var input = locked is not null
-            ? OrtValue.CreateTensorValueWithData(
-                OrtMemoryInfo.DefaultInstance,
-                signature.TakesBytes ? TensorElementType.UInt8 : TensorElementType.Float,
-                shape,
-                locked.DangerousGetHandle(),
-                n * CnnArchitecture.ImageBytes * (signature.TakesBytes ? sizeof(byte) : sizeof(float)))
-            : signature.TakesBytes
-            ? OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, bytes.AsMemory(0, n * CnnArchitecture.ImageBytes), shape)
-            : OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, floats.AsMemory(0, n * CnnArchitecture.ImageBytes), shape);
-        var output = OrtValue.CreateTensorValueFromMemory(OrtMemoryInfo.DefaultInstance, probabilities.AsMemory(0, n * signature.Classes), [n, signature.Classes]);
+        var input = signature.TakesBytes
+            ? Tensor(TensorElementType.UInt8, shape, Input<byte>(bytes, n * CnnArchitecture.ImageBytes))
+            : Tensor(TensorElementType.Float, shape, Input<float>(floats, n * CnnArchitecture.ImageBytes));
+        var output = Tensor(TensorElementType.Float, [n, signature.Classes], probabilities.AsSpan(0, n * signature.Classes));
         var io = session.CreateIoBinding();
         io.BindInput(signature.InputName, input);
         io.BindOutput(signature.OutputName, output);

@@ -16,7 +16,7 @@ internal sealed class OnnxRuntimeScorer : IScorer
     private const int CpuPiece = 32, CudaPiece = 1024;
 
     private readonly OnnxSession narrow, wide;
-    private readonly ConcurrentBag<ParallelRun> parallelRuns = [];
+    private readonly ConcurrentQueue<ParallelRun> parallelRuns = [];
     private readonly UseCount uses;
 
     private OnnxRuntimeScorer(OnnxSession narrow, OnnxSession wide, int threads, ScoringBackend backend, string device, Type owner)
@@ -192,7 +192,7 @@ internal sealed class OnnxRuntimeScorer : IScorer
             wide.Dispose();
         }
 
-        while (parallelRuns.TryTake(out var run))
+        while (parallelRuns.TryDequeue(out var run))
         {
             run.Dispose();
         }
