@@ -22,6 +22,9 @@ internal static class AtomicFile
     /// <summary>How temporary names begin and end; in between machine, process and a random number. Short, whatever the target's name.</summary>
     private const string TemporaryPrefix = ".cifar3-", TemporarySuffix = ".tmp";
 
+    /// <summary>Folders that this process has looked through for left-overs; forgotten when they are many, so that a process of years with a folder for each job does not collect their names.</summary>
+    private const int MostCleaned = 250;
+
     private static readonly ConcurrentDictionary<string, bool> CleanedFolders = new();
 
     private static readonly string Machine = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Environment.MachineName)))[..8];
@@ -101,12 +104,17 @@ internal static class AtomicFile
             : new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
     }
 
-    /// <summary>Removes what a killed process left in a folder; once a process and folder.</summary>
+    /// <summary>Removes what a killed process left in a folder; once a process and folder, as long as those are few.</summary>
     private static void RemoveDead(string folder)
     {
         if (!CleanedFolders.TryAdd(folder, true))
         {
             return;
+        }
+
+        if (CleanedFolders.Count > MostCleaned)
+        {
+            CleanedFolders.Clear();
         }
 
         foreach (string file in Directory.EnumerateFiles(folder, $"{TemporaryPrefix}{Machine}-*{TemporarySuffix}"))

@@ -254,4 +254,27 @@ public sealed class AtomicFileTests
 
         Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { own, elsewhere, "users.tmp", "a" }));
     }
+
+    /// <summary>A process of years with a folder for each job kept every folder's name; looking through a folder again is what shows that it does not.</summary>
+    [Test]
+    public void Write_IntoHundredsOfFolders_RemembersFewOfThem()
+    {
+        string folder = TestFiles.NewFolder(), probe = "";
+        AtomicFile.Write(Path.Combine(folder, "a"), stream => probe = ((FileStream)stream).Name);
+        using var ended = Process.Start("true");
+        ended.WaitForExit();
+        string dead = Path.Combine(folder, $".cifar3-{Path.GetFileName(probe).Split('-')[1]}-{ended.Id}-{Guid.NewGuid():N}.tmp");
+        File.WriteAllText(dead, "");
+
+        AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
+        Assert.That(dead, Does.Exist, "a folder is looked through once");
+        for (int i = 0; i < 300; i++)
+        {
+            AtomicFile.Write(Path.Combine(folder, $"{i}", "a"), new byte[1]);
+        }
+
+        AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
+
+        Assert.That(dead, Does.Not.Exist);
+    }
 }
