@@ -32,6 +32,19 @@ public sealed class ModelZipTests
         Assert.That(loaded, Is.InstanceOf<TransformerChain<ITransformer>>());
     }
 
+    /// <summary>ML.NET left the graph in the folder for temporary files, one for each save.</summary>
+    [Test]
+    [Platform("Linux")]
+    public void Save_LeavesNothingAmongTheTemporaryFiles()
+    {
+        string folder = TestFiles.NewFolder(), zip = Path.Combine(TestFiles.NewFolder(), "model.zip");
+
+        ChildProgram.Run(["zip", zip], [("TMPDIR", folder), ("DOTNET_EnableDiagnostics", "0")]);
+
+        Assert.That(zip, Does.Exist);
+        Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.Empty);
+    }
+
     [Test]
     public void SaveAndLoad_ClassNamesOfTheOptions_AreTheNamesEverywhere()
     {

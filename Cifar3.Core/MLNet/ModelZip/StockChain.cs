@@ -18,9 +18,10 @@ internal static class StockChain
     /// <param name="columns">The columns to read and to add.</param>
     /// <param name="keys">The key values of the predicted label.</param>
     /// <param name="featureType">The type of the feature column; the chain takes no other.</param>
-    public static TransformerChain<ITransformer> Create(CnnModel model, ScoreColumns columns, LabelKeys keys, DataViewType featureType)
+    /// <param name="temporary">A folder for what ML.NET writes on the way: it leaves the file that it makes of a graph in memory.</param>
+    public static TransformerChain<ITransformer> Create(CnnModel model, ScoreColumns columns, LabelKeys keys, DataViewType featureType, string temporary)
     {
-        var builder = new ChainBuilder(columns.Feature, featureType);
+        var builder = new ChainBuilder(columns.Feature, featureType, temporary);
         var transforms = builder.Context.Transforms;
         var images = ImageColumn.Find(featureType)!.Value;
         int height = CnnArchitecture.InputSize, width = height;
@@ -85,14 +86,15 @@ internal static class StockChain
         private readonly List<ITransformer> transformers = [];
         private DataViewSchema schema;
 
-        public ChainBuilder(string feature, DataViewType featureType)
+        public ChainBuilder(string feature, DataViewType featureType, string temporary)
         {
+            Context = new MLContext { TempFilePath = temporary };
             var builder = new DataViewSchema.Builder();
             builder.AddColumn(feature, featureType);
             schema = builder.ToSchema();
         }
 
-        public MLContext Context { get; } = new();
+        public MLContext Context { get; }
 
         public void Add<T>(IEstimator<T> estimator)
             where T : class, ITransformer => Add(estimator.Fit(new EmptyDataView(schema)));

@@ -149,8 +149,16 @@ public sealed class Cifar3Transformer : ISingleFeaturePredictionTransformer<CnnM
         }
 
         OnnxRuntimeLibrary.Load("Cannot save the chain, in which ML.NET's ApplyOnnxModel scores");
-        using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType);
-        ((ICanSaveModel)chain).Save(ctx);
+        var temporary = Directory.CreateTempSubdirectory("cifar3-");
+        try
+        {
+            using var chain = StockChain.Create(network, Columns, Keys, FeatureColumnType, temporary.FullName);
+            ((ICanSaveModel)chain).Save(ctx);
+        }
+        finally
+        {
+            temporary.Delete(recursive: true);
+        }
     }
 
     /// <summary>Probabilities of images.</summary>
