@@ -21,8 +21,8 @@ internal sealed class DecodedFiles : IDisposable
     private readonly ConcurrentDictionary<string, (long Length, DateTime Written, byte[] Pixels)> kept = new();
     private readonly TimeSpan idleTime;
     private readonly Timer timer;
-    private long lastUse, decoded;
-    private int count, timing;
+    private long lastUse, decoded, count;
+    private int timing;
 
     /// <summary>Creates an empty store.</summary>
     public DecodedFiles(TimeSpan idleTime)
