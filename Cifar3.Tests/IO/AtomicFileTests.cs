@@ -241,10 +241,7 @@ public sealed class AtomicFileTests
     {
         string folder = TestFiles.NewFolder(), probe = "";
         AtomicFile.Write(Path.Combine(TestFiles.NewFolder(), "a"), stream => probe = ((FileStream)stream).Name);
-        string own = Path.GetFileName(probe), machine = own.Split('-')[1];
-        using var ended = Process.Start(new ProcessStartInfo("whoami") { RedirectStandardOutput = true })!; // on every system, and ends at once
-        ended.WaitForExit();
-        string dead = $".cifar3-{machine}-{ended.Id}-{Guid.NewGuid():N}.tmp", elsewhere = $".cifar3-00000000-{ended.Id}-{Guid.NewGuid():N}.tmp";
+        string own = Path.GetFileName(probe), dead = OfADeadProcess(own.Split('-')[1]), elsewhere = OfADeadProcess("00000000");
         foreach (string name in new[] { own, dead, elsewhere, "users.tmp" })
         {
             File.WriteAllText(Path.Combine(folder, name), "");
@@ -261,9 +258,7 @@ public sealed class AtomicFileTests
     {
         string folder = TestFiles.NewFolder(), probe = "";
         AtomicFile.Write(Path.Combine(folder, "a"), stream => probe = ((FileStream)stream).Name);
-        using var ended = Process.Start("true");
-        ended.WaitForExit();
-        string dead = Path.Combine(folder, $".cifar3-{Path.GetFileName(probe).Split('-')[1]}-{ended.Id}-{Guid.NewGuid():N}.tmp");
+        string dead = Path.Combine(folder, OfADeadProcess(Path.GetFileName(probe).Split('-')[1]));
         File.WriteAllText(dead, "");
 
         AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
@@ -276,5 +271,13 @@ public sealed class AtomicFileTests
         AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
 
         Assert.That(dead, Does.Not.Exist);
+    }
+
+    /// <summary>What a process of a machine named its temporary file, that has ended since.</summary>
+    private static string OfADeadProcess(string machine)
+    {
+        using var ended = Process.Start(new ProcessStartInfo("whoami") { RedirectStandardOutput = true })!; // on every system, and ends at once
+        ended.WaitForExit();
+        return $".cifar3-{machine}-{ended.Id}-{Guid.NewGuid():N}.tmp";
     }
 }

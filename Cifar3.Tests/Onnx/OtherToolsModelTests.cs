@@ -105,9 +105,8 @@ public sealed class OtherToolsModelTests
     [Test]
     public void Load_WeightsBesideTheFile_AreRead()
     {
-        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, "model.onnx");
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, "model.onnx"), own = Path.Combine(folder, "own.onnx");
         File.WriteAllBytes(path, External(ForeignOnnxTests.Foreign(Model, _ => { }), Path.Combine(folder, "model.onnx.data"), "model.onnx.data"));
-        string own = Path.Combine(folder, "own.onnx");
         File.WriteAllBytes(own, External(Model.ToOnnxBytes(), Path.Combine(folder, "own.onnx.data"), "own.onnx.data"));
 
         using var classifier = Cifar3Classifier.Load(path, new ClassifierOptions { ClassNames = Names });

@@ -11,7 +11,7 @@ namespace Cifar3.Training;
 /// place up to <see cref="MostShift"/> cells away (normalized cross-correlation; 16×16 cells of three colours). A copy is left with less than a seventh of what other images of the class
 /// keep. Of CIFAR's photographs 4 in 100 are copies by this; of changed copies that were made of them, more than half.
 /// </remarks>
-internal static class ChangedCopies
+internal sealed class ChangedCopies
 {
     private const int Side = ImageOutline.Side, Channels = ImageOutline.Channels, MostShift = 3, Wide = Side + 2 * MostShift;
 
@@ -32,15 +32,26 @@ internal static class ChangedCopies
 
     private static readonly double[] Turns = [-30, -20, -10, 0, 10, 20, 30], Scales = [0.8, 1, 1.25];
 
-    /// <summary>Which of some images are such copies.</summary>
-    /// <param name="images">A set.</param>
-    /// <param name="probes">Places of the images looked at.</param>
-    /// <param name="train">The training images, which may be the same set.</param>
-    /// <param name="leastShare">Where the colours of fewer of them have a counterpart, none is laid over another.</param>
-    public static BesideTrain[] Find(ImageSet images, int[] probes, ImageSet train, double leastShare)
+    private readonly ImageSet train;
+    private readonly int[][] ofClass;   // places in train
+    private readonly float[][] colours; // of train's images
+
+    /// <summary>Looks at the colours of the training images.</summary>
+    public ChangedCopies(ImageSet train)
     {
-        int[][] ofClass = [.. Enumerable.Range(0, train.ClassNames.Length).Select(label => Enumerable.Range(0, train.Count).Where(i => train.Labels[i] == label).ToArray())];
-        float[][] colours = [.. Enumerable.Range(0, train.Count).Select(i => Colours(ImageOutline.Of(train.Image(i))))];
+        this.train = train;
+        var places = Enumerable.Range(0, train.Count).ToLookup(i => train.Labels[i]);
+        ofClass = [.. Enumerable.Range(0, train.ClassNames.Length).Select(label => places[label].ToArray())];
+        float[] outline = new float[ImageOutline.Cells];
+        colours = [.. Enumerable.Range(0, train.Count).Select(i => Colours(ImageOutline.Of(train.Image(i), outline)))];
+    }
+
+    /// <summary>Which of some images are such copies.</summary>
+    /// <param name="images">A set, which may be the training images.</param>
+    /// <param name="probes">Places of the images looked at.</param>
+    /// <param name="leastShare">Where the colours of fewer of them have a counterpart, none is laid over another.</param>
+    public BesideTrain[] Find(ImageSet images, int[] probes, double leastShare)
+    {
         int[] selves = [.. probes.Select(probe => ReferenceEquals(images, train) ? Array.IndexOf(Class(probe), probe) : -1)];
         int[][] candidates = [.. probes.Zip(selves, LikeColoured)];
         bool isWorthIt = candidates.Count(places => places.Length > 0) >= leastShare * probes.Length;

@@ -54,11 +54,15 @@ internal static class LeakageWarning
         images => Compare(images, train),
         "are nearly the same as a training image, and such images follow each other in the data, as frames of a video or shots of one thing do: the model knows their scenes, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Set whole scenes aside: folders named validation and test, or a validation set of your own.");
 
-    private static string? Changed(ImageSet train, ImageSet validation) => Series(
-        train,
-        validation,
-        images => ChangedCopies.Find(images, EvenSample.Of(images, MostLaid), train, LeastShare),
-        "look like a training image that was mirrored, turned or moved, and such images follow each other in the data, as copies do that were made to have more: the model knows their pictures, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Leave the copies out (the training makes its own), or set pictures aside before others are copied: folders named validation and test.");
+    private static string? Changed(ImageSet train, ImageSet validation)
+    {
+        var copies = new ChangedCopies(train);
+        return Series(
+            train,
+            validation,
+            images => copies.Find(images, EvenSample.Of(images, MostLaid), LeastShare),
+            "look like a training image that was mirrored, turned or moved, and such images follow each other in the data, as copies do that were made to have more: the model knows their pictures, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Leave the copies out (the training makes its own), or set pictures aside before others are copied: folders named validation and test.");
+    }
 
     private static string? Series(ImageSet train, ImageSet validation, Func<ImageSet, BesideTrain[]> beside, string what)
     {
