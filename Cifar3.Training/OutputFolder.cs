@@ -5,12 +5,28 @@ internal static class OutputFolder
 {
     /// <summary>Creates the folder and writes and removes an empty file in it.</summary>
     /// <exception cref="Cifar3Exception">The folder cannot be written to.</exception>
-    public static void Prepare(string folder)
+    public static void Prepare(string folder) => Try(folder, create: true);
+
+    /// <summary>Whether it can be prepared, for whoever reads many images first. Leaves nothing: of a folder that is not there the nearest one above it is tried.</summary>
+    /// <exception cref="Cifar3Exception">The folder cannot be written to.</exception>
+    public static void Check(string folder) => Try(folder, create: false);
+
+    private static void Try(string folder, bool create)
     {
-        string full = Path.GetFullPath(folder), probe = Path.Combine(full, $".cifar3-{Guid.NewGuid():N}");
+        string full = Path.GetFullPath(folder), there = Nearest(full);
+        if (File.Exists(there))
+        {
+            throw new Cifar3Exception($"Cannot write '{Shown.Path(folder)}': {(there == full ? "it" : $"'{Shown.Path(there)}'")} is a file, not a folder. Name another one.");
+        }
+
+        string probe = Path.Combine(create ? full : there, $".cifar3-{Guid.NewGuid():N}");
         try
         {
-            Directory.CreateDirectory(full);
+            if (create)
+            {
+                Directory.CreateDirectory(full);
+            }
+
             new FileStream(probe, FileMode.CreateNew, FileAccess.Write, FileShare.None, bufferSize: 0, FileOptions.DeleteOnClose).Dispose();
         }
         catch (Exception e) when (IoFault.Find(e) is { } fault)
@@ -18,5 +34,16 @@ internal static class OutputFolder
             // The probe's name says nothing to whoever named the folder.
             throw new Cifar3Exception($"Cannot write '{Shown.Path(folder)}': {Shown.Path(fault.Message.Replace(probe, full, StringComparison.Ordinal).TrimEnd('.'))}. {IoFault.WriteRemedy(fault)}.", fault);
         }
+    }
+
+    /// <summary>The path where something is there, else the nearest above it.</summary>
+    private static string Nearest(string path)
+    {
+        while (!Path.Exists(path) && Path.GetDirectoryName(path) is { } parent)
+        {
+            path = parent;
+        }
+
+        return path;
     }
 }

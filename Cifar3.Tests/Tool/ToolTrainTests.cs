@@ -51,14 +51,62 @@ public sealed class ToolTrainTests
     public void Train_PatienceUnderAScheduleThatEndsLow_IsRefusedWithTheRemedy(string recipe) =>
         Assert.That(ToolProcess.MustFail("train", "nowhere", "--recipe", recipe, "--patience", "3"), Does.Contain($"--patience cannot end a training with the recipe '{recipe}'").And.Contain("--recipe keras"));
 
-    [Test]
-    public void Train_IntoAFile_IsRefusedBeforeThePicturesAreRead()
+    [TestCase("run", "it is a file, not a folder. Name another one.")]
+    [TestCase("run/first", "is a file, not a folder. Name another one.")]
+    public void Train_IntoAFile_IsRefusedBeforeThePicturesAreRead(string name, string problem)
     {
-        string file = Path.Combine(TestFiles.NewFolder(), "run");
+        string folder = TestFiles.NewFolder(), file = Path.Combine(folder, "run"), run = Path.Combine(folder, name);
         File.WriteAllText(file, "kept");
 
-        Assert.That(ToolProcess.MustFail("train", "nowhere", "--out", file), Does.EndWith($"--out names a folder. '{file}' is a file: name another."));
+        Assert.That(ToolProcess.MustFail("train", "nowhere", "--out", run), Does.StartWith($"Error: Cannot write '{run}': ").And.EndsWith(problem));
         Assert.That(File.ReadAllText(file), Is.EqualTo("kept"));
+    }
+
+    [Test]
+    public void Train_PicturesThatAreNotThere_LeavesNoFolder()
+    {
+        string run = NewRun();
+
+        Assert.That(ToolProcess.MustFail("train", "nowhere", "--out", run), Does.Contain("There is no file or folder").And.Contain("nowhere"));
+        Assert.That(Directory.Exists(run), Is.False);
+    }
+
+    /// <summary>As where a program on Windows holds the file. A folder of that name comes while the training runs.</summary>
+    [Test]
+    public void Train_ReportThatCannotBeWritten_SaysThatTheModelIsKept()
+    {
+        string run = NewRun(), model = Path.Combine(run, "model.onnx"), report = Path.Combine(run, "report.html");
+        using var stop = new CancellationTokenSource();
+        var inTheWay = Task.Run(() =>
+        {
+            while (!File.Exists(model) && !stop.IsCancellationRequested)
+            {
+                Thread.Sleep(2);
+            }
+
+            Directory.CreateDirectory(report);
+        });
+
+        string error = ToolProcess.Run("train", PictureFolders.Write(("nut", 40), ("screw", 40)), "--out", run, "--epochs", "20", "--engine", "Managed").Error;
+
+        stop.Cancel();
+        inTheWay.Wait();
+        Assert.That(error, Does.Contain($"Error: Cannot write '{report}': it is a folder, not a file.").And.Contain($"The training has ended and its best model is kept: {model}. 'cifar3 report {run}' writes the report."));
+        Directory.Delete(report);
+        Assert.That(ToolProcess.Must("report", run).Output, Does.Contain(report));
+    }
+
+    [Test]
+    public void Train_FormerReportThatCannotBeRemoved_SaysSoAndKeepsTheFormerModel()
+    {
+        string run = NewRun(), model = Path.Combine(run, "model.onnx"), report = Path.Combine(run, "report.html");
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        Directory.CreateDirectory(report);
+
+        string error = ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "1", "--engine", "Managed");
+
+        Assert.That(error, Does.StartWith($"Error: Cannot remove the former training's report '{report}': ").And.EndWith("or name another folder by --out."));
+        Assert.That(File.Exists(model));
     }
 
     [Test]

@@ -36,11 +36,7 @@ internal static class TrainCommand
                 var recipe = Recipe.Named(arguments.GetValue(recipeName)!);
                 CheckPatience(arguments.GetValue(patience), recipe);
                 string run = arguments.GetValue(output)!;
-                if (File.Exists(run))
-                {
-                    throw new ArgumentException($"--out names a folder. '{Shown.Path(run)}' is a file: name another.");
-                }
-
+                OutputFolder.Check(run); // reading the pictures may take minutes
                 var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string best = Path.Combine(run, RunFolder.ModelFile);
                 bool balanced = arguments.GetValue(weights) == ClassWeighting.Balanced;
@@ -102,9 +98,18 @@ internal static class TrainCommand
                     throw new Cifar3Exception($"{e.Message} What was trained until the epoch before is kept: {(resumes ? "give the same command" : "add --resume")} to go on.", e); // a full disk takes no hours of training along
                 }
 
-                RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
                 string report = Path.Combine(run, ReportCommand.FileName);
-                var test = TrainingReport.Save(report, result, data, OptionWords.Of);
+                ClassificationReport test;
+                try
+                {
+                    RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
+                    test = TrainingReport.Save(report, result, data, OptionWords.Of);
+                }
+                catch (Cifar3Exception e) when (IoFault.Find(e.InnerException ?? e) is not null && File.Exists(best))
+                {
+                    throw new Cifar3Exception($"{e.Message} The training has ended and its best model is kept: {best}. 'cifar3 report {Shown.Path(run)}' writes the report.", e);
+                }
+
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {report}");
@@ -152,13 +157,19 @@ internal static class TrainCommand
     {
         public override void OnTrainBegin(TrainingContext context)
         {
-            if (File.Exists(Path.Combine(folder, RunFolder.RecordFile)) || File.Exists(Path.Combine(folder, RunFolder.ModelFile)))
+            string report = Path.Combine(folder, ReportCommand.FileName), kept = RunFolder.KeptAs(folder);
+            bool hasFormer = File.Exists(Path.Combine(folder, RunFolder.RecordFile)) || File.Exists(Path.Combine(folder, RunFolder.ModelFile));
+            try
             {
-                Shared.Note($"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {RunFolder.KeptAs(folder)}. --out names another folder; --resume goes on with an interrupted training.");
+                File.Delete(report);
+            }
+            catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+            {
+                throw new Cifar3Exception($"Cannot remove the former training's report '{Shown.Path(report)}': {Shown.Path(e.Message.TrimEnd('.'))}. Close what shows it and remove it, or name another folder by --out.", e);
             }
 
             RunFolder.Begin(folder, data, testFraction);
-            File.Delete(Path.Combine(folder, ReportCommand.FileName));
+            Shared.Note(hasFormer ? $"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {kept}. --out names another folder; --resume goes on with an interrupted training." : null);
         }
     }
 }
