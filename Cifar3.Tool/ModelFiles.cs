@@ -9,6 +9,9 @@ internal static class ModelFiles
     /// <summary>The name under which the model that travels in the library is asked for.</summary>
     public const string Shipped = "default";
 
+    /// <summary>The name under which new weights are asked for where a model to go on from is.</summary>
+    public const string New = "new";
+
     /// <summary>The model that a command scores with.</summary>
     public static Argument<string> Argument() => Named(".onnx (also of tf2onnx, with its classes in a text file beside it)");
 
@@ -41,18 +44,16 @@ internal static class ModelFiles
         return (classes is null ? loaded : loaded.With(loaded.Metadata with { ClassNames = [.. classes] }), null, null);
     }
 
-    /// <summary>The model that a training goes on from, with the classes of its pictures.</summary>
-    public static StartModel? LoadStart(string? model, IReadOnlyList<string> classes, int seed)
+    /// <summary>The model that a training goes on from, with the classes of its pictures; null for new weights.</summary>
+    public static StartModel? LoadStart(string model, IReadOnlyList<string> classes, int seed)
     {
-        if (model is null)
+        if (model == New)
         {
             return null;
         }
 
         var (loaded, state, _) = LoadWithState(model, namesMatter: false);
-        var start = StartModel.For(loaded, state, model, classes, seed);
-        Shared.Note(start.Note);
-        return start;
+        return StartModel.For(loaded, state, model, classes, seed);
     }
 
     private static KerasModel LoadKeras(string path, IReadOnlyList<string>? classes = null, bool namesMatter = true)

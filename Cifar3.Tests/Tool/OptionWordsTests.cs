@@ -36,7 +36,7 @@ public sealed partial class OptionWordsTests
         PictureFolders.AddNoise(Path.Combine(data, "nut"), 88);
         PictureFolders.AddNoise(Path.Combine(data, "screw"), 12);
 
-        var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+        var (output, error) = ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed", "--recipe", "fast");
         string page = File.ReadAllText(report);
         ToolProcess.Must("report", run, "--out", report);
 

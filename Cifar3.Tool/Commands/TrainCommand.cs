@@ -11,7 +11,7 @@ internal static class TrainCommand
     /// <summary>Of a class, below which a trained start was mostly better, whatever the classes were (docs/quality.md).</summary>
     private const int FewPictures = 200;
 
-    private const string TrainedStart = "--init-from default";
+    private const string TrainedStart = $"--init-from {ModelFiles.Shipped}";
 
     public static Command Create()
     {
@@ -24,7 +24,7 @@ internal static class TrainCommand
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy; for recipes whose learning rate stays, such as keras. Default: never." };
         var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2.", CustomParser = Share };
         var weights = new Option<ClassWeighting>("--class-weights") { Description = "How much pictures count: None (all the same), Balanced (each class the same in sum, where some have few pictures beside others with many).", DefaultValueFactory = _ => ClassWeighting.None };
-        var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. Default: new weights." };
+        var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. '{ModelFiles.New}' = new weights. Default: the one inside for fewer than {FewPictures} pictures a class and the recipe auto, else new weights." };
         var skipBad = Shared.SkipBadOption();
         var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
         return Shared.Command(
@@ -66,7 +66,10 @@ internal static class TrainCommand
                     throw new Cifar3DataException($"There are too few pictures to choose the best epoch by{(data.IsTestSetAside ? ", once some are set aside for testing" : "")}: no class has more than one left. Give a class at least {(data.IsTestSetAside ? 3 : 2)} pictures, or put some into a folder val beside train.");
                 }
 
-                var start = ModelFiles.LoadStart(arguments.GetValue(initial), data.ClassNames, arguments.GetValue(seed));
+                bool hasFew = train.Count < FewPictures * data.ClassNames.Length, mayKnowThem = data.ClassNames.Any(name => Cifar10Classes.Find(name) is >= 0 and < 3);
+                string from = arguments.GetValue(initial) ?? (hasFew && !mayKnowThem && recipe.Name == Recipe.Auto.Name ? ModelFiles.Shipped : ModelFiles.New);
+                var start = ModelFiles.LoadStart(from, data.ClassNames, arguments.GetValue(seed));
+                Shared.Note(arguments.GetValue(initial) is null ? null : start?.Note);
                 var options = new TrainerOptions
                 {
                     Recipe = recipe,
@@ -76,13 +79,18 @@ internal static class TrainCommand
                     ClassWeights = balanced ? ClassWeights.Balanced : null,
                     InitialModel = start?.Model,
                     InitialState = start?.State,
-                    TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}"),
+                    TrainedOn = FormattableString.Invariant($"{train.Count:N0} images from {data.Source}{(start is null ? "" : $", going on from {(from == ModelFiles.Shipped ? "the model inside the library" : $"'{Shown.Path(from)}'")}")}"),
                     WorkspacePath = run,
                     Resume = arguments.GetValue(resume),
                     Callbacks = callbacks,
                 };
                 Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
+                if (start is not null && arguments.GetValue(initial) is null)
+                {
+                    Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
+                }
+
                 TrainingResult result;
                 var began = DateTime.UtcNow;
                 try
@@ -114,7 +122,8 @@ internal static class TrainCommand
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {report}");
                 bool isAdvised = OptionWords.Of(result.Warning ?? "").Contains(TrainedStart, StringComparison.Ordinal);
-                Shared.Note(start is null && !isAdvised && train.Count < FewPictures * data.ClassNames.Length ? string.Create(CultureInfo.InvariantCulture, $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: {TrainedStart}.") : null);
+                Shared.Note(!hasFew || isAdvised || arguments.GetValue(initial) is not null || start is not null ? null
+                    : $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: {TrainedStart}.{(mayKnowThem ? " It has learnt CIFAR-10's aeroplanes, cars and birds: measured on those, it is right by heart." : "")}");
                 return 0;
             },
             folder, output, epochs, recipeName, seed, engine, patience, fraction, weights, skipBad, initial, resume);
