@@ -43,7 +43,7 @@ public sealed class ToolTrainTests
 
         string error = ToolProcess.MustFail(command).Split('\n')[^1];
 
-        Assert.That(error, Does.StartWith($"Error: Cannot write '{Path.Combine(run, "training.checkpoint")}': ").And.EndsWith(" Free disk space. What was trained until the epoch before is kept: add --resume to go on."));
+        Assert.That(error, Does.StartWith($"Error: Cannot write '{Path.Combine(run, "training.checkpoint")}': ").And.EndsWith(" Free disk space. What was trained until the epoch before is kept. Add --resume to go on."));
         Assert.That(Directory.GetFiles(run, ".cifar3-*"), Is.Empty);
     }
 
@@ -223,6 +223,7 @@ public sealed class ToolTrainTests
         Assert.That(first.Error, Does.Contain($"Stopped. The best model so far is kept: {Path.Combine(run, "model.onnx")}. Add --resume to go on."));
         Assert.That(second.ExitCode, Is.EqualTo(130), second.Error);
         Assert.That(second.Error, Does.Contain($"Stopped. The best model so far is kept: {Path.Combine(run, "model.onnx")}. Give the same command to go on."));
+        Assert.That(ToolProcess.Run([.. command, "--resume", "--init-from", "default"]).Error, Does.Contain("initial weights (--init-from): expected "));
     }
 
     private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");

@@ -91,42 +91,51 @@ internal static class TrainCommand
                     Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
                 }
 
-                TrainingResult result;
-                var began = DateTime.UtcNow;
-                try
-                {
-                    result = new Cifar3Trainer(options).Fit(train, validation, cancel);
-                }
-                catch (OperationCanceledException e) when (checkpoint.LastFile is not null || (resumes && File.Exists(best)))
-                {
-                    throw new StoppedException($"The best model so far is kept: {best}. {(resumes ? "Give the same command to go on." : "Add --resume to go on.")}", e);
-                }
-                catch (Cifar3Exception e) when (e.InnerException is IOException && (resumes || File.GetLastWriteTimeUtc(Path.Combine(run, TrainingCheckpoint.FileName)) > began))
-                {
-                    throw new Cifar3Exception($"{e.Message} What was trained until the epoch before is kept: {(resumes ? "give the same command" : "add --resume")} to go on.", e); // a full disk takes no hours of training along
-                }
-
-                string report = Path.Combine(run, ReportCommand.FileName);
-                ClassificationReport test;
-                try
-                {
-                    RunFolder.Save(run, result, arguments.GetValue(folder), arguments.GetValue(fraction));
-                    test = TrainingReport.Save(report, result, data, OptionWords.Of);
-                }
-                catch (Cifar3Exception e) when (IoFault.Find(e.InnerException ?? e) is not null && File.Exists(best))
-                {
-                    throw new Cifar3Exception($"{e.Message} The training has ended and its best model is kept: {best}. 'cifar3 report {Shown.Path(run)}' writes the report.", e);
-                }
-
+                var result = Fit(options, train, validation, () => checkpoint.LastFile is not null || (resumes && File.Exists(best)), resumes, cancel);
+                var test = Save(run, result, data, arguments.GetValue(folder), arguments.GetValue(fraction));
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
-                Shared.Print($"Report: {report}");
+                Shared.Print($"Report: {Path.Combine(run, ReportCommand.FileName)}");
                 bool isAdvised = OptionWords.Of(result.Warning ?? "").Contains(TrainedStart, StringComparison.Ordinal);
                 Shared.Note(!hasFew || isAdvised || arguments.GetValue(initial) is not null || start is not null ? null
                     : $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: {TrainedStart}.{(mayKnowThem ? " It has learnt CIFAR-10's aeroplanes, cars and birds: measured on those, it is right by heart." : "")}");
                 return 0;
             },
             folder, output, epochs, recipeName, seed, engine, patience, fraction, weights, skipBad, initial, resume);
+    }
+
+    /// <summary>Trains; where that ends early, the error says what is kept and how to go on.</summary>
+    private static TrainingResult Fit(TrainerOptions options, ImageSet train, ImageSet validation, Func<bool> hasBest, bool resumes, CancellationToken cancel)
+    {
+        string run = options.WorkspacePath!, again = resumes ? "Give the same command" : "Add --resume";
+        var began = DateTime.UtcNow;
+        try
+        {
+            return new Cifar3Trainer(options).Fit(train, validation, cancel);
+        }
+        catch (OperationCanceledException e) when (hasBest())
+        {
+            throw new StoppedException($"The best model so far is kept: {Path.Combine(run, RunFolder.ModelFile)}. {again} to go on.", e);
+        }
+        catch (Cifar3Exception e) when (e.InnerException is IOException && (resumes || File.GetLastWriteTimeUtc(Path.Combine(run, TrainingCheckpoint.FileName)) > began))
+        {
+            throw new Cifar3Exception($"{e.Message} What was trained until the epoch before is kept. {again} to go on.", e); // a full disk takes no hours of training along
+        }
+    }
+
+    /// <summary>Writes models, record and report. A file that cannot be written takes no training along: its best model is there since its epoch.</summary>
+    private static ClassificationReport Save(string run, TrainingResult result, ImageData data, string? folder, double? testFraction)
+    {
+        string best = Path.Combine(run, RunFolder.ModelFile);
+        try
+        {
+            RunFolder.Save(run, result, folder, testFraction);
+            return TrainingReport.Save(Path.Combine(run, ReportCommand.FileName), result, data, OptionWords.Of);
+        }
+        catch (Cifar3Exception e) when (IoFault.Find(e.InnerException ?? e) is not null && File.Exists(best))
+        {
+            throw new Cifar3Exception($"{e.Message} The training has ended and its best model is kept: {best}. 'cifar3 report {Shown.Path(run)}' writes the report.", e);
+        }
     }
 
     /// <summary>A share as it is written everywhere, whatever the language of the system: 0,3 must not be 3.</summary>
