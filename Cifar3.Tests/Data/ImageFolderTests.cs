@@ -174,8 +174,11 @@ public sealed class ImageFolderTests
         string[] sides = [.. Enumerable.Range(0, 30).SelectMany(thing => new[] { $"a/{thing}/left.jpg", $"a/{thing}/right.jpg" })];
 
         Assert.That(NamedPictures.Of(sides), Is.Unique);
+        Assert.That(NamedPictures.Of(["a/x/1.jpg", "a/x/2.jpg", "a/y/1.jpg", "a/y/3.jpg", "a/z/4.jpg", "a/z/5.jpg"]), Is.Unique, "fewer than twice as many names as folders");
         Assert.That(NamedPictures.Of(["a/x/1.jpg", "a/x/2.jpg", "a/x/3.jpg", "a/x/4.jpg", "a/y/1.png"]), Is.EqualTo(new UInt128[] { 0, 1, 2, 3, 0 }));
         Assert.That(NamedPictures.Of(["a/1.jpg", "a/1.png", "a/2.jpg"]), Is.EqualTo(new UInt128[] { 0, 0, 1 }), "one picture in two formats");
+        Assert.That(NamedPictures.Of(["1.jpg", "1_flip.jpg", "2.jpg"]), Is.EqualTo(new UInt128[] { 0, 0, 1 }), "as many pictures as the largest has names");
+        Assert.That(NamedPictures.Of(["Rex.jpg", "REX.png", "rex_flip.jpg", "2.jpg", "3.jpg"]), Is.EqualTo(new UInt128[] { 0, 0, 0, 1, 2 }), "in any case");
         Assert.That(NamedPictures.Of([]), Is.Empty);
     }
 
@@ -185,7 +188,7 @@ public sealed class ImageFolderTests
     [TestCase("dog_original_DSC_01.jpg_0f8fad5b-d9cb-469f-a165-70867728950e.jpg", "dog_original_DSC_01.jpg_7c9e6679-7425-40de-944b-e07fc1f90ae7.jpg", "DSC_01.jpg", TestName = "Of_ChangedCopies_BesideTheirPicture_AreIt(Augmentor)")]
     public void Of_ChangedCopies_BesideTheirPicture_AreIt(params string[] copies)
     {
-        string[] others = [.. Enumerable.Range(20, 10).Select(i => $"{i}.jpg"), "DSC_02_jpg.rf.0123456789abcdef0123456789abcdef.jpg", "cat_original_DSC_03.jpg_7c9e6679-7425-40de-944b-e07fc1f90ae7.jpg", "77.jpg", "17.jpg", "x7_1.jpg", "DSC_011.jpg", "a_27x.jpg"];
+        string[] others = [.. Enumerable.Range(20, 10).Select(i => $"{i}.jpg"), "DSC_02_jpg.rf.0123456789abcdef0123456789abcdef.jpg", "cat_original_DSC_03.jpg_7c9e6679-7425-40de-944b-e07fc1f90ae7.jpg", "77.jpg", "17.jpg", "x7_1.jpg", "x17.jpg", "DSC_011.jpg", "a_27x.jpg"];
 
         var pictures = NamedPictures.Of([.. copies, .. others]);
 
@@ -194,8 +197,11 @@ public sealed class ImageFolderTests
     }
 
     [Test]
-    public void Of_NamesThatCount_AreNoCopies() =>
+    public void Of_NamesThatCount_AreNoCopies()
+    {
         Assert.That(NamedPictures.Of(["dog.jpg", .. Enumerable.Range(1, 20).Select(i => $"dog_{i}.jpg"), "puppy.jpg", "hound.jpg"]), Is.Unique);
+        Assert.That(NamedPictures.Of(["dog.jpg", "Dog_1.jpg", "DOG_2.jpg"]), Is.Unique, "in any case");
+    }
 
     [Test]
     public void Load_PicturesMultipliedUnderTheirNames_TrainOrTestWithTheirCopies()

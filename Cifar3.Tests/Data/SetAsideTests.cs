@@ -1,0 +1,45 @@
+namespace Cifar3.Tests;
+
+/// <summary>Which images of a class are set aside: how many, and what of pictures that are there several times.</summary>
+public sealed class SetAsideTests
+{
+    private static readonly int[] Seeds = [.. Enumerable.Range(0, 40)];
+
+    [TestCase(.1, 10, 1)]
+    [TestCase(.01, 10, 1)]
+    [TestCase(.26, 10, 3)]
+    [TestCase(.99, 10, 9, TestName = "one stays to train on")]
+    [TestCase(.9, 2, 1)]
+    [TestCase(.9, 1, 0)]
+    public void Draw_DifferentPictures_IsTheRoundedShare(double fraction, int images, int expected) =>
+        Assert.That(SetAside.Draw(fraction, 0, 0, Different(images)), Has.Count.EqualTo(expected));
+
+    [Test]
+    public void Draw_DifferentPictures_IsThePlainDrawOfSeedAndClass([Values(0, 3)] int seed, [Values(0, 1)] int label) =>
+        Assert.That(SetAside.Draw(.2, seed, label, Different(50)), Is.EquivalentTo(new PhiloxRandom(seed, RandomStreams.Split + (uint)label).Permutation(50)[..10]));
+
+    /// <summary>Of a class that sets 20 images aside, a picture of 4 copies may be among them; one of 5 would decide a fourth of the accuracy alone.</summary>
+    [TestCase(100, 4, true)]
+    [TestCase(100, 5, false)]
+    [TestCase(20, 2, false, TestName = "of 4 images half")]
+    public void Draw_PictureOfManyCopies_IsTrainedOn(int images, int copies, bool mayBeAside)
+    {
+        UInt128[] pictures = [.. Different(images).Select((picture, i) => i < copies ? 0 : picture)];
+
+        var drawn = Seeds.Select(seed => SetAside.Draw(.2, seed, 0, pictures)).ToArray();
+
+        Assert.That(drawn.Select(aside => aside.Count), Is.All.EqualTo(images / 5));
+        Assert.That(drawn.Any(aside => aside.Contains(0)), Is.EqualTo(mayBeAside));
+        Assert.That(drawn.Select(aside => aside.Count(i => i < copies)), Is.All.EqualTo(0).Or.EqualTo(copies), "all on one side");
+    }
+
+    [Test]
+    public void Draw_OnePictureAlone_IsDivided() =>
+        Assert.That(Seeds.Select(seed => SetAside.Draw(.2, seed, 0, new UInt128[10]).Count), Is.All.EqualTo(2));
+
+    [Test]
+    public void Draw_PicturesOfMoreCopiesThanAreAskedFor_IsTheOneOfFewest() =>
+        Assert.That(Seeds.Select(seed => SetAside.Draw(.1, seed, 0, [.. Enumerable.Range(0, 20).Select(i => (UInt128)(i < 7 ? 1 : 2))]).Order()), Is.All.EqualTo(Enumerable.Range(0, 7)));
+
+    private static UInt128[] Different(int count) => [.. Enumerable.Range(1, count).Select(i => (UInt128)i)];
+}
