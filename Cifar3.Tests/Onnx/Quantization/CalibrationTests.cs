@@ -37,6 +37,20 @@ public sealed class CalibrationTests
         Assert.That(range, Is.InRange(5, 20));
     }
 
+    /// <summary>552 of the bins behind the first, by an implementation of the method in Python; bins are a 128th wide.</summary>
+    [Test]
+    public void Choose_EntropyOfKnownCounts_IsTheRangeOfTheLeastDivergence()
+    {
+        var counts = Enumerable.Range(0, 900).Select(bin => (Bin: bin, Count: bin == 0 ? 100_000 : (int)(1000 * Math.Exp(-bin / 81.0)))).Append((Bin: 3000, Count: 3));
+        float[] values = [.. counts.SelectMany(bin => Enumerable.Repeat((bin.Bin + .5f) / 128, bin.Count))];
+
+        Assert.That(ActivationRange.Choose(Histogram(values), CalibrationMethod.Entropy, 0), Is.EqualTo((552 + 1) / 128f));
+    }
+
+    [Test]
+    public void Choose_PercentileThatABinJustReaches_IsItsEnd() =>
+        Assert.That(ActivationRange.Choose(Histogram([.. Enumerable.Repeat(.001f, 5), .. Enumerable.Repeat(31f, 5)]), CalibrationMethod.Percentile, 50), Is.EqualTo(1 / 128f));
+
     [TestCase(CalibrationMethod.MinMax)]
     [TestCase(CalibrationMethod.Percentile)]
     [TestCase(CalibrationMethod.Entropy)]
