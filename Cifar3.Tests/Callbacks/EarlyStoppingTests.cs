@@ -50,6 +50,10 @@ public sealed class EarlyStoppingTests
     public void OnEpochEnd_BaselineNotReached_StopsAtTheFirstSetback() =>
         Assert.That(ScriptedTraining.Context().Run([.5, .51, .52, .51, .9], new EarlyStopping(patience: 2, baseline: .8)), Is.EqualTo(4));
 
+    [Test]
+    public void OnEpochEnd_BaselineReached_WaitsAnew() =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .9, .85, .85, .85], new EarlyStopping(patience: 2, baseline: .8)), Is.EqualTo(4));
+
     /// <summary>No value beats NaN: the training stopped after the patience however much better it became.</summary>
     [Test]
     public void Constructor_NaN_IsRefusedByName()
@@ -99,23 +103,37 @@ public sealed class EarlyStoppingTests
     }
 
     [Test]
+    public void OnTrainEnd_SecondTrainingThatEndsBeforeItIsWatched_KeepsItsOwnWeights()
+    {
+        var stopping = new EarlyStopping(restoreBestWeights: true, startFromEpoch: 2);
+        ScriptedTraining.Context().Run([.1, .1, .9, .1], stopping);
+        var second = ScriptedTraining.Context();
+
+        second.Run([.5, .6], stopping);
+
+        Assert.That(second.Model.Mark(), Is.EqualTo(2), "not the third epoch's of the first training");
+    }
+
+    [Test]
     public void RestoreState_AfterInterruption_StopsWhereItWouldHave()
     {
-        var before = new EarlyStopping(patience: 3, restoreBestWeights: true);
+        var before = new EarlyStopping(patience: 4, restoreBestWeights: true);
         ScriptedTraining.Context().Run([.5, .7, .6], before);
         var state = new CallbackState();
         before.SaveState(state);
-        var after = new EarlyStopping(patience: 3, restoreBestWeights: true);
+        var after = new EarlyStopping(patience: 4, restoreBestWeights: true);
         var context = ScriptedTraining.Context();
         after.OnTrainBegin(context);
 
         after.RestoreState(state);
         context.Epoch(.6, after);
+        context.Epoch(.6, after);
         Assert.That(context.StopReason, Is.Null);
         context.Epoch(.6, after);
+        Assert.That(context.Model.Mark(), Is.EqualTo(3));
         after.OnTrainEnd(context);
 
-        Assert.That(context.StopReason, Is.Not.Null);
+        Assert.That(context.StopReason, Is.EqualTo("val_accuracy has not improved for 4 epochs (best: 0.7000 in epoch 2)"));
         Assert.That(context.Model.Mark(), Is.EqualTo(2));
     }
 

@@ -36,6 +36,8 @@ public sealed class ModelCheckpointTests
         ScriptedTraining.Context().Run([.5], checkpoint);
 
         Assert.That(saved, Has.Count.EqualTo(2));
+        checkpoint.OnTrainBegin(ScriptedTraining.Context());
+        Assert.That(checkpoint.LastFile, Is.Null, "this training has written none");
     }
 
     [Test]

@@ -142,6 +142,7 @@ public sealed class RecipeTrainingTests
     [TestCase(true, 6, new[] { .5, .7, .96, .9, .95, .96, .9 }, Description = "the standard error is .028: .95 takes .96's place, .9 does not")]
     [TestCase(true, 7, new[] { .5, .7, .96, .9, .95, .96, .94 }, Description = "the latest within it")]
     [TestCase(true, 5, new[] { .5, 1, .98, 1, 1 }, Description = "no error at 1: the latest of equals")]
+    [TestCase(true, 2, new[] { .9, .86, .82 }, Description = "the standard error of the highest is .042: what is within that of the one kept is not near enough")]
     public void BestEpoch_Accuracies_IsTheRulesEpoch(bool endsLow, int expected, double[] accuracies)
     {
         List<EpochLog> epochs = [];
