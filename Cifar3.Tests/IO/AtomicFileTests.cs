@@ -247,9 +247,22 @@ public sealed class AtomicFileTests
             File.WriteAllText(Path.Combine(folder, name), "");
         }
 
+        string written = OfADeadProcess(own.Split('-')[1]); // a process of another container may have any number
+        using var held = new FileStream(Path.Combine(folder, written), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
+
         AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
 
-        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { own, elsewhere, "users.tmp", "a" }));
+        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { own, elsewhere, written, "users.tmp", "a" }));
+    }
+
+    [Test]
+    public void Write_FailureThatNamesTheTemporaryFile_NamesTheOneAskedFor()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "a.onnx");
+
+        Assert.That(
+            () => AtomicFile.Write(path, stream => throw new IOException($"No space left on device : '{((FileStream)stream).Name}'")),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains($"No space left on device : '{path}'").And.Message.Not.Contains(".tmp"));
     }
 
     /// <summary>A process of years with a folder for each job kept every folder's name; looking through a folder again is what shows that it does not.</summary>
