@@ -270,10 +270,11 @@ public sealed class PictureServiceTests
         Assert.That(await service.Client.GetStringAsync("/health"), Is.EqualTo("Healthy"));
     }
 
-    [Test]
-    public async Task Predict_NoFreePlace_Is503WithRetryAfter([Values(0, 2)] int queue)
+    [TestCase(0, 2.2, 3, TestName = "Predict_NoFreePlace_Is503WithRetryAfter(in whole seconds, not too early)")]
+    [TestCase(2, 0, 1, TestName = "Predict_NoFreePlace_Is503WithRetryAfter(not at once)")]
+    public async Task Predict_NoFreePlace_Is503WithRetryAfter(int queue, double seconds, int said)
     {
-        await using var small = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxQueue, options.RetryAfter) = (1, queue, TimeSpan.FromSeconds(3)));
+        await using var small = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxQueue, options.RetryAfter) = (1, queue, TimeSpan.FromSeconds(seconds)));
         using var gate = new SemaphoreSlim(0);
         var slow = Enumerable.Range(0, 1 + queue).Select(_ => SendSlowly()).ToList();
         Assert.That(() => small.Arrived, Is.EqualTo(1 + queue).After(60_000, 5));
@@ -286,7 +287,7 @@ public sealed class PictureServiceTests
         while (next.IsSuccessStatusCode && slow.TrueForAll(request => !request.IsCompleted)); // until these have their places
 
         Assert.That(next.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
-        Assert.That(next.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(3)));
+        Assert.That(next.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(said)));
         gate.Release(1 + queue);
         Assert.That((await Task.WhenAll(slow)).Select(response => response.StatusCode), Is.All.EqualTo(HttpStatusCode.OK), "those that had the places are answered");
         Assert.That((await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]))).StatusCode, Is.EqualTo(HttpStatusCode.OK), "a place is free again");
