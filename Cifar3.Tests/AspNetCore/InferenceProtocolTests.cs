@@ -89,6 +89,7 @@ public sealed class InferenceProtocolTests
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"parameters":{"binary_data_size":3072}}]}""", "3,072 bytes")]
     [TestCase("""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"parameters":{"binary_data_size":"x"}}]}""", "whole number")]
     [TestCase("""{"outputs":[{"name":"logits"}],"inputs":[]}""", "Outputs are")]
+    [TestCase("""{"outputs":[{"name":"labels"},{"name":"labels"}],"inputs":[]}""", "each at most once")]
     [TestCase("""{"id":"\ud800","inputs":[]}""", "no Unicode")]
     [TestCase("""{"\ud800":1,"inputs":[]}""", "no input|no Unicode")]
     [TestCase("""{"inputs":[{"name":"\udc00"}]}""", "no Unicode")]
@@ -100,6 +101,16 @@ public sealed class InferenceProtocolTests
 
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
         Assert.That((await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("error").GetString(), Does.Match(reason).And.Not.Contain("\n"));
+    }
+
+    [Test]
+    public void Read_AsManyImagesAsTheLimit_AreTaken()
+    {
+        byte[] body = Encoding.UTF8.GetBytes($"{{\"inputs\":[{Zeros}]}}");
+
+        using var request = AspNetCore.InferenceRequest.Read(body, body.Length, maxBatch: 1);
+
+        Assert.That(request.Count, Is.EqualTo(1));
     }
 
     /// <summary>As a form of too many files, whether the shape is read first or the numbers.</summary>
@@ -128,6 +139,8 @@ public sealed class InferenceProtocolTests
 
     [TestCase("{\"id\":null,\"inputs\":[INPUT]}", HttpStatusCode.OK)]
     [TestCase("{\"inputs\":[INPUT,5]}", HttpStatusCode.BadRequest)]
+    [TestCase("{\"inputs\":[INPUT,INPUT]}", HttpStatusCode.BadRequest)]
+    [TestCase("{\"inputs\":[INPUT],\"inputs\":[INPUT]}", HttpStatusCode.BadRequest)]
     [TestCase("{\"inputs\":[INPUT],\"outputs\":[{\"name\":\"labels\"},\"labels\"]}", HttpStatusCode.BadRequest)]
     [TestCase("{\"inputs\":[INPUT]}{}", HttpStatusCode.BadRequest)]
     [TestCase("{\"inputs\":[INPUT]} x", HttpStatusCode.BadRequest)]
@@ -165,7 +178,7 @@ public sealed class InferenceProtocolTests
         Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("whole number from 0 to 255"));
     }
 
-    [TestCase("0.5")]
+    [TestCase("0.5016", Description = "127.91 / 255")]
     [TestCase("1.0039216", Description = "256 / 255")]
     [TestCase("-0.0039216", Description = "-1 / 255")]
     public async Task Infer_NoFractionOf255_IsRefusedNotRounded(string value)

@@ -4,6 +4,7 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using Cifar3.AspNetCore;
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
@@ -31,6 +32,38 @@ public sealed class MiddlewareTests
 
         Assert.That(status, Does.StartWith("HTTP/1.1 504"), "and not 200 without an answer");
     }
+
+    /// <summary>A client that is still there, and not one that has left.</summary>
+    [Test]
+    public async Task Predict_BodyInDamagedChunks_Is400AndEndsTheConnection()
+    {
+        await using var service = await ServiceApp.StartAsync();
+        using var client = new TcpClient();
+        await client.ConnectAsync(service.Address.Host, service.Address.Port);
+        var stream = client.GetStream();
+        await stream.WriteAsync(Encoding.ASCII.GetBytes("POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nTransfer-Encoding: chunked\r\n\r\nno length\r\n"));
+
+        using var reader = new StreamReader(stream);
+        string answer = await reader.ReadToEndAsync().WaitAsync(TimeSpan.FromMinutes(1));
+
+        Assert.That(answer, Does.StartWith("HTTP/1.1 400").And.Contain("\r\nConnection: close\r\n"));
+    }
+
+    /// <summary>Kestrel's own limit is 30,000,000 bytes, below that of the options.</summary>
+    [Test]
+    public async Task Predict_RequestOfMoreBytesThanTheServersOwnLimit_IsAnswered()
+    {
+        await using var service = await ServiceApp.StartAsync();
+        using var form = new MultipartFormDataContent { { new StringContent(new string('x', 30 << 20)), "note" }, { ServiceApp.Raw(ImageCorpus.Files["jpeg"]), "files", "a.jpg" } };
+
+        using var response = await service.Client.PostAsync("/predict", form);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
+    }
+
+    [Test]
+    public void OneLine_LongMessage_IsCut() =>
+        Assert.That((RequestGate.OneLine("a\nb"), RequestGate.OneLine(new string('a', 600)), RequestGate.OneLine(new string('a', 601))), Is.EqualTo(("a b", new string('a', 600), new string('a', 600) + "…")));
 
     [Test]
     public async Task Predict_RequestOverTheLimitByHttp2_IsRefusedWithoutAHeaderThatHttp2DoesNotKnow()
