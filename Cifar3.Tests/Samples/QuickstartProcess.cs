@@ -53,7 +53,7 @@ internal sealed class QuickstartProcess : IDisposable
         if (maxFileKilobytes > 0)
         {
             start.Environment["DOTNET_EnableWriteXorExecute"] = "0"; // the runtime itself needs no large file then
-            command = ["bash", "-c", $"trap '' XFSZ; ulimit -f {maxFileKilobytes}; exec \"$@\"", "bash", .. command];
+            command = ["bash", "-c", $"ulimit -f {maxFileKilobytes}; exec \"$@\"", "bash", .. command];
         }
         else if (OperatingSystem.IsLinux())
         {

@@ -20,6 +20,8 @@ public static class ConsoleProgram
     /// <summary>The exit code after SIGHUP, which a closed terminal or a lost connection sends: 129.</summary>
     public const int HungUp = 129;
 
+    private const PosixSignal FileTooLarge = (PosixSignal)25; // SIGXFSZ, which has no name in .NET, by the number that it has on Linux and macOS
+
     private const int MaxMessage = 10_000; // messages are as short as they should be: here what would command a terminal is escaped
 
     private static readonly TimeSpan WindowsGrace = TimeSpan.FromSeconds(4); // of the five that Windows gives a program whose window is closed
@@ -29,7 +31,7 @@ public static class ConsoleProgram
     /// The first Ctrl-C, SIGTERM or SIGHUP cancels the token, so that the work ends in good order (a training between two batches); a second one ends the
     /// program at once. SIGHUP stays ignored where the program was started so (nohup). What is no expected error (of this library, an argument, a file, memory) is
     /// thrown on. Text that the console does not take (closed, or redirected to a full disk or to a pipe that nobody reads any more) ends no work: it is left out, and the exit code of work
-    /// that went well is then <see cref="Failed"/>, with a line that says so. On Windows text is written as UTF-8, and the window gets its code page back at the end.
+    /// that went well is then <see cref="Failed"/>, with a line that says so. A file beyond the user's limit (<c>ulimit -f</c>) is an error of its write, not the end of the process. On Windows text is written as UTF-8, and the window gets its code page back at the end.
     /// </remarks>
     /// <param name="action">The work; it watches the token.</param>
     /// <returns>0, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>
@@ -57,6 +59,7 @@ public static class ConsoleProgram
         Console.CancelKeyPress += pressed;
         using var term = Register(PosixSignal.SIGTERM, Terminated);
         using var hangUp = Register(PosixSignal.SIGHUP, HungUp);
+        using var tooLarge = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true); // the write fails, and says which file it was; else the process ends without a word
         try
         {
             int code = action(source.Token);
