@@ -33,6 +33,26 @@ public sealed class ToolTrainTests
         Assert.That(RunFolder.Open(run).DataPath, Is.Not.Null);
     }
 
+    /// <summary>A disk full at the first checkpoint, or a kill before it, leaves the model alone; a kill before the first epoch the record alone.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Train_ResumeWithoutACheckpoint_SaysThatItBeginsAnewAndNamesOnlyWhatIsKept(bool hasModel)
+    {
+        string run = NewRun();
+        RunFolder.Begin(run);
+        if (hasModel)
+        {
+            CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(Path.Combine(run, "model.onnx"));
+        }
+
+        string error = ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "1", "--engine", "Managed", "--resume").Error;
+
+        Assert.That(error, hasModel
+            ? Does.Contain($"Note: '{run}' holds no training.checkpoint to go on from: this training begins anew, and the model of the former one is kept as interrupted.onnx.")
+            : Does.Not.Contain("former").And.Not.Contain("interrupted.onnx"));
+        Assert.That(File.Exists(Path.Combine(run, "interrupted.onnx")), Is.EqualTo(hasModel));
+    }
+
     /// <summary>The disk takes the first checkpoint, and no second beside it.</summary>
     [Test]
     public void Train_DiskFullAtASecondEpoch_SaysHowToGoOn()

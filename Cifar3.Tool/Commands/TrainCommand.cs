@@ -57,7 +57,7 @@ internal static class TrainCommand
                         OutputFile.Apart(Path.Combine(run, RunFolder.LastModelFile), input);
                     }
 
-                    callbacks.Insert(0, new NewRun(run, arguments.GetValue(folder), arguments.GetValue(fraction)));
+                    callbacks.Insert(0, new NewRun(run, arguments.GetValue(folder), arguments.GetValue(fraction), arguments.GetValue(resume)));
                 }
 
                 var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
@@ -171,12 +171,12 @@ internal static class TrainCommand
     }
 
     /// <summary>Takes the folder over from a former training, once no other one holds it and all options are sound.</summary>
-    private sealed class NewRun(string folder, string? data, double? testFraction) : Callback
+    private sealed class NewRun(string folder, string? data, double? testFraction, bool wasToResume) : Callback
     {
         public override void OnTrainBegin(TrainingContext context)
         {
             string report = Path.Combine(folder, ReportCommand.FileName), kept = RunFolder.KeptAs(folder);
-            bool hasFormer = File.Exists(Path.Combine(folder, RunFolder.RecordFile)) || File.Exists(Path.Combine(folder, RunFolder.ModelFile));
+            bool hasFormer = File.Exists(Path.Combine(folder, RunFolder.ModelFile)); // what ended before its first epoch has left nothing to lose
             try
             {
                 File.Delete(report);
@@ -187,7 +187,9 @@ internal static class TrainCommand
             }
 
             RunFolder.Begin(folder, data, testFraction);
-            Shared.Note(hasFormer ? $"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {kept}. --out names another folder; --resume goes on with an interrupted training." : null);
+            Shared.Note(!hasFormer ? null
+                : wasToResume ? $"'{Shown.Path(folder)}' holds no {TrainingCheckpoint.FileName} to go on from: this training begins anew, and the model of the former one is kept as {kept}."
+                : $"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {kept}. --out names another folder; --resume goes on with an interrupted training.");
         }
     }
 }
