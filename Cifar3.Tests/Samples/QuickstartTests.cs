@@ -176,6 +176,22 @@ public sealed class QuickstartTests
         Assert.That(string.Join('\n', run.ErrorLines), cause.Length > 0 ? Does.StartWith("Error: The program's output could not be written: " + cause) : Does.Not.Contain("Unhandled"));
     }
 
+    /// <summary>The log of a training has reached the largest size that the user's files may have.</summary>
+    [Test]
+    public void Run_ConsoleRedirectedToAFileAtItsLimit_TrainsAllTheSame()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "The limit of the file size is set by bash.");
+        const int limit = 20_000;
+        string folder = TestFiles.NewFolder(), log = Path.Combine(folder, "log"), results = Path.Combine(folder, "results");
+        File.WriteAllBytes(log, new byte[limit << 10]);
+
+        using var run = QuickstartProcess.Start(["--data", QuickstartProcess.CreateImageFolders(trainImages: 10), "--epochs", "2", "--out", results], maxFileKilobytes: limit, output: $">>'{log}'");
+        run.WaitForExit();
+
+        Assert.That((run.ExitCode, string.Join('\n', run.ErrorLines)), Is.EqualTo((1, "Error: The program's output could not be written: The file system or the limit of this user (ulimit -f) allows no file of this size. What it wrote to files is there.")));
+        Assert.That(CnnModel.LoadOnnx(Path.Combine(results, "cifar3.onnx")).Metadata.ValAccuracy, Is.Not.Null);
+    }
+
     [Test]
     public void Run_DiskFullWhileSaving_SaysSoAndLeavesNoHalfFile()
     {

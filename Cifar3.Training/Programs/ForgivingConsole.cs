@@ -107,9 +107,9 @@ internal sealed class ForgivingConsole : IDisposable
 
         public override void Flush() => Try(Inner.Flush);
 
-        private static bool IsLost(Exception e) => e is IOException or ObjectDisposedException or UnauthorizedAccessException;
+        private static bool IsLost(Exception e) => e is ObjectDisposedException || IoFault.Find(e) is not null;
 
-        private static string Describe(Exception e) => Shown.Text(e.Message.TrimEnd('.'));
+        private static string Describe(Exception e) => e is ArgumentOutOfRangeException ? IoFault.WriteRemedy(e) : Shown.Text(e.Message.TrimEnd('.')); // .NET's words for the limit are those of a programmer's mistake
 
         private void Try(Action write)
         {
