@@ -91,7 +91,7 @@ internal static class TrainCommand
                     Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
                 }
 
-                var result = Fit(options, train, validation, () => checkpoint.LastFile is not null || (resumes && File.Exists(best)), resumes, cancel);
+                var result = Fit(options, train, validation, () => (checkpoint.LastFile is not null || resumes) && File.Exists(best), resumes, cancel);
                 var test = Save(run, result, data, arguments.GetValue(folder), arguments.GetValue(fraction));
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
