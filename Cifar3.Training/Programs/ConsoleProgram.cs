@@ -26,6 +26,9 @@ public static class ConsoleProgram
 
     private static readonly TimeSpan WindowsGrace = TimeSpan.FromSeconds(4); // of the five that Windows gives a program whose window is closed
 
+    // With it a write fails and says which file it was, where the process ended without a word. For good: .NET takes up a signal some time after the write has failed, and would then find nobody.
+    private static PosixSignalRegistration? fileTooLarge;
+
     /// <summary>Runs a program's work and turns what can go wrong into one line on the standard error.</summary>
     /// <remarks>
     /// The first Ctrl-C, SIGTERM or SIGHUP cancels the token, so that the work ends in good order (a training between two batches); a second one ends the
@@ -59,7 +62,7 @@ public static class ConsoleProgram
         Console.CancelKeyPress += pressed;
         using var term = Register(PosixSignal.SIGTERM, Terminated);
         using var hangUp = Register(PosixSignal.SIGHUP, HungUp);
-        using var tooLarge = OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true); // the write fails, and says which file it was; else the process ends without a word
+        fileTooLarge ??= OperatingSystem.IsWindows() ? null : PosixSignalRegistration.Create(FileTooLarge, context => context.Cancel = true);
         try
         {
             int code = action(source.Token);
