@@ -18,6 +18,9 @@ internal static class ModelFiles
     /// <summary>The model whose weights a command takes.</summary>
     public static Argument<string> WeightsArgument() => Named(".onnx of this library (flavour Keras)");
 
+    /// <summary>Whether pictures of a class may be those that the model inside has learnt: CIFAR-10's aeroplanes, cars and birds, under any of their names.</summary>
+    public static bool IsOfShipped(string className) => Cifar10Classes.Find(className) is >= 0 and < 3;
+
     public static bool IsKeras(string path) => Path.GetExtension(path).ToUpperInvariant() is ".KERAS" or ".H5" or ".HDF5";
 
     /// <summary>A classifier for a model of any format.</summary>

@@ -36,6 +36,7 @@ internal static class TrainCommand
                 var recipe = Recipe.Named(arguments.GetValue(recipeName)!);
                 CheckPatience(arguments.GetValue(patience), recipe);
                 string run = arguments.GetValue(output)!;
+                string? asked = arguments.GetValue(initial);
                 OutputFolder.Check(run); // reading the pictures may take minutes
                 var data = Shared.LoadData(arguments.GetValue(folder), arguments.GetValue(fraction), classes: null, arguments.GetValue(skipBad), cancel);
                 string best = Path.Combine(run, RunFolder.ModelFile);
@@ -51,7 +52,7 @@ internal static class TrainCommand
                 bool resumes = arguments.GetValue(resume) && File.Exists(Path.Combine(run, TrainingCheckpoint.FileName)); // else it begins, and what lies there is a former training's
                 if (!resumes)
                 {
-                    if (arguments.GetValue(initial) is { } input)
+                    if (asked is { } input)
                     {
                         OutputFile.Apart(Path.Combine(run, RunFolder.KeptAs(run)), input); // where the folder's former model goes
                         OutputFile.Apart(Path.Combine(run, RunFolder.LastModelFile), input);
@@ -66,10 +67,11 @@ internal static class TrainCommand
                     throw new Cifar3DataException($"There are too few pictures to choose the best epoch by{(data.IsTestSetAside ? ", once some are set aside for testing" : "")}: no class has more than one left. Give a class at least {(data.IsTestSetAside ? 3 : 2)} pictures, or put some into a folder val beside train.");
                 }
 
-                bool hasFew = train.Count < FewPictures * data.ClassNames.Length, mayKnowThem = data.ClassNames.Any(name => Cifar10Classes.Find(name) is >= 0 and < 3);
-                string from = arguments.GetValue(initial) ?? (hasFew && !mayKnowThem && recipe.Name == Recipe.Auto.Name ? ModelFiles.Shipped : ModelFiles.New);
+                bool hasFew = train.Count < FewPictures * data.ClassNames.Length, mayKnowThem = data.ClassNames.Any(ModelFiles.IsOfShipped);
+                string from = asked ?? (hasFew && !mayKnowThem && recipe.Name == Recipe.Auto.Name ? ModelFiles.Shipped : ModelFiles.New);
                 var start = ModelFiles.LoadStart(from, data.ClassNames, arguments.GetValue(seed));
-                Shared.Note(arguments.GetValue(initial) is null ? null : start?.Note);
+                bool beginsByItself = asked is null && start is not null; // and the line below says so
+                Shared.Note(beginsByItself ? null : start?.Note);
                 var options = new TrainerOptions
                 {
                     Recipe = recipe,
@@ -86,7 +88,7 @@ internal static class TrainCommand
                 };
                 Shared.Print($"{train.Count:N0} training, {validation.Count:N0} validation and {data.Test.Count:N0} test pictures of {data.ClassNames.Length} classes: {data.Source}");
                 Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
-                if (start is not null && arguments.GetValue(initial) is null)
+                if (beginsByItself)
                 {
                     Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
                 }
@@ -97,7 +99,7 @@ internal static class TrainCommand
                 Shared.Print($"Model:  {best}");
                 Shared.Print($"Report: {Path.Combine(run, ReportCommand.FileName)}");
                 bool isAdvised = OptionWords.Of(result.Warning ?? "").Contains(TrainedStart, StringComparison.Ordinal);
-                Shared.Note(!hasFew || isAdvised || arguments.GetValue(initial) is not null || start is not null ? null
+                Shared.Note(asked is not null || beginsByItself || !hasFew || isAdvised ? null
                     : $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: {TrainedStart}.{(mayKnowThem ? " It has learnt CIFAR-10's aeroplanes, cars and birds: measured on those, it is right by heart." : "")}");
                 return 0;
             },
