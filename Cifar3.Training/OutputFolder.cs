@@ -13,15 +13,15 @@ internal static class OutputFolder
 
     private static void Try(string folder, bool create)
     {
-        string full = Path.GetFullPath(folder), there = Nearest(full);
-        if (File.Exists(there))
-        {
-            throw new Cifar3Exception($"Cannot write '{Shown.Path(folder)}': {(there == full ? "it" : $"'{Shown.Path(there)}'")} is a file, not a folder. Name another one.");
-        }
-
+        string full = Path.GetFullPath(folder), there = IoFault.Nearest(full);
         string probe = Path.Combine(create ? full : there, $".cifar3-{Guid.NewGuid():N}");
         try
         {
+            if (File.Exists(there))
+            {
+                throw new NoFolderException(there == full ? null : there);
+            }
+
             if (create)
             {
                 Directory.CreateDirectory(full);
@@ -34,16 +34,5 @@ internal static class OutputFolder
             // The probe's name says nothing to whoever named the folder.
             throw new Cifar3Exception($"Cannot write '{Shown.Path(folder)}': {Shown.Path(fault.Message.Replace(probe, full, StringComparison.Ordinal).TrimEnd('.'))}. {IoFault.WriteRemedy(fault)}.", fault);
         }
-    }
-
-    /// <summary>The path where something is there, else the nearest above it.</summary>
-    private static string Nearest(string path)
-    {
-        while (!Path.Exists(path) && Path.GetDirectoryName(path) is { } parent)
-        {
-            path = parent;
-        }
-
-        return path;
     }
 }

@@ -45,6 +45,11 @@ internal static class AtomicFile
                 throw new ProtectedFileException(); // a rename would replace it all the same
             }
 
+            if (IoFault.Nearest(folder) is var nearest && File.Exists(nearest))
+            {
+                throw new NoFolderException(nearest); // .NET says "Could not find a part of the path", or that the folder exists
+            }
+
             Directory.CreateDirectory(folder);
             RemoveDead(folder);
             temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{TemporaryPrefix}{Machine}-{Environment.ProcessId}-{Guid.NewGuid():N}{TemporarySuffix}"));

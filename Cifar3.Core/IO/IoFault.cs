@@ -28,6 +28,17 @@ internal static class IoFault
         _ => null,
     };
 
+    /// <summary>The path where something is there, else the nearest above it.</summary>
+    public static string Nearest(string path)
+    {
+        while (!Path.Exists(path) && Path.GetDirectoryName(path) is { } parent)
+        {
+            path = parent;
+        }
+
+        return path;
+    }
+
     /// <summary>Whether another process or stream has the file open and locked.</summary>
     public static bool IsInUse(IOException e) => Cause(e, OperatingSystem.IsWindows()) is IoCause.InUse;
 
@@ -47,6 +58,7 @@ internal static class IoFault
         IoCause.TooLarge => "The file system or the limit of this user (ulimit -f) allows no file of this size",
         IoCause.PathTooLong => "Choose a shorter path",
         IoCause.NoFile => "Name a file",
+        IoCause.NoFolder => "Name another one",
         IoCause.Protected => windows ? "Clear its read-only attribute, or name another file" : "Allow writing to it (chmod u+w), or name another file",
         IoCause.InvalidName => "Windows allows none of < > : \" | ? * in names: choose another one (and leave out a \\ before the closing \")",
         IoCause.NotAllowed => "Choose a folder that you may write to, or change its permissions",
@@ -109,6 +121,11 @@ internal static class IoFault
             return IoCause.NoFile;
         }
 
+        if (e is NoFolderException)
+        {
+            return IoCause.NoFolder;
+        }
+
         if (e is ProtectedFileException)
         {
             return IoCause.Protected;
@@ -158,6 +175,7 @@ internal static class IoFault
         PathTooLong,
         InvalidName,
         NoFile,
+        NoFolder,
         Protected,
         NotAllowed,
         InUse,
@@ -167,6 +185,9 @@ internal static class IoFault
 
 /// <summary>A folder, device or pipe stands where a file was to be written.</summary>
 internal sealed class NoFileException(string kind) : IOException($"it is {kind}, not a file");
+
+/// <summary>A file stands where a folder was to be, at the path that was named (<paramref name="file"/> is null) or above it.</summary>
+internal sealed class NoFolderException(string? file) : IOException($"{(file is null ? "it" : $"'{file}'")} is a file, not a folder");
 
 /// <summary>Nobody may write the file that stands there.</summary>
 internal sealed class ProtectedFileException() : IOException("it is protected against writing");

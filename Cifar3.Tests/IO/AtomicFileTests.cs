@@ -92,13 +92,15 @@ public sealed class AtomicFileTests
         Assert.That(Directory.GetFiles(Path.GetDirectoryName(path)!), Has.Length.EqualTo(1));
     }
 
-    [Test]
-    public void Write_FolderIsAFile_NamesTheFile()
+    [TestCase("a.bin")]
+    [TestCase("runs/first/a.bin")]
+    public void Write_FolderIsAFile_NamesTheFile(string name)
     {
-        string file = Path.Combine(TestFiles.NewFolder(), "file");
-        File.WriteAllText(file, "");
+        string file = Path.Combine(TestFiles.NewFolder(), "file"), path = Path.Combine(file, name);
+        File.WriteAllText(file, "kept");
 
-        Assert.That(() => AtomicFile.Write(Path.Combine(file, "a.bin"), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("Cannot write"));
+        Assert.That(() => AtomicFile.Write(path, new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo($"Cannot write '{path}': '{file}' is a file, not a folder. No file was written. Name another one."));
+        Assert.That(File.ReadAllText(file), Is.EqualTo("kept"));
     }
 
     [Test]

@@ -83,7 +83,7 @@ public sealed class OnnxExporterTests
         string folder = TestFiles.NewFolder(), file = Path.Combine(folder, "file");
         File.WriteAllText(file, "");
 
-        Assert.That(() => TestModels.Random(2, [1, 1, 1]).SaveOnnx(Path.Combine(file, "model.onnx")), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("model.onnx").And.Message.Contains("choose a folder"));
+        Assert.That(() => TestModels.Random(2, [1, 1, 1]).SaveOnnx(Path.Combine(file, "model.onnx")), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("model.onnx").And.Message.Contains($"'{file}' is a file, not a folder"));
         Assert.That(Directory.GetFileSystemEntries(folder), Is.EqualTo(new[] { file }));
     }
 
