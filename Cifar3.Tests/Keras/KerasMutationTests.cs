@@ -23,7 +23,7 @@ public sealed class KerasMutationTests
     ];
 
     [Test]
-    public void Load_DamagedFile_GivesAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, flips: 150, truncations: 50);
+    public void Load_DamagedFile_GivesAModelOrAClearError([ValueSource(nameof(Files))] string file) => Run(file, flips: 40, truncations: 15);
 
     /// <summary>The full size: <c>dotnet test -c Release Cifar3.Tests --filter Name~Load_TenThousandDamagedFiles --logger "console;verbosity=detailed"</c>.</summary>
     [Test]

@@ -280,7 +280,7 @@ public sealed class KerasSpellingTests
     /// Damaged copies of the files whose parts no other file has: names in a fractal heap, chunks behind filters, other number types, the groups of TensorFlow 2.13,
     /// nested and Functional models. Of archives the architecture and the weights are damaged behind a checksum that is right.
     /// </summary>
-    [TestCase(60, 20)]
+    [TestCase(15, 5)]
     [TestCase(5_000, 1_000, Category = TestCategories.Slow)]
     public void Load_DamagedSpelling_IsAModelOrAClearError(int flips, int truncations)
     {

@@ -108,7 +108,7 @@ public sealed class ToolTrainTests
             Directory.CreateDirectory(report);
         });
 
-        string error = ToolProcess.Run("train", PictureFolders.Write(("nut", 40), ("screw", 40)), "--out", run, "--epochs", "20", "--engine", "Managed").Error;
+        string error = ToolProcess.Run("train", PictureFolders.Write(("nut", 40), ("screw", 40)), "--out", run, "--epochs", "6", "--engine", "Managed").Error;
 
         stop.Cancel();
         inTheWay.Wait();
