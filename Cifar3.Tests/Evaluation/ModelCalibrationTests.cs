@@ -20,6 +20,21 @@ public sealed class ModelCalibrationTests
         Assert.That(TemperatureScaling.Fit(probabilities, labels), Is.EqualTo(factor).Within(4).Percent);
     }
 
+    /// <summary>Two classes, all images of one confidence p, a share q of them right: ln(p / (1 − p)) / T = ln(q / (1 − q)).</summary>
+    [TestCase(.9f, 3, 4)]
+    [TestCase(.6f, 4, 5)]
+    [TestCase(.999f, 51, 100)]
+    [TestCase(.501f, 99, 100, Description = "below the lowest: the bound")]
+    [TestCase(.999f, 1, 2, Description = "no finite one: the bound")]
+    public void Fit_OneConfidence_FindsTheClosedForm(float confidence, int right, int of)
+    {
+        float[] probabilities = [.. Enumerable.Range(0, of).SelectMany(_ => new[] { confidence, 1 - confidence })];
+        int[] labels = [.. Enumerable.Range(0, of).Select(i => i < right ? 0 : 1)];
+        double logit = Math.Log(confidence / (1 - confidence)), exact = logit / Math.Log((double)right / (of - right));
+
+        Assert.That(TemperatureScaling.Fit(probabilities, labels), Is.EqualTo(Math.Clamp(exact, TemperatureScaling.Lowest, TemperatureScaling.Highest)).Within(1e-4).Percent);
+    }
+
     [Test]
     public void Fit_FoundTemperature_HasTheLowestLoss()
     {

@@ -236,6 +236,21 @@ public sealed class ToolTests
         Assert.That(output, Does.Contain("Give --data FOLDER"));
     }
 
+    /// <summary>What the record says of the images, and nothing of how a training ended that did not end.</summary>
+    [Test]
+    public void Open_RunThatWasInterrupted_TellsItsPicturesAndItsShare()
+    {
+        string folder = TestFiles.NewFolder(), data = TestFiles.NewFolder();
+        RunFolder.Begin(folder, data, .25);
+        File.Copy(Path.Combine(Trained.Value.Run, "model.onnx"), Path.Combine(folder, "model.onnx"));
+
+        var run = RunFolder.Open(folder);
+
+        Assert.That((run.DataPath, run.TestFraction, run.HasRecord), Is.EqualTo((data, .25, true)));
+        Assert.That((run.Result.StopReason, run.Result.Engine), Is.EqualTo(("the training was interrupted", "not known")));
+        Assert.That(run.Result.BestModel.WeightHash(), Is.EqualTo(RunFolder.Open(Trained.Value.Run).Result.BestModel.WeightHash()));
+    }
+
     [Test]
     public void ShippedModel_ByItsName_IsInspectedAndExported()
     {
