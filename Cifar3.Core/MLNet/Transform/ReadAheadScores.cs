@@ -97,7 +97,7 @@ internal sealed class ReadAheadScores : IRowScores
         }
 
         broken?.Throw();
-        ended = ended || !rows.MoveNext();
+        ended = ended || !Advance(row + 1);
         (row, first, count) = (ended ? -1 : row + 1, 0, 0);
         return !ended;
     }
@@ -134,17 +134,17 @@ internal sealed class ReadAheadScores : IRowScores
             errors[i] = Try(() => pending[i] = images!.Take(first + i, Pixels(i)), first + i);
             bytes += pending[i]?.Encoded?.Length ?? 0;
         }
-        while (read < errors.Length && bytes < MostBytes && MoveView());
+        while (read < errors.Length && bytes < MostBytes && MoveView(first + read));
 
         (count, areScored) = (read, false); // whatever happens from here on, the view has moved on and does not give these rows again
     }
 
     /// <summary>Moves the view ahead of the reader, who is told of a failure when it is that far.</summary>
-    private bool MoveView()
+    private bool MoveView(long number)
     {
         try
         {
-            ended = !rows.MoveNext();
+            ended = !Advance(number);
         }
         catch (Exception e)
         {
@@ -152,6 +152,19 @@ internal sealed class ReadAheadScores : IRowScores
         }
 
         return !ended && broken is null;
+    }
+
+    /// <summary>Moves the view to the row of this number, counted from the beginning. What ML.NET's threads, reading ahead, wrapped in an error of their own is told in words.</summary>
+    private bool Advance(long number)
+    {
+        try
+        {
+            return rows.MoveNext();
+        }
+        catch (Exception e) when (e.InnerException is not null and not OperationCanceledException && e is not (Cifar3Exception or OperationCanceledException))
+        {
+            throw new Cifar3DataException($"Reading row {number:N0} of the data view{SourceFailure.Of(e)}. Check the steps of the pipeline before this one.", e);
+        }
     }
 
     private void ScoreRows()
