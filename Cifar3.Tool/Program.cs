@@ -19,13 +19,16 @@ var root = new RootCommand("Trains a CNN on folders of pictures and uses it: eva
 var parser = new ParserConfiguration { ResponseFileTokenReplacer = null }; // a file may be called @x.jpg
 const int NarrowestHelp = 40; // below that System.CommandLine cannot break its lines, and does not end
 
+// No exception of a command is the parser's, and no signal: a second one that watches would take what the first was to tell.
+var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
+
 // Help and the parser's errors, too, may meet a console that is closed or full.
-return ConsoleProgram.Run(_ =>
+return ConsoleProgram.Run(cancel =>
 {
     foreach (var help in root.Options.Select(option => option.Action).OfType<HelpAction>())
     {
         help.MaxWidth = Math.Max(help.MaxWidth, NarrowestHelp);
     }
 
-    return CommandLineErrors.Check(root.Parse(args.Length > 0 ? args : ["--help"], parser)).Invoke();
+    return CommandLineErrors.Check(root.Parse(args.Length > 0 ? args : ["--help"], parser)).InvokeAsync(invocation, cancel).GetAwaiter().GetResult();
 });

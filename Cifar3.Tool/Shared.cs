@@ -30,11 +30,11 @@ internal static class Shared
             }
         }
 
-        command.SetAction(arguments => ConsoleProgram.Run(cancel =>
+        command.SetAction((arguments, cancel) =>
         {
             try
             {
-                return run(arguments, cancel);
+                return Task.FromResult(run(arguments, cancel));
             }
             catch (Exception e) when (e is Cifar3Exception or ArgumentException)
             {
@@ -44,7 +44,7 @@ internal static class Shared
             {
                 throw new Cifar3Exception(e.Message + lost, e);
             }
-        }));
+        });
         return command;
     }
 

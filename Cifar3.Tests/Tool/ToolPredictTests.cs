@@ -1,6 +1,8 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.IO.Pipes;
 using System.Text.Json;
+using Cifar3.Training;
 using static Cifar3.Tests.TrainedTool;
 
 namespace Cifar3.Tests;
@@ -165,5 +167,28 @@ public sealed class ToolPredictTests
 
         Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
         Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
+    }
+
+    /// <summary>A signal that comes when the program has just begun to watch for it, while the command line is read, is not lost.</summary>
+    [Test]
+    public void Predict_SignalAsSoonAsItIsWatchedFor_EndsIt()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "needs /proc and signals");
+        using var silent = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var process = ToolProcess.Start($"</proc/{Environment.ProcessId}/fd/{silent.GetClientHandleAsString()}", TestFiles.NewFolder(), "predict", "default", "-", "--csv");
+        string status = $"/proc/{process.Id}/status";
+        const ulong HangUp = 1 << 0; // SIGHUP is 1, and nobody but the program itself watches for it
+        var clock = Stopwatch.StartNew();
+        while ((Caught() & HangUp) == 0 && clock.Elapsed < TimeSpan.FromMinutes(1))
+        {
+        }
+
+        process.Signal("HUP");
+
+        Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
+        Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((ConsoleProgram.HungUp, "Stopped.")));
+
+        ulong Caught() => File.ReadAllText($"/proc/{process.Id}/comm").StartsWith("dotnet", StringComparison.Ordinal) && File.ReadLines(status).FirstOrDefault(line => line.StartsWith("SigCgt:", StringComparison.Ordinal)) is { } line
+            ? ulong.Parse(line["SigCgt:".Length..].Trim(), NumberStyles.HexNumber, CultureInfo.InvariantCulture) : 0;
     }
 }
