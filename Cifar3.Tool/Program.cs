@@ -19,7 +19,7 @@ var root = new RootCommand("Trains a CNN on folders of pictures and uses it: eva
 var parser = new ParserConfiguration { ResponseFileTokenReplacer = null }; // a file may be called @x.jpg
 const int NarrowestHelp = 40; // below that System.CommandLine cannot break its lines, and does not end
 
-// No exception of a command is the parser's, and no signal: a second one that watches would take what the first was to tell.
+// Exceptions and signals are ConsoleProgram's alone: a second one that watches would take the signal that the first was to pass on.
 var invocation = new InvocationConfiguration { EnableDefaultExceptionHandler = false, ProcessTerminationTimeout = null };
 
 // Help and the parser's errors, too, may meet a console that is closed or full.
