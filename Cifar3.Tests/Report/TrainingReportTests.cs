@@ -46,6 +46,19 @@ public sealed class TrainingReportTests
         AssertWellFormed(html);
     }
 
+    [TestCase(20, "Examples of the training images")]
+    [TestCase(21, "Examples of the training images of the first 20 classes")]
+    public void ToHtml_ManyClasses_SaysOfWhichItShowsExamples(int classes, string heading)
+    {
+        string[] names = [.. Enumerable.Range(1, classes).Select(i => $"class-{i}")];
+        var images = new ImageSet(new byte[classes * CnnArchitecture.ImageBytes], [.. Enumerable.Range(0, classes)], names);
+
+        string html = TrainingReport.ToHtml(Result(names, "any"), new ImageData(images, images, "memory"));
+
+        Assert.That(html, Does.Contain($"<h3>{heading}</h3>"));
+        Assert.That(Regex.Count(html, "<div class=\"examples\">"), Is.EqualTo(20));
+    }
+
     /// <summary>Two Arabic or Hebrew names and the arrow between them would be one run of text from the right, in which the arrow leads from the wrong class to the true one.</summary>
     [Test]
     public void ToHtml_MistakesOfNamesFromTheRight_KeepTheirOrder()

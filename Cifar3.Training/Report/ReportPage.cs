@@ -75,7 +75,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
         return Html.Of($"""
             <section><h2>Data</h2><p>{Count(data.Train.Count)} training and {Count(data.Test.Count)} test images of 32×32 pixels: {data.Source}</p>{leftOut}{unequal}
             <div class="scroll"><table><thead><tr><th>class</th><th class="number">training</th><th class="number">test</th><th class="wide">share</th></tr></thead><tbody>{rows}</tbody></table></div>
-            <h3>Examples of the training images</h3>{examples}</section>
+            <h3>Examples of the training images{(data.ClassNames.Length > MaxExampleClasses ? $" of the first {MaxExampleClasses} classes" : "")}</h3>{examples}</section>
             """);
 
         string Always() => data.Test.Count == 0 ? "" : $" Naming always {data.ClassNames[Array.IndexOf(test, test.Max())]} would be right on {Percent((double)test.Max() / data.Test.Count)} of the test images.";
