@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Globalization;
 using System.Net;
 using System.Net.Sockets;
 
@@ -53,6 +54,37 @@ public sealed class ToolServeTests
     [Test]
     public void Serve_NoSuchModel_IsOneLine() =>
         Assert.That(ToolProcess.MustFail("serve", "nowhere.onnx", "--urls", "http://127.0.0.1:0"), Does.StartWith("Error: ").And.Contain("nowhere.onnx"));
+
+    /// <summary>Docker kills a container 10 seconds after its SIGTERM.</summary>
+    [Test]
+    public async Task Serve_ClientThatStallsAtTheEnd_DoesNotHoldItForLong()
+    {
+        using var process = ToolProcess.Start(null, TestFiles.NewFolder(), "serve", "default", "--urls", "http://127.0.0.1:0");
+        try
+        {
+            string line;
+            do
+            {
+                line = await process.StandardOutput.ReadLineAsync() ?? throw new AssertionException("It ended.");
+            }
+            while (!line.StartsWith("Serving ", StringComparison.Ordinal));
+
+            using var client = new TcpClient();
+            await client.ConnectAsync(IPAddress.Loopback, int.Parse(line.Split(':')[^1].Split(';')[0], CultureInfo.InvariantCulture));
+            await client.GetStream().WriteAsync("POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\nContent-Length: 100000\r\n\r\nabc"u8.ToArray());
+            await Task.Delay(TimeSpan.FromMilliseconds(500));
+            var clock = Stopwatch.StartNew();
+            process.Signal("TERM");
+
+            Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
+            Assert.That(clock.Elapsed, Is.LessThan(TimeSpan.FromSeconds(20)), ".NET waits for 30");
+            Assert.That(process.ExitCode, Is.Zero);
+        }
+        finally
+        {
+            process.Kill();
+        }
+    }
 
     [TestCase("{ broken")]
     [TestCase("""{ "Urls": "http://127.0.0.1:1", "Kestrel": { "Endpoints": { "Http": { "Url": "http://127.0.0.1:1" } } } }""")]

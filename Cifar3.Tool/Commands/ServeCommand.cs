@@ -12,6 +12,9 @@ namespace Cifar3.Tool;
 /// <summary><c>cifar3 serve MODEL</c>: a page, uploads and the Open Inference Protocol, until Ctrl-C.</summary>
 internal static class ServeCommand
 {
+    /// <summary>How long requests in progress may take when it is to end: containers' managers kill what has not ended after 10 seconds (Docker) or more, and .NET waits for 30.</summary>
+    private static readonly TimeSpan Farewell = TimeSpan.FromSeconds(8);
+
     public static Command Create()
     {
         var model = new Argument<string>("model") { Description = $"The model's .onnx file, or '{ModelFiles.Shipped}', the one inside, which knows aeroplanes, cars and birds. It is loaded anew when it changes." };
@@ -52,6 +55,7 @@ internal static class ServeCommand
         builder.Logging.AddFilter("Microsoft", LogLevel.Warning);
         builder.Logging.AddFilter("Microsoft.Extensions.Hosting.Internal.Host", LogLevel.None); // why the start failed is said in one line, without the places in the code
         builder.Logging.AddFilter("Microsoft.AspNetCore.Server.Kestrel", level => level is LogLevel.Warning or LogLevel.Error); // what is critical is that same failure
+        builder.Services.Configure<HostOptions>(host => host.ShutdownTimeout = Farewell);
         builder.Services.AddRouting();
         builder.Services.AddOpenApi();
         builder.Services.AddCifar3Classifier(options => options.ModelPath = model == ModelFiles.Shipped ? null : model, name);
