@@ -66,11 +66,11 @@ internal static class ImageDecoder
                 throw Failure(name, parts.Problem, encoded);
             }
 
-            Decode(parts.Rewritten is null ? encoded : parts.Rewritten, parts.Orientation, rgb, name, parts.OneScan ? (long)OneScanTimes * maxPixels : maxPixels);
+            Decode(parts.Rewritten is null ? encoded : parts.Rewritten, parts.Orientation, rgb, name, parts.OneScan, parts.OneScan ? (long)OneScanTimes * maxPixels : maxPixels);
         }
         catch (OutOfMemoryException e)
         {
-            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': there is no memory to decode it. Found {ImageSignature.Describe(encoded)}. Make it smaller; the network sees {Size}x{Size}.", e);
+            throw new Cifar3ImageException($"Cannot read image '{Shown.Path(name)}': {(e is InsufficientMemoryException ? e.Message : "there is no memory to decode it")}. Found {ImageSignature.Describe(encoded)}. Make it smaller (the network sees {Size}x{Size}), or: {MemoryFault.Remedy}.", e);
         }
         catch (Exception e) when (NativeLibraryFault.Is(e))
         {
@@ -78,7 +78,7 @@ internal static class ImageDecoder
         }
     }
 
-    private static unsafe void Decode(ReadOnlySpan<byte> encoded, int orientation, Span<byte> rgb, string name, long maxPixels)
+    private static unsafe void Decode(ReadOnlySpan<byte> encoded, int orientation, Span<byte> rgb, string name, bool oneScan, long maxPixels)
     {
         fixed (byte* start = encoded)
         {
@@ -90,15 +90,21 @@ internal static class ImageDecoder
                 throw Failure(name, "it cannot be decoded", encoded);
             }
 
-            Decode(codec, encoded, rgb, name, maxPixels);
+            Decode(codec, encoded, rgb, name, oneScan, maxPixels);
             Orient(rgb, orientation > 0 ? (SKEncodedOrigin)orientation : codec.EncodedOrigin);
         }
     }
 
-    private static void Decode(SKCodec codec, ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, long maxPixels)
+    private static void Decode(SKCodec codec, ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, bool oneScan, long maxPixels)
     {
         var info = codec.Info;
         CheckSize(info.Width, info.Height, name, maxPixels);
+        long coefficients = (long)info.Width * info.Height * (info.ColorType == SKColorType.Gray8 ? 2 : 3); // of 16 bits, those of colours often at half the width and height
+        if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !oneScan && !MemoryFault.HasRoom(coefficients))
+        {
+            throw NoMemory(info, coefficients); // the codec would call it damaged
+        }
+
         var size = ReducedSize(codec);
         var target = new SKImageInfo(size.Width, size.Height, SKColorType.Rgba8888, info.IsOpaque ? SKAlphaType.Opaque : SKAlphaType.Unpremul);
         string? problem = target.BytesSize64 <= StripBytes ? ReadSmall(codec, target, rgb)
@@ -130,9 +136,9 @@ internal static class ImageDecoder
     private static string? ReadLarge(SKCodec codec, SKImageInfo target, Span<byte> rgb)
     {
         using var bitmap = new SKBitmap();
-        if (!bitmap.TryAllocPixels(target))
+        if (!MemoryFault.HasRoom(target.BytesSize64) || !bitmap.TryAllocPixels(target))
         {
-            return string.Create(CultureInfo.InvariantCulture, $"there is no memory for its {target.Width:N0}x{target.Height:N0} pixels, {target.BytesSize64:N0} bytes");
+            throw NoMemory(target, target.BytesSize64);
         }
 
         using var pixels = bitmap.PeekPixels();
@@ -367,6 +373,9 @@ internal static class ImageDecoder
     /// <summary>No format that is read; pixels given where a file belongs get the name of the method for them.</summary>
     private static Cifar3ImageException NoPicture(string name, ReadOnlySpan<byte> encoded, long? length = null) =>
         Failure(name, (length ?? encoded.Length) == CnnArchitecture.ImageBytes ? $"it cannot be decoded (for {Size}x{Size}x{Channels} bytes of pixels call PredictPixels)" : "it cannot be decoded", encoded, length);
+
+    private static InsufficientMemoryException NoMemory(SKImageInfo info, long bytes) =>
+        new(string.Create(CultureInfo.InvariantCulture, $"there is no memory for its {info.Width:N0}x{info.Height:N0} pixels, {bytes:N0} bytes or more"));
 
     private static Cifar3ImageException TooManyBytes(string name) =>
         new(string.Create(CultureInfo.InvariantCulture, $"Cannot read image '{Shown.Path(name)}': it has more than {MaxFileBytes:N0} bytes. Expected an encoded picture. {Remedy}.")) { Problem = ImageProblem.TooLarge };
