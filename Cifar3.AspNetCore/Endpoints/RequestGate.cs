@@ -41,7 +41,7 @@ internal static class RequestGate
         if (!model.TryEnter())
         {
             metrics.Refused(model.Name, "busy");
-            http.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(model.Options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+            SayWhen(http, model);
             await refuse(http, StatusCodes.Status503ServiceUnavailable, "The service is busy: its queue is full. Try again later.").ConfigureAwait(false);
             return;
         }
@@ -75,11 +75,16 @@ internal static class RequestGate
         {
             activity?.SetStatus(ActivityStatusCode.Error, refusal.Kind);
             metrics.Refused(model.Name, refusal.Kind);
-            string reason = OneLine(e is JsonException ? $"The body is no JSON, or not whole: {e.Message}" : e.Message);
+            string reason = OneLine(e is JsonException ? $"The body is no JSON, or not whole: {e.Message}" : e is OutOfMemoryException ? "There is no memory for this request. Try again later, or send smaller or fewer pictures." : e.Message);
             Log.Refused(logger, model.Name, refusal.Status, reason);
             if (e is BadHttpRequestException)
             {
                 EndConnection(http); // the server reads no more of the body
+            }
+
+            if (refusal.Status == StatusCodes.Status503ServiceUnavailable)
+            {
+                SayWhen(http, model);
             }
 
             await refuse(http, refusal.Status, reason).ConfigureAwait(false);
@@ -89,6 +94,9 @@ internal static class RequestGate
             model.Leave();
         }
     }
+
+    private static void SayWhen(HttpContext http, ServedModel model) =>
+        http.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(model.Options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Whether the client has closed or reset the connection: the token may follow the error of the read.</summary>
     private static bool HasLeft(HttpContext http, IOException e) =>
@@ -167,12 +175,13 @@ internal static class RequestGate
     private static RefusalException TooLarge(string what, int limit) =>
         RefusalException.TooLarge(string.Create(CultureInfo.InvariantCulture, $"{what} has too many bytes. Expected at most {limit:N0}. Send smaller or fewer pictures; the network sees 32x32 pixels."));
 
-    /// <summary>Status and kind of what a client did wrong; null where the fault is not the client's.</summary>
+    /// <summary>Status and kind of what a client did wrong, or where memory ran out; null where the fault is another one.</summary>
     public static (int Status, string Kind)? Refusal(Exception e) => e switch
     {
         RefusalException refusal => (refusal.Status, refusal.Kind),
+        OutOfMemoryException => (StatusCodes.Status503ServiceUnavailable, "out_of_memory"),
         Cifar3ImageException { Problem: ImageProblem.UnknownFormat } => (StatusCodes.Status415UnsupportedMediaType, "unknown_format"),
-        Cifar3ImageException { Problem: ImageProblem.TooLarge } => (StatusCodes.Status413PayloadTooLarge, "too_large"),
+        Cifar3ImageException { Problem: ImageProblem.TooLarge } or Cifar3ImageException { InnerException: OutOfMemoryException } => (StatusCodes.Status413PayloadTooLarge, "too_large"),
         Cifar3ImageException => (StatusCodes.Status400BadRequest, "damaged"),
         BadHttpRequestException bad => (bad.StatusCode, "bad_request"),
         JsonException => (StatusCodes.Status400BadRequest, "bad_json"),

@@ -49,6 +49,34 @@ public sealed class MiddlewareTests
         Assert.That(answer, Does.StartWith("HTTP/1.1 400").And.Contain("\r\nConnection: close\r\n"));
     }
 
+    /// <summary>Memory ends where the body is read into it: of the server's faults the one that another request may not meet. It was a 500 without a body, and a stack trace in the log.</summary>
+    [TestCase("/predict", "image/png")]
+    [TestCase("/predict", "multipart/form-data; boundary=b")]
+    [TestCase("/v2/models/cifar3/infer", "application/json")]
+    public async Task Request_WithoutMemory_Is503WithRetryAfter(string path, string type)
+    {
+        using var log = new Warnings();
+        await using var service = await ServiceApp.StartAsync(services: services => services.AddSingleton<ILoggerProvider>(log), before: app => app.Use((context, next) =>
+        {
+            context.Request.Body = new MemorylessStream();
+            return next(context);
+        }));
+        using var body = ServiceApp.Raw([1, 2, 3], type: null);
+        Assert.That(body.Headers.TryAddWithoutValidation("Content-Type", type));
+
+        using var response = await service.Client.PostAsync(path, body);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
+        Assert.That(response.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(1)));
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain("There is no memory for this request."));
+        Assert.That(log.Texts, Has.Count.EqualTo(1).And.All.Contain("refused a request with 503"));
+    }
+
+    /// <summary>The client's picture is sound, and too large for this machine.</summary>
+    [Test]
+    public void Refusal_PictureThatThereIsNoMemoryFor_Is413() =>
+        Assert.That(RequestGate.Refusal(new Cifar3ImageException("there is no memory", new InsufficientMemoryException())), Is.EqualTo((413, "too_large")));
+
     /// <summary>Kestrel's own limit is 30,000,000 bytes, below that of the options.</summary>
     [Test]
     public async Task Predict_RequestOfMoreBytesThanTheServersOwnLimit_IsAnswered()
@@ -199,5 +227,11 @@ public sealed class MiddlewareTests
 
         Assert.That(() => log.Texts.Count(text => text.Contains("Request finished", StringComparison.Ordinal)), Is.EqualTo(10).After(60_000, 20));
         Assert.That(log.Texts, Has.None.Contains("refused a request"));
+    }
+
+    /// <summary>A body that there is no memory to read.</summary>
+    private sealed class MemorylessStream : MemoryStream
+    {
+        public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new InsufficientMemoryException();
     }
 }
