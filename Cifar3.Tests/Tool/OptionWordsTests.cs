@@ -67,6 +67,24 @@ public sealed partial class OptionWordsTests
         Assert.That(ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--engine", "Managed"), Does.EndWith("Wait for its end, stop it, or name another folder by --out."));
     }
 
+    /// <summary>As in a container: the command has no option for filters, batches or threads.</summary>
+    [Test]
+    public void Train_WithoutMemory_NamesWhatAUserOfTheCommandCanDo()
+    {
+        string? before = Environment.GetEnvironmentVariable("DOTNET_GCHeapHardLimit");
+        Environment.SetEnvironmentVariable("DOTNET_GCHeapHardLimit", "2800000"); // 42 MB
+        try
+        {
+            string error = ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", Path.Combine(TestFiles.NewFolder(), "run"), "--engine", "Managed");
+
+            Assert.That(error, Does.StartWith("Error: The network does not fit into memory").And.EndWith($"{MemoryFault.Remedy}."));
+        }
+        finally
+        {
+            Environment.SetEnvironmentVariable("DOTNET_GCHeapHardLimit", before);
+        }
+    }
+
     [Test]
     public void Export_NameThatIsNone_NamesNoParameter() =>
         Assert.That(ToolProcess.MustFail("export", "default", "--triton", TestFiles.NewFolder(), "--name", "a/b"), Does.EndWith("Received: 'a/b'."));
