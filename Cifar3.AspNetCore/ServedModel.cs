@@ -114,18 +114,20 @@ internal sealed class ServedModel : IDisposable
             return new Loaded(WithFamiliarity(Cifar3Classifier.LoadDefault), ShippedVersion);
         }
 
-        // Loaded by its path, which also finds the files beside it; the version is that of the bytes before and after.
-        for (int attempt = 1; ; attempt++)
+        // Loaded by its path, which also finds the files beside it; the version is that of the bytes before and after, which have not been others in between.
+        for (int attempt = 1; attempt <= Attempts; attempt++)
         {
-            string before = Version(path);
+            var before = (Stamp(path), Version: Version(path));
             var classifier = WithFamiliarity(options => Cifar3Classifier.Load(path, options));
-            if (attempt == Attempts || Version(path) == before)
+            if ((Stamp(path), Version(path)) == before)
             {
-                return new Loaded(classifier, before);
+                return new Loaded(classifier, before.Version);
             }
 
             classifier.Dispose();
         }
+
+        throw new Cifar3ModelException($"Cannot load model '{path}': it was replaced each of {Attempts} times that it was read. Leave it as it is for a second.");
     }
 
     /// <summary>A model that knows what is familiar to it says so, where that asks for no other back end than the one chosen.</summary>

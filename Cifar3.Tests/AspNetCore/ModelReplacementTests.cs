@@ -1,0 +1,42 @@
+namespace Cifar3.Tests;
+
+/// <summary>A served model whose file is replaced while it is read.</summary>
+public sealed class ModelReplacementTests
+{
+    /// <summary>A file that never rests is not taken, and the version told is that of the model that answers: the eighth attempt took whatever it had, under the version seen before.</summary>
+    [Test]
+    public async Task Reload_FileThatChangesWithoutRest_NeverTellsAnotherVersion()
+    {
+        string folder = TestFiles.NewFolder(), file = ServiceApp.SaveModel(Path.Combine(folder, "model.onnx"), seed: 1);
+        byte[] pixels = ColourImages.Create(1).Pixels.ToArray();
+        var contents = Enumerable.Range(1, 8).Select(seed => File.ReadAllBytes(ServiceApp.SaveModel(Path.Combine(folder, $"{seed}.onnx"), seed))).ToArray();
+        var expected = new Dictionary<string, float>();
+        foreach (byte[] content in contents)
+        {
+            using var classifier = Cifar3Classifier.Load(content);
+            expected[Convert.ToHexStringLower(System.Security.Cryptography.SHA256.HashData(content))[..12]] = classifier.PredictPixels(pixels).Confidence;
+        }
+
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        var told = new HashSet<(string Version, float Confidence)>();
+        var clock = System.Diagnostics.Stopwatch.StartNew();
+        for (int i = 0; clock.Elapsed < TimeSpan.FromSeconds(5); i++)
+        {
+            string next = Path.Combine(folder, "next"), content = $"{i % contents.Length + 1}.onnx";
+            File.SetLastWriteTimeUtc(Path.Combine(folder, content), DateTime.UnixEpoch.AddSeconds(i)); // each is a file of its own
+            TestFiles.Link(next, content); // and no disk slows this down
+            File.Move(next, file, overwrite: true);
+            told.Add(Ask());
+        }
+
+        Assert.That(told, Is.SubsetOf(expected.Select(pair => (pair.Key, pair.Value))));
+        File.Move(Path.Combine(folder, $"{contents.Length}.onnx"), file, overwrite: true);
+        Assert.That(() => Ask().Version, Is.EqualTo(expected.Keys.Last()).After(20_000, 100), "at rest it is taken");
+
+        (string Version, float Confidence) Ask()
+        {
+            using var rented = app.Pool.Rent();
+            return (rented.Version, rented.Classifier.PredictPixels(pixels).Confidence);
+        }
+    }
+}
