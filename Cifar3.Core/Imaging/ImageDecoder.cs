@@ -100,7 +100,7 @@ internal static class ImageDecoder
         var info = codec.Info;
         CheckSize(info.Width, info.Height, name, maxPixels);
         long coefficients = (long)info.Width * info.Height * (info.ColorType == SKColorType.Gray8 ? 2 : 3); // of 16 bits, those of colours often at half the width and height
-        if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !oneScan && !MemoryFault.HasRoom(coefficients))
+        if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !oneScan && coefficients > StripBytes && !MemoryFault.HasRoom(coefficients))
         {
             throw NoMemory(info, coefficients); // the codec would call it damaged
         }
