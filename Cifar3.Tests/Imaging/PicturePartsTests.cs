@@ -68,6 +68,26 @@ public sealed class PicturePartsTests
         Assert.That(upright, orientation == 1 ? Is.EqualTo(rgb) : Is.Not.EqualTo(rgb));
     }
 
+    /// <summary>As cameras write it, among other tags; what stands behind the directory (of the thumbnail), and what is no orientation, does not count.</summary>
+    [TestCase("4D4D002A 00000008 0003 010F000200000001 00000000 0112000300000001 00060000 011A000300000001 00030000", 6, TestName = "Decode_PngOrientation_IsThatOfItsTag(among others)")]
+    [TestCase("49492A00 08000000 0300 0F01020001000000 00000000 1A01030001000000 03000000 1201030001000000 06000000", 6, TestName = "Decode_PngOrientation_IsThatOfItsTag(the last one, little-endian)")]
+    [TestCase("4D4D002A 00000008 0001 011A000300000001 00030000", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(another tag)")]
+    [TestCase("4D4D002A 00000008 0000 0112000300000001 00060000", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(behind the directory)")]
+    [TestCase("4D4D002A 00000008 0001 0112000300000001 00000000", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(0)")]
+    [TestCase("4D4D002A 00000008 0001 0112000300000001 00090000", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(9)")]
+    [TestCase("4D4D2A00 00000008 0001 0112000300000001 00060000", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(no EXIF)")]
+    [TestCase("4D4D002A 00000008", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(a directory at the end)")]
+    [TestCase("4D4D002A 00000008 00", 1, TestName = "Decode_PngOrientation_IsThatOfItsTag(a directory of one byte)")]
+    public void Decode_PngOrientation_IsThatOfItsTag(string exif, int orientation)
+    {
+        byte[] rgb = [.. Enumerable.Range(0, 32 * 32 * 3).Select(n => (byte)(n / 3 % 32 * 4 + n / 96 * 3))], png = TestImages.Encode(rgb, 32, 32, SKEncodedImageFormat.Png);
+        byte[] plain = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0];
+
+        byte[] found = Decode(WithChunk(png, "eXIf"u8, Convert.FromHexString(exif.Replace(" ", "", StringComparison.Ordinal))));
+
+        Assert.That(found, Is.EqualTo(Decode(WithChunk(png, "eXIf"u8, plain))).And.Not.EqualTo(orientation == 1 ? [] : rgb));
+    }
+
     [Test]
     public void Decode_DamagedExif_CountsAsUpright([Range(0, 25)] int length) =>
         Assert.That(Decode(WithChunk(Png, "eXIf"u8, new byte[] { 0x4D, 0x4D, 0, 0x2A, 0xFF, 0xFF, 0xFF, 0xFF, 0, 1, 1, 0x12, 0, 3, 0, 0, 0, 1, 0, 99, 0, 0, 0, 0, 0, 0 }.AsSpan(0, length))), Is.EqualTo(Decode(Png)));
