@@ -1,3 +1,6 @@
+using System.Collections.Concurrent;
+using Microsoft.ML.OnnxRuntime;
+
 namespace Cifar3.Tests;
 
 /// <summary>How runs are shared out, and what failures say.</summary>
@@ -55,6 +58,50 @@ public sealed class OnnxRuntimeScorerTests
             GC.WaitForPendingFinalizers();
             return GC.GetTotalMemory(forceFullCollection: true);
         }
+    }
+
+    /// <summary>ONNX Runtime reads and writes the buffers where they were when it was told of them.</summary>
+    [TestCase(OnnxFlavor.Keras)] // takes floats
+    [TestCase(OnnxFlavor.Optimized)] // takes bytes
+    public void Score_HeapThatWasCompacted_GivesTheSame(OnnxFlavor flavor)
+    {
+        const int Images = 9;
+        byte[] pixels = EngineTestData.RandomImages(Images, seed: 1), others = EngineTestData.RandomImages(Images, seed: 2);
+        float[] expected = new float[3 * Images], found = new float[3 * Images];
+        using var classifier = Load();
+
+        GC.Collect(2, GCCollectionMode.Aggressive, blocking: true, compacting: true);
+        classifier.Score(pixels, found);
+
+        using var fresh = Load();
+        fresh.Score(pixels, expected);
+        Assert.That(found, Is.EqualTo(expected));
+
+        // Between arrays that are gone when the heap is compacted.
+        Cifar3Classifier Load()
+        {
+            byte[] onnx = TestModels.Random(filters: [2, 3, 2]).ToOnnxBytes(new OnnxExportOptions { Flavor = flavor });
+            var garbage = Enumerable.Range(0, 2000).Select(i => new byte[i % 2 == 0 ? 10_000 : 100_000]).ToList();
+            var loaded = Cifar3Classifier.Load(onnx, new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime, Threads = 1 });
+            loaded.Score(others, new float[3 * Images]);
+            GC.KeepAlive(garbage);
+            return loaded;
+        }
+    }
+
+    /// <summary>What a batch failed with is that batch's alone, also where the next one takes over what the first has used.</summary>
+    [Test]
+    public void ParallelRun_AfterABatchThatFailed_ScoresTheNext()
+    {
+        byte[] onnx = TestModels.Random(filters: [2, 3, 2]).ToOnnxBytes(), pixels = EngineTestData.RandomImages(20, seed: 1);
+        using var sound = new OnnxSession(new InferenceSession(onnx), OnnxSignature.Own(3), capacity: 4, onDevice: false);
+        using var wrong = new OnnxSession(new InferenceSession(onnx), OnnxSignature.Own(3) with { TakesBytes = true }, capacity: 4, onDevice: false);
+        var home = new ConcurrentQueue<ParallelRun>();
+        float[] found = new float[60];
+
+        Assert.That(() => ParallelRun.Score(home, wrong, 1, pixels, found), Throws.TypeOf<OnnxRuntimeException>());
+        Assert.That(home, Has.Count.EqualTo(1));
+        Assert.That(() => ParallelRun.Score(home, sound, 1, pixels, found), Throws.Nothing);
     }
 
     [Test]
