@@ -1,6 +1,6 @@
 namespace Cifar3.Tests;
 
-/// <summary>A served model whose file is replaced while it is read.</summary>
+/// <summary>A served model whose files change, at rest and while they are read.</summary>
 public sealed class ModelReplacementTests
 {
     /// <summary>A file that never rests is not taken, and the version told is that of the model that answers: the eighth attempt took whatever it had, under the version seen before.</summary>
@@ -38,5 +38,42 @@ public sealed class ModelReplacementTests
             using var rented = app.Pool.Rent();
             return (rented.Version, rented.Classifier.PredictPixels(pixels).Confidence);
         }
+    }
+
+    /// <summary>A damaged file ends no watching.</summary>
+    [Test]
+    public async Task Reload_WholeFileAfterADamagedOne_IsTaken()
+    {
+        string file = ServiceApp.SaveModel(Path.Combine(TestFiles.NewFolder(), "model.onnx"), seed: 1);
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        string before = Version(app);
+        File.WriteAllText(file, "no model");
+        await Task.Delay(4000); // it is looked at once a second, and tried for two
+
+        Assert.That(Version(app), Is.EqualTo(before));
+        ServiceApp.SaveModel(file, seed: 2);
+        Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+    }
+
+    /// <summary>Weights under the names that PyTorch, Optimum and onnx give them.</summary>
+    [TestCase("model.onnx.data")]
+    [TestCase("model.onnx_data")]
+    [TestCase("model.data")]
+    public async Task Reload_WeightsBesideTheModel_AreAnotherVersion(string name)
+    {
+        string folder = TestFiles.NewFolder(), file = ServiceApp.SaveModel(Path.Combine(folder, "model.onnx"), seed: 1);
+        File.WriteAllText(Path.Combine(folder, name), "weights");
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        string before = Version(app);
+
+        File.WriteAllText(Path.Combine(folder, name), "others");
+
+        Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+    }
+
+    private static string Version(ServiceApp app)
+    {
+        using var rented = app.Pool.Rent();
+        return rented.Version;
     }
 }
