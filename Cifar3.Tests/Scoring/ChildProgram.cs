@@ -47,6 +47,11 @@ internal static class ChildProgram
             return LimitsOfTheProcessTests.QueueInChild(pictures);
         }
 
+        if (arguments is ["stubborn"])
+        {
+            return ConsoleProgramTests.StayInChild();
+        }
+
         if (arguments is ["write", var target])
         {
             return KillTests.WriteInChild(target);

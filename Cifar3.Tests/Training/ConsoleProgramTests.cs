@@ -1,3 +1,5 @@
+using System.Diagnostics;
+using System.Globalization;
 using Cifar3.Training;
 
 namespace Cifar3.Tests;
@@ -23,4 +25,36 @@ public sealed class ConsoleProgramTests
 
         Assert.That((code, error.ToString().Trim()), Is.EqualTo((ConsoleProgram.Failed, "Error: Memory ran out. Free memory, or raise this process's limit (its container's, or DOTNET_GCHeapHardLimit), or take fewer images.")));
     }
+
+    /// <summary>The first signal is a wish, the second ends work that does not heed it.</summary>
+    [Test]
+    [CancelAfter(120_000)]
+    public void Run_SecondSignal_EndsTheProgram()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "Signals are sent by kill.");
+        using var process = ChildProgram.Start(["stubborn"], []);
+        Assert.That(process.StandardOutput.ReadLine(), Is.EqualTo("working"));
+
+        Send();
+        Assert.That(process.StandardOutput.ReadLine(), Is.EqualTo("asked to stop"));
+        Assert.That(process.HasExited, Is.False);
+        Send();
+
+        Assert.That(process.WaitForExit(TimeSpan.FromSeconds(30)), "the second signal ends it");
+        Assert.That(process.ExitCode, Is.EqualTo(ConsoleProgram.Terminated));
+
+        void Send()
+        {
+            using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
+            kill.WaitForExit();
+        }
+    }
+
+    /// <summary>What a process does that says when it is asked to stop, and goes on.</summary>
+    public static int StayInChild() => ConsoleProgram.Run(cancel =>
+    {
+        using var asked = cancel.Register(() => Console.WriteLine("asked to stop"));
+        Console.WriteLine("working");
+        Thread.Sleep(TimeSpan.FromMinutes(1));
+    });
 }
