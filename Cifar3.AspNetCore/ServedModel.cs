@@ -103,8 +103,7 @@ internal sealed class ServedModel : IDisposable
     public void Dispose()
     {
         stopping.Cancel();
-        current?.Release();
-        current = null;
+        Interlocked.Exchange(ref current, null)?.Release(); // once, be it that a replacement takes it at this moment
     }
 
     private Loaded Read()
@@ -236,14 +235,14 @@ internal sealed class ServedModel : IDisposable
             try
             {
                 var next = Read();
+                var old = Interlocked.Exchange(ref current, next);
+                old?.Release();
                 if (stopping.IsCancellationRequested)
                 {
-                    next.Release();
+                    Interlocked.Exchange(ref current, null)?.Release(); // the application has ended meanwhile, and looks no more for what there is to free
                     return;
                 }
 
-                var old = Interlocked.Exchange(ref current, next);
-                old?.Release();
                 metrics.ModelReplaced(Name, old?.Version, next.Version);
                 Log.ModelReplaced(logger, Name, old?.Version, next.Version);
                 return;
