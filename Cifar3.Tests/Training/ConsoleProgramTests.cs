@@ -1,5 +1,3 @@
-using System.Diagnostics;
-using System.Globalization;
 using Cifar3.Training;
 
 namespace Cifar3.Tests;
@@ -35,19 +33,13 @@ public sealed class ConsoleProgramTests
         using var process = ChildProgram.Start(["stubborn"], []);
         Assert.That(process.StandardOutput.ReadLine(), Is.EqualTo("working"));
 
-        Send();
+        process.Signal("TERM");
         Assert.That(process.StandardOutput.ReadLine(), Is.EqualTo("asked to stop"));
         Assert.That(process.HasExited, Is.False);
-        Send();
+        process.Signal("TERM");
 
         Assert.That(process.WaitForExit(TimeSpan.FromSeconds(30)), "the second signal ends it");
         Assert.That(process.ExitCode, Is.EqualTo(ConsoleProgram.Terminated));
-
-        void Send()
-        {
-            using var kill = Process.Start("kill", ["-TERM", process.Id.ToString(CultureInfo.InvariantCulture)]);
-            kill.WaitForExit();
-        }
     }
 
     /// <summary>What a process does that says when it is asked to stop, and goes on.</summary>
