@@ -66,7 +66,7 @@ internal static class ImageDecoder
                 throw Failure(name, parts.Problem, encoded);
             }
 
-            Decode(parts.Rewritten is null ? encoded : parts.Rewritten, parts.Orientation, rgb, name, parts.OneScan, parts.OneScan ? (long)OneScanTimes * maxPixels : maxPixels);
+            Decode(parts.Rewritten is null ? encoded : parts.Rewritten, parts.Orientation, rgb, name, parts.OneScan, maxPixels);
         }
         catch (OutOfMemoryException e)
         {
@@ -78,7 +78,7 @@ internal static class ImageDecoder
         }
     }
 
-    private static unsafe void Decode(ReadOnlySpan<byte> encoded, int orientation, Span<byte> rgb, string name, bool oneScan, long maxPixels)
+    private static unsafe void Decode(ReadOnlySpan<byte> encoded, int orientation, Span<byte> rgb, string name, bool oneScan, int maxPixels)
     {
         fixed (byte* start = encoded)
         {
@@ -95,10 +95,10 @@ internal static class ImageDecoder
         }
     }
 
-    private static void Decode(SKCodec codec, ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, bool oneScan, long maxPixels)
+    private static void Decode(SKCodec codec, ReadOnlySpan<byte> encoded, Span<byte> rgb, string name, bool oneScan, int maxPixels)
     {
         var info = codec.Info;
-        CheckSize(info.Width, info.Height, name, maxPixels);
+        CheckSize(info.Width, info.Height, name, oneScan ? (long)OneScanTimes * maxPixels : maxPixels);
         long coefficients = (long)info.Width * info.Height * (info.ColorType == SKColorType.Gray8 ? 2 : 3); // of 16 bits, those of colours often at half the width and height
         if (codec.EncodedFormat == SKEncodedImageFormat.Jpeg && !oneScan && coefficients > StripBytes && !MemoryFault.HasRoom(coefficients))
         {
