@@ -5,7 +5,8 @@ namespace Cifar3;
 
 /// <summary>Writes Keras' <c>model.summary(line_length=65)</c> table, character by character.</summary>
 /// <remarks>
-/// Here is Keras 3's, the others are in the second part. Columns are 30, 23 and 14 characters with their borders; a layer whose "name (Kind)" is too long for its column breaks before the kind, as Keras' does.
+/// Here is Keras 3's, the others are in the second part. Columns are 30, 23 and 14 characters with their borders; a layer whose "name (Kind)" is too long for its column breaks before the kind, and a
+/// shape of 1,000 filters or more before their number, as Keras' do.
 /// <see href="https://keras.io/api/models/model/#summary-method"/>
 /// </remarks>
 internal static partial class ModelSummary
@@ -35,15 +36,12 @@ internal static partial class ModelSummary
                 text.Append(Rule('├', '─', '┼', '┤'));
             }
 
-            string shape = Shape(layer), count = Number(layer.ParameterCount);
-            string title = $"{layer.Name} ({layer.Kind})";
-            if (title.Length <= NameWidth)
+            string whole = $"{layer.Name} ({layer.Kind})", shape = Shape(layer);
+            string[] title = whole.Length <= NameWidth ? [whole] : [layer.Name, $"({layer.Kind})"];
+            string[] sizes = shape.Length <= ShapeWidth ? [shape] : [shape[..shape.LastIndexOf(' ')], shape[(shape.LastIndexOf(' ') + 1)..]];
+            for (int line = 0; line < Math.Max(title.Length, sizes.Length); line++)
             {
-                text.Append(Row('│', title, shape, count));
-            }
-            else
-            {
-                text.Append(Row('│', layer.Name, shape, count)).Append(Row('│', $"({layer.Kind})", "", ""));
+                text.Append(Row('│', title.ElementAtOrDefault(line) ?? "", sizes.ElementAtOrDefault(line) ?? "", line == 0 ? Number(layer.ParameterCount) : ""));
             }
         }
 

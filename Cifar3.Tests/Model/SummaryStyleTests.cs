@@ -20,6 +20,17 @@ public sealed class SummaryStyleTests
     public void Summary_EveryStyle_HasThisLine(SummaryStyle style, string line) =>
         Assert.That(CnnModel.Create(["a", "b", "c"]).Summary(style).Split('\n'), Has.Member(line));
 
+    /// <summary>As Keras 3.15 prints it.</summary>
+    [Test]
+    public void Summary_ShapeTooLongForItsColumn_GoesOnInTheNextLine() => Assert.That(CnnModel.Create(["a", "b"], filters: [1024, 8, 8]).Summary(), Does.Contain("""
+        │ conv2d (Conv2D)            │ (None, 32, 32,      │     28,672 │
+        │                            │ 1024)               │            │
+        ├────────────────────────────┼─────────────────────┼────────────┤
+        │ batch_normalization        │ (None, 32, 32,      │      4,096 │
+        │ (BatchNormalization)       │ 1024)               │            │
+        ├────────────────────────────┼─────────────────────┼────────────┤
+        """.ReplaceLineEndings("\n")));
+
     [Test]
     public void Summary_UnknownStyle_Throws() =>
         Assert.That(() => CnnModel.Create(["a", "b"]).Summary((SummaryStyle)9), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Keras231"));
