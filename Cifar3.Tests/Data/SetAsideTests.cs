@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace Cifar3.Tests;
 
 /// <summary>Which images of a class are set aside: how many, and what of pictures that are there several times.</summary>
@@ -40,6 +42,35 @@ public sealed class SetAsideTests
     [Test]
     public void Draw_PicturesOfMoreCopiesThanAreAskedFor_IsTheOneOfFewest() =>
         Assert.That(Seeds.Select(seed => SetAside.Draw(.1, seed, 0, [.. Enumerable.Range(0, 20).Select(i => (UInt128)(i < 7 ? 1 : 2))]).Order()), Is.All.EqualTo(Enumerable.Range(0, 7)));
+
+    /// <summary>Drawn among the sound pictures: where the bad one of a small class was drawn, the class had none to test on.</summary>
+    [Test]
+    public void Load_BadPictureThatWouldBeSetAside_LeavesThatToAnother()
+    {
+        string root = PictureFolders.Write(("cat", 5), ("dog", 5));
+        int drawn = Cifar3Data.Load(root).Test.Image(0)[0];
+        File.WriteAllText($"{root}/cat/{drawn:0000}.png", "no picture");
+        var progress = new ProgressList();
+        var options = new DataOptions { OnBadImage = OnBadImage.Collect, Progress = progress };
+
+        var loaded = Cifar3Data.Load(root, options);
+        var streamed = new MLContext().Data.LoadCifar3FromFolder(root, options with { Progress = null });
+
+        Assert.That((PictureFolders.Counts(loaded.Train), PictureFolders.Counts(loaded.Test), loaded.BadImages.Length), Is.EqualTo(("cat 3, dog 4", "cat 1, dog 1", 1)));
+        Assert.That((streamed.TrainSet.GetRowCount(), streamed.TestSet.GetRowCount(), streamed.BadImages.Length), Is.EqualTo((7L, 2L, 1)));
+        Assert.That(progress.Order(), Is.EqualTo(Enumerable.Range(1, 10)), "each picture once");
+    }
+
+    private sealed class ProgressList : List<long>, IProgress<DataProgress>
+    {
+        public void Report(DataProgress value)
+        {
+            lock (this)
+            {
+                Add(value.Done);
+            }
+        }
+    }
 
     private static UInt128[] Different(int count) => [.. Enumerable.Range(1, count).Select(i => (UInt128)i)];
 }

@@ -36,4 +36,7 @@ internal sealed record ImageFolders(ImageFiles Train, ImageFiles? Validation, Im
 {
     /// <summary>Whether the files to measure on were set aside from those to train on.</summary>
     public bool IsTestSetAside { get; init; }
+
+    /// <summary>Whether all files were read, and bad ones left out.</summary>
+    public bool AreSound { get; init; }
 }

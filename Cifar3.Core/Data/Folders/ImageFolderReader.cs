@@ -30,7 +30,7 @@ internal static class ImageFolderReader
     {
         var folders = List(root, options, discovered);
         ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
-        var sets = Decoded(root, parts, options, folders.Bad);
+        var sets = Decoded(root, parts, folders.AreSound ? options with { Progress = null } : options, folders.Bad); // sound ones were read once, and most are kept
         return new ImageData(sets[0]!, sets[2]!, folders.Source + folders.Skipped.ToSentence() + RepeatedImages.ToSentence(sets[0]!, sets[2]!))
         {
             Validation = sets[1],
@@ -75,19 +75,23 @@ internal static class ImageFolderReader
     public static ImageFolders ListSound(string root, DataOptions options, bool discovered)
     {
         var folders = List(root, options, discovered);
-        if (options.OnBadImage == OnBadImage.Throw)
+        if (options.OnBadImage == OnBadImage.Throw || folders.AreSound)
         {
             return folders;
         }
 
-        ImageFiles?[] parts = [folders.Train, folders.Validation, folders.Test];
-        var counter = new ProgressCounter(options.Progress, DataStage.Reading, parts.Sum(files => files?.Count ?? 0));
-        var bad = folders.Bad;
-        ImageFiles?[] sound = [.. parts.Select(files => files?.Choose(Decode(files, options, counter, bad, (path, _) => DecodedFiles.Shared.Read(path, stackalloc byte[CnnArchitecture.ImageBytes], keep: true))))];
-        return folders with { Train = sound[0]!, Validation = sound[1], Test = sound[2]! };
+        var sound = Sound([folders.Train, folders.Validation, folders.Test], options, folders.Bad);
+        return folders with { Train = sound[0]!, Validation = sound[1], Test = sound[2]!, AreSound = true };
     }
 
-    /// <summary>Lists the files, unread: as <see cref="ListSound"/> without looking into them.</summary>
+    /// <summary>The files that are pictures; bad ones are left out.</summary>
+    private static ImageFiles?[] Sound(ImageFiles?[] parts, DataOptions options, BadImages bad)
+    {
+        var counter = new ProgressCounter(options.Progress, DataStage.Reading, parts.Sum(files => files?.Count ?? 0));
+        return [.. parts.Select(files => files?.Choose(Decode(files, options, counter, bad, (path, _) => DecodedFiles.Shared.Read(path, stackalloc byte[CnnArchitecture.ImageBytes], keep: true))))];
+    }
+
+    /// <summary>Lists the files, unread, but where bad ones are to be left out before some are set aside: else a small class might set its bad one aside and no other.</summary>
     private static ImageFolders List(string root, DataOptions options, bool discovered)
     {
         if (options.TestFraction is { } share && !(share > 0 && share < 1))
@@ -126,12 +130,13 @@ internal static class ImageFolderReader
             return new ImageFolders(files[0]!, files[1], test, source, skipped, bad);
         }
 
+        files = bad.EndsLoading ? files : Sound(files, options, bad);
         double fraction = options.TestFraction ?? DefaultTestFraction;
         var (forTraining, forTesting, copies, named) = Split(files[0]!, fraction, options);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
         source += copies == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {copies:N0} of the {files[0]!.Count:N0} files {(copies == 1 ? "is a copy of another of its class, which trains or tests with it" : "are copies of others of their class, which train or test with them")}");
         source += named == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {named:N0} of the {files[0]!.Count:N0} files {(named == 1 ? "shows by its name the picture of another of its class, with which it trains or tests" : "show by their names the pictures of others of their class, with which they train or test")} (sizes, changed copies)");
-        return new ImageFolders(forTraining, files[1], forTesting, source, skipped, bad) { IsTestSetAside = true };
+        return new ImageFolders(forTraining, files[1], forTesting, source, skipped, bad) { IsTestSetAside = true, AreSound = !bad.EndsLoading };
 
         ImageFiles Files(List<(string Name, string Path)> split)
         {
@@ -242,7 +247,7 @@ internal static class ImageFolderReader
     private static ImageSet ToSet(ImageFiles files, DataOptions options, ProgressCounter counter, BadImages bad)
     {
         var pixels = new byte[files.Count * CnnArchitecture.ImageBytes];
-        int[] sound = Decode(files, options, counter, bad, (path, i) => ImageDecoder.DecodeFile(path, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes)));
+        int[] sound = Decode(files, options, counter, bad, (path, i) => DecodedFiles.Shared.Read(path, pixels.AsSpan(i * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes), keep: false));
         var all = new ImageSet(pixels, [.. files.Labels], files.ClassNames) { Pictures = files.Pictures };
         return sound.Length == files.Count ? all : all.Select(sound);
     }
