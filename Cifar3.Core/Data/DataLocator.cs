@@ -98,7 +98,7 @@ internal static class DataLocator
         string? problem = ImageSignature.IsPictureName(path) || ImageSignature.IsOtherPictureName(path) ? "is one picture. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*, or a CIFAR-10 archive. Name the folder."
             : Path.GetExtension(path).ToUpperInvariant() switch
             {
-                ".ZIP" or ".7Z" or ".RAR" => "is an archive of another kind than CIFAR-10's. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*. Unpack it, and name the folder.",
+                ".ZIP" or ".7Z" or ".RAR" or ".XZ" or ".TXZ" or ".BZ2" or ".TBZ2" or ".ZST" => CifarSource.OtherArchive,
                 ".CSV" or ".TSV" or ".TXT" or ".JSON" or ".XLSX" => "is a list, no folder of pictures. Expected <class>/* or train/<class>/* and test/<class>/*. Move the pictures into a folder for each class; or in a program, read the list with ML.NET's LoadFromTextFile and train on its columns with Cifar3Cnn.",
                 _ => null,
             };

@@ -52,6 +52,11 @@ internal sealed class TarEntries(Stream stream)
 
             position += Block;
             (unread, char type) = (Octal(124, 12), (char)header[156]);
+            if (unread is < 0 or long.MaxValue)
+            {
+                throw new InvalidDataException(unread < 0 ? "a number in a tar header is none" : "an entry is larger than 8 GiB");
+            }
+
             padding = (Block - unread % Block) % Block;
             if (type is not ('x' or 'g' or 'L' or 'K'))
             {
@@ -99,14 +104,19 @@ internal sealed class TarEntries(Stream stream)
     {
         if ((header[at] & 0x80) != 0)
         {
-            throw new InvalidDataException("an entry is larger than 8 GiB");
+            return long.MaxValue;
         }
 
         string text = Encoding.ASCII.GetString(header, at, length).Trim(' ', '\0');
         long value = 0;
         foreach (char c in text)
         {
-            value = c is >= '0' and <= '7' ? 8 * value + (c - '0') : throw new InvalidDataException("a number in a tar header is none");
+            if (c is < '0' or > '7')
+            {
+                return -1;
+            }
+
+            value = 8 * value + (c - '0');
         }
 
         return value;

@@ -153,6 +153,23 @@ public sealed class CifarSourceTests
         AssertFails(() => Cifar3Data.Load(path), path, "cifar-10-binary.tar.gz");
     }
 
+    [Test]
+    public void Load_ArchiveOfPictures_SaysToUnpackIt([Values("flowers.tgz", "flowers.tar.xz", "flowers.tar.bz2")] string name)
+    {
+        string path = CifarFiles.Write(CifarFiles.Archive(true, [("flowers/LICENSE.txt", [1]), ("flowers/rose/1.jpg", [2]), ("flowers/tulip/1.jpg", [3])]), name);
+
+        AssertFails(() => Cifar3Data.Load(path), path, "Unpack it, and name the folder");
+    }
+
+    [Test]
+    public void Load_FileWhoseChecksumIsNoNumber_IsNoArchive()
+    {
+        byte[] noise = new byte[1024];
+        Array.Fill(noise, (byte)0xFD);
+
+        AssertFails(() => Cifar3Data.Load(CifarFiles.Write(noise)), "there is no tar header at byte 0");
+    }
+
     [TestCase("../data_batch_1.bin")]
     [TestCase("/etc/data_batch_1.bin")]
     [TestCase("cifar-10-batches-bin/../../test_batch.bin")]

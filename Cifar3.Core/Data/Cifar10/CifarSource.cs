@@ -14,6 +14,9 @@ internal static class CifarSource
     /// <summary>The most bytes that an archive may unpack to; the published ones have 185 MB.</summary>
     public const long MaxUnpacked = 1L << 28;
 
+    /// <summary>What is said of an archive that has something else in it, behind its name.</summary>
+    public const string OtherArchive = "is an archive of another kind than CIFAR-10's. Expected a folder of pictures, <class>/* or train/<class>/* and test/<class>/*. Unpack it, and name the folder.";
+
     private const int TrainBatches = 5;
 
     private static readonly string[] Names = [.. Enumerable.Range(1, TrainBatches).Select(i => $"data_batch_{i}"), "test_batch"];
@@ -66,6 +69,10 @@ internal static class CifarSource
                 {
                     batches.Read(tar.Content, entry.Length, name, $"{path}:{entry.Name}");
                 }
+                else if (batches.Count == 0 && ImageSignature.IsPictureName(name))
+                {
+                    throw new Cifar3DataException($"'{Shown.Path(path)}' {OtherArchive}");
+                }
             }
 
             unpacked.CopyTo(Stream.Null); // to the end, where gzip's checksum is
@@ -111,6 +118,9 @@ internal static class CifarSource
         private readonly int[] labelMap = Cifar10Classes.LabelMap(options.Classes ?? Cifar3Data.DefaultClasses);
         private readonly ProgressCounter counter = new(options.Progress, DataStage.Reading, Names.Length);
         private readonly Dictionary<string, CifarBatch> batches = [];
+
+        /// <summary>How many were read.</summary>
+        public int Count => batches.Count;
 
         /// <summary>Reads one file, named <c>data_batch_1.bin</c> (binary) or <c>data_batch_1</c> (Python).</summary>
         public void Read(Stream content, long length, string file, string path)
