@@ -15,6 +15,11 @@ internal static class IoFault
     // "C:\my pictures\" --out run reaches a program as one argument, C:\my pictures" --out run
     private const string QuoteRemedy = "The \" was taken for part of the path, as Windows does after a \\: leave out the \\ before the closing \"";
 
+    // Names on Linux are bytes. .NET reads them as UTF-8, puts this mark for what is none, and finds no file under the name that results.
+    private const char NoUtf8 = '\uFFFD';
+
+    private const string NoUtf8Remedy = "A name in the path has bytes that are no UTF-8, as archives from other systems leave them, and .NET opens no such file: rename it (mv, or convmv for all below a folder)";
+
     // the lower half of HRESULTs on Windows
     private const int WindowsNoSpace = 112, WindowsHandleDiskFull = 39, WindowsReadOnly = 19, WindowsTooManyOpen = 4, WindowsDenied = 5, WindowsSharing = 32, WindowsLocked = 33, WindowsInvalidName = 123;
 
@@ -80,6 +85,7 @@ internal static class IoFault
         return Path.Exists(path) ? null
             : path.Contains('*', StringComparison.Ordinal) ? "The shell has not replaced * by names of files, as Windows' never do: name the folder, or the files"
             : path.Contains('"', StringComparison.Ordinal) ? QuoteRemedy
+            : path.Contains(NoUtf8, StringComparison.Ordinal) ? NoUtf8Remedy
             : null;
     }
 
@@ -106,6 +112,7 @@ internal static class IoFault
         IoCause.InUse => "Close the program that has it open, or wait until it is written",
         IoCause.TooManyOpen => "Too many files are open: close some, or raise the limit (ulimit -n)",
         IoCause.PathTooLong => "Choose a shorter path",
+        _ when e is FileNotFoundException or DirectoryNotFoundException && e.Message.Contains(NoUtf8, StringComparison.Ordinal) => NoUtf8Remedy,
         _ => "Check the path and its permissions",
     };
 

@@ -51,6 +51,21 @@ public sealed class HostilePathTests
         Assert.That(() => read(Path.Combine(folder, "birds\" --out run.onnx")), Throws.InstanceOf<Cifar3Exception>().With.Message.EndsWith(". The \" was taken for part of the path, as Windows does after a \\: leave out the \\ before the closing \"."));
     }
 
+    [TestCaseSource(nameof(ReadersOfGivenPaths))]
+    public void Read_NameThatIsNoUtf8_IsToldToBeThat(Action<string> read) =>
+        Assert.That(() => read(Path.Combine(TestFiles.NewFolder(), "V\uFFFDgel.onnx")), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains(". A name in the path has bytes that are no UTF-8"));
+
+    /// <summary>As an archive from an old Windows leaves its names on Linux.</summary>
+    [Test]
+    [Platform("Linux")]
+    public void Load_NamesThatAreNoUtf8_AreToldToBeThat([Values("cp \"$1/nut/0000.png\" \"$1/nut/$(printf 'M\\374nze').png\"", "mv \"$1/nut\" \"$1/$(printf 'V\\366gel')\"")] string command)
+    {
+        string root = PictureFolders.Write(("nut", 2), ("bolt", 2));
+        Process.Start("sh", ["-c", command, "sh", root]).WaitForExit();
+
+        Assert.That(() => Cifar3Data.Load(root), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("\uFFFD").And.Message.EndsWith("rename it (mv, or convmv for all below a folder)."));
+    }
+
     /// <summary>As Windows keeps everybody from a file that is being copied, or open in Office.</summary>
     [TestCaseSource(nameof(ReadersOfGivenPaths))]
     public void Read_FileThatAnotherProgramHolds_NamesThatAsTheCause(Action<string> read)
