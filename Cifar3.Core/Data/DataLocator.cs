@@ -67,8 +67,18 @@ internal static class DataLocator
     }
 
     /// <summary>Whether a path is a folder of image folders, rather than one of CIFAR-10's forms.</summary>
-    public static bool IsImageFolder(string path) =>
-        Directory.Exists(path) && !IsCifar10(path) && (FolderLayout.HasTraining(path) || FindCifar10(path) is null);
+    /// <exception cref="Cifar3DataException">The folder cannot be listed.</exception>
+    public static bool IsImageFolder(string path)
+    {
+        try
+        {
+            return Directory.Exists(path) && !IsCifar10(path) && (FolderLayout.HasTraining(path) || FindCifar10(path) is null);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            throw Unreadable(path, e);
+        }
+    }
 
     /// <summary>Lists the files of image folders; see <see cref="ImageFolderReader.ListSound"/>.</summary>
     /// <exception cref="Cifar3DataException">The folder is missing, empty or cannot be read, or the classes do not fit together.</exception>

@@ -37,6 +37,15 @@ internal static class PictureFolders
         }
     }
 
+    /// <summary>Sets the permissions of a folder, where there are Unix'.</summary>
+    public static void SetMode(string folder, UnixFileMode mode)
+    {
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(folder, mode);
+        }
+    }
+
     /// <summary>A PNG file of 32×32 pixels of one value.</summary>
     public static byte[] Picture(byte value)
     {

@@ -47,7 +47,7 @@ public sealed class PictureListTests
         Assume.That(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, Is.False, "Windows has other permissions, and root reads all folders.");
         string root = PictureFolders.Write(("a", 1), ("closed", 1)), closed = Path.Combine(root, "closed");
         var problems = new List<string>();
-        SetMode(closed, UnixFileMode.None);
+        PictureFolders.SetMode(closed, UnixFileMode.None);
         try
         {
             Assert.That(Cifar3Data.ListPictures(root, problems.Add), Is.EqualTo(new[] { Path.Combine(root, "a", "0000.png") }));
@@ -57,7 +57,7 @@ public sealed class PictureListTests
         }
         finally
         {
-            SetMode(closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+            PictureFolders.SetMode(closed, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
         }
     }
 
@@ -84,13 +84,5 @@ public sealed class PictureListTests
         new DirectoryInfo(Path.Combine(root, "hidden")).Attributes |= FileAttributes.Hidden;
 
         Assert.That(Cifar3Data.ListPictures(root), Is.EqualTo(new[] { Path.Combine(root, "a", "0000.png"), Path.Combine(root, "b", "0000.png") }));
-    }
-
-    private static void SetMode(string folder, UnixFileMode mode)
-    {
-        if (!OperatingSystem.IsWindows())
-        {
-            File.SetUnixFileMode(folder, mode);
-        }
     }
 }

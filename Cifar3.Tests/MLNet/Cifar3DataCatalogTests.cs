@@ -26,6 +26,22 @@ public sealed class Cifar3DataCatalogTests
     }
 
     [Test]
+    public void LoadCifar3_FolderThatCannotBeListed_NamesIt()
+    {
+        Assume.That(OperatingSystem.IsWindows() || Environment.IsPrivilegedProcess, Is.False, "Windows has other permissions, and root reads all folders.");
+        string folder = Folders();
+        PictureFolders.SetMode(folder, UnixFileMode.None);
+        try
+        {
+            Assert.That(() => Context.Data.LoadCifar3(folder), Throws.TypeOf<Cifar3DataException>().With.Message.Contains($"Cannot read '{folder}'"));
+        }
+        finally
+        {
+            PictureFolders.SetMode(folder, UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+    }
+
+    [Test]
     public void LoadCifar3FromFolder_DamagedFile_IsAnErrorOfItsRowOnly()
     {
         string folder = Folders();
