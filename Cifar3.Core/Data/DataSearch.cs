@@ -52,7 +52,7 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
             string? found = DataLocator.FindCifar10(folder);
             if (found is null)
             {
-                tried.Add($"'{folder}' has no CIFAR-10");
+                tried.Add($"'{Shown.Path(folder)}' has no CIFAR-10");
                 continue;
             }
 
@@ -83,7 +83,7 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
             return data;
         }
 
-        reason = $"CIFAR-10 was not found: {string.Join("; ", tried)}. Give a path, set {Cifar3Data.PathVariable}, or {(Cache is null ? "set XDG_CACHE_HOME to an absolute path" : $"put {ArchiveName} into '{Cache}'")}.";
+        reason = $"CIFAR-10 was not found: {string.Join("; ", tried)}. Give a path, set {Cifar3Data.PathVariable}, or {(Cache is null ? "set XDG_CACHE_HOME to an absolute path" : $"put {ArchiveName} into '{Shown.Path(Cache)}'")}.";
         return null;
     }
 
@@ -111,7 +111,7 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            tried.Add($"'{archive}' cannot be removed: {e.Message.TrimEnd('.')}");
+            tried.Add($"'{Shown.Path(archive)}' cannot be removed: {Shown.Path(e.Message.TrimEnd('.'))}");
         }
     }
 

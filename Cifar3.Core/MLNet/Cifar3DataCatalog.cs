@@ -58,7 +58,7 @@ public static class Cifar3DataCatalog
         ArgumentNullException.ThrowIfNull(path);
         return File.Exists(path)
             ? Cifar3DataViews.Of(Cifar3Data.Load(path, options))
-            : throw new Cifar3DataException($"There is no file '{path}'. Expected CIFAR-10's cifar-10-binary.tar.gz or cifar-10-python.tar.gz. Check the path; for a folder of images call LoadCifar3FromFolder.");
+            : throw new Cifar3DataException($"There is no file '{Shown.Path(path)}'. Expected CIFAR-10's cifar-10-binary.tar.gz or cifar-10-python.tar.gz. Check the path; for a folder of images call LoadCifar3FromFolder.");
     }
 
     /// <summary>Draws aeroplanes, cars and birds: a stand-in where no photographs can be had. See <see cref="Cifar3Data.Synthetic"/>.</summary>

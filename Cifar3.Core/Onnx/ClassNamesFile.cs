@@ -32,7 +32,7 @@ internal static class ClassNamesFile
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw OnnxFile.Unreadable(path, e.Message.TrimEnd('.'), "Check that you may read it, or give ClassifierOptions.ClassNames", e);
+            throw OnnxFile.Unreadable(path, Shown.Path(e.Message.TrimEnd('.')), "Check that you may read it, or give ClassifierOptions.ClassNames", e);
         }
     }
 }

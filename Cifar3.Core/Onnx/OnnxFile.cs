@@ -238,7 +238,7 @@ internal sealed class OnnxFile
     }
 
     private static Cifar3ModelException NotRead(string path, Exception e) =>
-        Unreadable(path, e.Message.TrimEnd('.'), MemoryFault.Is(e) ? MemoryFault.Remedy : IoFault.PathRemedy(path) ?? (e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e) : "Check the path and that you may read it"), e);
+        Unreadable(path, Shown.Path(e.Message.TrimEnd('.')), MemoryFault.Is(e) ? MemoryFault.Remedy : IoFault.PathRemedy(path) ?? (e is IOException and not FileNotFoundException ? IoFault.ReadRemedy(e) : "Check the path and that you may read it"), e);
 
     private static Cifar3ModelException NoMemory(string name, long length, Exception cause) => Unreadable(name, MemoryFault.Problem(length, MemoryTimes), MemoryFault.Remedy, cause);
 

@@ -66,6 +66,17 @@ public sealed class HostilePathTests
         Assert.That(() => Cifar3Data.Load(root), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains("\uFFFD").And.Message.EndsWith("rename it (mv, or convmv for all below a folder)."));
     }
 
+    [TestCaseSource(nameof(ReadersOfGivenPaths))]
+    public void Read_ControlCharactersInThePath_AreEscaped(Action<string> read)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "a\u001b[31m.onnx");
+
+        Assert.That(() => read(path), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains(@"a\u001B[31m.onnx").And.Message.Not.Contains("\u001b"), "not there");
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "Windows has no such names.");
+        File.WriteAllText(path, "no model and no picture");
+        Assert.That(() => read(path), Throws.InstanceOf<Cifar3Exception>().With.Message.Contains(@"a\u001B[31m.onnx").And.Message.Not.Contains("\u001b"), "something else");
+    }
+
     /// <summary>As Windows keeps everybody from a file that is being copied, or open in Office.</summary>
     [TestCaseSource(nameof(ReadersOfGivenPaths))]
     public void Read_FileThatAnotherProgramHolds_NamesThatAsTheCause(Action<string> read)

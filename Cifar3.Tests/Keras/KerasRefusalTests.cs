@@ -194,6 +194,18 @@ public sealed class KerasRefusalTests
     }
 
     [Test]
+    public void Load_LayerNameThatCommandsATerminal_IsEscapedInTheNotes()
+    {
+        byte[] file = KerasTestFile.Archive(config =>
+        {
+            config.Layer("conv2d")["config"]!["kernel_regularizer"] = "l2";
+            config.Layer("conv2d")["config"]!["name"] = "conv\u001b[2J";
+        });
+
+        Assert.That(KerasFile.Parse(file, "m").Notes, Has.One.Contains(@"Layer 'conv\u001B[2J' has kernel_regularizer").And.None.Contains("\u001b"));
+    }
+
+    [Test]
     public void Load_MixedPrecisionPolicy_IsTakenWithANote()
     {
         byte[] file = KerasTestFile.Archive(config => config.Layer("conv2d")["config"]!["dtype"] = "mixed_float16");

@@ -21,8 +21,8 @@ public static class KerasFile
     /// <summary>How many times its size a file may take while it is read.</summary>
     internal const int MemoryTimes = 6;
 
-    /// <summary>The most characters of an error out of a reader: it may quote names of a damaged file.</summary>
-    private const int MaxMessage = 1000;
+    /// <summary>The most characters of an error or a note out of a reader: it may quote names of a damaged file.</summary>
+    internal const int MaxMessage = 1000;
 
     /// <summary>Reads a model that Keras (or this library) saved. The format is found from the content, not from the name.</summary>
     /// <remarks>The weights load whatever optimizer the file has; <see cref="KerasModel.Notes"/> says what was converted, assumed or left out.</remarks>
@@ -85,7 +85,7 @@ public static class KerasFile
         }
         catch (Cifar3ModelException e)
         {
-            throw new Cifar3ModelException($"Cannot read Keras file '{path}': {Shown.Text(e.Message, MaxMessage)}", e);
+            throw new Cifar3ModelException($"Cannot read Keras file '{Shown.Path(path)}': {Shown.Text(e.Message, MaxMessage)}", e);
         }
         catch (OutOfMemoryException e) when (content is not null)
         {
@@ -98,7 +98,7 @@ public static class KerasFile
         catch (Exception e) when (e is not StackOverflowException)
         {
             // Whatever a reader underneath makes of damaged bytes: the user learns that the file is damaged.
-            throw new Cifar3ModelException($"Cannot read Keras file '{path}': it is damaged ({Shown.Text(e.Message, MaxMessage).TrimEnd('.')}). Save it again or fetch a fresh copy.", e);
+            throw new Cifar3ModelException($"Cannot read Keras file '{Shown.Path(path)}': it is damaged ({Shown.Text(e.Message, MaxMessage).TrimEnd('.')}). Save it again or fetch a fresh copy.", e);
         }
     }
 
@@ -124,7 +124,7 @@ public static class KerasFile
         return Ends(".keras") ? KerasFormat.Keras3
             : Ends(".weights.h5") ? KerasFormat.Keras3Weights
             : Ends(".h5") || Ends(".hdf5") ? KerasFormat.Keras3Hdf5
-            : throw new ArgumentException($"Cannot tell the Keras format of '{path}'. Expected a name that ends with .keras, .weights.h5, .h5 or .hdf5, or give the format.", nameof(path));
+            : throw new ArgumentException($"Cannot tell the Keras format of '{Shown.Path(path)}'. Expected a name that ends with .keras, .weights.h5, .h5 or .hdf5, or give the format.", nameof(path));
 
         bool Ends(string extension) => name.EndsWith(extension, StringComparison.OrdinalIgnoreCase);
     }

@@ -138,7 +138,7 @@ internal sealed class KerasReader
             notes.Add($"Numbers of type {string.Join(" and ", converted)} were converted to float32.");
         }
 
-        return new KerasModel(model, state, rate, content.Version, [.. notes]) { FrozenLayers = content.Config?.Frozen ?? [] };
+        return new KerasModel(model, state, rate, content.Version, [.. notes.Select(note => Shown.Text(note, KerasFile.MaxMessage))]) { FrozenLayers = content.Config?.Frozen ?? [] };
     }
 
     /// <summary>The first three variables of a layer that are vectors: of Normalization mean and variance (count is a number). A file may name thousands, of any length.</summary>

@@ -46,7 +46,7 @@ internal sealed record ArchiveDownload(Uri Url, long Length, string Sha256)
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new Cifar3DataException($"Cannot write to '{Path.GetDirectoryName(target)}': {e.Message.TrimEnd('.')}. Set XDG_CACHE_HOME to a folder that you may write to.", e);
+            throw new Cifar3DataException($"Cannot write to '{Shown.Path(Path.GetDirectoryName(target))}': {Shown.Path(e.Message.TrimEnd('.'))}. Set XDG_CACHE_HOME to a folder that you may write to.", e);
         }
 
         using (held)

@@ -38,7 +38,7 @@ internal static class CifarSource
             string path = Path.Combine(folder, binary ? name + ".bin" : name);
             if (!File.Exists(path))
             {
-                throw new Cifar3DataException($"Batch '{path}' is missing. Expected data_batch_1 to data_batch_{TrainBatches} and test_batch. Download the data again.");
+                throw new Cifar3DataException($"Batch '{Shown.Path(path)}' is missing. Expected data_batch_1 to data_batch_{TrainBatches} and test_batch. Download the data again.");
             }
 
             options.CancellationToken.ThrowIfCancellationRequested();
@@ -46,7 +46,7 @@ internal static class CifarSource
             batches.Read(stream, stream.Length, Path.GetFileName(path), path);
         }
 
-        return batches.ToImageData($"CIFAR-10 {(binary ? "binary" : "Python")} batches '{folder}'", folder);
+        return batches.ToImageData($"CIFAR-10 {(binary ? "binary" : "Python")} batches '{Shown.Path(folder)}'", folder);
     }
 
     /// <summary>Reads <c>cifar-10-binary.tar.gz</c> or <c>cifar-10-python.tar.gz</c> under any name, compressed or not.</summary>
@@ -86,7 +86,7 @@ internal static class CifarSource
             throw new Cifar3DataException($"Cannot read archive '{Shown.Path(path)}': {Shown.Text(e.Message.TrimEnd('.'))}. Expected cifar-10-binary.tar.gz or cifar-10-python.tar.gz. It is cut off, damaged or something else; download it again.", e);
         }
 
-        return batches.ToImageData($"CIFAR-10 archive '{path}'", path);
+        return batches.ToImageData($"CIFAR-10 archive '{Shown.Path(path)}'", path);
     }
 
     /// <summary>A gzip file ends with the length of what is in it; GZipStream does not miss these bytes when they are cut off.</summary>
@@ -133,13 +133,13 @@ internal static class CifarSource
             else
             {
                 byte[] bytes = BoundedReader.ReadToEnd(content, PythonBatchReader.MaxBytes, length)
-                    ?? throw new Cifar3DataException($"Cannot read batch '{path}': it has {length:N0} bytes. Expected at most {PythonBatchReader.MaxBytes:N0}. Download it again.");
+                    ?? throw new Cifar3DataException($"Cannot read batch '{Shown.Path(path)}': it has {length:N0} bytes. Expected at most {PythonBatchReader.MaxBytes:N0}. Download it again.");
                 batch = PythonBatchReader.Read(bytes, path, labelMap);
             }
 
             if (!batches.TryAdd(Path.GetFileNameWithoutExtension(file), batch))
             {
-                throw new Cifar3DataException($"Batch '{path}' is there twice. Expected each batch once. Download the data again.");
+                throw new Cifar3DataException($"Batch '{Shown.Path(path)}' is there twice. Expected each batch once. Download the data again.");
             }
 
             counter.Add(1);
@@ -151,7 +151,7 @@ internal static class CifarSource
             string[] missing = [.. Names.Where(name => !batches.ContainsKey(name))];
             if (missing.Length > 0)
             {
-                throw new Cifar3DataException($"Cannot read '{path}': {string.Join(", ", missing)} {(missing.Length == 1 ? "is" : "are")} missing. Expected CIFAR-10's data_batch_1 to data_batch_{TrainBatches} and test_batch. Download it again.");
+                throw new Cifar3DataException($"Cannot read '{Shown.Path(path)}': {string.Join(", ", missing)} {(missing.Length == 1 ? "is" : "are")} missing. Expected CIFAR-10's data_batch_1 to data_batch_{TrainBatches} and test_batch. Download it again.");
             }
 
             ImageSet train = CifarBatch.Join(Names[..TrainBatches].Select(name => batches[name]), classes), test = CifarBatch.Join([batches["test_batch"]], classes);

@@ -237,7 +237,7 @@ internal sealed class PickleReader
     private object? Recall(uint key) => memo.TryGetValue(key, out var value) ? value : throw Failure($"at byte {position:N0} it recalls a value that it never stored");
 
     private Cifar3DataException Failure(string cause) =>
-        new($"Cannot read batch '{name}': {cause}. Expected a file of cifar-10-batches-py as published. Nothing in it was executed; download it again.");
+        new($"Cannot read batch '{Shown.Path(name)}': {cause}. Expected a file of cifar-10-batches-py as published. Nothing in it was executed; download it again.");
 }
 
 /// <summary>A byte string of a pickle.</summary>
