@@ -51,6 +51,35 @@ public sealed class KerasVariableTests
         Assert.That(GC.GetAllocatedBytesForCurrentThread() - before, Is.LessThan(file.Length + (4 << 20)), "the unpacked weights, and none of those numbers");
     }
 
+    /// <summary>Three blocks, one of them a model of its own, whose groups stand behind the others', whatever its place: of filters that differ the shapes tell it, else nothing does.</summary>
+    [TestCase(4, 5, 6, 1, "has another shape")]
+    [TestCase(4, 4, 4, 1, "Layers 'layers/batch_normalization' and 'layers/batch_normalization_2' have weights of the same shapes")]
+    [TestCase(4, 5, 6, 2, null)]
+    public void Load_WeightsAloneOfAModelWithinAModel_AreReadOnlyWhereTheirOrderIsKnown(int first, int second, int third, int block, string? refusal)
+    {
+        var model = TestModels.Random(filters: [first, second, third]);
+        var file = KerasWriter.Weights(model, null, 1e-3);
+        file.Attributes.Remove(KerasMetadata.Key);
+        H5Group layers = file.Group("layers"), inner = [];
+        foreach (var (name, target) in new[] { ($"conv2d_{2 * block}", "conv2d"), ($"batch_normalization_{block}", "batch_normalization"), ($"conv2d_{2 * block + 1}", "conv2d_1") })
+        {
+            inner[target] = layers[name];
+            layers.Remove(name);
+        }
+
+        layers["sequential"] = new H5Group { ["layers"] = inner };
+        byte[] bytes = KerasTestFile.Bytes(file);
+
+        if (refusal is null)
+        {
+            Assert.That(KerasFile.Parse(bytes, "m").Model.WeightHash(), Is.EqualTo(model.WeightHash()));
+        }
+        else
+        {
+            Assert.That(KerasTestFile.Refusal(bytes), Does.Contain(refusal));
+        }
+    }
+
     [TestCase("layers/dense/vars/2", "Dense")]
     [TestCase("layers/conv2d_3/vars/kernel_scale", "Conv2D")]
     [TestCase("layers/batch_normalization/vars/4", "BatchNormalization")]

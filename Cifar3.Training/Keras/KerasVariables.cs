@@ -14,6 +14,8 @@ internal sealed class KerasVariables(Hdf5Reader file)
     /// <summary>The group of a model's layers: Keras 3 and TensorFlow from 2.14 on, then TensorFlow 2.12 and 2.13.</summary>
     private static readonly string[] LayerGroups = ["layers", "_layer_checkpoint_dependencies"];
 
+    private const string WholeModel = "Expected a whole model: load the weights in Keras and save it with model.save(\"model.keras\").";
+
     /// <summary>Whether the file has numbered variables.</summary>
     public bool AreNumbered => LayerGroups.Any(file.Exists);
 
@@ -49,6 +51,7 @@ internal sealed class KerasVariables(Hdf5Reader file)
 
         string root = Root("") ?? throw new Cifar3ModelException("The file has no group 'layers' with the weights.");
         var places = new Dictionary<string, List<string>>();
+        bool isMixed = false;
         Collect(root, 0);
         var found = new List<FoundLayer>();
         foreach (var layer in expected)
@@ -71,27 +74,47 @@ internal sealed class KerasVariables(Hdf5Reader file)
             throw new Cifar3ModelException($"Layer '{rest[0].Split('/')[^1]}' does not belong to this network. Expected: {string.Join(", ", expected.Select(layer => layer.Name))}.");
         }
 
-        return Complete(found);
+        Complete(found);
+        if (isMixed && found.CountBy(Shapes).FirstOrDefault(alike => alike.Value > 1) is { Key: { } shapes })
+        {
+            string[] alike = [.. found.Where(layer => Shapes(layer) == shapes).Take(2).Select(layer => layer.Variables.Values.First().Split("/vars/")[0])];
+            throw new Cifar3ModelException($"Layers '{alike[0]}' and '{alike[1]}' have weights of the same shapes, in models within models whose order weights alone do not tell. {WholeModel}");
+        }
 
-        void Collect(string group, int depth)
+        return found;
+
+        string Shapes(FoundLayer layer) => string.Join(' ', layer.Variables.Values.Select(path => string.Join(',', file.Shape(path))));
+
+        // Gives the classes with variables. Of each, those in models of one class come in its order; in models of several, or beside them, the groups tell none.
+        IEnumerable<string> Collect(string group, int depth)
         {
             if (depth > 8)
             {
                 throw new Cifar3ModelException($"'{group}' lies too deep: models are nested in models more than 8 times.");
             }
 
+            var holders = new Dictionary<string, string>();
             foreach (string name in file.Children(group).OrderBy(Kind, StringComparer.Ordinal).ThenBy(Number))
             {
-                string path = $"{group}/{name}";
+                string path = $"{group}/{name}", kind = Kind(name);
+                IEnumerable<string> held = [];
                 if (Root(path + "/") is { } inner)
                 {
-                    Collect(inner, depth + 1);
+                    held = Collect(inner, depth + 1);
                 }
                 else if (file.Exists($"{path}/vars/0"))
                 {
-                    (places.TryGetValue(Kind(name), out var known) ? known : places[Kind(name)] = []).Add(path);
+                    (places.TryGetValue(kind, out var known) ? known : places[kind] = []).Add(path);
+                    held = [kind];
+                }
+
+                foreach (string layers in held)
+                {
+                    isMixed |= !holders.TryAdd(layers, kind) && holders[layers] != kind;
                 }
             }
+
+            return holders.Keys;
         }
     }
 
@@ -156,7 +179,7 @@ internal sealed class KerasVariables(Hdf5Reader file)
 
     /// <summary>The error for a Normalization layer beside weights alone: whether it shifts, along which axis and what else prepares the input, the architecture alone tells.</summary>
     private static Cifar3ModelException Adapted(string layer) =>
-        new($"The model prepares its input by a Normalization layer ('{layer}'), whose place and settings weights alone do not tell. Expected a whole model: load the weights in Keras and save it with model.save(\"model.keras\").");
+        new($"The model prepares its input by a Normalization layer ('{layer}'), whose place and settings weights alone do not tell. {WholeModel}");
 
     private IEnumerable<(string Layer, string Variable, string Path)> Weights(string group, string name) =>
         (file.Texts(group, "weight_names") ?? []).Select(weight =>
