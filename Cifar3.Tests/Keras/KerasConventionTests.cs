@@ -119,6 +119,26 @@ public sealed class KerasConventionTests
         Assert.That(keras.Notes, Has.One.Contains(why));
     }
 
+    /// <summary>keras.Model({"image": x}, {"probabilities": y}), as Keras 2 and 3 write it: names do not change what a chain computes.</summary>
+    [Test]
+    public void Load_ModelWithNamedInputAndOutput_IsTheChainThatItIs()
+    {
+        byte[] file = KerasTestFile.Archive(config =>
+        {
+            config["class_name"] = "Functional";
+            config["config"]!["input_layers"] = JsonNode.Parse("""{"image": ["input_layer", 0, 0]}""");
+            config["config"]!["output_layers"] = JsonNode.Parse("""{"probabilities": ["dense", 0, 0]}""");
+            string? before = null;
+            foreach (var layer in config["config"]!["layers"]!.AsArray())
+            {
+                layer!["inbound_nodes"] = before is null ? new JsonArray() : JsonNode.Parse($"""[[["{before}", 0, 0, {"{}"}]]]""");
+                layer["name"] = before = (string)layer["config"]!["name"]!;
+            }
+        });
+
+        Assert.That(KerasFile.Parse(file, "m").Model.WeightHash(), Is.EqualTo(KerasTestFile.Trained().Model.WeightHash()));
+    }
+
     [Test]
     public void Load_LearningRateSchedule_KeepsTheMomentsAndSaysSo()
     {

@@ -107,10 +107,11 @@ internal static partial class KerasChain
         order.Reverse();
         return order;
 
-        // [["dense", 0, 0]], or ["dense", 0, 0] where there is one
+        // [["dense", 0, 0]], ["dense", 0, 0] where there is one, or {"probabilities": ["dense", 0, 0]} where they have names
         List<string> Ends(string property)
         {
-            var list = KerasJson.Items(KerasJson.Get(model.Config, property)).ToList();
+            var ends = KerasJson.Get(model.Config, property);
+            var list = ends is { ValueKind: JsonValueKind.Object } named ? [.. named.EnumerateObject().Select(end => end.Value)] : KerasJson.Items(ends).ToList();
             return list is [{ ValueKind: JsonValueKind.String } first, ..]
                 ? [first.GetString()!]
                 : [.. list.Select(end => KerasJson.Items(end).FirstOrDefault() is { ValueKind: JsonValueKind.String } text ? text.GetString()! : "?")];
