@@ -139,6 +139,18 @@ public sealed class KerasConventionTests
         Assert.That(KerasFile.Parse(file, "m").Model.WeightHash(), Is.EqualTo(KerasTestFile.Trained().Model.WeightHash()));
     }
 
+    /// <summary>Nothing in the file tells whether it was trained on pixels of 0 to 255; this library's own files are of its own scale.</summary>
+    [Test]
+    public void Load_FileThatDoesNotScaleItsInput_SaysWhatIsAssumed([Values] bool whole)
+    {
+        byte[] own = whole ? KerasTestFile.Hdf5() : KerasTestFile.Weights(), keras = whole ? KerasTestFile.Hdf5(Without) : KerasTestFile.Weights(Without);
+
+        Assert.That(KerasFile.Parse(keras, "m").Notes, Has.One.Contains("divided by 255 is assumed. If the model was trained on pixels of 0 to 255, put a layer Rescaling(1.0)"));
+        Assert.That(KerasFile.Parse(own, "m").Notes, Has.None.Contains("255"));
+
+        static void Without(H5File file) => file.Attributes.Remove(KerasMetadata.Key);
+    }
+
     [Test]
     public void Load_LearningRateSchedule_KeepsTheMomentsAndSaysSo()
     {

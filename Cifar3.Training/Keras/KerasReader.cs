@@ -123,6 +123,11 @@ internal sealed class KerasReader
         var architecture = content.Config?.Architecture ?? Inferred(found, content.Settings);
         notes.AddRange(content.Config?.Notes ?? []);
         var conversion = KerasConversion.Create(content.Backend, content.Config, layer => Vectors(layer, content.LayersByName), notes);
+        if (content is { Metadata: null, Config: null or { Preprocessing.Count: 0 } })
+        {
+            notes.Add("The file does not tell how pixels are scaled: divided by 255 is assumed. If the model was trained on pixels of 0 to 255, put a layer Rescaling(1.0) in front of it in Keras and save the whole model.");
+        }
+
         var layers = architecture.CreateLayers().Where(layer => layer.Weights.Length > 0).ToList();
         var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second, conversion)));
         var (metadata, hash) = Metadata(content.Metadata, classNames, architecture.Classes);
@@ -203,7 +208,7 @@ internal sealed class KerasReader
         var epsilon = options.BatchNormalizationEpsilon ?? Stored("batch_normalization_epsilon");
         if (epsilon is null)
         {
-            notes.Add($"The file holds weights alone: BatchNormalization's epsilon of {FormattableString.Invariant($"{BatchNormalizationLayer.DefaultEpsilon}")} and pixels divided by 255 are assumed{(rates is null ? ", and a dropout rate of 0.5, which matters only when training continues" : "")}.");
+            notes.Add($"The file holds weights alone: BatchNormalization's epsilon of {FormattableString.Invariant($"{BatchNormalizationLayer.DefaultEpsilon}")} is assumed{(rates is null ? ", and a dropout rate of 0.5, which matters only when training continues" : "")}.");
         }
 
         int[] filters = [Size(0), Size(3), Size(6)];
