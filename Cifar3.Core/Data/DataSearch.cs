@@ -47,6 +47,7 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         Cifar10Classes.LabelMap(options.Classes ?? Cifar3Data.DefaultClasses);
         var tried = new List<string> { $"{Cifar3Data.PathVariable} is not set" };
         string? target = Below(Cache, ArchiveName);
+        bool isMissing = true; // the download, or damaged and removed
         foreach (string folder in Cache is null ? OtherCaches : OtherCaches.Prepend(Cache))
         {
             string? found = DataLocator.FindCifar10(folder);
@@ -63,9 +64,9 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
             catch (Cifar3DataException e)
             {
                 tried.Add(e.Message.TrimEnd('.'));
-                if (found == target && target is not null && options.AllowDownload)
+                if (found == target && options.AllowDownload)
                 {
-                    RemoveDamaged(target, tried);
+                    isMissing = IsDamaged(e) && RemoveDamaged(found, tried);
                 }
             }
         }
@@ -78,7 +79,7 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         {
             tried.Add("there is no folder for a download (HOME is not set to an absolute path; neither is XDG_CACHE_HOME)");
         }
-        else if (TryDownload(target, options, tried) is { } data)
+        else if (isMissing && TryDownload(target, options, tried) is { } data)
         {
             return data;
         }
@@ -102,16 +103,21 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         }
     }
 
+    /// <summary>Whether what was read is at fault, and no lack of memory, handles or permissions, in which it may be sound.</summary>
+    private static bool IsDamaged(Cifar3DataException e) => e.InnerException is not (OutOfMemoryException or UnauthorizedAccessException or IOException) or EndOfStreamException;
+
     /// <summary>Makes room for a sound download.</summary>
-    private static void RemoveDamaged(string archive, List<string> tried)
+    private static bool RemoveDamaged(string archive, List<string> tried)
     {
         try
         {
             File.Delete(archive);
+            return true;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
             tried.Add($"'{Shown.Path(archive)}' cannot be removed: {Shown.Path(e.Message.TrimEnd('.'))}");
+            return false;
         }
     }
 

@@ -161,6 +161,26 @@ public sealed class DataSearchTests
         Assert.That(search.Find(new DataOptions(), out _)!.Train.Count, Is.EqualTo(30));
     }
 
+    /// <summary>Another program holds it, as where memory or handles run out: 170 MB are not thrown away for that.</summary>
+    [Test]
+    public void Find_DownloadThatCannotBeReadNow_IsKept()
+    {
+        byte[] archive = CifarFiles.Archive(binary: true);
+        using var server = new TestServer((context, _) => TestServer.Send(context, archive));
+        string cache = TestFiles.NewFolder(), path = Path.Combine(cache, "cifar-10-binary.tar.gz");
+        File.WriteAllBytes(path, archive);
+        var search = Search(null, cache) with { Download = new ArchiveDownload(server.Url, archive.Length, Convert.ToHexStringLower(SHA256.HashData(archive))) };
+
+        using (new FileStream(path, FileMode.Open, FileAccess.ReadWrite, FileShare.None))
+        {
+            Assert.That(search.Find(new DataOptions(), out string reason), Is.Null);
+            Assert.That(reason, Does.Contain($"Cannot read '{path}'").And.Contain("Close the program that has it open"));
+        }
+
+        Assert.That(search.Find(new DataOptions(), out _)!.Train.Count, Is.EqualTo(30));
+        Assert.That(server.Ranges, Is.Empty, "nothing was downloaded");
+    }
+
     [Test]
     public void Find_UnknownClass_IsAnErrorAtOnce() =>
         Assert.That(() => Search(null, TestFiles.NewFolder()).Find(new DataOptions { Classes = ["screw", "nut"] }, out _), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("screw"));
