@@ -106,10 +106,11 @@ public sealed class RecipeTrainingTests
         Assert.That(At(12, 0), Is.EqualTo(.01).Within(1e-6));
     }
 
-    [Test]
-    public void EarlyStopping_WithAScheduleThatEndsLow_DoesNotStop()
+    [TestCase(0)]
+    [TestCase(1)]
+    public void EarlyStopping_WithAScheduleThatEndsLow_DoesNotStop(int patience)
     {
-        var stopping = new EarlyStopping("loss", patience: 1, minDelta: 100);
+        var stopping = new EarlyStopping("loss", patience, minDelta: 100);
 
         Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(2));
         Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, LearningRateScheduler = new OneCycle(), Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(8));

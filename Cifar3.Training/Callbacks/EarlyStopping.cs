@@ -76,7 +76,8 @@ public sealed class EarlyStopping : Callback
         }
 
         double value = monitor.Value(log);
-        wait = log.Epoch < context.Plan.FirstTellingEpoch ? 0 : wait + 1;
+        bool tells = log.Epoch >= context.Plan.FirstTellingEpoch;
+        wait = tells ? wait + 1 : 0;
         if (monitor.IsImprovement(value, best))
         {
             best = value;
@@ -87,7 +88,7 @@ public sealed class EarlyStopping : Callback
                 wait = 0; // as Keras: waiting starts anew only when both the baseline and the best so far are beaten
             }
         }
-        else if (wait >= patience && log.Epoch > 1)
+        else if (tells && wait >= patience && log.Epoch > 1)
         {
             context.StopTraining(string.Create(CultureInfo.InvariantCulture, $"{monitor.Metric} has not improved for {wait} epochs (best: {best:F4} in epoch {bestEpoch})"));
         }
