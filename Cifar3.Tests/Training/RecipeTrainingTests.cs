@@ -104,6 +104,20 @@ public sealed class RecipeTrainingTests
         Assert.That(At(1, 9), Is.EqualTo(.1).Within(1e-6));
         Assert.That(At(7, 0), Is.EqualTo(.055).Within(1e-5));
         Assert.That(At(12, 0), Is.EqualTo(.01).Within(1e-6));
+        Assert.That(new CosineDecay(.1f).GetLearningRate(new TrainState(12, 0, 10, 32) { Epochs = 12 }), Is.EqualTo(1e-7).Within(1).Percent, "nearly nothing, for nothing is refused");
+    }
+
+    /// <summary>The step that the way up ends within was beyond its end: with one batch an epoch ten times the highest rate.</summary>
+    [TestCase(.1, 1)]
+    [TestCase(.5, 5)]
+    [TestCase(1.5, 3)]
+    public void CosineDecay_WarmUpThatEndsWithinAStep_StaysBelowTheHighestRate(double warmUpEpochs, int batches)
+    {
+        var decay = new CosineDecay(.1f, warmUpEpochs);
+
+        float[] rates = [.. Enumerable.Range(0, 4 * batches).Select(step => decay.GetLearningRate(new TrainState(step / batches, step % batches, batches, 32) { Epochs = 4 }))];
+
+        Assert.That(rates.Max(), Is.EqualTo(.1f));
     }
 
     [TestCase(0)]
