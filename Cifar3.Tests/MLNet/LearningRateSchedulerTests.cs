@@ -13,6 +13,15 @@ public sealed class LearningRateSchedulerTests
         Assert.That(new ExponentialLRDecay(0.01f, staircase: false).GetLearningRate(new TrainState(1, 0, 4, 32)), Is.EqualTo(0.01 * Math.Sqrt(0.94)).Within(1e-7));
     }
 
+    /// <summary>Halved an epoch, 0.001 is below every float after 140: the training ended there with an error, after hours.</summary>
+    [Test]
+    public void ExponentialLRDecay_ManyDecays_LeavesARate()
+    {
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 150, BatchSize = 64, LearningRateScheduler = new ExponentialLRDecay(numEpochsPerDecay: 1, decayRate: .5f) }).Fit(ColourImages.Create(64));
+
+        Assert.That(result.History["learning_rate"], Has.Count.EqualTo(150).And.All.GreaterThan(0));
+    }
+
     [Test]
     public void PolynomialLRDecay_StraightLine_ReachesItsEndAndStays()
     {
