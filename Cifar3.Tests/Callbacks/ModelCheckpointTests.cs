@@ -68,6 +68,23 @@ public sealed class ModelCheckpointTests
         Assert.That(() => checkpoint.OnTrainBegin(ScriptedTraining.Context()), Throws.TypeOf<Cifar3Exception>().With.Message.StartsWith("Cannot write '").And.Message.EndsWith("is a file, not a folder. Name another one."));
     }
 
+    /// <summary>A folder named <c>run_{epoch:02d}</c> was made beside them, which Windows refuses.</summary>
+    [Test]
+    public void OnEpochEnd_PlaceholdersInTheFolder_MakeItsFoldersAlone()
+    {
+        string folder = TestFiles.NewFolder();
+
+        ScriptedTraining.Context().Run(
+            [.5, .6],
+            new ModelCheckpoint(Path.Combine(folder, "runs", "run_{epoch:02d}", "{val_accuracy:.2f}.onnx")),
+            new ModelCheckpoint(Path.Combine(folder, "{{a}}", "best.onnx")));
+
+        Assert.That(
+            Directory.GetFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file).Replace('\\', '/')),
+            Is.EquivalentTo(new[] { "runs/run_01/0.50.onnx", "runs/run_02/0.60.onnx", "{a}/best.onnx" }));
+        Assert.That(Directory.GetDirectories(folder, "*", SearchOption.AllDirectories).Select(Path.GetFileName), Is.EquivalentTo(new[] { "runs", "run_01", "run_02", "{a}" }));
+    }
+
     [Test]
     public void OnEpochEnd_PublishedPattern_WritesAnOnnxFileOfThatEpoch()
     {

@@ -49,6 +49,9 @@ internal sealed partial class FilePattern
         parts.Add((literal.ToString(), null, ""));
     }
 
+    /// <summary>The folder that all files lie in or below: what stands before the first placeholder, up to its last separator.</summary>
+    public string Folder => Path.GetDirectoryName(Path.GetFullPath(parts[0].Literal + "file"))!;
+
     private static IReadOnlyList<string> Known { get; } = ["epoch", .. EpochMetrics.All];
 
     /// <summary>Throws when the training does not measure a metric that the name asks for.</summary>

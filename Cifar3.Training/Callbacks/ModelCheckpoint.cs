@@ -14,7 +14,6 @@ namespace Cifar3.Training;
 public sealed class ModelCheckpoint : Callback
 {
     private readonly FilePattern pattern;
-    private readonly string filePath;
     private readonly MetricMonitor monitor;
     private readonly bool saveBestOnly;
     private readonly Func<TrainingContext, Action<string>> writer;
@@ -44,7 +43,6 @@ public sealed class ModelCheckpoint : Callback
     private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Func<TrainingContext, Action<string>> writer)
     {
         pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
-        this.filePath = filePath;
         this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);
         this.saveBestOnly = saveBestOnly;
         this.writer = writer;
@@ -62,7 +60,7 @@ public sealed class ModelCheckpoint : Callback
         }
 
         pattern.CheckAvailable(context);
-        OutputFolder.Prepare(Path.GetDirectoryName(Path.GetFullPath(filePath))!);
+        OutputFolder.Prepare(pattern.Folder);
         best = null;
         LastFile = null;
     }
