@@ -92,15 +92,15 @@ public sealed class ClassTwinsTests
     }
 
     [Test]
-    public void Lit_ShadesOfGrey_AreTwins() => Assert.That(ClassTwins.Lit(Shades), Is.EqualTo(new[] { ("dark", "middle"), ("light", "middle") }));
+    public void Lit_ShadesOfGrey_AreTwins() => Assert.That(Lit(Shades), Is.EqualTo(new[] { ("dark", "middle"), ("light", "middle") }));
 
     /// <summary>A fifth more light makes none of these the other.</summary>
     [TestCase(60, 120)]
     [TestCase(20, 250)]
-    public void Lit_DarkAndLight_AreNoTwins(int dark, int light) => Assert.That(ClassTwins.Lit(Plain(("dark", dark, dark, dark), ("light", light, light, light))), Is.Empty);
+    public void Lit_DarkAndLight_AreNoTwins(int dark, int light) => Assert.That(Lit(Plain(("dark", dark, dark, dark), ("light", light, light, light))), Is.Empty);
 
     [Test]
-    public void Lit_Colours_AreNoTwins() => Assert.That(ClassTwins.Lit(Plain(("orange", 220, 120, 20), ("yellow", 220, 200, 20), ("green", 120, 200, 20))), Is.Empty);
+    public void Lit_Colours_AreNoTwins() => Assert.That(Lit(Plain(("orange", 220, 120, 20), ("yellow", 220, 200, 20), ("green", 120, 200, 20))), Is.Empty);
 
     /// <summary>
     /// One texture under two names, each picture a little lighter or darker by chance: a fifth less light makes all of them nearest to the one darkest picture, a fifth more to the lightest,
@@ -116,18 +116,18 @@ public sealed class ClassTwinsTests
             pixels[i] = (byte)(110 + random.Next(40));
         }
 
-        Assert.That(ClassTwins.Lit(new ImageSet(pixels, [.. Enumerable.Range(0, 80).Select(i => i % 2)], ["linen", "wool"])), Is.Empty);
+        Assert.That(Lit(new ImageSet(pixels, [.. Enumerable.Range(0, 80).Select(i => i % 2)], ["linen", "wool"])), Is.Empty);
     }
 
     [Test]
     public void Lit_SyntheticImagesAndShapes_AreNoTwins()
     {
-        Assert.That(ClassTwins.Lit(Cifar3Data.Synthetic(trainCount: 900, testCount: 3).Train), Is.Empty);
-        Assert.That(ClassTwins.Lit(Arrows), Is.Empty);
+        Assert.That(Lit(Cifar3Data.Synthetic(trainCount: 900, testCount: 3).Train), Is.Empty);
+        Assert.That(Lit(Arrows), Is.Empty);
     }
 
     [Test]
-    public void Lit_RealImages_AreNoTwins() => Assert.That(ClassTwins.Lit(Cifar3Data.Load(Path.Combine(TestFiles.RealImages(), "test")).Train), Is.Empty);
+    public void Lit_RealImages_AreNoTwins() => Assert.That(Lit(Cifar3Data.Load(Path.Combine(TestFiles.RealImages(), "test")).Train), Is.Empty);
 
     [Test]
     public void Fit_DefaultRecipeOnShades_LeavesTheirLightAndTellsThemApart()
@@ -150,9 +150,23 @@ public sealed class ClassTwinsTests
         Assert.That(result.Warning, Does.StartWith("ColorJitter teaches that the classes 'dark' and 'middle', 'light' and 'middle' are the same, for they look like each other in other light: leave it out of Augmentations."));
     }
 
+    /// <summary>What leaves the light as it is makes no shade another: those who took brightness out were told to take the whole jitter out.</summary>
+    [TestCase(0, false)]
+    [TestCase(.05, false)]
+    [TestCase(.4, true)]
+    public void Fit_JitterOfItsBrightness_IsWarnedOfWhereThatIsEnough(double brightness, bool warns)
+    {
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 1, Augmentations = [new ColorJitter(brightness)] }).Fit(Shades);
+
+        Assert.That(result.Warning ?? "", warns ? Does.Contain("ColorJitter teaches that") : Does.Not.Contain("ColorJitter teaches that"));
+    }
+
     [Test]
     public void Classes_ManyPairs_NamesTen() =>
         Assert.That(new ClassTwins("RandomFlip", "", [.. Enumerable.Range(0, 12).Select(i => ($"a{i}", $"b{i}"))]).Classes, Does.StartWith("the classes 'a0' and 'b0', 'a1' and 'b1'").And.EndsWith("'a9' and 'b9' and 2 more pairs"));
+
+    /// <summary>In the default jitter's light, a fifth more or less.</summary>
+    private static IReadOnlyList<(string First, string Second)> Lit(ImageSet images) => ClassTwins.Lit(images, new ColorJitter().Brightness);
 
     private static ImageSet Shades => Plain(("dark", 90, 90, 90), ("light", 135, 135, 135), ("middle", 110, 110, 110));
 

@@ -52,9 +52,9 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
                 yield return new ClassTwins(nameof(RandomFlip), "look like each other's mirror images", Mirrored(images));
             }
 
-            if (augmentations.Any(augmentation => augmentation is ColorJitter))
+            if (augmentations.OfType<ColorJitter>().MaxBy(jitter => jitter.Brightness) is { } most)
             {
-                yield return new ClassTwins(nameof(ColorJitter), "look like each other in other light", Lit(images));
+                yield return new ClassTwins(nameof(ColorJitter), "look like each other in other light", Lit(images, most.Brightness));
             }
         }
     }
@@ -63,9 +63,12 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
     public static IReadOnlyList<(string First, string Second)> Mirrored(ImageSet images) =>
         Of(images, Outline, outline => [.. Enumerable.Range(0, Cells).Select(i => outline[i / Side * Side + Side - 1 - i % Side])]);
 
-    /// <summary>Classes that light alone tells apart, a fifth more or less of it.</summary>
-    public static IReadOnlyList<(string First, string Second)> Lit(ImageSet images) =>
-        Of(images, Colours, colours => [.. colours.Select(value => MathF.Round(0.8f * value))], colours => [.. colours.Select(value => Math.Min(MathF.Round(1.2f * value), MostLight))]);
+    /// <summary>Classes that light alone tells apart, such a share more or less of it.</summary>
+    public static IReadOnlyList<(string First, string Second)> Lit(ImageSet images, double share)
+    {
+        float less = (float)(1 - share), more = (float)(1 + share);
+        return Of(images, Colours, colours => [.. colours.Select(value => MathF.Round(less * value))], colours => [.. colours.Select(value => Math.Min(MathF.Round(more * value), MostLight))]);
+    }
 
     private static IReadOnlyList<(string First, string Second)> Of(ImageSet images, Func<ReadOnlySpan<byte>, float[]> look, params Func<float[], float[]>[] changes)
     {
