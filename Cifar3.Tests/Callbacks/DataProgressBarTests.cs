@@ -48,6 +48,33 @@ public sealed class DataProgressBarTests
         Assert.That(error.ToString().ReplaceLineEndings("\n"), Is.EqualTo("Reading: 10,000 of 50,000\nReading: 21,000 of 50,000\n"));
     }
 
+    /// <summary>The standard error of <c>2&gt; log</c> on a full disk, or of a console that is gone: reading went no further.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    public void Report_WhereNothingCanBeWritten_IsLeftOut(bool terminal)
+    {
+        using var error = new FullWriter();
+        using var bar = new DataProgressBar(error, terminal, clock);
+
+        clock.Seconds += 11;
+        bar.Report(new DataProgress(DataStage.Reading, 5_000, 10_000));
+
+        Assert.That(error.Tries, Is.EqualTo(1));
+    }
+
+    private sealed class FullWriter : StringWriter
+    {
+        public int Tries { get; private set; }
+
+        public override void Write(string? value)
+        {
+            Tries++;
+            throw new IOException("No space left on device");
+        }
+
+        public override void WriteLine(string? value) => Write(value);
+    }
+
     [TestCase(true)]
     [TestCase(false)]
     public void Dispose_OfABarThatShowedNothing_WritesNothing(bool terminal)

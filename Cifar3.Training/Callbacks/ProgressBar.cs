@@ -67,7 +67,7 @@ public sealed class ProgressBar : Callback
         lastDrawn = 0;
         if (animated)
         {
-            Show(() => console.MarkupLine($"Epoch {epoch}/{context.Epochs}"));
+            ConsoleText.Show(() => console.MarkupLine($"Epoch {epoch}/{context.Epochs}"));
         }
     }
 
@@ -91,7 +91,7 @@ public sealed class ProgressBar : Callback
         var remaining = TimeSpan.FromSeconds(step * (context.StepsPerEpoch - log.Batch));
         double rate = Math.Min(context.BatchSize, context.TrainImages) / Math.Max(step, 1e-9);
         EraseLine();
-        Show(() => console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1, ConsoleText.Bar(console.Profile.Encoding))));
+        ConsoleText.Show(() => console.Markup(ProgressLine.Running(log.Batch, context.StepsPerEpoch, clock.GetElapsedTime(epochStart, now), remaining, step, rate, metrics, console.Profile.Width - 1, ConsoleText.Bar(console.Profile.Encoding))));
         lineOpen = true;
         lastDrawn = now;
     }
@@ -105,7 +105,7 @@ public sealed class ProgressBar : Callback
         if (animated)
         {
             EraseLine();
-            Show(() => console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics, ConsoleText.Bar(console.Profile.Encoding))));
+            ConsoleText.Show(() => console.MarkupLine(ProgressLine.Finished(steps, seconds, step, metrics, ConsoleText.Bar(console.Profile.Encoding))));
         }
         else
         {
@@ -127,7 +127,7 @@ public sealed class ProgressBar : Callback
         {
             EraseLine();
             string more = ConsoleText.IsUnicode(console.Profile.Encoding) ? "…" : "...";
-            Show(() => console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images {more}", $"validating {more}")));
+            ConsoleText.Show(() => console.Markup(Shortest(console.Profile.Width - 1, $"validating {context.ValidationImages.ToString("N0", CultureInfo.InvariantCulture)} images {more}", $"validating {more}")));
             lineOpen = true;
         }
     }
@@ -158,7 +158,7 @@ public sealed class ProgressBar : Callback
     {
         if (lineOpen)
         {
-            Show(console.WriteLine); // what comes next must not stand behind the half-done bar
+            ConsoleText.Show(console.WriteLine); // what comes next must not stand behind the half-done bar
             lineOpen = false;
         }
     }
@@ -183,23 +183,11 @@ public sealed class ProgressBar : Callback
     {
         if (lineOpen)
         {
-            Show(() => console.Write(new ControlCode("\r\e[2K")));
+            ConsoleText.Show(() => console.Write(new ControlCode("\r\e[2K")));
             lineOpen = false;
         }
     }
 
     /// <summary>Without a terminal a line stays one line: Spectre would break it after 80 characters.</summary>
-    private void WriteLine(string line) => Show(() => console.Profile.Out.Writer.WriteLine(words(line)));
-
-    private static void Show(Action draw)
-    {
-        try
-        {
-            draw();
-        }
-        catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
-        {
-            // The console is closed or full: the next line may find it otherwise.
-        }
-    }
+    private void WriteLine(string line) => ConsoleText.Show(() => console.Profile.Out.Writer.WriteLine(words(line)));
 }

@@ -10,4 +10,16 @@ internal static class ConsoleText
 
     /// <summary>What bars are drawn with: Keras' and Spectre.Console's character, or the one that Spectre.Console falls back to.</summary>
     public static char Bar(Encoding encoding) => IsUnicode(encoding) ? '━' : '-';
+
+    /// <summary>Writes what may be left out: of a console that is closed or full, for the next line may find it otherwise.</summary>
+    public static void Show(Action write)
+    {
+        try
+        {
+            write();
+        }
+        catch (Exception e) when (e is IOException or ObjectDisposedException or UnauthorizedAccessException)
+        {
+        }
+    }
 }

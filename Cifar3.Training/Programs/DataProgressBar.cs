@@ -4,7 +4,7 @@ namespace Cifar3.Training;
 
 /// <summary>
 /// Shows on the standard error how far a download or the reading of pictures is: a bar in a terminal, gone when the data are there; a line every ten seconds where nothing can be
-/// overwritten (files, logs of a build server).
+/// overwritten (files, logs of a build server). A console that is closed or full ends no reading: what it does not take is left out.
 /// </summary>
 /// <example><code>
 /// using var progress = new DataProgressBar();
@@ -45,12 +45,12 @@ public sealed class DataProgressBar : IProgress<DataProgress>, IDisposable
             if (terminal)
             {
                 int done = value.Total > 0 ? (int)(BarWidth * Math.Clamp((double)value.Done / value.Total, 0, 1)) : 0;
-                error.Write($"\r{value.Stage} {new string(ConsoleText.Bar(error.Encoding), done)}{new string(ConsoleText.IsUnicode(error.Encoding) ? '·' : ' ', BarWidth - done)} {count} ");
+                ConsoleText.Show(() => error.Write($"\r{value.Stage} {new string(ConsoleText.Bar(error.Encoding), done)}{new string(ConsoleText.IsUnicode(error.Encoding) ? '·' : ' ', BarWidth - done)} {count} "));
                 lineOpen = true;
             }
             else if (clock.GetElapsedTime(written) >= Pause)
             {
-                error.WriteLine($"{value.Stage}: {count}");
+                ConsoleText.Show(() => error.WriteLine($"{value.Stage}: {count}"));
                 written = clock.GetTimestamp();
             }
         }
@@ -61,7 +61,7 @@ public sealed class DataProgressBar : IProgress<DataProgress>, IDisposable
     {
         lock (gate)
         {
-            error.Write(lineOpen ? "\r\e[2K" : "");
+            ConsoleText.Show(() => error.Write(lineOpen ? "\r\e[2K" : ""));
             lineOpen = false;
         }
     }
