@@ -64,6 +64,18 @@ public sealed class TrainingLoggerTests
         Assert.That(log.Entries.Count(entry => entry.Level == LogLevel.Warning && entry.Text == result.FilesNote), Is.EqualTo(1));
     }
 
+    [Test]
+    public void OnTrainBegin_ResumedOnAnotherProcessor_WarnsOfTheBits()
+    {
+        var log = new Recording();
+        var context = ScriptedTraining.Context();
+        (context.ResumedAfterEpoch, context.ResumeNote) = (2, "other bits.");
+
+        new TrainingLogger(log).OnTrainBegin(context);
+
+        Assert.That(log.Entries.Select(entry => (entry.Level, entry.Text)), Has.One.EqualTo((LogLevel.Warning, "other bits.")));
+    }
+
     private sealed class Recording : ILogger
     {
         public List<(LogLevel Level, string Text, Dictionary<string, object?> Values)> Entries { get; } = [];

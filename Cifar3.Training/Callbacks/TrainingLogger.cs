@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <summary>Tells a training to an application's log: begin, every epoch, end or interruption, and the warning of a model that should not be trusted.</summary>
 /// <remarks>
 /// Messages carry their numbers as named values (<c>Epoch</c>, <c>Loss</c>, <c>ValAccuracy</c>, …), so that a structured log can plot them. Information for what is as planned,
-/// Warning for a model that should not be trusted, files that could not be written, an interruption, and an engine that does not give the same bits again.
+/// Warning for a model that should not be trusted, files that could not be written, an interruption, and an engine that does not give the same bits again or is another one than the interrupted training's.
 /// </remarks>
 /// <example><code>
 /// Callbacks = [new TrainingLogger(loggerFactory.CreateLogger("Training"))]
@@ -28,6 +28,11 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
         if (context.ResumedAfterEpoch > 0)
         {
             GoesOn(logger, context.ResumedAfterEpoch);
+        }
+
+        if (context.ResumeNote is { } resumed)
+        {
+            GoesOnOtherwise(logger, resumed);
         }
 
         if (!context.IsDeterministic)
@@ -120,6 +125,9 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
 
     [LoggerMessage(11, LogLevel.Warning, "{Note}")]
     private static partial void NotWritten(ILogger logger, string note);
+
+    [LoggerMessage(12, LogLevel.Warning, "{Note}")]
+    private static partial void GoesOnOtherwise(ILogger logger, string note);
 
     [LoggerMessage(9, LogLevel.Warning, "Training was interrupted after {Epochs} epochs: {Reason}")]
     private static partial void Interrupted(ILogger logger, int epochs, string reason);
