@@ -59,7 +59,7 @@ public sealed class TrainingResult
     /// <returns>Such as <c>10 epochs, the best is 9: val_accuracy 0.8993, val_loss 0.2601</c>.</returns>
     public override string ToString()
     {
-        string best = BestModel.Metadata.Epoch is { } epoch and > 0 && History.Epochs[epoch - 1] is { ValAccuracy: { } accuracy, ValLoss: { } loss }
+        string best = BestModel.Metadata.Epoch is var epoch and > 0 && History.Epochs.ElementAtOrDefault(epoch - 1) is { ValAccuracy: { } accuracy, ValLoss: { } loss }
             ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
             : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
         return $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(RecipeNote is null ? "" : $". Note: {RecipeNote}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(FilesNote is null ? "" : $". Note: {FilesNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";

@@ -170,6 +170,8 @@ public sealed class TrainingReportTests
         result.BestModel.SaveOnnx(Path.Combine(folder, RunFolder.ModelFile));
 
         Assert.That(RunFolder.Open(folder).Result.History.Epochs, Is.EqualTo(result.BestModel.Metadata.History));
+        result.BestModel.With(result.BestModel.Metadata with { Epoch = 5, History = [] }).SaveOnnx(Path.Combine(folder, RunFolder.ModelFile));
+        Assert.That(RunFolder.Open(folder).Result.ToString(), Is.EqualTo("0 epochs; stopped early: the training was interrupted"), "a model that does not tell of its epoch");
     }
 
     [Test]
