@@ -21,13 +21,14 @@ public sealed class PixelWarningTests
         Assert.That(warning, Does.StartWith("8 of the 8 training images, most of them of 'large', are pixel for pixel images of another class too").And.Contain("light shapes on a transparent ground"));
     }
 
-    [TestCase(2, 1, true)]
-    [TestCase(1, 1, false, TestName = "two of 60 are too few")]
-    public void Of_ImagesOfTwoClasses_CountsThem(int red, int blue, bool warns)
+    [TestCase(2, 1, 60, true)]
+    [TestCase(1, 1, 60, false, TestName = "two of 60 are too few")]
+    [TestCase(1, 1, 41, false, TestName = "two of 41 are too few")]
+    public void Of_ImagesOfTwoClasses_CountsThem(int red, int blue, int all, bool warns)
     {
-        var images = Distinct(60);
+        var images = Distinct(all);
         byte[] pixels = images.Pixels.ToArray();
-        int[] labels = [0, .. Enumerable.Repeat(2, blue), .. Enumerable.Repeat(0, red - 1), .. Enumerable.Repeat(1, 60 - red - blue)];
+        int[] labels = [0, .. Enumerable.Repeat(2, blue), .. Enumerable.Repeat(0, red - 1), .. Enumerable.Repeat(1, all - red - blue)];
         pixels.AsSpan(0, (red + blue) * CnnArchitecture.ImageBytes).Fill(7);
 
         Assert.That(PixelWarning.Of(new ImageSet(pixels, labels, ColourImages.ClassNames)), warns ? Does.StartWith("3 of the 60 training images, most of them of 'red'") : Is.Null);

@@ -16,7 +16,7 @@ internal static class PixelWarning
     {
         var classes = RepeatedImages.Conflicts(train);
         int count = classes.Values.Sum();
-        return count == 0 || count < train.Count / Share ? null : string.Create(
+        return count == 0 || count * Share < train.Count ? null : string.Create(
             CultureInfo.InvariantCulture,
             $"{count:N0} of the {train.Count:N0} training images, most of them of {Shown.Names([train.ClassNames[classes.MaxBy(label => label.Value).Key]])}, are pixel for pixel images of another class too, as the network sees them ({CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels, on white where they are transparent): nothing can tell them apart. Look for files in the folders of two classes, for light shapes on a transparent ground (put a darker one behind them), and for details that so few pixels lose (cut the pictures to what matters).");
     }
