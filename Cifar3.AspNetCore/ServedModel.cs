@@ -195,7 +195,7 @@ internal sealed class ServedModel : IDisposable
             using var file = File.OpenHandle(part, share: FileShare.ReadWrite | FileShare.Delete);
             return string.Create(CultureInfo.InvariantCulture, $"{RandomAccess.GetLength(file)}@{File.GetLastWriteTimeUtc(file).Ticks}");
         }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentOutOfRangeException) // the last is of a year beyond .NET's calendar
         {
             return "-";
         }
@@ -247,9 +247,9 @@ internal sealed class ServedModel : IDisposable
                 Log.ModelReplaced(logger, Name, old?.Version, next.Version);
                 return;
             }
-            catch (Exception e) when (e is Cifar3Exception or IOException or UnauthorizedAccessException)
+            catch (Exception e)
             {
-                // Perhaps it is being copied at this moment: it is tried again, and the last reason is told.
+                // Perhaps it is being copied at this moment: it is tried again, and the last reason, whatever it is, is told and ends no watching.
                 if (attempt == Attempts)
                 {
                     metrics.ReloadFailed(Name);

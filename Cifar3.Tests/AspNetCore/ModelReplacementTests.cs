@@ -1,3 +1,7 @@
+using System.Collections;
+using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Logging;
+
 namespace Cifar3.Tests;
 
 /// <summary>A served model whose files change, at rest and while they are read.</summary>
@@ -71,9 +75,70 @@ public sealed class ModelReplacementTests
         Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
     }
 
+    /// <summary>Whatever the reason, it is told, and the next file is taken. The watching ended without a word, and the old model stayed for good.</summary>
+    [Test]
+    public async Task Reload_ThatFailsForAnyReason_IsToldAndEndsNoWatching()
+    {
+        string file = ServiceApp.SaveModel(Path.Combine(TestFiles.NewFolder(), "model.onnx"), seed: 1);
+        var names = new FailingNames("a", "b", "c");
+        using var log = new Warnings();
+        await using var app = await ServiceApp.StartAsync(options => (options.ModelPath, options.Classifier) = (file, new ClassifierOptions { ClassNames = names }), services => services.AddSingleton<ILoggerProvider>(log));
+        string before = Version(app);
+
+        names.Fail = new InvalidOperationException("no names at this moment");
+        ServiceApp.SaveModel(file, seed: 2);
+        Assert.That(() => log.Texts, Has.One.Match($"stays at version {before}.*no names at this moment").After(20_000, 100));
+        Assert.That(Version(app), Is.EqualTo(before));
+
+        names.Fail = null;
+        ServiceApp.SaveModel(file, seed: 3);
+        Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+    }
+
+    /// <summary>A disk in memory takes years that .NET's calendar has not (<c>touch -d @300000000000</c>).</summary>
+    [Test]
+    public async Task Reload_FileOfAYearThatDotnetDoesNotKnow_IsServedAndReplaced()
+    {
+        Assume.That(Directory.Exists("/dev/shm"), "needs Linux' disk in memory");
+        string folder = Directory.CreateDirectory($"/dev/shm/c3-{Guid.NewGuid():N}").FullName, file = ServiceApp.SaveModel(Path.Combine(folder, "model.onnx"), seed: 1);
+        try
+        {
+            using (var touch = System.Diagnostics.Process.Start("touch", ["-d", "@300000000000", file]))
+            {
+                await touch.WaitForExitAsync();
+            }
+
+            Assume.That(() => File.GetLastWriteTimeUtc(file), Throws.InstanceOf<ArgumentException>());
+            await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+            string before = Version(app);
+
+            ServiceApp.SaveModel(file, seed: 2);
+
+            Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+        }
+        finally
+        {
+            Directory.Delete(folder, recursive: true);
+        }
+    }
+
     private static string Version(ServiceApp app)
     {
         using var rented = app.Pool.Rent();
         return rented.Version;
+    }
+
+    /// <summary>Names that cannot be read while something fails.</summary>
+    private sealed class FailingNames(params string[] names) : IReadOnlyList<string>
+    {
+        public Exception? Fail { get; set; }
+
+        public int Count => Fail is { } fail ? throw fail : names.Length;
+
+        public string this[int index] => names[index];
+
+        public IEnumerator<string> GetEnumerator() => ((IEnumerable<string>)names).GetEnumerator();
+
+        IEnumerator IEnumerable.GetEnumerator() => GetEnumerator();
     }
 }
