@@ -148,31 +148,35 @@ internal sealed class ServedModel : IDisposable
     /// <summary>The hash of the model's bytes; where files stand beside it, that of all their hashes.</summary>
     private static string Version(string path)
     {
+        if (Hash(path) is not { } hash)
+        {
+            return "unreadable"; // what is wrong, loading tells
+        }
+
+        foreach (string part in Files(path).Skip(1).Where(File.Exists))
+        {
+            hash = SHA256.HashData([.. hash, .. System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(part)), .. Hash(part) ?? []]); // one that cannot be read hides no change of the others: the model may not need it
+        }
+
+        return Convert.ToHexStringLower(hash)[..12];
+    }
+
+    /// <summary>The hash of a file's bytes; null where there are none that can be read, or more than a model has.</summary>
+    private static byte[]? Hash(string part)
+    {
         try
         {
-            byte[] hash = [];
-            foreach (string part in Files(path).Where((part, i) => i == 0 || File.Exists(part)))
+            if (!HasContent(part))
             {
-                if (!HasContent(part))
-                {
-                    return "unreadable";
-                }
-
-                using var file = new FileStream(part, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-                if (file.Length > MaxModelBytes)
-                {
-                    return "too large";
-                }
-
-                byte[] own = SHA256.HashData(file);
-                hash = hash.Length == 0 ? own : SHA256.HashData([.. hash, .. System.Text.Encoding.UTF8.GetBytes(Path.GetFileName(part)), .. own]);
+                return null;
             }
 
-            return Convert.ToHexStringLower(hash)[..12];
+            using var file = new FileStream(part, FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
+            return file.Length <= MaxModelBytes ? SHA256.HashData(file) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            return "unreadable"; // what is wrong, loading tells
+            return null;
         }
     }
 

@@ -75,6 +75,27 @@ public sealed class ModelReplacementTests
         Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
     }
 
+    /// <summary>A file beside the model that this model does not need: it hid every replacement, for the version told was that of a file that cannot be read, before and after.</summary>
+    [TestCase("model.classes.txt", 0)]
+    [TestCase("model.data", 0)]
+    [TestCase("model.data", (1L << 30) + 1, Description = "larger than any model; it takes no place on the disk")]
+    public async Task Reload_BesideAFileThatIsNotReadAsPartOfIt_IsTaken(string name, long length)
+    {
+        string folder = TestFiles.NewFolder(), file = ServiceApp.SaveModel(Path.Combine(folder, "model.onnx"), seed: 1);
+        using (var beside = File.Create(Path.Combine(folder, name)))
+        {
+            beside.SetLength(length);
+        }
+
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        string before = Version(app);
+
+        ServiceApp.SaveModel(file, seed: 2);
+
+        Assert.That(() => Version(app), Is.Not.EqualTo(before).After(20_000, 100));
+        Assert.That(new[] { before, Version(app) }, Is.All.Match("^[0-9a-f]{12}$"));
+    }
+
     /// <summary>Whatever the reason, it is told, and the next file is taken. The watching ended without a word, and the old model stayed for good.</summary>
     [Test]
     public async Task Reload_ThatFailsForAnyReason_IsToldAndEndsNoWatching()
