@@ -49,7 +49,7 @@ public sealed class Cifar3ClassifierPool : IDisposable
         lock (gate)
         {
             ObjectDisposedException.ThrowIf(disposed, this);
-            foreach (var model in loaded ? [] : models.Values.ToList())
+            foreach (var model in models.Values.Where(model => !model.IsReady))
             {
                 try
                 {

@@ -75,6 +75,26 @@ public sealed class ServiceRegistrationTests
         Assert.That(unnamed.Classifier, Is.SameAs(named.Classifier));
     }
 
+    /// <summary>As where the file comes a moment later: the first model was loaded twice, and watched twice.</summary>
+    [Test]
+    public void Load_AgainAfterOneModelFailed_LoadsThatOneAlone()
+    {
+        using var log = new Warnings(LogLevel.Information);
+        string file = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        using var provider = new ServiceCollection().AddLogging(logging => logging.AddProvider(log)).AddCifar3Classifier(name: "a").AddCifar3Classifier(options => options.ModelPath = file, "b").BuildServiceProvider();
+        var pool = provider.GetRequiredService<Cifar3ClassifierPool>();
+        Assert.That(pool.Load, Throws.TypeOf<Cifar3ModelException>());
+        using var first = pool.Rent("a");
+
+        ServiceApp.SaveModel(file, seed: 1);
+        pool.Load();
+
+        using var again = pool.Rent("a");
+        Assert.That(pool.IsReady);
+        Assert.That(again.Classifier, Is.SameAs(first.Classifier));
+        Assert.That(log.Texts.Where(text => text.Contains("is loaded", StringComparison.Ordinal)).Select(text => text[..9]), Is.EqualTo(new[] { "Model 'a'", "Model 'b'" }));
+    }
+
     [TestCase("Cifar3:MaxBatch", null)]
     [TestCase("Cifra3:ModelPath", "The configuration has no section 'Cifar3'")]
     public void Load_ConfigurationWithoutTheSection_WarnsThatTheModelIsTheLibrarys(string key, string? warning)
