@@ -279,6 +279,14 @@ public sealed class ToolTests
         Assert.That(Must("inspect", model), Does.Contain("Total params: 288,930").And.Contain("epoch: ").And.Contain("val_accuracy"));
     }
 
+    /// <summary>They were left aside without a word: neither file was there, or one of another flavour.</summary>
+    [TestCase("--out names a file, --triton a folder", "--triton", "repository", "--out", "x.onnx")]
+    [TestCase("--name is for --triton", "--name", "birds", "--out", "x.onnx")]
+    [TestCase("--data is for --flavor int8", "--data", "pictures", "--out", "x.onnx")]
+    [TestCase("--skip-bad is for --flavor int8", "--skip-bad", "--flavor", "optimized", "--out", "x.onnx")]
+    public void Export_OptionThatWouldDoNothing_IsRefused(string problem, params string[] options) =>
+        Assert.That(ToolProcess.MustFail(["export", "default", .. options]), Does.StartWith($"Error: {problem}"));
+
     [Test]
     public void Export_Int8WithoutPictures_SaysWhatIsMissing()
     {

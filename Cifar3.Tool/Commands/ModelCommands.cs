@@ -1,4 +1,5 @@
 using System.CommandLine;
+using System.CommandLine.Parsing;
 using System.Globalization;
 using Cifar3.Training;
 using Spectre.Console;
@@ -26,6 +27,11 @@ internal static class ExportCommand
                 string source = arguments.GetValue(model)!;
                 var chosen = arguments.GetValue(flavor);
                 string? pictures = arguments.GetValue(data);
+                if (OptionInVain(arguments.GetResult) is { } vain)
+                {
+                    throw new ArgumentException(vain);
+                }
+
                 if (chosen == OnnxFlavor.Int8 && pictures is null)
                 {
                     throw new ArgumentException("int8 needs pictures to calibrate on: give --data FOLDER, such as the one that the model was trained on.");
@@ -50,6 +56,17 @@ internal static class ExportCommand
 
                     trained.SaveOnnx(file, options);
                     return $"{file}, {new FileInfo(file).Length:N0} bytes";
+                }
+
+                string? OptionInVain(Func<Option, OptionResult?> given)
+                {
+                    bool isRepository = given(triton) is not null;
+                    return isRepository && given(output) is not null ? "--out names a file, --triton a folder for a repository. Give one of them."
+                        : !isRepository && given(name) is { Implicit: false } ? "--name is for --triton, the repository in which the model has that name. Add it, or leave --name out."
+                        : chosen == OnnxFlavor.Int8 ? null
+                        : given(data) is not null ? "--data is for --flavor int8, which calibrates on the pictures. Add it, or leave --data out."
+                        : given(skipBad) is { Implicit: false } ? "--skip-bad is for --flavor int8, which reads pictures. Leave it out."
+                        : null;
                 }
             },
             model, flavor, output, data, skipBad, triton, name);
