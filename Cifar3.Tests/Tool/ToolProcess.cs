@@ -32,6 +32,27 @@ internal static class ToolProcess
         return error.Trim();
     }
 
+    /// <summary>Runs it as where a native library is missing: from a folder of links to all that it needs but that.</summary>
+    /// <param name="native">A part of the library's file name.</param>
+    /// <param name="arguments">Its arguments.</param>
+    public static (int ExitCode, string Output, string Error) RunWithout(string native, params string[] arguments)
+    {
+        string folder = TestFiles.NewFolder(), libraries = Path.Combine("runtimes", System.Runtime.InteropServices.RuntimeInformation.RuntimeIdentifier, "native");
+        Directory.CreateDirectory(Path.Combine(folder, libraries));
+        foreach (string path in Directory.EnumerateFiles(AppContext.BaseDirectory, "*.dll").Concat(Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, libraries)).Where(path => !Path.GetFileName(path).Contains(native, StringComparison.OrdinalIgnoreCase))))
+        {
+            TestFiles.Link(Path.Combine(folder, Path.GetRelativePath(AppContext.BaseDirectory, path)), path);
+        }
+
+        File.Delete(Path.Combine(folder, "cifar3-tool.dll"));
+        foreach (string path in Directory.EnumerateFiles(AppContext.BaseDirectory, "cifar3-tool.*")) // where these lie, .NET looks for the others
+        {
+            File.Copy(path, Path.Combine(folder, Path.GetFileName(path)));
+        }
+
+        return DotnetCommand.RunApart(folder, [Path.Combine(folder, "cifar3-tool.dll"), .. arguments]);
+    }
+
     /// <summary>Starts it with a user's reaction to signals.</summary>
     /// <param name="redirection">Where bash sends the standard output, such as <c>&gt;/dev/full</c>; null = here.</param>
     /// <param name="folder">Where it runs.</param>

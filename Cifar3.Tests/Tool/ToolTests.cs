@@ -300,6 +300,18 @@ public sealed class ToolTests
     public void Doctor_ThisMachine_NamesEnginesAndRuntime() =>
         Assert.That(Must("doctor"), Does.Contain("Managed").And.Match("built with .*CPUExecutionProvider").And.Contain("TensorFlow").And.Contain("GPU for training"));
 
+    /// <summary>Scoring and training need no ONNX Runtime, and nothing is done without what reads pictures: of that it said nothing.</summary>
+    [TestCase("onnxruntime", 0, @"ONNX Runtime +1\.\d+\.\d+ +Cannot score: ONNX Runtime's native library is missing(.|\n)*scores by default with +Managed")]
+    [TestCase("SkiaSharp", 1, @"reads pictures with +not here\. Cannot read pictures: SkiaSharp's native library 'libSkiaSharp' is missing")]
+    public void Doctor_WithoutANativeLibrary_SaysSoAndWhetherItWorks(string native, int expected, string said)
+    {
+        var (exitCode, output, error) = ToolProcess.RunWithout(native, "doctor");
+
+        Assert.That(error, Is.Empty);
+        Assert.That(output, Does.Match(said));
+        Assert.That(exitCode, Is.EqualTo(expected));
+    }
+
     [TestCase("train")]
     [TestCase("evaluate")]
     [TestCase("predict")]

@@ -6,16 +6,25 @@ namespace Cifar3.Tool;
 /// <summary><c>cifar3 doctor</c>: what this machine has for training and scoring.</summary>
 internal static class DoctorCommand
 {
+    /// <summary>A GIF of one pixel: decoding it takes the native library that reads every picture.</summary>
+    private static readonly byte[] Picture = Convert.FromBase64String("R0lGODlhAQABAIAAAAAAAP///yH5BAEAAAAALAAAAAABAAEAAAIBRAA7");
+
     public static Command Create() => Shared.Command(
         "doctor",
-        "Says what this machine has: processor, ONNX Runtime, CUDA, TensorFlow, data. The exit code is 1 where scoring or training does not work.",
+        "Says what this machine has: processor, ONNX Runtime, CUDA, TensorFlow, data. The exit code is 1 where reading pictures, scoring or training does not work.",
         "cifar3 doctor",
         (_, _) => Run());
 
     private static int Run()
     {
-        bool trains = false;
+        bool reads = false, trains = false;
         var diagnosis = Cifar3Classifier.Diagnose()
+            .With("reads pictures with", "", Find(() =>
+            {
+                ImageDecoder.Decode(Picture, new byte[CnnArchitecture.ImageBytes], "a picture of this command", ImageDecoder.DefaultMaxPixels);
+                reads = true;
+                return $"SkiaSharp {typeof(SkiaSharp.SKCodec).Assembly.GetName().Version?.ToString(2)}";
+            }))
             .With("trains by default with", "", Find(() =>
             {
                 using var engine = TrainingEngines.Create(TrainingEngine.Auto, CnnModel.Create(Cifar3Data.DefaultClasses), new EngineOptions { MaxBatchSize = 1 });
@@ -26,7 +35,7 @@ internal static class DoctorCommand
             .With("GPU for training", "", Find(GpuEngine.DescribeDevice))
             .With("data", "", Find(() => Cifar3Data.TryLoad(null, new DataOptions { AllowDownload = false }, out var data, out string? reason) ? data.ToString() : $"CIFAR-10 is not on this machine: {reason}"));
         Shared.PrintLines(diagnosis.ToString().TrimEnd());
-        return diagnosis.Works && trains ? 0 : ConsoleProgram.Failed;
+        return diagnosis.Works && reads && trains ? 0 : ConsoleProgram.Failed;
     }
 
     private static string Find(Func<string> find)
