@@ -22,6 +22,7 @@ internal static class OptionWords
         ("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)", "--init-from default"),
         ("Take the recipe auto (Recipe.Auto), have the statistics computed anew (RecomputeStatistics), or train with smaller batches or more epochs", "Take --recipe auto, or more --epochs"),
         ("train without RandomFlip, as the recipe keras does", "train with --recipe keras, which does not mirror them"),
+        ("or try another learning rate", "or take another --recipe, and with it another learning rate"),
 
         // pictures
         (", or name the classes in DataOptions.Classes", ""),
@@ -41,6 +42,9 @@ internal static class OptionWords
         (". To call classes otherwise, give ClassifierOptions.ClassNames", ""),
         ("Choose a model that this library saved, or, to score another tool's model, name its classes (ClassifierOptions.ClassNames)", "Choose a model that this command saved"),
         ("Score it with Cifar3Classifier.Load, or read the file that SaveOnnx wrote without options", "Name the file that the training left, or that export wrote with --flavor keras; predict and evaluate take this one too"),
+        ("Read it with KerasFile.Load of Cifar3.Training, then SaveOnnx", "An .onnx file is needed here: 'cifar3 convert FILE.keras model.onnx' makes one of a Keras file, whose name ends in .keras or .h5"),
+        ("Read it with CnnModel.LoadOnnx, or score it with Cifar3Classifier.Load", "Give it a name that ends in .onnx"),
+        ("or load the Keras model with CnnModel.LoadKeras and save it with SaveOnnx", "or make it of the Keras file by 'cifar3 convert'"),
         ("Say it in ClassifierOptions.InputScaling", "This command cannot be told; a program tells it by ClassifierOptions.InputScaling"),
         ("for pixels scaled in another way set ClassifierOptions.InputScaling", "this command cannot be told of another scaling; a program tells it by ClassifierOptions.InputScaling"),
         ("If you trust the file and want to wait for it, raise ClassifierOptions.MaxModelCost", "This command allows no more; a program does by ClassifierOptions.MaxModelCost"),

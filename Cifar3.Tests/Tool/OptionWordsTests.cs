@@ -89,6 +89,39 @@ public sealed partial class OptionWordsTests
     public void Export_NameThatIsNone_NamesNoParameter() =>
         Assert.That(ToolProcess.MustFail("export", "default", "--triton", TestFiles.NewFolder(), "--name", "a/b"), Does.EndWith("Received: 'a/b'."));
 
+    /// <summary>Keras files are known by their names' endings, and <c>serve</c> takes none.</summary>
+    [TestCase("serve", "model.keras")]
+    [TestCase("serve", "model.h5")]
+    [TestCase("inspect", "model")]
+    public void Command_KerasFileWhereItTakesNone_NamesTheCommandThatConvertsIt(string command, string name)
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), name), keras = Path.ChangeExtension(file, name.EndsWith("h5", StringComparison.Ordinal) ? ".h5" : ".keras");
+        KerasFile.Save(keras, TestModels.Random(filters: [4, 4, 8]));
+        File.Move(keras, file);
+
+        Assert.That(ToolProcess.MustFail(command, file), Does.Contain("'cifar3 convert FILE.keras model.onnx' makes one").And.Not.Contain("KerasFile").And.Not.Contain("SaveOnnx"));
+    }
+
+    [Test]
+    public void Evaluate_OnnxFileByAKerasName_NamesNoMethod()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "model.keras");
+        File.WriteAllBytes(file, TestModels.Random(filters: [4, 4, 8]).ToOnnxBytes());
+
+        Assert.That(ToolProcess.MustFail("evaluate", file, "pictures"), Does.EndWith("Give it a name that ends in .onnx."));
+    }
+
+    /// <summary>The command has no option for the rate.</summary>
+    [Test]
+    public void Train_LossStaysHigh_NamesTheOptionThatChangesTheRate()
+    {
+        string data = TestFiles.NewFolder();
+        PictureFolders.AddNoise(Path.Combine(data, "nut"), 50);
+        PictureFolders.AddNoise(Path.Combine(data, "screw"), 50);
+
+        Assert.That(ToolProcess.Must("train", data, "--epochs", "1", "--engine", "Managed", "--init-from", "new").Output, Does.Contain("or take another --recipe, and with it another learning rate (now 0.003)."));
+    }
+
     [Test]
     public void Train_NoEpochs_NamesTheOption() =>
         Assert.That(ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--epochs", "0"), Does.EndWith("Received: --epochs=0."));
