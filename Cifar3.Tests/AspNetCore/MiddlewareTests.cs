@@ -216,6 +216,7 @@ public sealed class MiddlewareTests
     {
         using var log = new Warnings(LogLevel.Debug);
         await using var service = await ServiceApp.StartAsync(services: services => services.Configure<LoggerFilterOptions>(options => options.MinLevel = LogLevel.Debug).AddSingleton<ILoggerProvider>(log));
+        using var seen = new Measurements(service);
         for (int i = 1; i <= 10; i++)
         {
             using var client = new Socket(SocketType.Stream, ProtocolType.Tcp);
@@ -227,6 +228,8 @@ public sealed class MiddlewareTests
 
         Assert.That(() => log.Texts.Count(text => text.Contains("Request finished", StringComparison.Ordinal)), Is.EqualTo(10).After(60_000, 20));
         Assert.That(log.Texts, Has.None.Contains("refused a request"));
+        Assert.That(log.Texts.Where(text => text.Contains("Request finished", StringComparison.Ordinal)), Is.All.Contains(" - 499 "), "what servers' logs call a client that has closed");
+        Assert.That(seen.Tags("cifar3.refusals", "cifar3.kind"), Is.EqualTo(Enumerable.Repeat("aborted", 10)));
     }
 
     /// <summary>A body that there is no memory to read.</summary>

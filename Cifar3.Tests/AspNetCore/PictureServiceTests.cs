@@ -1,4 +1,3 @@
-using System.Diagnostics.Metrics;
 using System.Net;
 using System.Net.Http.Json;
 using System.Text;
@@ -277,6 +276,7 @@ public sealed class PictureServiceTests
     {
         await using var small = await ServiceApp.StartAsync(options => (options.MaxConcurrency, options.MaxQueue, options.RetryAfter) = (1, queue, TimeSpan.FromSeconds(seconds)));
         using var gate = new SemaphoreSlim(0);
+        using var seen = new Measurements(small);
         var slow = Enumerable.Range(0, 1 + queue).Select(_ => SendSlowly()).ToList();
         Assert.That(() => small.Arrived, Is.EqualTo(1 + queue).After(60_000, 5));
         HttpResponseMessage next;
@@ -289,6 +289,7 @@ public sealed class PictureServiceTests
 
         Assert.That(next.StatusCode, Is.EqualTo(HttpStatusCode.ServiceUnavailable));
         Assert.That(next.Headers.RetryAfter!.Delta, Is.EqualTo(TimeSpan.FromSeconds(said)));
+        Assert.That(seen.Tags("cifar3.refusals", "cifar3.kind"), Is.EqualTo(new[] { "busy" }));
         gate.Release(1 + queue);
         Assert.That((await Task.WhenAll(slow)).Select(response => response.StatusCode), Is.All.EqualTo(HttpStatusCode.OK), "those that had the places are answered");
         Assert.That((await small.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]))).StatusCode, Is.EqualTo(HttpStatusCode.OK), "a place is free again");
@@ -323,34 +324,17 @@ public sealed class PictureServiceTests
     public async Task Metrics_OfRequests_AreCountedByModelAndKind()
     {
         await using var measured = await ServiceApp.StartAsync();
-        var seen = new List<(string Instrument, double Value, string Kind)>();
-        using var listener = new MeterListener { InstrumentPublished = (instrument, own) => { if (instrument.Meter.Name == Cifar3Metrics.Name && instrument.Meter.Scope == measured.App.Services.GetRequiredService<IMeterFactory>()) { own.EnableMeasurementEvents(instrument); } } };
-        listener.SetMeasurementEventCallback<long>((instrument, value, tags, _) => Add(instrument, value, tags));
-        listener.SetMeasurementEventCallback<double>((instrument, value, tags, _) => Add(instrument, value, tags));
-        listener.Start();
+        using var seen = new Measurements(measured);
 
         await measured.Client.PostAsync("/predict", ServiceApp.Raw(ImageCorpus.Files["jpeg"]));
         await measured.Client.PostAsync("/predict", ServiceApp.Raw([1, 2, 3]));
         await measured.App.StopAsync(); // both are over
 
-        Assert.That(seen.Where(m => m.Instrument == "cifar3.predictions").Sum(m => m.Value), Is.EqualTo(1));
-        Assert.That(seen.Count(m => m.Instrument == "cifar3.request.duration"), Is.EqualTo(1));
-        Assert.That(seen.Where(m => m.Instrument == "cifar3.refusals").Select(m => m.Kind), Is.EqualTo(new[] { "unknown_format" }));
-        Assert.That(seen.Where(m => m.Instrument == "cifar3.requests.active").Sum(m => m.Value), Is.Zero);
-
-        void Add(Instrument instrument, double value, ReadOnlySpan<KeyValuePair<string, object?>> tags)
-        {
-            string kind = "";
-            foreach (var tag in tags)
-            {
-                kind = tag.Key == "cifar3.kind" ? (string)tag.Value! : kind;
-            }
-
-            lock (seen)
-            {
-                seen.Add((instrument.Name, value, kind));
-            }
-        }
+        Assert.That(seen.Values("cifar3.predictions"), Is.EqualTo(new[] { 1 }));
+        Assert.That(seen.Tags("cifar3.predictions", "cifar3.version"), Is.EqualTo(new[] { "shipped" }));
+        Assert.That(seen.Tags("cifar3.request.duration", "cifar3.endpoint"), Is.EqualTo(new[] { "predict" }));
+        Assert.That(seen.Tags("cifar3.refusals", "cifar3.kind"), Is.EqualTo(new[] { "unknown_format" }));
+        Assert.That(seen.Values("cifar3.requests.active"), Is.EquivalentTo(new[] { 1, 1, -1, -1 }));
     }
 
     private static async Task AssertAnsweredAsync(HttpResponseMessage response, string name)
