@@ -46,6 +46,18 @@ public sealed class TrainingReportTests
         AssertWellFormed(html);
     }
 
+    /// <summary>Pillow resizes with another filter unless told, which gives other probabilities; a tool that is not installed globally is no command.</summary>
+    [Test]
+    public void ToHtml_UsingTheModel_IsWhatThePagesSay()
+    {
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["nut", "screw"]);
+
+        string html = System.Net.WebUtility.HtmlDecode(TrainingReport.ToHtml(Result(images.ClassNames, "any"), new ImageData(images, images, "memory")));
+
+        Assert.That(html, Does.Contain(Regex.Match(new DocPage("docs/onnx.md").Text, "picture = ImageOps.*").Value));
+        Assert.That(html, Does.Contain(Regex.Match(new DocPage("docs/tool.md").Text, "dotnet tool install .*").Value));
+    }
+
     [TestCase(20, "Examples of the training images")]
     [TestCase(21, "Examples of the training images of the first 20 classes")]
     public void ToHtml_ManyClasses_SaysOfWhichItShowsExamples(int classes, string heading)

@@ -190,7 +190,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
     }
 
     private static Html Commands() => Html.Of($"""
-        <section><h2>Using the model</h2><p>On the command line, after <code>dotnet tool install Cifar3.Tool</code>:</p>
+        <section><h2>Using the model</h2><p>On the command line, after <code>dotnet tool install --global Cifar3.Tool</code>:</p>
         <pre>{CommandLines}</pre><p>In C#:</p><pre>{CSharpLines}</pre><p>In Python, with onnxruntime:</p><pre>{PythonLines}</pre></section>
         """);
 
@@ -206,8 +206,11 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
         """;
 
     private const string PythonLines = """
+        import numpy, onnxruntime
+        from PIL import Image, ImageOps
         session = onnxruntime.InferenceSession("model.onnx")
-        image = numpy.asarray(Image.open("photo.jpg").convert("RGB").resize((32, 32)), numpy.float32) / 255
+        picture = ImageOps.exif_transpose(Image.open("photo.jpg")).convert("RGB").resize((32, 32), Image.BILINEAR)
+        image = numpy.asarray(picture, numpy.float32) / 255
         print(session.run(None, {session.get_inputs()[0].name: image[None]}))
         """;
 
