@@ -1,3 +1,4 @@
+using System.Globalization;
 using Onnx;
 using DataType = Onnx.TensorProto.Types.DataType;
 
@@ -5,11 +6,12 @@ namespace Cifar3;
 
 /// <summary>
 /// Finds out from the first nodes of a graph what it takes: a chain of Mul, Div, Sub, Add and BatchNormalization with constants in front computes
-/// a·x + b for each channel, and only one of x in 0..1 and x in 0..255 gives numbers that a network is trained on.
+/// a·x + b for each channel, and only one of x in 0..1 and x in 0..255 gives numbers that a network is trained on. Where the input goes several ways, all must
+/// want the same; where it is made 8 bits at once, the steps tell how far it reaches.
 /// </summary>
 internal static class InputRange
 {
-    private const int Channels = CnnArchitecture.InputChannels, MaxSteps = 20;
+    private const int Channels = CnnArchitecture.InputChannels, MaxSteps = 100; // of all branches together
 
     // How widely a network's inputs are spread: 1 for 0..1, 2 for -1..1, about 4 for images of mean 0 and deviation 1.
     private const double LeastSpread = 0.5, MostSpread = 25;
@@ -28,30 +30,74 @@ internal static class InputRange
             return (InputScaling.Bytes, "its input is of whole numbers");
         }
 
+        var ends = Ends(graph, input, channelAxis);
+        var scalings = ends.Select(end => end.Decide()).Distinct().ToList();
+        return scalings is [{ } scaling]
+            ? (scaling, (ends.Find(end => end.Tells) ?? ends[0]).Reason)
+            : throw new FormatException($"the graph {string.Join(" and ", ends.Select(end => $"{end}").Distinct().Take(3))}, from which it cannot be told whether it takes pixels from 0 to 255 or from 0 to 1. Say it in ClassifierOptions.InputScaling");
+    }
+
+    /// <summary>The chains of nodes from the input on, each up to the first node that is none of such a chain.</summary>
+    private static List<Chain> Ends(GraphProto graph, string input, int channelAxis)
+    {
         var constants = new Dictionary<string, TensorProto>();
         foreach (var tensor in graph.Initializer)
         {
             constants.TryAdd(tensor.Name, tensor);
         }
 
-        var chain = new Chain(constants, channelAxis);
-        string current = input;
-        for (int i = 0; i < MaxSteps && graph.Node.Where(node => node.Input.Contains(current)).Take(2).ToList() is [{ Output.Count: 1 } node] && chain.Take(node, current); i++)
+        var ofTheImage = new HashSet<string> { input };
+        foreach (var node in graph.Node.Where(node => node.Input.Any(ofTheImage.Contains)))
         {
-            current = node.Output[0];
+            ofTheImage.UnionWith(node.Output);
         }
 
-        return chain.Decide() is { } scaling ? (scaling, chain.Reason) : throw new FormatException($"the graph computes {chain} from its input, from which it cannot be told whether it takes pixels from 0 to 255 or from 0 to 1. Say it in ClassifierOptions.InputScaling");
+        var ends = new List<Chain>();
+        var open = new Stack<(Chain Chain, string Current)>([(new Chain(constants, ofTheImage, channelAxis), input)]);
+        for (int steps = 0; open.TryPop(out var branch);)
+        {
+            bool goesOn = false;
+            foreach (var node in graph.Node.Where(node => steps < MaxSteps && node.Input.Contains(branch.Current)))
+            {
+                var chain = branch.Chain.Copy();
+                steps++;
+                goesOn = true;
+                if (node.Output.Count == 1 && chain.Take(node, branch.Current))
+                {
+                    open.Push((chain, node.Output[0]));
+                }
+                else
+                {
+                    ends.Add(chain);
+                }
+            }
+
+            if (!goesOn)
+            {
+                ends.Add(branch.Chain);
+            }
+        }
+
+        return ends;
     }
 
     /// <summary>The nodes so far as a·x + b.</summary>
-    private sealed class Chain(Dictionary<string, TensorProto> constants, int channelAxis)
+    private sealed class Chain(Dictionary<string, TensorProto> constants, HashSet<string> ofTheImage, int channelAxis)
     {
-        private readonly double[] a = [1, 1, 1], b = [0, 0, 0];
         private const int Rank = 4;
 
+        private double[] a = [1, 1, 1], b = [0, 0, 0];
         private int axis = channelAxis, steps;
         private bool isOpen; // ends in arithmetic that is not a·x + b
+        private (double Least, double Most)? bits; // what the input's 8 bits reach from and to, where it is made that at once
+
+        /// <summary>The same nodes, for one of several branches.</summary>
+        public Chain Copy()
+        {
+            var copy = (Chain)MemberwiseClone();
+            (copy.a, copy.b) = ([.. a], [.. b]);
+            return copy;
+        }
 
         /// <summary>Adds a node; false where the chain ends before it.</summary>
         public bool Take(NodeProto node, string current)
@@ -65,10 +111,19 @@ internal static class InputRange
                     return true;
                 case "Mul" or "Div" or "Sub" or "Add" when node.Input.Count == 2:
                     bool first = node.Input[0] == current;
-                    isOpen = !Affine(node.OpType, node.Input[first ? 1 : 0], first);
+                    string other = node.Input[first ? 1 : 0];
+                    if (other != current && ofTheImage.Contains(other))
+                    {
+                        return false; // branches come together
+                    }
+
+                    isOpen = !Affine(node.OpType, other, first);
                     return !isOpen;
                 case "BatchNormalization" when node.Input.Count == 5 && axis == 1:
                     return Normalize(node);
+                case "QuantizeLinear" when steps == 0:
+                    bits = Reach(node);
+                    return false;
                 default:
                     return false;
             }
@@ -77,14 +132,22 @@ internal static class InputRange
         /// <summary>The scaling; null where it cannot be told. Without any arithmetic in the graph it is what is usual, and documented.</summary>
         public InputScaling? Decide() =>
             isOpen || a.Contains(0) ? null
+            : bits is not null ? (Reaches(1) ? InputScaling.ZeroToOne : Reaches(255) ? InputScaling.Bytes : null)
             : steps == 0 || IsPlausible(1) ? InputScaling.ZeroToOne
             : IsPlausible(255) ? InputScaling.Bytes
             : null;
 
-        /// <summary>What the decision rests on.</summary>
-        public string Reason => steps == 0 ? "usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling" : $"read from its graph, which begins with {this}";
+        /// <summary>Whether the graph shows anything of what it takes.</summary>
+        public bool Tells => steps > 0 || bits is not null;
 
-        public override string ToString() => isOpen ? "something other than a·x + b" : string.Create(System.Globalization.CultureInfo.InvariantCulture, $"a·x + b with a = {a[0]:G3}, {a[1]:G3}, {a[2]:G3} and b = {b[0]:G3}, {b[1]:G3}, {b[2]:G3}");
+        /// <summary>What the decision rests on.</summary>
+        public string Reason => !Tells ? "usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling" : $"read from its graph, which {this}";
+
+        /// <summary>What the graph does: the end of a sentence.</summary>
+        public override string ToString() =>
+            isOpen ? "begins with something other than a·x + b"
+            : bits is var (least, most) ? string.Create(CultureInfo.InvariantCulture, $"takes its input in steps from {least:G3} to {most:G3}")
+            : string.Create(CultureInfo.InvariantCulture, $"begins with a·x + b with a = {a[0]:G3}, {a[1]:G3}, {a[2]:G3} and b = {b[0]:G3}, {b[1]:G3}, {b[2]:G3}");
 
         /// <summary>Whether inputs from 0 to <paramref name="most"/> become numbers spread as a network's are, around 0 or upwards from it; or, of 0 to 255, around 0 in their own size (Caffe's means).</summary>
         private bool IsPlausible(double most)
@@ -101,6 +164,23 @@ internal static class InputRange
             }
 
             return true;
+        }
+
+        /// <summary>Whether the steps are those of images from 0 to <paramref name="most"/>, of which those that they were measured on need not have had the brightest pixels.</summary>
+        private bool Reaches(double most) => bits is var (least, highest) && Math.Abs(least) <= 0.1 * most && highest >= 0.5 * most && highest <= 1.1 * most;
+
+        /// <summary>The numbers that the first and the last of 256 steps stand for; null where the steps differ from channel to channel.</summary>
+        private (double Least, double Most)? Reach(NodeProto node)
+        {
+            var zero = node.Input.Count > 2 ? constants.GetValueOrDefault(node.Input[2]) : new TensorProto { DataType = (int)DataType.Uint8, Int32Data = { 0 } };
+            if (node.Input.Count < 2 || Values(node.Input[1]) is not [var scale] || zero is not { DataType: (int)DataType.Uint8 or (int)DataType.Int8 })
+            {
+                return null;
+            }
+
+            bool isSigned = zero.DataType == (int)DataType.Int8;
+            int at = !zero.HasRawData ? zero.Int32Data[0] : isSigned ? (sbyte)zero.RawData[0] : zero.RawData[0], first = isSigned ? sbyte.MinValue : 0;
+            return ((first - at) * scale, (first + 255 - at) * scale);
         }
 
         private bool Affine(string op, string name, bool first)
