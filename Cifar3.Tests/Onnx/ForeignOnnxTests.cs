@@ -92,7 +92,9 @@ public sealed class ForeignOnnxTests
     [TestCase("two outputs", "expected one output with the classes, found 2 that could be it")]
     [TestCase("output [N]", "expected a float32 output [N, classes]")]
     [TestCase("ends in Relu", "found Relu")]
-    [TestCase("softmax over images", "found Softmax")]
+    [TestCase("softmax over images", "found Softmax over another axis")]
+    [TestCase("sum of probabilities", "found a sum of what Softmax gives (Add)")]
+    [TestCase("mean of probabilities over the picture", "found a sum of what Softmax gives (GlobalAveragePool)")]
     [TestCase("nothing computes the output", "found none")]
     [TestCase("cycle", "without cycles")]
     [TestCase("weights elsewhere", "weight 'conv2d/kernel' is in another file")]
@@ -275,6 +277,16 @@ public sealed class ForeignOnnxTests
             case "softmax over images":
                 graph.Node[^1].Attribute.Clear();
                 graph.Node[^1].Attribute.Add(new AttributeProto { Name = "axis", Type = AttributeProto.Types.AttributeType.Int, I = 0 });
+                break;
+            case "sum of probabilities": // of an ensemble's networks
+                graph.Initializer.Add(TensorData.Create<float>("half", TensorProto.Types.DataType.Float, [0.5f]));
+                graph.Node.Add(new NodeProto { OpType = "Mul", Input = { graph.Output[0].Name, "half" }, Output = { "halved" } });
+                graph.Node.Add(new NodeProto { OpType = "Add", Input = { "halved", "halved" }, Output = { "mean" } });
+                graph.Output[0].Name = "mean";
+                break;
+            case "mean of probabilities over the picture":
+                graph.Node.Add(new NodeProto { OpType = "GlobalAveragePool", Input = { graph.Output[0].Name }, Output = { "mean" } });
+                graph.Output[0].Name = "mean";
                 break;
             case "nothing computes the output":
                 graph.Output[0].Name = "elsewhere";

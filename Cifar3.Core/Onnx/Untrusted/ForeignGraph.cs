@@ -171,14 +171,40 @@ internal static class ForeignGraph
                     continue;
                 case "Softmax" or "LogSoftmax" when IsOverClasses(node, reshaped):
                     return node.OpType == "LogSoftmax";
+                case "Add" or "GlobalAveragePool" when SumsProbabilities(producers, node):
+                    throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found a sum of what Softmax gives ({node.OpType}): let it end in the softmax of the summed logits, or score each network by itself");
                 case "Add" or "MatMul" or "Gemm" or "GlobalAveragePool":
                     return true;
                 default:
-                    throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found {Shown.Text(node.OpType)}");
+                    throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found {Shown.Text(node.OpType)}{(node.OpType is "Softmax" or "LogSoftmax" ? " over another axis than the classes'" : "")}");
             }
         }
 
         throw new FormatException("expected a graph without cycles");
+    }
+
+    /// <summary>Whether a sum or mean at the end is of probabilities, as an ensemble's is: softmax of them would give others.</summary>
+    private static bool SumsProbabilities(Dictionary<string, NodeProto> producers, NodeProto end)
+    {
+        var seen = new HashSet<NodeProto>(ReferenceEqualityComparer.Instance);
+        var left = new Stack<NodeProto>([end]);
+        while (left.TryPop(out var node))
+        {
+            if (node.OpType == "Softmax")
+            {
+                return true;
+            }
+
+            NodeProto[] inputs = [.. node.Input.Select(producers.GetValueOrDefault).OfType<NodeProto>()];
+            bool passesOn = node.OpType is "Add" or "GlobalAveragePool" or "Identity" or "Cast" or "Dropout" or "Flatten" or "Reshape" or "QuantizeLinear" or "DequantizeLinear"
+                || (node.OpType is "Mul" or "Div" && inputs.Length == 1); // by a constant
+            foreach (var input in inputs.Where(input => passesOn && seen.Add(input)))
+            {
+                left.Push(input);
+            }
+        }
+
+        return false;
     }
 
     /// <summary>Whether a softmax is over the classes: the last axis, or axis 1 where the result still changes its shape.</summary>
