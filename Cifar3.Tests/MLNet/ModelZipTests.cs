@@ -137,6 +137,31 @@ public sealed class ModelZipTests
         }
     }
 
+    /// <summary>ML.NET's steps pass a row without a path or picture on and make zeros of it: a service whose request lacks the field would answer with a class.</summary>
+    [Test]
+    public void SaveAndLoad_RowWithoutAPicture_IsAnErrorAsBefore([Values("path", "picture", "picture of known size")] string kind)
+    {
+        var context = new MLContext();
+        using var zip = new MemoryStream();
+        IDataView rows = context.Data.LoadFromEnumerable([new PictureFile()]);
+        if (kind != "path")
+        {
+            rows = context.Transforms.LoadImages("Picture", imageFolder: null, "ImagePath").Fit(rows).Transform(rows);
+        }
+
+        if (kind == "picture of known size")
+        {
+            rows = context.Transforms.ResizeImages("Picture", 32, 32).Fit(rows).Transform(rows);
+        }
+
+        var transformer = context.Transforms.ApplyCifar3(Model, kind == "path" ? "ImagePath" : "Picture").Fit(rows);
+        context.Model.Save(transformer, rows.Schema, zip);
+        var loaded = new MLContext().Model.Load(zip, out _);
+
+        Assert.That(() => MLNetData.Scores(transformer.Transform(rows)), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("it is missing"));
+        Assert.That(() => MLNetData.Scores(loaded.Transform(rows)), Throws.InvalidOperationException.With.InnerException.Message.Contains("Cifar3: the row has no picture"));
+    }
+
     /// <summary>Premultiplied colours under four kinds of alpha: opaque, in between, nothing anywhere, and colours brighter than their alpha allows.</summary>
     private static MLImage Transparent(int kind)
     {

@@ -46,7 +46,8 @@ internal sealed class StockGraph
         graph.Proto.Output.Add(Value(Choice, DataType.Float, "", anyNumber: false, classes));
 
         string pixels = images.Kind == ImageColumnKind.Image ? parts.Picture(height, width) : parts.Vector(images);
-        graph.StartFrom(parts.Add("Div", [pixels, parts.Scalar("levels", 255f)]));
+        string levels = images.Kind == ImageColumnKind.Image ? parts.LevelsOfAPicture() : parts.Scalar("levels", 255f);
+        graph.StartFrom(parts.Add("Div", [pixels, levels]));
         KerasGraph.AddLayers(graph, model.Layers);
         parts.Add("Reshape", [OnnxGraphBuilder.OutputName, parts.Integers("scores_shape", classes)], output: Scores);
         string best = parts.Add("ArgMax", [Scores], [Int("axis", 0)]);
@@ -80,6 +81,19 @@ internal sealed class StockGraph
         string white = Add("Where", [unused, Scalar("no_white", 0f), Add("Sub", [Scalar("opaque", 255f), alpha])]);
         string blended = Add("Min", [Add("Add", [colours, white]), Scalar("brightest", 255f)]);
         return (height, width) == (Size, Size) ? blended : Resized(blended, height, width);
+    }
+
+    /// <summary>
+    /// 255; where all bytes of the picture are 0, alpha too, an error: ML.NET's loader passes a row without a path or picture on, and its pixel extractor makes zeros of it, which would be scored.
+    /// ONNX has no node that fails on purpose, and ONNX Runtime names the node whose index is beyond its data.
+    /// </summary>
+    private string LevelsOfAPicture()
+    {
+        string most = Add("ReduceMax", [Pixels], [Ints("axes", 1, 2, 3), Int("keepdims", 0)]);
+        string isNone = Add("Cast", [Add("Equal", [most, Scalar("no_level", 0f)])], [Int("to", (long)DataType.Int64)]);
+        const string Levels = Prefix + "levels";
+        graph.AddNode("Cifar3: the row has no picture, or one that is transparent everywhere", "Gather", Levels, [graph.Constant(TensorData.Create<float>($"{Levels}_of_a_picture", DataType.Float, [255f], 1)), isNone]);
+        return Levels;
     }
 
     /// <summary>What <see cref="ImageResizer"/> computes in integers, in doubles, which hold these integers exactly.</summary>
