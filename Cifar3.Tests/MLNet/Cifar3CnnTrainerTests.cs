@@ -215,6 +215,19 @@ public sealed class Cifar3CnnTrainerTests
         Assert.That(CnnModel.LoadOnnx(Path.Combine(folder, "cifar3_model.onnx")).ClassNames, Is.EqualTo(Images.ClassNames));
     }
 
+    /// <summary>Braces are names of folders (a GUID in its long form), and placeholders only in a file name that the user gives <see cref="ModelCheckpoint"/>.</summary>
+    [TestCase("{9f8b1c2e}", "cifar3_")]
+    [TestCase("{{epoch}", "{0}_")]
+    public void Fit_BracesInTheWorkspacesName_AreTakenAsTheyAre(string name, string prefix)
+    {
+        string parent = TestFiles.NewFolder(), folder = Path.Combine(parent, name);
+
+        Trainer(new MLContext(), Quick with { WorkspacePath = folder, FinalModelPrefix = prefix }).Fit(Images.ToDataView());
+
+        Assert.That(CnnModel.LoadOnnx(Path.Combine(folder, $"{prefix}model.onnx")).ClassNames, Is.EqualTo(Images.ClassNames));
+        Assert.That(Directory.GetDirectories(parent), Is.EqualTo([folder]));
+    }
+
     [Test]
     public void Fit_Log_TellsProgress()
     {

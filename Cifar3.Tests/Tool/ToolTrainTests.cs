@@ -33,6 +33,18 @@ public sealed class ToolTrainTests
         Assert.That(RunFolder.Open(run).DataPath, Is.Not.Null);
     }
 
+    /// <summary>They are placeholders in the file names of <c>ModelCheckpoint</c>, and a folder's name here.</summary>
+    [Test]
+    public void Train_BracesInTheFoldersName_AreTakenAsTheyAre()
+    {
+        string parent = TestFiles.NewFolder(), run = Path.Combine(parent, "run {1}");
+
+        ToolProcess.Must("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "1", "--engine", "Managed");
+
+        Assert.That(Path.Combine(run, "model.onnx"), Does.Exist);
+        Assert.That(Directory.GetDirectories(parent), Is.EqualTo([run]));
+    }
+
     /// <summary>A disk full at the first checkpoint, or a kill before it, leaves the model alone; a kill before the first epoch the record alone.</summary>
     [TestCase(true)]
     [TestCase(false)]

@@ -42,7 +42,7 @@ internal static class TrainCommand
                 string best = Path.Combine(run, RunFolder.ModelFile);
                 bool balanced = arguments.GetValue(weights) == ClassWeighting.Balanced;
                 string monitor = EpochMetrics.TellingName(balanced);
-                var checkpoint = new ModelCheckpoint(best, monitor);
+                var checkpoint = new ModelCheckpoint(FilePattern.Literal(best), monitor);
                 List<Callback> callbacks = [new ProgressBar(OptionWords.Of), checkpoint, new CsvLogger(Path.Combine(run, "training.csv"))];
                 if (arguments.GetValue(patience) is { } epochsWithout)
                 {

@@ -52,6 +52,9 @@ internal sealed partial class FilePattern
     /// <summary>The folder that all files lie in or below: what stands before the first placeholder, up to its last separator.</summary>
     public string Folder => Path.GetDirectoryName(Path.GetFullPath(parts[0].Literal + "file"))!;
 
+    /// <summary>The pattern of one file, whatever braces its path has.</summary>
+    public static string Literal(string path) => path.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal);
+
     private static IReadOnlyList<string> Known { get; } = ["epoch", .. EpochMetrics.All];
 
     /// <summary>Throws when the training does not measure a metric that the name asks for.</summary>

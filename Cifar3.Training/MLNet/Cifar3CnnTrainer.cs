@@ -175,7 +175,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
 
         if (Settings.WorkspacePath is { } folder)
         {
-            callbacks.Add(new ModelCheckpoint(Path.Combine(folder, $"{Settings.FinalModelPrefix}model.onnx"), accuracy));
+            callbacks.Add(new ModelCheckpoint(FilePattern.Literal(Path.Combine(folder, $"{Settings.FinalModelPrefix}model.onnx")), accuracy));
         }
 
         if (Settings.MetricsCallback is { } report)
