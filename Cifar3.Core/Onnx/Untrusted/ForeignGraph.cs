@@ -162,7 +162,7 @@ internal static class ForeignGraph
 
             switch (node.OpType)
             {
-                case "Flatten" or "Reshape":
+                case "Flatten" or "Reshape" or "Squeeze":
                     reshaped = true;
                     current = node.Input.FirstOrDefault() ?? "";
                     continue;
@@ -171,9 +171,9 @@ internal static class ForeignGraph
                     continue;
                 case "Softmax" or "LogSoftmax" when IsOverClasses(node, reshaped):
                     return node.OpType == "LogSoftmax";
-                case "Add" or "GlobalAveragePool" when SumsProbabilities(producers, node):
+                case "Add" or "GlobalAveragePool" or "ReduceMean" when SumsProbabilities(producers, node):
                     throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found a sum of what Softmax gives ({node.OpType}): let it end in the softmax of the summed logits, or score each network by itself");
-                case "Add" or "MatMul" or "Gemm" or "GlobalAveragePool":
+                case "Add" or "MatMul" or "Gemm" or "GlobalAveragePool" or "ReduceMean":
                     return true;
                 default:
                     throw new FormatException($"expected the graph to end in Softmax or in a dense layer (MatMul, Add, Gemm), found {Shown.Text(node.OpType)}{(node.OpType is "Softmax" or "LogSoftmax" ? " over another axis than the classes'" : "")}");
@@ -196,7 +196,7 @@ internal static class ForeignGraph
             }
 
             NodeProto[] inputs = [.. node.Input.Select(producers.GetValueOrDefault).OfType<NodeProto>()];
-            bool passesOn = node.OpType is "Add" or "GlobalAveragePool" or "Identity" or "Cast" or "Dropout" or "Flatten" or "Reshape" or "QuantizeLinear" or "DequantizeLinear"
+            bool passesOn = node.OpType is "Add" or "GlobalAveragePool" or "ReduceMean" or "Identity" or "Cast" or "Dropout" or "Flatten" or "Reshape" or "Squeeze" or "QuantizeLinear" or "DequantizeLinear"
                 || (node.OpType is "Mul" or "Div" && inputs.Length == 1); // by a constant
             foreach (var input in inputs.Where(input => passesOn && seen.Add(input)))
             {

@@ -45,6 +45,9 @@ internal sealed class GraphNode
             : throw Wrong($"{missing.Length} {name} from {least} to {most}", GraphCheck.Print(values));
     }
 
+    /// <summary>Axes, however many; null where the setting is missing.</summary>
+    public long[]? Axes(string name) => Find(name, AttributeProto.Types.AttributeType.Ints) is { } attribute ? [.. attribute.Ints] : null;
+
     /// <summary>A number that only has to be finite.</summary>
     public void Number(string name)
     {

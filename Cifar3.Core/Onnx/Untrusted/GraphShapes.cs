@@ -22,7 +22,6 @@ internal static class GraphShapes
     /// <summary>The longest side of a kernel: the image's size.</summary>
     public const int MaxKernel = 32;
 
-
     /// <summary>Shape and type of a node's output, and its work in multiplications or as much; reads all its settings.</summary>
     /// <param name="node">The node.</param>
     /// <param name="inputs">Its inputs.</param>
@@ -86,6 +85,9 @@ internal static class GraphShapes
                 Count(1, 1);
                 Picture();
                 shape = [input.Shape[0], input.Shape[1], 1, 1];
+                break;
+            case "ReduceMean" or "ReduceMax" or "Squeeze":
+                shape = Reduced();
                 break;
             case "BatchNormalization":
                 shape = Normalization();
@@ -239,6 +241,29 @@ internal static class GraphShapes
             }
 
             return asked.All(size => size > 0) && known == all ? asked : throw node.Wrong(FormattableString.Invariant($"a shape of {all:N0} numbers"), GraphCheck.Print(asked));
+        }
+
+        // Global pooling as tf2onnx (Squeeze behind it) and torch's mean write it: without some axes, or with 1 in their place.
+        long[] Reduced()
+        {
+            Count(1, 2);
+            bool squeezes = node.Operator == "Squeeze", keeps = !squeezes && node.Integer("keepdims", 1, 0, 1) == 1;
+            if (!squeezes)
+            {
+                Floats(1);
+                node.Integer("noop_with_empty_axes", 0, 0, 0);
+            }
+
+            // A setting in earlier operator sets, an input in later ones. Never all, nor the first: that is the images'.
+            long rank = input.Shape.Length;
+            long[] given = node.Axes("axes") ?? (inputs.Count == 2 && constant(1) is { DataType: (int)DataType.Int64, Dims.Count: 1 } list ? TensorData.Integers(list) : []);
+            long[] axes = [.. given.Take(GraphCheck.MaxRank + 1).Select(axis => axis < 0 ? axis + rank : axis).Distinct()];
+            if (axes.Length == 0 || axes.Length != given.Length || axes.Any(axis => axis < 1 || axis >= rank || (squeezes && input.Shape[axis] != 1)))
+            {
+                throw node.Wrong($"axes in the file, each once and not the first{(squeezes ? ", of size 1" : "")}, of {GraphCheck.Print(input.Shape)}", GraphCheck.Print(given));
+            }
+
+            return keeps ? [.. input.Shape.Select((size, axis) => axes.Contains(axis) ? 1 : size)] : [.. input.Shape.Where((_, axis) => !axes.Contains(axis))];
         }
 
         long[] Product(long[] a, long[] b) => a.Length == 2 && b.Length == 2 && a[1] == b[0]
