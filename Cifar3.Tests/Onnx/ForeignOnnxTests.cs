@@ -69,6 +69,25 @@ public sealed class ForeignOnnxTests
         Assert.That(found, Is.EqualTo(expected).Within(1e-6f));
     }
 
+    /// <summary>The class' name beside the probabilities, as exporters for applications add it: what computes it is left out, texts and all.</summary>
+    [Test]
+    public void Load_SecondOutputOfTexts_IsLeftOutWithWhatItIsMadeOf()
+    {
+        var model = TestModels.Random(filters: [4, 4, 8]);
+        byte[] pixels = EngineTestData.RandomImages(5, seed: 1), foreign = Foreign(model, proto =>
+        {
+            var graph = proto.Graph;
+            graph.Initializer.Add(new TensorProto { Name = "names", DataType = (int)TensorProto.Types.DataType.String, Dims = { 3 }, StringData = { Names.Select(ByteString.CopyFromUtf8) } });
+            graph.Node.Add(new NodeProto { OpType = "ArgMax", Input = { graph.Output[0].Name }, Output = { "best" }, Attribute = { OnnxGraphBuilder.Int("axis", 1) } });
+            graph.Node.Add(new NodeProto { OpType = "Gather", Input = { "names", "best" }, Output = { "label" } });
+            graph.Output.Add(OnnxGraphBuilder.Value("label", TensorProto.Types.DataType.String, "", anyNumber: true, 1));
+        });
+
+        using Cifar3Classifier own = Cifar3Classifier.FromModel(model), classifier = Cifar3Classifier.Load(foreign, new ClassifierOptions { ClassNames = Names });
+
+        Assert.That(classifier.PredictPixelsBatch(pixels).Select(p => p.Confidence), Is.EqualTo(own.PredictPixelsBatch(pixels).Select(p => p.Confidence)).Within(1e-6f));
+    }
+
     [Test]
     public void Load_OwnFileWithOtherClassNames_TakesThem()
     {
