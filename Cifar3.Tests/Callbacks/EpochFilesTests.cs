@@ -59,6 +59,31 @@ public sealed class EpochFilesTests
         Assert.That((checkpoint.LastFile, context.FilesNote), Is.EqualTo((file, (string?)null)));
     }
 
+    /// <summary>The checkpoint knew how good the model was, and not that its file was missing: no later epoch is better here, and the file never came.</summary>
+    [Test]
+    public void Fit_BestModelsFileMissingWhenInterrupted_IsWrittenWhenResumed([Values("best.onnx", "best_{epoch}.onnx")] string name, [Values(1, 3)] int epochs)
+    {
+        string folder = TestFiles.NewFolder(), pattern = Path.Combine(folder, name), file = pattern.Replace("{epoch}", "1", StringComparison.Ordinal);
+        using var source = new CancellationTokenSource();
+        var blocking = Blocking(file, from: 1, to: 9);
+        var checkpoint = new ModelCheckpoint(pattern, "loss", mode: MonitorMode.Max); // the first epoch's is the highest
+        var options = new TrainerOptions { Epoch = epochs, WorkspacePath = folder, Resume = true, Callbacks = [blocking, checkpoint, new Recorder { OnEpoch = (_, _) => source.Cancel() }] };
+        try
+        {
+            FakeTrainer.Create(options).Fit(Images, cancellationToken: source.Token);
+        }
+        catch (OperationCanceledException) when (epochs > 1)
+        {
+        }
+
+        Directory.Delete(file);
+        var result = FakeTrainer.Create(options with { Callbacks = [checkpoint] }).Fit(Images);
+
+        var model = CnnModel.LoadOnnx(file);
+        Assert.That(result.History.Epochs, Has.Length.EqualTo(epochs));
+        Assert.That((model.Metadata.Epoch, checkpoint.LastFile, result.FilesNote), Is.EqualTo((1, file, (string?)null)));
+    }
+
     [Test]
     public void Fit_FilesOfSeveralEpochsMissing_SaysHowMany()
     {

@@ -3,7 +3,7 @@ namespace Cifar3.Training;
 /// <summary>Saves the model after every epoch, or after every epoch that is the best so far: Keras' <c>ModelCheckpoint</c>.</summary>
 /// <remarks>
 /// A file is complete or not there: it is written beside its place and then renamed. One that cannot be written is tried again after the next epoch
-/// (<see cref="TrainingContext.FilesNote"/>). State is reset when a training begins and is kept in
+/// (<see cref="TrainingContext.FilesNote"/>), an ONNX file also by a resumed training. State is reset when a training begins and is kept in
 /// checkpoints. Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c> and every epoch.
 /// <see href="https://keras.io/api/callbacks/model_checkpoint/"/>
 /// </remarks>
@@ -16,8 +16,10 @@ public sealed class ModelCheckpoint : Callback
     private readonly FilePattern pattern;
     private readonly MetricMonitor monitor;
     private readonly bool saveBestOnly;
-    private readonly Func<TrainingContext, Action<string>> writer;
+    private readonly Action<CnnModel, string>? save; // null for Keras' files, which also hold what a training alone knows
     private double? best;
+    private CnnModel? waiting; // whose file could not be written yet
+    private (EpochFiles Files, History History)? begun;
 
     /// <summary>Creates the callback.</summary>
     /// <param name="filePath">
@@ -34,18 +36,13 @@ public sealed class ModelCheckpoint : Callback
     {
     }
 
-    /// <summary>Creates the callback with a writer of its own.</summary>
-    internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string> save)
-        : this(filePath, monitor, saveBestOnly, mode, Of(save))
-    {
-    }
-
-    private ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Func<TrainingContext, Action<string>> writer)
+    /// <summary>Creates the callback with a writer of its own; null = Keras'.</summary>
+    internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string>? save)
     {
         pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
         this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);
         this.saveBestOnly = saveBestOnly;
-        this.writer = writer;
+        this.save = save;
     }
 
     /// <summary>The file written last by this training; null before the first.</summary>
@@ -62,7 +59,9 @@ public sealed class ModelCheckpoint : Callback
         pattern.CheckAvailable(context);
         OutputFolder.Prepare(pattern.Folder);
         best = null;
+        waiting = null;
         LastFile = null;
+        begun = (context.Files, context.History);
     }
 
     /// <inheritdoc/>
@@ -79,33 +78,47 @@ public sealed class ModelCheckpoint : Callback
             best = value;
         }
 
+        Write(context.Files, log, context.Model, save is null ? KerasWriter(context) : ModelWriter(context.Model, save));
+    }
+
+    /// <inheritdoc/>
+    public override void SaveState(CallbackState state)
+    {
+        state.Set("best", best);
+        state.Set("waiting", save is null ? null : waiting);
+    }
+
+    /// <inheritdoc/>
+    public override void RestoreState(CallbackState state)
+    {
+        best = state.Number("best");
+        if (save is not null && begun is { } training && state.Model("waiting") is { } model && training.History.Epochs.FirstOrDefault(log => log.Epoch == model.Metadata.Epoch) is { } epoch)
+        {
+            Write(training.Files, epoch, model, ModelWriter(model, save)); // no later epoch may be better
+        }
+    }
+
+    private void Write(EpochFiles files, EpochLog log, CnnModel model, Action<string> write)
+    {
         string file = pattern.Format(log);
-        var write = writer(context);
-        context.Files.Write(this, file, Save, replaces: saveBestOnly);
+        waiting = model;
+        files.Write(this, file, Save, replaces: saveBestOnly);
 
         void Save()
         {
             write(file);
-            LastFile = file;
+            (LastFile, waiting) = (file, null);
         }
     }
 
-    /// <inheritdoc/>
-    public override void SaveState(CallbackState state) => state.Set("best", best);
-
-    /// <inheritdoc/>
-    public override void RestoreState(CallbackState state) => best = state.Number("best");
-
-    /// <summary>Makes of a training as it is now what writes its model, at once or after later epochs.</summary>
-    private static Func<TrainingContext, Action<string>> Writer(string filePath) => Path.GetExtension(filePath ?? throw new ArgumentNullException(nameof(filePath))).ToUpperInvariant() switch
+    private static Action<CnnModel, string>? Writer(string filePath) => Path.GetExtension(filePath ?? throw new ArgumentNullException(nameof(filePath))).ToUpperInvariant() switch
     {
-        ".ONNX" => Of((model, file) => model.SaveOnnx(file)),
-        ".KERAS" or ".H5" or ".HDF5" => KerasWriter,
+        ".ONNX" => (model, file) => model.SaveOnnx(file),
+        ".KERAS" or ".H5" or ".HDF5" => null,
         _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{filePath}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
     };
 
-    private static Func<TrainingContext, Action<string>> Of(Action<CnnModel, string> save) => context => ModelWriter(context.Model, save);
-
+    // What writes a model at once or after later epochs: it keeps what it needs.
     private static Action<string> ModelWriter(CnnModel model, Action<CnnModel, string> save) => file => save(model, file);
 
     private static Action<string> KerasWriter(TrainingContext context)
