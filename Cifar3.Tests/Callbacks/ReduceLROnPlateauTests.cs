@@ -27,6 +27,11 @@ public sealed class ReduceLROnPlateauTests
         Assert.That(Rates([.6, .7, .5, .8], () => new ReduceLROnPlateau(patience: 1, minLearningRate: 2e-4), new PolynomialLRDecay(1e-3f, 2, 1e-4f, cycle: true)), Is.EqualTo(new[] { 1, .55, .1, .325 }).Within(1e-6), "nothing was to be reduced when the plateau came");
     }
 
+    /// <summary>0.001 as a float is above 0.001: at the lowest rate plateaus went on to reduce, which a schedule's later, higher rates got.</summary>
+    [Test]
+    public void OnEpochEnd_LowestRateThatNoFloatIs_ReducesNoFurther() =>
+        Assert.That(Rates([.6, .5, .5, .5, .5], () => new ReduceLROnPlateau(factor: .5, patience: 1, minLearningRate: 1e-3), new LsrDecay([new(0, 1), new(4, 10)], .008f)), Is.EqualTo(new[] { 2, 2, 1, 1, 10 }).Within(1e-6));
+
     [Test]
     public void RestoreState_AfterAnyEpoch_GoesOnAsIfNothingHadBeen([Range(1, 7)] int epochs, [Values] bool scheduled)
     {

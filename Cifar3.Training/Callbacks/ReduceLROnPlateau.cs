@@ -80,7 +80,7 @@ public sealed class ReduceLROnPlateau : Callback
         {
             (best, wait) = (value, 0);
         }
-        else if (cooling == 0 && ++wait >= patience && context.LearningRate > minLearningRate)
+        else if (cooling == 0 && ++wait >= patience && context.LearningRate > (float)minLearningRate)
         {
             reduced *= factor;
             if (context.Plan.Schedule is null)
