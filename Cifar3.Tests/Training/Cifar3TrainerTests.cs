@@ -192,6 +192,16 @@ public sealed class Cifar3TrainerTests
             () => Fit(new TrainerOptions { ClassWeights = ClassWeights.Of(("red", 0), ("green", 0), ("blue", 0)) }),
             Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a weight above 0").And.Message.Contains("red 0, green 0, blue 0"));
 
+    /// <summary>A model's file has room for so much: the first epoch was trained, and lost.</summary>
+    [Test]
+    public void Fit_WordsThatNoModelHasRoomFor_AreRefusedBeforeTheFirstStep()
+    {
+        var recorder = new Recorder();
+
+        Assert.That(() => Fit(new TrainerOptions { TrainedOn = new string('x', 100_001), Callbacks = [recorder] }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("TrainedOn").And.Message.Contains("100,000 characters"));
+        Assert.That(recorder.Moments, Is.Empty);
+    }
+
     [Test]
     public void Fit_LossNotFinite_StopsWithTheEpochStepAndRemedy()
     {

@@ -19,6 +19,7 @@ public sealed class TrainingContext
         ValidationImages = validation?.Count ?? 0;
         trainedOn = options.TrainedOn ?? FormattableString.Invariant($"{train.Count:N0} images: {string.Join(", ", train.ClassNames)}");
         LearningRate = Plan.LearningRate;
+        this.initial = initial.With(MetadataAfter(0)); // words that a model's file has no room for are refused now, not after the first epoch
     }
 
     /// <summary>The settings of the training.</summary>
