@@ -22,9 +22,16 @@ public sealed class History
     /// <param name="metric">A name in <see cref="Metrics"/>.</param>
     /// <returns>As many values as there are epochs.</returns>
     /// <exception cref="KeyNotFoundException">There is no such metric; the message lists those that there are.</exception>
-    public IReadOnlyList<double> this[string metric] => Metrics.Contains(metric)
-        ? [.. Epochs.Select(e => EpochMetrics.Value(e, metric)!.Value)]
-        : throw new KeyNotFoundException($"The history has no metric '{Shown.Text(metric)}'{EpochMetrics.Suggestion(metric)}. It has: {string.Join(", ", Metrics)}.");
+    public IReadOnlyList<double> this[string metric]
+    {
+        get
+        {
+            ArgumentNullException.ThrowIfNull(metric);
+            return Metrics.Contains(metric)
+                ? [.. Epochs.Select(e => EpochMetrics.Value(e, metric)!.Value)]
+                : throw new KeyNotFoundException($"The history has no metric '{Shown.Text(metric)}'{EpochMetrics.Suggestion(metric)}. It has: {string.Join(", ", Metrics)}.");
+        }
+    }
 
     /// <summary>The number of epochs and the last one's metrics, such as <c>10 epochs, the last: accuracy 0.8790, loss 0.3102, val_accuracy 0.8810, val_loss 0.3170</c>.</summary>
     /// <returns>One line.</returns>

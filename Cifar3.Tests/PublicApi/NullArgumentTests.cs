@@ -70,7 +70,7 @@ public sealed class NullArgumentTests
         !(method is ConstructorInfo && method.DeclaringType!.GetMethod("<Clone>$") is not null)
         && !(method.DeclaringType is { Name: nameof(GpuEngine) or nameof(TensorFlowEngine) } && method is MethodInfo { IsStatic: false }) // want a device
         && !(method.DeclaringType!.IsAssignableTo(typeof(Callback)) && method is MethodInfo) && method.Name != nameof(LearningRateScheduler.GetLearningRate)
-        && !method.IsAbstract && !method.ContainsGenericParameters && !(method is MethodInfo && method.IsSpecialName) && method.Name is not ("Equals" or "Deconstruct" or "PrintMembers")
+        && !method.IsAbstract && !method.ContainsGenericParameters && !(method is MethodInfo && method.IsSpecialName && method.Name != "get_Item") && method.Name is not ("Equals" or "Deconstruct" or "PrintMembers")
         && !method.GetParameters().Any(p => p.ParameterType.IsByRefLike || p.ParameterType.IsByRef);
 
     private static bool MayNotBeNull(ParameterInfo parameter) => !parameter.ParameterType.IsValueType && Nullability.Create(parameter).WriteState == NullabilityState.NotNull;
