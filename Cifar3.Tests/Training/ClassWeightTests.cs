@@ -15,6 +15,7 @@ public sealed class ClassWeightTests
 
         Assert.That(ClassWeights.Balanced.For(images), Is.EqualTo(new[] { 40 / 60f, 2, 1 }).Within(1e-6), "a class without images takes no part");
         Assert.That(ClassWeights.Of(("few", 3)).For(images), Is.EqualTo(new[] { 1, 3, 1 }));
+        Assert.That(() => ClassWeights.Of(("many", 0), ("few", 0)).For(images), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a class that has images"), "that of a class without images teaches nothing");
     }
 
     /// <summary>A model's metadata have room for so many characters.</summary>

@@ -39,16 +39,17 @@ public sealed class LeakageWarningTests
         Assert.That(LeakageWarning.Of(Frames(train, 10), Frames(validation, 10)), Is.Null);
     }
 
-    /// <summary>A quarter of the scenes are series, and most of what is measured is new: a validation image in seven is a near copy.</summary>
-    [Test]
-    public void Of_FewSeriesAmongManyScenes_IsNull()
+    /// <summary>Where few of the scenes are series, most of what is measured is new.</summary>
+    [TestCase(8, false, TestName = "a validation image in seven is a near copy")]
+    [TestCase(18, true, TestName = "three validation images in ten are near copies")]
+    public void Of_SeriesAmongManyScenes_WarnsWhereTheyAreMany(int series, bool warns)
     {
         var scenes = Scenes(120);
-        int[] some = [.. Enumerable.Range(0, 8)], others = [.. Enumerable.Range(8, scenes.Count - 8)];
+        int[] some = [.. Enumerable.Range(0, series)], others = [.. Enumerable.Range(series, scenes.Count - series)];
         var (fewTrain, fewValidation) = Frames(scenes.Select(some), 5).TrainValidationSplit(0.2);
         var (otherTrain, otherValidation) = scenes.Select(others).TrainValidationSplit(0.4);
 
-        Assert.That(LeakageWarning.Of(Together(fewTrain, otherTrain), Together(fewValidation, otherValidation)), Is.Null);
+        Assert.That(LeakageWarning.Of(Together(fewTrain, otherTrain), Together(fewValidation, otherValidation)), warns ? Does.StartWith("18 of 60 validation images") : Is.Null);
     }
 
     /// <summary>Pictures multiplied before some were set aside at random: .94 to .96 was told where .82 to .84 of new ones were right.</summary>
@@ -90,6 +91,7 @@ public sealed class LeakageWarningTests
     /// <summary>Rows repeated for a rare class before some were set aside, in any order.</summary>
     [TestCase(2, 20, "2 of the 22 validation images are training images too, pixel for pixel:")]
     [TestCase(1, 10, "1 of the 11 validation images is a training image too, pixel for pixel:")]
+    [TestCase(1, 19, "1 of the 20 validation images is a training image too, pixel for pixel:")]
     [TestCase(1, 20, null, TestName = "1 of 21 are too few")]
     public void Of_ValidationImagesThatAreTrainingImages_CountsThem(int repeated, int others, string? warning)
     {

@@ -94,6 +94,16 @@ public sealed class RecipeTrainingTests
         Assert.That(new OneCycle(.02f, warmUp: .5).GetLearningRate(new TrainState(5, 0, 2, 32) { Epochs = 10, LearningRate = .01f }), Is.EqualTo(.02).Within(1).Percent, "a rate of its own");
     }
 
+    /// <summary>At the beginning, halfway up, three quarters up, at the top, halfway down, at the end.</summary>
+    [TestCase(0, .01 / 25)]
+    [TestCase(10, (.01 + .01 / 25) / 2)]
+    [TestCase(15, .01 - .0096 * .1464466)]
+    [TestCase(20, .01)]
+    [TestCase(60, (.01 + .01 / 1000) / 2)]
+    [TestCase(100, .01 / 1000)]
+    public void OneCycle_Steps_AreOnTwoHalvesOfACosine(int step, double rate) =>
+        Assert.That(new OneCycle(.01f).GetLearningRate(new TrainState(0, step, 101, 32) { Epochs = 1 }), Is.EqualTo(rate).Within(1e-4).Percent);
+
     [Test]
     public void CosineDecay_WarmUp_RisesStraightAndFallsToItsShare()
     {
@@ -128,6 +138,7 @@ public sealed class RecipeTrainingTests
 
         Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(2));
         Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, LearningRateScheduler = new OneCycle(), Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(8));
+        Assert.That(FakeTrainer.Create(new TrainerOptions { Epoch = 8, LearningRateScheduler = new CosineDecay(), Callbacks = [stopping] }).Fit(Train).History.Epochs, Has.Length.EqualTo(8));
     }
 
     /// <summary>A program that asks for it learns that it waits in vain; ML.NET's estimator brings one without being asked.</summary>
