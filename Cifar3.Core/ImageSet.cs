@@ -103,7 +103,7 @@ public sealed class ImageSet : IImageRows
 
     /// <summary>Sets some images aside to choose a model by, so that the test images are looked at once, at the end. Each class gives the same share.</summary>
     /// <remarks>Stratified, as scikit-learn's <c>train_test_split(stratify=labels)</c>: a class of n images gives fraction·n, rounded, at least 1 and at most n − 1; a class of one image gives none.
-    /// Images that are there several times, pixel for pixel, and those whose files have one name in several folders of a class stay on one side (<c>GroupShuffleSplit</c>), so that a class of few and often repeated ones may give another number.</remarks>
+    /// Images that are there several times, pixel for pixel, and those whose files show one picture by their names (in several folders of a class, changed copies such as <c>7_flip.jpg</c>) stay on one side (<c>GroupShuffleSplit</c>), so that a class of few and often repeated ones may give another number.</remarks>
     /// <param name="validationFraction">The share set aside, above 0 and below 1. Default: 0.1.</param>
     /// <param name="seed">Which images: the same seed sets the same ones aside everywhere. Default: 0.</param>
     /// <returns>The images to train on and those to validate on, each in this set's order.</returns>

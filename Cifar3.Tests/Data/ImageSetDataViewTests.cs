@@ -1,3 +1,4 @@
+using System.Globalization;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 using Microsoft.ML.Transforms.Image;
@@ -45,6 +46,36 @@ public sealed class ImageSetDataViewTests
         var read = ImageSet.FromDataView(Set.ToDataView(), column);
 
         AssertSame(read, Set);
+    }
+
+    private sealed class PathRow
+    {
+        public string Path { get; set; } = "";
+
+        public string Label { get; set; } = "";
+    }
+
+    /// <summary>As class folders are, whose files go through the same names (<see cref="ImageFolderTests"/>): of a column of paths every name was another picture.</summary>
+    [Test]
+    public void TrainValidationSplit_PathsOfPicturesAndTheirChangedCopies_KeepsThemTogether()
+    {
+        string root = TestFiles.NewFolder();
+        var rows = new List<PathRow>();
+        foreach (var (k, pattern) in new[] { "{0}.png", "{0}_flip.png", "aug_{0}_0_1234.png" }.Index())
+        {
+            for (int i = 0; i < 40; i++)
+            {
+                rows.Add(new PathRow { Path = Path.Combine(root, string.Format(CultureInfo.InvariantCulture, pattern, i)), Label = i % 2 == 0 ? "a" : "b" });
+                File.WriteAllBytes(rows[^1].Path, PictureFolders.Picture((byte)(3 * i + k)));
+            }
+        }
+
+        var (train, validation) = ImageSet.FromDataView(mlContext.Data.LoadFromEnumerable(rows), "Path").TrainValidationSplit(0.2);
+
+        Assert.That(validation.Count, Is.EqualTo(24));
+        Assert.That(Pictures(validation).Intersect(Pictures(train)), Is.Empty);
+
+        static HashSet<int> Pictures(ImageSet images) => [.. Enumerable.Range(0, images.Count).Select(i => images.Image(i)[0] / 3)];
     }
 
     private sealed class BlankRow

@@ -20,6 +20,7 @@ public sealed partial class FromKerasPageTests
         ("no dropout layer", ["no_dropout"], []),
         ("`trainable=False`", ["frozen"], []),
         ("`Rescaling(1/255)` in front", ["rescaling_255", "augmentation_rescaling"], []),
+        ("neither in front", [], [nameof(KerasConventionTests.Load_FileThatDoesNotScaleItsInput_SaysWhatIsAssumed)]),
         ("another `Rescaling` or `Normalization` without shift", ["rescaling_127", "normalization_scale", "normalization_adapted"], []),
         ("`Rescaling` or `Normalization` with a shift", ["rescaling_shift", "normalization_shift"], []),
         ("`data_format=", [], [nameof(KerasConventionTests.Load_ChannelsFirst_ComputesTheSame)]),

@@ -1,4 +1,5 @@
 using System.Globalization;
+using System.Text.RegularExpressions;
 
 namespace Cifar3.Tests;
 
@@ -42,12 +43,15 @@ public sealed class OnnxPageTests
         [
             ("input [N, 32, 32, 3]", [nameof(ForeignOnnxTests.Load_SameNetworkWrittenInAnotherWay_GivesTheSameProbabilities), nameof(OtherToolsModelTests.Load_PreprocessingInTheGraph_IsFedWithWhatItExpects)]),
             ("`Mul`, `Div`", [nameof(OtherToolsModelTests.Load_PreprocessingInTheGraph_IsFedWithWhatItExpects), nameof(OtherToolsModelTests.Load_PreprocessingThatLeavesTheRangeOpen_AsksForIt)]),
+            ("`QuantizeLinear` in front", [nameof(InputRangeTests.Load_InputQuantizedAtOnce_IsFedWithTheRangeOfItsSteps), nameof(InputRangeTests.Load_InputQuantizedToAnotherRange_AsksForInputScaling)]),
+            ("several branches", [nameof(InputRangeTests.Load_ScalingInEveryBranch_IsFedWithWhatItExpects), nameof(InputRangeTests.Load_BranchesOfDifferentRanges_AsksForInputScaling)]),
             ("no such beginning", [nameof(OtherToolsModelTests.Load_InputScaling_IsComputedOutsideTheGraph), nameof(OtherToolsModelTests.InputDescription_OfEveryOrigin_SaysLayoutRangeAndWhy)]),
             ("N fixed", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities)]),
             ("ends in `Softmax`", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities), nameof(ForeignOnnxTests.Load_SameNetworkWrittenInAnotherWay_GivesTheSameProbabilities)]),
             ("a second output", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities)]),
             ("float16 inside", [nameof(OtherToolsModelTests.Load_SameNetworkInAnotherForm_GivesTheSameProbabilities)]),
-            ("functions", [nameof(ForeignOnnxTests.Load_GraphThatDoesNotFit_SaysWhatWasFound)]),
+            ("the layers between", [nameof(Page_Operators_AreTheCodes), nameof(GlobalPoolingTests.Load_GlobalAveragePooling_GivesTheSameProbabilitiesInEveryForm)]),
+            ("other operators (`Concat`, `Pad`, …), functions", [nameof(ForeignOnnxTests.Load_GraphThatDoesNotFit_SaysWhatWasFound)]),
         ],
         Programs =
         [
@@ -74,6 +78,16 @@ public sealed class OnnxPageTests
                 Assert.That(proofs[i].Tests, Is.Not.Empty.And.SubsetOf(tests));
             }
         }
+    }
+
+    [Test]
+    public void Page_Operators_AreTheCodes()
+    {
+        string source = File.ReadAllText(Path.Combine(DocPage.Root, "Cifar3.Core", "Onnx", "Untrusted", "GraphShapes.cs"));
+        var read = Regex.Matches(source, "case (\"[A-Z].*):").SelectMany(line => Regex.Matches(line.Groups[1].Value, "\"(\\w+)\"")).Select(name => name.Groups[1].Value);
+        string row = new DocPage("docs/onnx.md").Table("in the graph").Single(cells => cells[0].StartsWith("the layers between", StringComparison.Ordinal))[0];
+
+        Assert.That(Regex.Matches(row, "`(\\w+)`").Select(name => name.Groups[1].Value), Is.EquivalentTo(read));
     }
 
     private static IEnumerable<string> Named(string path)

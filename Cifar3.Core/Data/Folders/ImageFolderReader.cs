@@ -142,7 +142,6 @@ internal static class ImageFolderReader
         {
             var paths = new List<string>();
             var labels = new List<int>();
-            var named = new List<UInt128>();
             for (int label = 0; label < split.Count; label++, next++)
             {
                 if (pictures[next].Count == 0)
@@ -152,10 +151,9 @@ internal static class ImageFolderReader
 
                 paths.AddRange(pictures[next]);
                 labels.AddRange(Enumerable.Repeat(label, pictures[next].Count));
-                named.AddRange(NamedPictures.Of(pictures[next]));
             }
 
-            return new ImageFiles(paths, labels, names) { Pictures = named };
+            return new ImageFiles(paths, labels, names) { Pictures = NamedPictures.Of(paths, labels) };
         }
     }
 

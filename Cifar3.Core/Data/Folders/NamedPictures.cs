@@ -14,6 +14,25 @@ namespace Cifar3;
 /// </remarks>
 internal static partial class NamedPictures
 {
+    /// <summary>What picture each file is, among those of its class.</summary>
+    /// <param name="paths">The files.</param>
+    /// <param name="labels">Their classes.</param>
+    /// <returns>A number for each; equal for files of one class that stay together.</returns>
+    public static UInt128[] Of(IReadOnlyList<string> paths, IReadOnlyList<int> labels)
+    {
+        var pictures = new UInt128[paths.Count];
+        foreach (var files in Enumerable.Range(0, paths.Count).GroupBy(i => labels[i]))
+        {
+            int[] members = [.. files];
+            foreach (var (member, picture) in members.Zip(Of([.. members.Select(i => paths[i])])))
+            {
+                pictures[member] = picture;
+            }
+        }
+
+        return pictures;
+    }
+
     /// <summary>What picture each file of a class is, by its name.</summary>
     /// <param name="paths">The class's files.</param>
     /// <returns>A number for each; equal for those that stay together.</returns>

@@ -12,6 +12,7 @@ internal sealed class DataViewReader
     private readonly IDataView data;
     private readonly DataViewSchema.Column imageColumn, labelColumn;
     private readonly ImageColumn kind;
+    private readonly List<string> paths = []; // of a column of paths
     private byte[] pixels = new byte[64 * ImageBytes];
     private int count;
 
@@ -37,7 +38,7 @@ internal sealed class DataViewReader
 
         Array.Resize(ref reader.pixels, reader.count * ImageBytes);
         var (indices, names) = labels.ToIndices(classNames);
-        return new ImageSet(reader.pixels, indices, names);
+        return new ImageSet(reader.pixels, indices, names) { Pictures = reader.paths.Count > 0 ? NamedPictures.Of(reader.paths, indices) : null };
     }
 
     private DataViewSchema.Column Column(string name, string role) => data.Schema.GetColumnOrNull(name)
@@ -59,6 +60,10 @@ internal sealed class DataViewReader
                 if (images.Take(count, Target(count)) is { } pending)
                 {
                     waiting.Add((count, pending));
+                    if (pending.Path is { } path)
+                    {
+                        paths.Add(path);
+                    }
                 }
 
                 count++;
