@@ -1,3 +1,5 @@
+using Cifar3.Training;
+
 namespace Cifar3.Tool;
 
 /// <summary>
@@ -56,6 +58,6 @@ internal static class OptionWords
     /// <summary>A message or note of the libraries, in these words.</summary>
     public static string Of(string message) => Phrases.Concat(Settings).Aggregate(message, (text, phrase) => text.Replace(phrase.Library, phrase.Command, StringComparison.Ordinal));
 
-    /// <summary>An error's message in these words, without the parameter's name that .NET appends.</summary>
-    public static string Of(Exception error) => Of(error is ArgumentException { ParamName: { } name } ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message);
+    /// <summary>An error's message in these words.</summary>
+    public static string Of(Exception error) => Of(ConsoleText.Message(error));
 }

@@ -34,6 +34,14 @@ public sealed partial class TrainAndExportTests
         Assert.That(lines[0].Groups["label"].Value, Is.EqualTo(expected.Label));
         Assert.That(double.Parse(lines[0].Groups["percent"].Value, System.Globalization.CultureInfo.InvariantCulture), Is.EqualTo(100 * expected.Confidence).Within(0.051));
         Assert.That(lines[0].Groups["file"].Value, Is.EqualTo(picture));
+
+        string text = Path.Combine(folder, "text.png");
+        File.WriteAllText(text, "no picture");
+        var (badExitCode, badOutput) = DotnetCommand.Run(folder, MlNetPipeline(), Path.Combine("trained", "model.zip"), text, picture);
+
+        Assert.That(badExitCode, Is.EqualTo(1));
+        Assert.That(badOutput, Does.Contain($"Cannot score '{text}': ").And.Not.Contain("   at "));
+        Assert.That(ScoredLine().Matches(badOutput.ReplaceLineEndings("\n")).Single().Groups["file"].Value, Is.EqualTo(picture), "the others are scored");
     }
 
     [Test]
@@ -75,6 +83,17 @@ public sealed partial class TrainAndExportTests
         var (exitCode, output) = DotnetCommand.Run(TestFiles.NewFolder(), MlNetPipeline());
 
         Assert.That((exitCode, output.Trim()), Is.EqualTo((1, "Usage: MlNetPipeline model.zip PICTURE...")));
+    }
+
+    [Test]
+    public void MlNetPipeline_FileThatIsNoModel_SaysSo()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "photo.zip");
+        File.WriteAllText(file, "no model");
+
+        var (exitCode, output) = DotnetCommand.Run(TestFiles.NewFolder(), MlNetPipeline(), file, file);
+
+        Assert.That((exitCode, output.Trim()), Is.EqualTo((1, $"Cannot load '{file}': Failed to open a zip archive. Expected a model.zip as TrainAndExport saves it.")));
     }
 
     private static string MlNetPipeline()

@@ -5,24 +5,30 @@ namespace Cifar3.Tests;
 [NonParallelizable]
 public sealed class ConsoleProgramTests
 {
-    /// <summary>Such as for a second copy of the images, where a container has room for one.</summary>
-    [Test]
-    public void Run_MemoryRunsOut_IsOneLine()
+    /// <summary>Memory, such as for a second copy of the images, where a container has room for one; the name of a method's parameter is nothing to who typed a command.</summary>
+    [TestCaseSource(nameof(Errors))]
+    public void Run_Error_IsOneLine(Exception thrown, string line)
     {
         var (console, error) = (Console.Error, new StringWriter());
         Console.SetError(error);
         int code;
         try
         {
-            code = ConsoleProgram.Run(new Action<CancellationToken>(_ => throw new OutOfMemoryException()));
+            code = ConsoleProgram.Run(new Action<CancellationToken>(_ => throw thrown));
         }
         finally
         {
             Console.SetError(console);
         }
 
-        Assert.That((code, error.ToString().Trim()), Is.EqualTo((ConsoleProgram.Failed, "Error: Memory ran out. Free memory, or raise this process's limit (its container's, or DOTNET_GCHeapHardLimit), or take fewer images.")));
+        Assert.That((code, error.ToString().Trim()), Is.EqualTo((ConsoleProgram.Failed, line)));
     }
+
+    private static TestCaseData[] Errors { get; } =
+    [
+        new TestCaseData(new OutOfMemoryException(), "Error: Memory ran out. Free memory, or raise this process's limit (its container's, or DOTNET_GCHeapHardLimit), or take fewer images.").SetArgDisplayNames("memory"),
+        new TestCaseData(new ArgumentException("There is no recipe 'nope'.\nKnown: keras.", "name"), "Error: There is no recipe 'nope'. Known: keras.").SetArgDisplayNames("argument"),
+    ];
 
     /// <summary>The first signal is a wish, the second ends work that does not heed it.</summary>
     [Test]

@@ -74,7 +74,7 @@ public static class ConsoleProgram
         }
         catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException or UnauthorizedAccessException)
         {
-            return Say($"Error: {Shown.Text(e.Message.ReplaceLineEndings(" "), MaxMessage)}", Failed);
+            return Say($"Error: {Shown.Text(ConsoleText.Message(e).ReplaceLineEndings(" "), MaxMessage)}", Failed);
         }
         catch (OutOfMemoryException)
         {

@@ -11,6 +11,10 @@ internal static class ConsoleText
     /// <summary>What bars are drawn with: Keras' and Spectre.Console's character, or the one that Spectre.Console falls back to.</summary>
     public static char Bar(Encoding encoding) => IsUnicode(encoding) ? '━' : '-';
 
+    /// <summary>An error's message without the parameter's name that .NET appends: who types a command has no such name.</summary>
+    public static string Message(Exception error) =>
+        error is ArgumentException { ParamName: { } name } ? error.Message.Replace($" (Parameter '{name}')", "", StringComparison.Ordinal) : error.Message;
+
     /// <summary>Writes what may be left out: of a console that is closed or full, for the next line may find it otherwise.</summary>
     public static void Show(Action write)
     {

@@ -17,18 +17,37 @@ if (args.FirstOrDefault(file => !File.Exists(file)) is { } missing)
 }
 
 var context = new MLContext();
-var model = context.Model.Load(args[0], out _);
-var files = context.Data.LoadFromEnumerable(args.Skip(1).Select(file => new Picture { File = file }));
-var images = context.Transforms.LoadImages("Loaded", imageFolder: null, inputColumnName: nameof(Picture.File))
-    .Append(context.Transforms.ResizeImages("Image", 32, 32, "Loaded", ImageResizingEstimator.ResizingKind.Fill));
-var scored = model.Transform(images.Fit(files).Transform(files));
-
-foreach (var row in context.Data.CreateEnumerable<Scored>(scored, reuseRowObject: false))
+ITransformer model;
+try
 {
-    Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.PredictedLabelValue}  {100 * row.Score.Max():F1} %  {row.File}"));
+    model = context.Model.Load(args[0], out _);
+}
+catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException or IOException)
+{
+    Console.Error.WriteLine($"Cannot load '{args[0]}': {e.Message.TrimEnd('.')}. Expected a model.zip as TrainAndExport saves it.");
+    return 1;
 }
 
-return 0;
+var images = context.Transforms.LoadImages("Loaded", imageFolder: null, inputColumnName: nameof(Picture.File))
+    .Append(context.Transforms.ResizeImages("Image", 32, 32, "Loaded", ImageResizingEstimator.ResizingKind.Fill))
+    .Fit(context.Data.LoadFromEnumerable<Picture>([]));
+using var engine = context.Model.CreatePredictionEngine<Picture, Scored>(images.Append(model));
+int code = 0;
+foreach (string file in args.Skip(1))
+{
+    try
+    {
+        var row = engine.Predict(new Picture { File = file });
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.PredictedLabelValue}  {100 * row.Score.Max():F1} %  {file}"));
+    }
+    catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+    {
+        Console.Error.WriteLine($"Cannot score '{file}': {e.GetBaseException().Message}");
+        code = 1;
+    }
+}
+
+return code;
 
 internal sealed class Picture
 {
@@ -37,8 +56,6 @@ internal sealed class Picture
 
 internal sealed class Scored
 {
-    public string File { get; set; } = "";
-
     public string PredictedLabelValue { get; set; } = "";
 
     public float[] Score { get; set; } = [];
