@@ -175,6 +175,26 @@ public sealed class Cifar3TrainerTests
         public override void OnTrainInterrupted(TrainingContext context, Exception reason) => throw new InvalidOperationException("cannot clear up");
     }
 
+    /// <summary>Without statistics computed anew nothing changes the weights between an epoch's last step and its end; what is told of them does.</summary>
+    [Test]
+    public void Fit_CallbackThatLooksAtTheModelWithinTheEpoch_LeavesTheEpochItsModel()
+    {
+        var options = new TrainerOptions { Epoch = 1, RecomputeStatistics = false, WorkspacePath = TestFiles.NewFolder(), Resume = true, Callbacks = [new LooksAtTheModel()] };
+
+        var first = Fit(options);
+        var second = Fit(options with { Epoch = 2 });
+
+        Assert.That((first.Model.Metadata.Epoch, first.BestModel.Metadata.Epoch), Is.EqualTo((1, 1)));
+        Assert.That(second.Model.Metadata.Epoch, Is.EqualTo(2));
+        Assert.That(second.Model.Metadata.History, Is.EqualTo(second.History.Epochs));
+        Assert.That(second.Model.Metadata.ValAccuracy, Is.EqualTo(second.History.Epochs[^1].ValAccuracy));
+    }
+
+    private sealed class LooksAtTheModel : Callback
+    {
+        public override void OnTrainBatchEnd(TrainingContext context, BatchLog log) => Assert.That(context.Model.Metadata.Epoch, Is.EqualTo(context.History.Epochs.Length));
+    }
+
     [Test]
     public void Fit_InitialModelsDropout_IsUsedAndToldInTheMetadata()
     {

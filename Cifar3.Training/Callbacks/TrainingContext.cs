@@ -50,7 +50,11 @@ public sealed class TrainingContext
     public bool IsDeterministic => engine.IsDeterministic;
 
     /// <summary>The epochs done so far, those before an interruption included.</summary>
-    public History History { get; internal set; } = new([]);
+    public History History
+    {
+        get;
+        internal set => (field, current) = (value, null); // a model tells of its epochs: who looked at it within one has kept the former epoch's
+    } = new([]);
 
     /// <summary>Names of the metrics that this training measures: the values that a callback may monitor.</summary>
     public IReadOnlyList<string> Metrics => EpochMetrics.Names(validated: ValidationImages > 0, weighted: IsWeighted);
