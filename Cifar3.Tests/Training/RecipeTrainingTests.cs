@@ -242,6 +242,22 @@ public sealed class RecipeTrainingTests
         Assert.That(new Cifar3Trainer(options).Fit(Train, Validation).BestModel.Metadata.Temperature, Is.Null, "calibrated on 50 images");
     }
 
+    /// <summary>A temperature and a threshold are of the weights that they were measured with, not of those that a training makes of them.</summary>
+    [Test]
+    public void Fit_FromACalibratedModel_TellsNothingOfItsCalibration()
+    {
+        var enough = ColourImages.Create(120, seed: 1);
+        var plain = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
+        var options = new TrainerOptions { Epoch = 1, InitialModel = plain.With(plain.Metadata with { Temperature = 3, FamiliarityThreshold = .5 }) };
+
+        var last = FakeTrainer.Create(options).Fit(Train).Model.Metadata;
+        var calibrated = FakeTrainer.Create(options with { Calibrate = true }).Fit(Train, enough).BestModel.Metadata;
+        var expected = FakeTrainer.Create(options with { Calibrate = true, InitialModel = plain }).Fit(Train, enough).BestModel.Metadata;
+
+        Assert.That((last.Temperature, last.FamiliarityThreshold), Is.EqualTo(((double?)null, (double?)null)));
+        Assert.That((calibrated.Temperature, calibrated.FamiliarityThreshold), Is.EqualTo((expected.Temperature, expected.FamiliarityThreshold)));
+    }
+
     /// <summary>In the images' order, one class after the other, the first half of them would be one class.</summary>
     [Test]
     public void Fit_RecomputedStatistics_AreThoseOfImagesFromEverywhereAndWeighAlike()

@@ -143,6 +143,8 @@ public sealed class TrainingContext
         ValAccuracy = epochs == 0 ? null : History.Epochs[epochs - 1].ValAccuracy,
         History = History.Epochs[..epochs],
         Warning = null, // an initial model's; this training's is known at its end
+        Temperature = null, // of the initial model's weights
+        FamiliarityThreshold = null,
         LibraryVersion = ModelMetadata.CurrentVersion,
     };
 
