@@ -38,7 +38,7 @@ public sealed class TrainingResult
     public string? Warning { get; }
 
     /// <summary>
-    /// Why the bits may not be those of a training that was never interrupted, in words: it went on with another instruction set, engine or version. Null where
+    /// Why the bits may not be those of a training that was never interrupted, in words: it went on with another instruction set, device, engine or version. Null where
     /// nothing changed, or nothing was interrupted.
     /// </summary>
     public string? ResumeNote { get; internal init; }

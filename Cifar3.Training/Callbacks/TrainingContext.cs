@@ -90,7 +90,7 @@ public sealed class TrainingContext
     public int ResumedAfterEpoch { get; internal set; }
 
     /// <summary>
-    /// Why an interrupted training that goes on may not end in the bits of one never interrupted, in words: another instruction set, engine or version
+    /// Why an interrupted training that goes on may not end in the bits of one never interrupted, in words: another instruction set, device, engine or version
     /// computed before. Null where nothing changed.
     /// </summary>
     public string? ResumeNote { get; internal set; }

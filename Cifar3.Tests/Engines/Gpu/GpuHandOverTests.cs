@@ -65,4 +65,23 @@ public sealed class GpuHandOverTests : GpuTestBase
 
         static TrainerOptions On(TrainerOptions options, bool gpu) => gpu ? options with { EngineFactory = CreateEngine } : options with { Engine = TrainingEngine.Managed };
     }
+
+    /// <summary>A seed gives the same bits on the same device and driver alone.</summary>
+    [Test]
+    public void Fit_ResumedOnAnotherDevice_SaysSo()
+    {
+        var images = ColourImages.Create(32);
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, TrainingCheckpoint.FileName);
+        var options = new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 32, Filters = [1, 2, 3], WorkspacePath = folder, Resume = true, EngineFactory = CreateEngine };
+        new Cifar3Trainer(options with { Epoch = 1 }).Fit(images);
+
+        var same = new Cifar3Trainer(options with { Epoch = 2 }).Fit(images);
+        var data = CheckpointFile.Read(path, long.MaxValue)!;
+        data.ComputedBy[0] = $"GPU {ModelMetadata.CurrentVersion} on NVIDIA H100 80GB HBM3 (CUDA driver 12.4, sm_90)";
+        CheckpointFile.Write(path, data);
+        var other = new Cifar3Trainer(options with { Epoch = 3 }).Fit(images);
+
+        Assert.That(same.ResumeNote, Is.Null);
+        Assert.That(other.ResumeNote, Does.Contain("sm_90) and goes on with GPU ").And.Contain("(OpenCL, "));
+    }
 }
