@@ -107,6 +107,7 @@ internal sealed class TrainingRun
         var clock = Stopwatch.StartNew();
         ForEach(callback => callback.OnEpochBegin(context, epoch));
         var trained = TrainEpoch(epoch, cancellationToken);
+        CheckWeights(epoch);
         var log = new EpochLog(epoch, trained.LossSum / trained.Count, (double)trained.Correct / trained.Count, null, null, context.LearningRate, 0);
         if (validation is not null)
         {
@@ -209,7 +210,7 @@ internal sealed class TrainingRun
             context.WeightsChanged();
             if (!double.IsFinite(sum.LossSum))
             {
-                throw new Cifar3Exception(string.Create(CultureInfo.InvariantCulture, $"Training diverged: the loss is {sum.LossSum} in epoch {epoch}, step {number} of {context.StepsPerEpoch}, with LearningRate={context.LearningRate}. Expected a finite loss. Files of earlier epochs are kept; train again with a lower learning rate (0.001 is usual)."));
+                throw Diverged(string.Create(CultureInfo.InvariantCulture, $"the loss is {sum.LossSum} in epoch {epoch}, step {number} of {context.StepsPerEpoch}"), "a finite loss");
             }
 
             var log = new BatchLog(number, sum.LossSum / sum.Count, (double)sum.Correct / sum.Count, sum.Count);
@@ -218,6 +219,22 @@ internal sealed class TrainingRun
 
         return sum;
     }
+
+    /// <summary>
+    /// A step's loss is that of the weights before it, and on a GPU's ReLU NaN becomes 0, which no loss shows: weights that are no numbers must not be kept in place of those of an earlier epoch.
+    /// </summary>
+    private void CheckWeights(int epoch)
+    {
+        if (engine.ExportState().Weights.FirstOrDefault(weight => weight.Values.ContainsAnyExceptInRange(float.MinValue, float.MaxValue)) is { } broken)
+        {
+            float value = broken.Values[broken.Values.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue)];
+            throw Diverged(string.Create(CultureInfo.InvariantCulture, $"weight '{broken.Name}' holds {value} after epoch {epoch}"), "finite weights");
+        }
+    }
+
+    private Cifar3Exception Diverged(string what, string expected) => new(string.Create(
+        CultureInfo.InvariantCulture,
+        $"Training diverged: {what}, with LearningRate={context.LearningRate}. Expected {expected}. Files of earlier epochs are kept; train again with a lower learning rate (0.001 is usual)."));
 
     /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)

@@ -220,6 +220,33 @@ public sealed class ResumeTests
         Callbacks = [new EarlyStopping(patience: 50, restoreBestWeights: true)],
     };
 
+    /// <summary>The loss of a step is that of the weights before it. What a last step makes no number of must not replace what was sound.</summary>
+    [Test]
+    public void Fit_WeightsNotFiniteAfterAnEpoch_StopsAndKeepsTheCheckpointBefore()
+    {
+        var options = new TrainerOptions { Epoch = 3, LearningRate = 0.25f, WorkspacePath = TestFiles.NewFolder(), Resume = true };
+
+        var error = Assert.Throws<Cifar3Exception>(() => FakeTrainer.Create(options, new EndsInNaN(atStep: 8).Start).Fit(Train)); // the last of epoch 2
+
+        Assert.That(error!.Message, Does.Contain("Training diverged").And.Contain("'dense/bias'").And.Contain("NaN after epoch 2").And.Contain("LearningRate=0.25").And.Contain("lower learning rate"));
+        Assert.That(FakeTrainer.Create(options with { Epoch = 1 }).Fit(Train).History.Epochs, Has.Length.EqualTo(1), "that of epoch 1 can be read");
+    }
+
+    private sealed class EndsInNaN(long atStep) : WrappedEngine
+    {
+        public override BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)
+        {
+            var result = base.TrainStep(images, labels, targets, learningRate, step);
+            if (step == atStep)
+            {
+                var state = ExportState();
+                ImportState(state with { Weights = [.. state.Weights.Select(w => w.Name == "dense/bias" ? new WeightTensor(w.Name, w.Shape, [0, float.NaN, 0]) : w)] });
+            }
+
+            return result;
+        }
+    }
+
     private static void Interrupt(string folder, int batches, TrainerOptions? options = null)
     {
         options ??= Options(folder);
