@@ -190,6 +190,19 @@ public sealed class Cifar3TrainerTests
         Assert.That(second.Model.Metadata.ValAccuracy, Is.EqualTo(second.History.Epochs[^1].ValAccuracy));
     }
 
+    /// <summary>The labels are this training's, whosever weights a callback puts in.</summary>
+    [Test]
+    public void Fit_CallbackThatSetsAnotherTrainingsWeights_KeepsItsClassNames()
+    {
+        var other = CnnModel.Create(["apple", "pear", "plum"], seed: 9, filters: FakeEngine.Filters);
+        var sets = new Recorder { OnEpoch = (context, _) => context.SetWeights(other) };
+
+        var model = Fit(new TrainerOptions { Epoch = 1, Callbacks = [sets] }).Model;
+
+        Assert.That(model.WeightHash(), Is.EqualTo(other.WeightHash()));
+        Assert.That(model.ClassNames, Is.EqualTo(ColourImages.ClassNames));
+    }
+
     private sealed class LooksAtTheModel : Callback
     {
         public override void OnTrainBatchEnd(TrainingContext context, BatchLog log) => Assert.That(context.Model.Metadata.Epoch, Is.EqualTo(context.History.Epochs.Length));

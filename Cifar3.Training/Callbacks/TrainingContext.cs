@@ -125,7 +125,7 @@ public sealed class TrainingContext
     {
         ArgumentNullException.ThrowIfNull(model);
         engine.ImportState(engine.ExportState() with { Weights = model.Weights });
-        current = model;
+        current = model.ClassNames.SequenceEqual(initial.ClassNames) ? model : null; // another training's names are not those of these labels
     }
 
     /// <summary>Says that the model is now one of these weights: those validated, which may be averaged ones.</summary>
