@@ -4,7 +4,7 @@ namespace Cifar3;
 
 /// <summary>
 /// The pixels of files read for training, so that the folds of a cross-validation and the runs of a sweep do not decode each picture again:
-/// 3 KB a picture instead of a decoded photo. A file that has changed since (by length or time) is read again.
+/// 3 KB a picture instead of a decoded photo. A file that has changed since (by length or time, links followed) is read again.
 /// </summary>
 /// <remarks>
 /// At most <see cref="MaxImages"/> pictures (256 MB); more are decoded each time. All are let go when none was asked for during
@@ -48,10 +48,9 @@ internal sealed class DecodedFiles : IDisposable
     /// <exception cref="Cifar3ImageException">The file is missing, unreadable, no picture, cut off, or the picture is empty or too large.</exception>
     public void Read(string path, Span<byte> rgb, bool keep, int maxPixels = ImageDecoder.DefaultMaxPixels)
     {
-        FileInfo? file = maxPixels == ImageDecoder.DefaultMaxPixels && (keep || !kept.IsEmpty) ? new FileInfo(path) : null;
-        bool there = file?.Exists == true;
+        var stamp = maxPixels == ImageDecoder.DefaultMaxPixels && (keep || !kept.IsEmpty) ? Stamp(path) : null; // before it is decoded, so that no change falls between
         Volatile.Write(ref lastUse, Environment.TickCount64);
-        if (there && kept.TryGetValue(path, out var known) && (known.Length, known.Written) == (file!.Length, file.LastWriteTimeUtc))
+        if (stamp is { } now && kept.TryGetValue(path, out var known) && (known.Length, known.Written) == now)
         {
             known.Pixels.CopyTo(rgb);
             return;
@@ -59,9 +58,9 @@ internal sealed class DecodedFiles : IDisposable
 
         ImageDecoder.DecodeFile(path, rgb, maxPixels);
         Interlocked.Increment(ref decoded);
-        if (keep && there && (kept.ContainsKey(path) || Interlocked.Increment(ref count) <= MaxImages))
+        if (keep && stamp is var (length, written) && (kept.ContainsKey(path) || Interlocked.Increment(ref count) <= MaxImages))
         {
-            kept[path] = (file!.Length, file.LastWriteTimeUtc, rgb.ToArray());
+            kept[path] = (length, written, rgb.ToArray());
             if (Interlocked.Exchange(ref timing, 1) == 0)
             {
                 timer.Change(idleTime, Timeout.InfiniteTimeSpan);
@@ -74,6 +73,19 @@ internal sealed class DecodedFiles : IDisposable
     {
         timer.Dispose();
         kept.Clear();
+    }
+
+    /// <summary>Length and time of the file that a path leads to; null where they cannot be told: its pixels are then not kept, and what is wrong decoding says.</summary>
+    private static (long Length, DateTime Written)? Stamp(string path)
+    {
+        try
+        {
+            return FileBehind.Of(path) is { } file ? (file.Length, file.LastWriteTimeUtc) : null;
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException) // ArgumentException: no path, or a time beyond .NET's calendar
+        {
+            return null;
+        }
     }
 
     private void LetGoWhenIdle()

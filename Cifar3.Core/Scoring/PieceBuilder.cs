@@ -48,8 +48,7 @@ internal static class ItemWeight
     {
         try
         {
-            var file = new FileInfo(path);
-            return file.Exists ? file.Length : 0;
+            return FileBehind.Of(path)?.Length ?? 0;
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or NotSupportedException)
         {

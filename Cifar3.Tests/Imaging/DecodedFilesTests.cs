@@ -31,6 +31,34 @@ public sealed class DecodedFilesTests
         }
     }
 
+    /// <summary>As where the pictures are chosen by links: .NET tells a link's own length and time.</summary>
+    [Test]
+    public void Read_LinkToAFileThatChanged_IsReadAgain()
+    {
+        using var store = new DecodedFiles(TimeSpan.FromMinutes(1));
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, "a.png"), file = Path.Combine(folder, "store.png");
+        File.WriteAllBytes(file, PictureFolders.Picture(10));
+        TestFiles.Link(path, "store.png");
+
+        Assert.That((Read(), Read(), store.Decoded), Is.EqualTo((10, 10, 1L)));
+
+        File.WriteAllBytes(file, PictureFolders.Picture(200));
+        File.SetLastWriteTimeUtc(file, DateTime.UtcNow.AddSeconds(5));
+
+        Assert.That((Read(), store.Decoded), Is.EqualTo((200, 2L)));
+
+        File.Delete(file);
+
+        Assert.That(() => Read(), Throws.TypeOf<Cifar3ImageException>());
+
+        int Read()
+        {
+            var rgb = new byte[CnnArchitecture.ImageBytes];
+            store.Read(path, rgb, keep: true);
+            return rgb[0];
+        }
+    }
+
     [Test]
     public void Read_NobodyAskingAnyMore_LetsThePicturesGo()
     {

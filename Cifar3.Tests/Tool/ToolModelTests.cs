@@ -55,6 +55,20 @@ public sealed class ToolModelTests
         Assert.That(CnnModel.LoadKeras(file).WeightHash(), Is.EqualTo(CnnModel.LoadDefault().WeightHash()));
     }
 
+    [TestCase("convert")]
+    [TestCase("export")]
+    public void Write_ThroughALink_TellsTheFilesLength(string command)
+    {
+        string folder = TestFiles.NewFolder(), from = Path.Combine(folder, "from.onnx"), link = Path.Combine(folder, "link.onnx"), to = Path.Combine(folder, "to.onnx");
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(from);
+        File.WriteAllText(to, "");
+        TestFiles.Link(link, "to.onnx");
+
+        string output = ToolProcess.Must(command == "convert" ? ["convert", from, link] : ["export", from, "--out", link]).Output;
+
+        Assert.That(output, Does.Contain(FormattableString.Invariant($"link.onnx, {new FileInfo(to).Length:N0} bytes")));
+    }
+
     [Test]
     public void Convert_ClassesOfAnOnnxFile_AreTaken()
     {

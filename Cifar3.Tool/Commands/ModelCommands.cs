@@ -55,7 +55,7 @@ internal static class ExportCommand
                     }
 
                     trained.SaveOnnx(file, options);
-                    return $"{file}, {new FileInfo(file).Length:N0} bytes";
+                    return $"{file}, {FileBehind.Of(file)!.Length:N0} bytes";
                 }
 
                 string? OptionInVain(Func<Option, OptionResult?> given)
@@ -110,7 +110,7 @@ internal static class ConvertCommand
                     Shared.Note(state is null ? null : $"Adam's state (step {state.Step.ToString(CultureInfo.InvariantCulture)}) was left out: ONNX files hold none. A Keras file takes it along.");
                 }
 
-                Shared.Print($"{to}, {new FileInfo(to).Length:N0} bytes, weights {model.WeightHash()}");
+                Shared.Print($"{to}, {FileBehind.Of(to)!.Length:N0} bytes, weights {model.WeightHash()}");
                 return 0;
             },
             input, output, classes);
