@@ -53,7 +53,7 @@ internal static class AtomicFile
             Directory.CreateDirectory(folder);
             RemoveDead(folder);
             temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{TemporaryPrefix}{Machine}-{Environment.ProcessId}-{Guid.NewGuid():N}{TemporarySuffix}"));
-            using (var stream = new FileStream(temporary, FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None))
+            using (var stream = Create(temporary, target))
             {
                 write(stream);
                 stream.Flush(flushToDisk: true);
@@ -98,6 +98,18 @@ internal static class AtomicFile
                 Thread.Sleep(wait);
             }
         }
+    }
+
+    /// <summary>Creates the temporary file; one that replaces another is its user's alone until it gets the other's permissions: what few may read nobody else reads meanwhile.</summary>
+    private static FileStream Create(string temporary, string target)
+    {
+        var options = new FileStreamOptions { Mode = FileMode.CreateNew, Access = FileAccess.ReadWrite, Share = FileShare.None };
+        if (!OperatingSystem.IsWindows() && File.Exists(target))
+        {
+            options.UnixCreateMode = UnixFileMode.UserRead | UnixFileMode.UserWrite;
+        }
+
+        return new FileStream(temporary, options);
     }
 
     /// <summary>The file that a path means: a link's target, there or not. What is no file is refused, for a rename would replace it.</summary>

@@ -186,6 +186,22 @@ public sealed class AtomicFileTests
         Assert.That(File.GetUnixFileMode(path), Is.EqualTo(Mode));
     }
 
+    /// <summary>While it is written others could else read what the file's owner keeps from them.</summary>
+    [Test]
+    [Platform(Exclude = "Win")]
+    [UnsupportedOSPlatform("windows")]
+    public void Write_OverAPrivateFile_IsPrivateMeanwhile()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "secret.onnx");
+        File.WriteAllText(path, "old");
+        File.SetUnixFileMode(path, UnixFileMode.UserRead | UnixFileMode.UserWrite);
+        UnixFileMode? meanwhile = null;
+
+        AtomicFile.Write(path, stream => meanwhile = File.GetUnixFileMode(((FileStream)stream).Name));
+
+        Assert.That(meanwhile, Is.EqualTo(UnixFileMode.UserRead | UnixFileMode.UserWrite));
+    }
+
     /// <summary>The folder's permissions would allow to replace it, as those of root always do.</summary>
     [TestCase(false)]
     [TestCase(true)]
