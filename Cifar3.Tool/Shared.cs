@@ -67,10 +67,10 @@ internal static class Shared
     }
 
     /// <summary>The pictures of a folder to predict, or the picture itself; says where some are of a format that is not read.</summary>
-    public static IReadOnlyList<string> ListPictures(string path, Action<string> onUnreadable)
+    public static IReadOnlyList<string> ListPictures(string path, Action<string> onUnreadable, CancellationToken cancel)
     {
         var skipped = new SkipCounter();
-        var pictures = PictureList.At(path, onUnreadable, skipped);
+        var pictures = PictureList.At(path, onUnreadable, skipped, cancel);
         Note(skipped.ToReport().FirstOrDefault(files => files.Reason == SkipReason.OtherFormat) is { } left ? $"'{path}': left out {left}." : null);
         return pictures;
     }

@@ -38,6 +38,7 @@ public static class Cifar3DataCatalog
     /// are decoded once here and bad ones left out.
     /// </returns>
     /// <exception cref="Cifar3DataException">A folder is missing or empty, or the classes do not fit together.</exception>
+    /// <exception cref="OperationCanceledException">The cancellation token of the options was triggered.</exception>
     public static Cifar3DataViews LoadCifar3FromFolder(this DataOperationsCatalog catalog, string folder, DataOptions? options = null)
     {
         ArgumentNullException.ThrowIfNull(catalog);

@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace Cifar3.Tests;
 
 /// <summary>Pictures of a folder that are to be predicted: found as those of a class are.</summary>
@@ -84,5 +86,18 @@ public sealed class PictureListTests
         new DirectoryInfo(Path.Combine(root, "hidden")).Attributes |= FileAttributes.Hidden;
 
         Assert.That(Cifar3Data.ListPictures(root), Is.EqualTo(new[] { Path.Combine(root, "a", "0000.png"), Path.Combine(root, "b", "0000.png") }));
+    }
+
+    /// <summary>Looking through folders may take minutes too: it ends at once, whatever is found there.</summary>
+    [Test]
+    public void Load_CancelledWhileFoldersAreLookedThrough_Stops()
+    {
+        var options = new DataOptions { CancellationToken = new CancellationToken(canceled: true) };
+        string root = PictureFolders.Write(("train/a", 1), ("train/b", 1), ("test/a", 1), ("test/b", 1)), empty = PictureFolders.Write(("train/a", 1), ("train/b", 0));
+
+        Assert.That(() => new MLContext().Data.LoadCifar3FromFolder(root, options), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => Cifar3Data.Load(empty, options), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => DataLocator.ReadForEvaluation(empty, options with { Classes = ["a", "b"] }), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(() => PictureList.At(root, null, new SkipCounter(), options.CancellationToken), Throws.InstanceOf<OperationCanceledException>());
     }
 }

@@ -50,7 +50,7 @@ internal static class PredictCommand
 
                     try
                     {
-                        files.AddRange(Shared.ListPictures(path, LeftOut));
+                        files.AddRange(Shared.ListPictures(path, LeftOut, cancel));
                     }
                     catch (Cifar3DataException e)
                     {

@@ -31,7 +31,7 @@ internal static class EvaluationFolder
     {
         var skipped = new SkipCounter();
         var bad = new BadImages(options.OnBadImage, skipped);
-        var walker = new FolderWalker(skipped, bad.OnFolder);
+        var walker = new FolderWalker(skipped, bad.OnFolder, options.CancellationToken);
         var layout = FolderLayout.Find(root, options, walker, skipped, someClasses: true);
         var split = layout.Test ?? layout.Validation ?? layout.Train;
         ImmutableArray<string> names = [.. options.Classes!], found = [.. split.Classes.Select(c => ClassList.Normal(c.Name))];

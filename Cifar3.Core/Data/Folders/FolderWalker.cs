@@ -6,7 +6,8 @@ namespace Cifar3;
 /// </summary>
 /// <param name="skipped">Counts what is no picture.</param>
 /// <param name="unreadable">Told of folders that cannot be read, in place of the exception; null = the first one ends the walk. Default: null.</param>
-internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception>? unreadable = null)
+/// <param name="cancellation">Ends the walk, which may take minutes. Default: none.</param>
+internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception>? unreadable = null, CancellationToken cancellation = default)
 {
     private const int MaxLinks = 40; // as Linux: more of them in one path are a loop
 
@@ -28,6 +29,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
         var folders = new List<(string, string)>();
         foreach (var entry in Entries(folder))
         {
+            cancellation.ThrowIfCancellationRequested();
             if (IsSystem(entry))
             {
                 skipped.Add(SkipReason.SystemFile, entry.FullName);
@@ -96,6 +98,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
             {
                 foreach (var entry in Readable(next.Path, isClass: next.Path == folder))
                 {
+                    cancellation.ThrowIfCancellationRequested();
                     if (IsSystem(entry))
                     {
                         skipped.Add(SkipReason.SystemFile, entry.FullName);

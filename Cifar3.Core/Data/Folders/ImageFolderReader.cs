@@ -101,7 +101,7 @@ internal static class ImageFolderReader
 
         var skipped = new SkipCounter();
         var bad = new BadImages(options.OnBadImage, skipped);
-        var walker = new FolderWalker(skipped, bad.OnFolder);
+        var walker = new FolderWalker(skipped, bad.OnFolder, options.CancellationToken);
         var layout = FolderLayout.Find(root, options, walker, skipped);
         bool valIsTest = layout.Test is null && layout.Validation is not null && options.TestFraction is null;
         FolderSplit?[] splits = [layout.Train, valIsTest ? null : layout.Validation, valIsTest ? layout.Validation : layout.Test];

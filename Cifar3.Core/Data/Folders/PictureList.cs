@@ -7,10 +7,12 @@ internal static class PictureList
     /// <param name="path">The folder; anything else is the picture itself.</param>
     /// <param name="onUnreadable">Is told of folders that cannot be read; null = the first one ends the call.</param>
     /// <param name="skipped">Counts what is left out.</param>
+    /// <param name="cancellation">Ends the search. Default: none.</param>
     /// <exception cref="Cifar3DataException">There are none, or the folder cannot be read.</exception>
-    public static IReadOnlyList<string> At(string path, Action<string>? onUnreadable, SkipCounter skipped) => Directory.Exists(path) ? Below(path, onUnreadable, skipped) : [path];
+    public static IReadOnlyList<string> At(string path, Action<string>? onUnreadable, SkipCounter skipped, CancellationToken cancellation = default) =>
+        Directory.Exists(path) ? Below(path, onUnreadable, skipped, cancellation) : [path];
 
-    private static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable, SkipCounter skipped)
+    private static IReadOnlyList<string> Below(string folder, Action<string>? onUnreadable, SkipCounter skipped, CancellationToken cancellation)
     {
         string root = Path.GetFullPath(folder);
         int unreadable = 0;
@@ -24,7 +26,7 @@ internal static class PictureList
 
             unreadable++;
             onUnreadable(problem);
-        });
+        }, cancellation);
         walker.Claim(root);
         var pictures = walker.Pictures([root])[0];
         return pictures.Count > 0 || unreadable > 0
