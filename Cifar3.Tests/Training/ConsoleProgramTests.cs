@@ -30,6 +30,26 @@ public sealed class ConsoleProgramTests
         new TestCaseData(new ArgumentException("There is no recipe 'nope'.\nKnown: keras.", "name"), "Error: There is no recipe 'nope'. Known: keras.").SetArgDisplayNames("argument"),
     ];
 
+    /// <summary>An async lambda was taken for one without a result: the program ended at its first await, with exit code 0 and its work undone.</summary>
+    [Test]
+    public void Run_AsynchronousWork_IsWaitedFor()
+    {
+        bool done = false;
+
+        int code = ConsoleProgram.Run(async cancel =>
+        {
+            await Task.Delay(50, cancel);
+            done = true;
+        });
+        int own = ConsoleProgram.Run(async cancel =>
+        {
+            await Task.Delay(1, cancel);
+            return 7;
+        });
+
+        Assert.That((code, done, own), Is.EqualTo((0, true, 7)));
+    }
+
     /// <summary>The first signal is a wish, the second ends work that does not heed it.</summary>
     [Test]
     [CancelAfter(120_000)]

@@ -48,6 +48,24 @@ public static class ConsoleProgram
         });
     }
 
+    /// <summary>The same for asynchronous work, of which it waits for the end.</summary>
+    /// <param name="action">The work; it watches the token.</param>
+    /// <returns>0, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>
+    public static int Run(Func<CancellationToken, Task> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return Run(cancel => action(cancel).GetAwaiter().GetResult());
+    }
+
+    /// <summary>The same for asynchronous work that has an exit code of its own.</summary>
+    /// <param name="action">The work; it watches the token and gives the exit code.</param>
+    /// <returns>The work's exit code, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>
+    public static int Run(Func<CancellationToken, Task<int>> action)
+    {
+        ArgumentNullException.ThrowIfNull(action);
+        return Run(cancel => action(cancel).GetAwaiter().GetResult());
+    }
+
     /// <summary>The same for work that has an exit code of its own.</summary>
     /// <param name="action">The work; it watches the token and gives the exit code.</param>
     /// <returns>The work's exit code, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>
