@@ -193,7 +193,7 @@ internal static class RequestGate
     public static string OneLine(string message)
     {
         string line = message.ReplaceLineEndings(" ");
-        return line.Length <= MaxReasonLength ? line : line[..MaxReasonLength] + "…";
+        return Shown.Text(line.Length <= MaxReasonLength ? line : line[..MaxReasonLength] + "…", int.MaxValue); // it may repeat the client's text, and a log is read in terminals
     }
 }
 

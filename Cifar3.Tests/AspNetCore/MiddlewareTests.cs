@@ -89,6 +89,22 @@ public sealed class MiddlewareTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
+    /// <summary>The log is mostly read in a terminal, which would obey it: clear the screen, hide what was logged before.</summary>
+    [TestCase("/v2/models/cifar3/infer", """{"inputs":[{"name":"\u001b[2J\u202e"}]}""")]
+    [TestCase("/v2/models/cifar3/versions/%1B%5B2J%E2%80%AE/infer", "<black image>")]
+    public async Task Refusal_TextOfTheClientThatATerminalObeys_IsEscapedInTheLog(string path, string json)
+    {
+        using var log = new Warnings();
+        await using var service = await ServiceApp.StartAsync(services: services => services.AddSingleton<ILoggerProvider>(log));
+        string black = string.Join(',', Enumerable.Repeat("0", CnnArchitecture.ImageBytes));
+        using var body = new StringContent(json.Replace("<black image>", $$"""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"data":[{{black}}]}]}""", StringComparison.Ordinal));
+
+        using var response = await service.Client.PostAsync(path, body);
+
+        Assert.That(await response.Content.ReadAsStringAsync(), Does.Contain(@"\\u001B[2J\\u202E"));
+        Assert.That(log.Texts, Has.Count.EqualTo(1).And.All.Contains(@"'\u001B[2J\u202E'"));
+    }
+
     [Test]
     public void OneLine_LongMessage_IsCut() =>
         Assert.That((RequestGate.OneLine("a\nb"), RequestGate.OneLine(new string('a', 600)), RequestGate.OneLine(new string('a', 601))), Is.EqualTo(("a b", new string('a', 600), new string('a', 600) + "…")));
