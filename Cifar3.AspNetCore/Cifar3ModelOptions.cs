@@ -31,7 +31,7 @@ public sealed class Cifar3ModelOptions
     /// <summary>The most bytes of one encoded picture, 1 to 268,435,456. Default: 16 MiB.</summary>
     public int MaxImageBytes { get; set; } = 16 << 20;
 
-    /// <summary>The most bytes of a request, at least <see cref="MaxImageBytes"/>. Default: 64 MiB.</summary>
+    /// <summary>The most bytes of a request, <see cref="MaxImageBytes"/> to 1,073,741,824. Default: 64 MiB.</summary>
     public int MaxRequestBytes { get; set; } = 64 << 20;
 
     /// <summary>The most pictures or images of a request, 1 to 4,096. Default: 256.</summary>
@@ -48,7 +48,7 @@ public sealed class Cifar3ModelOptions
         : MaxQueue is < 0 or > 65_536 ? $"MaxQueue must be 0 to 65,536 requests. Received: {MaxQueue}."
         : RetryAfter < TimeSpan.Zero ? $"RetryAfter must not be negative. Received: {RetryAfter}."
         : MaxImageBytes is < 1 or > 1 << 28 ? $"MaxImageBytes must be 1 to 268,435,456. Received: {MaxImageBytes}."
-        : MaxRequestBytes < MaxImageBytes ? $"MaxRequestBytes must be at least MaxImageBytes, {MaxImageBytes}. Received: {MaxRequestBytes}."
+        : MaxRequestBytes < MaxImageBytes || MaxRequestBytes > 1 << 30 ? $"MaxRequestBytes must be MaxImageBytes, {MaxImageBytes}, to 1,073,741,824. Received: {MaxRequestBytes}."
         : MaxBatch is < 1 or > 4096 ? $"MaxBatch must be 1 to 4,096 images. Received: {MaxBatch}."
         : null;
 }

@@ -132,6 +132,8 @@ public sealed class ServiceRegistrationTests
     [TestCase("Classifier:InputScaling", "Normalize", "ZeroToOne, Bytes and MinusOneToOne")]
     [TestCase("MaxBatch", "many", "MaxBatch")]
     [TestCase("MaxBatch", "5000", "1 to 4,096 images. Received: 5000")]
+    [TestCase("MaxRequestBytes", "2147483647", "MaxRequestBytes must be MaxImageBytes, 16777216, to 1,073,741,824. Received: 2147483647")]
+    [TestCase("MaxRequestBytes", "1000", "MaxRequestBytes must be MaxImageBytes, 16777216, to 1,073,741,824. Received: 1000")]
     [TestCase("ModelPath", "", "must name an .onnx file")]
     public void AddCifar3Classifier_ConfigurationThatIsNone_IsRefusedByName(string key, string value, string reason) =>
         Assert.That(() => Options((key, value)), Throws.TypeOf<Cifar3Exception>().With.Message.Contains(reason));
