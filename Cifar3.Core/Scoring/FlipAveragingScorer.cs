@@ -26,7 +26,7 @@ internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth) : IScorer
     public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
         inner.Score(pixels, probabilities);
-        for (int first = 0; first * CnnArchitecture.ImageBytes < pixels.Length; first += Chunk)
+        for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
         {
             AddMirrored(pixels, probabilities, first, inner.Score);
         }
@@ -36,7 +36,7 @@ internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth) : IScorer
     public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation)
     {
         inner.ScorePiece(pixels, probabilities, cancellation);
-        for (int first = 0; first * CnnArchitecture.ImageBytes < pixels.Length; first += Chunk)
+        for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
         {
             AddMirrored(pixels, probabilities, first, (mirrored, scores) => inner.ScorePiece(mirrored, scores, cancellation));
         }

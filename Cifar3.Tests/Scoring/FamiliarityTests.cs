@@ -148,6 +148,31 @@ public sealed class FamiliarityTests
         Assert.That(piece, Is.EqualTo(whole));
     }
 
+    /// <summary>Nearly 2 GiB: the piece behind the last one begins beyond what an int counts.</summary>
+    [Test]
+    public void FlipAveraging_AsManyImagesAsAnArrayHolds_IsDone()
+    {
+        const int Count = int.MaxValue / CnnArchitecture.ImageBytes;
+        var scores = new float[Count];
+        byte[] pixels;
+        try
+        {
+            pixels = new byte[Count * CnnArchitecture.ImageBytes];
+        }
+        catch (OutOfMemoryException)
+        {
+            Assert.Ignore("There is no memory for 2 GiB.");
+            return;
+        }
+
+        pixels[(Count - 1) * CnnArchitecture.ImageBytes] = 8;
+        using var averaging = new FlipAveragingScorer(new FirstValue(), rowWidth: 1);
+
+        averaging.Score(pixels, scores);
+
+        Assert.That((scores[^2], scores[^1]), Is.EqualTo((0f, 4f)));
+    }
+
     /// <summary>Its score of an image is the image's first byte.</summary>
     private sealed class FirstValue : IScorer
     {
