@@ -69,7 +69,8 @@ public sealed record Prediction
 
     /// <inheritdoc/>
     public bool Equals(Prediction? other) =>
-        other is not null && ClassNames.SequenceEqual(other.ClassNames) && Probabilities.SequenceEqual(other.Probabilities);
+        other is not null && ClassNames.SequenceEqual(other.ClassNames) && Probabilities.SequenceEqual(other.Probabilities)
+        && Nullable.Equals(Familiarity, other.Familiarity) && IsFamiliar == other.IsFamiliar;
 
     /// <inheritdoc/>
     public override int GetHashCode() => HashCode.Combine(Label, Confidence);

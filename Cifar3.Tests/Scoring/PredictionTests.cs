@@ -34,6 +34,16 @@ public sealed class PredictionTests
     }
 
     [Test]
+    public void Equals_OtherFamiliarity_AreNotEqual()
+    {
+        var prediction = new Prediction(Names, [0.25f, 0.25f, 0.5f]) { Familiarity = 3, IsFamiliar = true };
+
+        Assert.That(prediction with { }, Is.EqualTo(prediction));
+        Assert.That(prediction with { Familiarity = 2 }, Is.Not.EqualTo(prediction));
+        Assert.That(prediction with { IsFamiliar = false }, Is.Not.EqualTo(prediction));
+    }
+
+    [Test]
     public void Prediction_SizesDiffer_Throws() =>
         Assert.That(() => new Prediction(Names, [1f]), Throws.ArgumentException.With.Message.Contains("3 names, 1 probabilities"));
 }
