@@ -59,6 +59,32 @@ public sealed class DecodedFilesTests
         }
     }
 
+    /// <summary>A disk in memory takes years that .NET's calendar has not.</summary>
+    [Test]
+    public void Read_FileOfAYearThatDotnetDoesNotKnow_IsReadEachTime()
+    {
+        Assume.That(Directory.Exists("/dev/shm"), "needs Linux' disk in memory");
+        using var store = new DecodedFiles(TimeSpan.FromMinutes(1));
+        string path = $"/dev/shm/c3-{Guid.NewGuid():N}.png";
+        try
+        {
+            File.WriteAllBytes(path, PictureFolders.Picture(10));
+            using var touch = System.Diagnostics.Process.Start("touch", ["-d", "@300000000000", path]);
+            touch.WaitForExit();
+            Assume.That(() => File.GetLastWriteTimeUtc(path), Throws.InstanceOf<ArgumentException>());
+            var rgb = new byte[CnnArchitecture.ImageBytes];
+
+            store.Read(path, rgb, keep: true);
+            store.Read(path, rgb, keep: true);
+
+            Assert.That((rgb[0], store.Decoded, store.Count), Is.EqualTo((10, 2L, 0)));
+        }
+        finally
+        {
+            File.Delete(path);
+        }
+    }
+
     [Test]
     public void Read_NobodyAskingAnyMore_LetsThePicturesGo()
     {
