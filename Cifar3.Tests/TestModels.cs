@@ -27,4 +27,27 @@ internal static class TestModels
             return [.. Enumerable.Range(0, weight.Count).Select(_ => offset + scale + 0.5f * random.NextSingle())];
         }
     }
+
+    /// <summary>A network that computes NaN for red pictures and finite numbers for grey ones, which are what loading tries.</summary>
+    public static CnnModel WithoutNumbersForRed()
+    {
+        var model = CnnModel.Create(["a", "b", "c"], seed: 1, filters: [4, 4, 4]);
+        return model.With(model.Weights.Select(weight => weight.Name switch
+        {
+            "conv2d/kernel" => With(weight, i => (i / 4 % 3) switch { 0 => 3e37f, 2 => -3e37f, _ => 0 }), // [3, 3, colour, filter]
+            "conv2d_1/kernel" => With(weight, i => i % 2 == 0 ? 1000 : -1000),
+            _ => weight,
+        }));
+
+        static WeightTensor With(WeightTensor weight, Func<int, float> value) => new(weight.Name, weight.Shape, [.. Enumerable.Range(0, weight.Count).Select(value)]);
+    }
+
+    /// <summary>A picture of one colour, as PNG.</summary>
+    public static byte[] Picture(byte red, byte green, byte blue)
+    {
+        using var bitmap = new SkiaSharp.SKBitmap(CnnArchitecture.InputSize, CnnArchitecture.InputSize);
+        bitmap.Erase(new SkiaSharp.SKColor(red, green, blue));
+        using var png = bitmap.Encode(SkiaSharp.SKEncodedImageFormat.Png, 100);
+        return png.ToArray();
+    }
 }

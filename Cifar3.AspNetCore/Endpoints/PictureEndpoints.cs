@@ -125,7 +125,7 @@ internal static class PictureEndpoints
         {
             return PredictionAnswer.Of(name, rented.Classifier.Predict(content.Span), model, rented.Version);
         }
-        catch (Cifar3ImageException e) when (!alone)
+        catch (Exception e) when (e is Cifar3ImageException or RefusalException && !alone)
         {
             return new PredictionAnswer { File = name, Error = RequestGate.OneLine(e.Message), Model = model, Version = rented.Version };
         }
@@ -171,7 +171,7 @@ internal sealed record PredictionAnswer
     [JsonPropertyName("version")]
     public required string Version { get; init; }
 
-    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => new()
+    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => !prediction.IsFinite ? throw RefusalException.NotFinite() : new PredictionAnswer
     {
         File = file,
         Label = prediction.Label,

@@ -206,6 +206,8 @@ internal sealed class RefusalException(int status, string kind, string message) 
 
     public static RefusalException Bad(string message) => new(StatusCodes.Status400BadRequest, "bad_request", message);
 
+    public static RefusalException NotFinite() => new(StatusCodes.Status500InternalServerError, "not_finite", $"Cannot score a picture: {Prediction.NotFinite}.");
+
     public static RefusalException TooLarge(string message) => new(StatusCodes.Status413PayloadTooLarge, "too_large", message);
 }
 

@@ -89,6 +89,28 @@ public sealed class MiddlewareTests
         Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.OK));
     }
 
+    /// <summary>JSON has no NaN: what writes it threw, and the client got a 500 without a word.</summary>
+    [Test]
+    public async Task Request_PictureThatTheModelComputesNoNumbersFor_IsToldSo()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "model.onnx"), reds = string.Join(',', Enumerable.Repeat("255,0,0", 32 * 32));
+        TestModels.WithoutNumbersForRed().SaveOnnx(file);
+        using var log = new Warnings();
+        await using var service = await ServiceApp.StartAsync(options => options.ModelPath = file, services => services.AddSingleton<ILoggerProvider>(log));
+        byte[] red = TestModels.Picture(255, 0, 0), grey = TestModels.Picture(128, 128, 128);
+        using var form = new MultipartFormDataContent { { ServiceApp.Raw(grey), "files", "grey.png" }, { ServiceApp.Raw(red), "files", "red.png" } };
+
+        using var one = await service.Client.PostAsync("/predict", ServiceApp.Raw(red));
+        using var several = await service.Client.PostAsync("/predict", form);
+        using var tensor = await service.Client.PostAsync("/v2/models/cifar3/infer", new StringContent($$"""{"inputs":[{"name":"pixels","datatype":"UINT8","shape":[1,32,32,3],"data":[{{reds}}]}]}"""));
+
+        string[] answers = [await one.Content.ReadAsStringAsync(), await several.Content.ReadAsStringAsync(), await tensor.Content.ReadAsStringAsync()];
+        Assert.That(new[] { one.StatusCode, several.StatusCode, tensor.StatusCode }, Is.EqualTo(new[] { HttpStatusCode.InternalServerError, HttpStatusCode.OK, HttpStatusCode.InternalServerError }));
+        Assert.That(answers, Is.All.Contains("the model computes no finite numbers for it"));
+        Assert.That(answers[1], Does.Contain("grey.png\",\"label\":"));
+        Assert.That(log.Texts, Has.Count.EqualTo(2).And.All.Contain("refused a request with 500"));
+    }
+
     /// <summary>The log is mostly read in a terminal, which would obey it: clear the screen, hide what was logged before.</summary>
     [TestCase("/v2/models/cifar3/infer", """{"inputs":[{"name":"\u001b[2J\u202e"}]}""")]
     [TestCase("/v2/models/cifar3/versions/%1B%5B2J%E2%80%AE/infer", "<black image>")]

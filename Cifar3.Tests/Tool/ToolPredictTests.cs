@@ -30,6 +30,25 @@ public sealed class ToolPredictTests
         Assert.That(table.Split(".png"), Has.Length.EqualTo(21), "twenty pictures, none of their names cut");
     }
 
+    /// <summary>Of NaN the first class was the label, and --json ended at the first such picture.</summary>
+    [TestCase("--json")]
+    [TestCase("--csv")]
+    [TestCase(null)]
+    public void Predict_PictureThatTheModelComputesNoNumbersFor_IsNamedAndTheOthersAreScored(string? format)
+    {
+        string folder = TestFiles.NewFolder(), model = Path.Combine(folder, "model.onnx");
+        TestModels.WithoutNumbersForRed().SaveOnnx(model);
+        File.WriteAllBytes(Path.Combine(folder, "grey.png"), TestModels.Picture(128, 128, 128));
+        File.WriteAllBytes(Path.Combine(folder, "red.png"), TestModels.Picture(255, 0, 0));
+        File.WriteAllBytes(Path.Combine(folder, "white.png"), TestModels.Picture(255, 255, 255));
+
+        var (exitCode, output, error) = ToolProcess.Run(["predict", model, folder, .. format is null ? Array.Empty<string>() : [format]]);
+
+        Assert.That(exitCode, Is.EqualTo(1), output + error);
+        Assert.That(output, Does.Contain("grey.png").And.Contain("white.png").And.Not.Contain("red.png").And.Not.Contain("NaN"));
+        Assert.That(error.Trim(), Does.StartWith($"Cannot score '{Path.Combine(folder, "red.png")}': the model computes no finite numbers for it. ").And.Not.Contain("\n"));
+    }
+
     /// <summary>Pictures are scored several at once: each keeps its own line, in the order of the arguments, whatever lies between them.</summary>
     [Test]
     public void Predict_DamagedPicturesAmongOthers_AreNamedAndExitCodeIs1()

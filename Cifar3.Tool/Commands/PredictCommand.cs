@@ -20,7 +20,7 @@ internal static class PredictCommand
         var csv = new Option<bool>("--csv") { Description = "Comma-separated values with a heading." };
         return Shared.Command(
             "predict",
-            "Says what pictures show. A picture or folder that cannot be read, or a folder without pictures, is named on the standard error and the exit code is then 1; the others are scored all the same.",
+            "Says what pictures show. A picture or folder that cannot be read or scored, or a folder without pictures, is named on the standard error and the exit code is then 1; the others are scored all the same.",
             "cifar3 predict run/model.onnx photo.jpg holiday-pictures --json",
             (arguments, cancel) =>
             {
@@ -72,7 +72,7 @@ internal static class PredictCommand
                     int next = 0;
                     foreach (var prediction in classifier.PredictMany(files, onBadImage: Bad, cancellationToken: cancel))
                     {
-                        write(files[next++], prediction);
+                        Tell(files[next++], prediction);
                         if (Training.ForgivingConsole.IsOutputLost)
                         {
                             break; // as of | head -1; ConsoleProgram says so
@@ -93,11 +93,23 @@ internal static class PredictCommand
                     try
                     {
                         // A pipe that gives nothing is waited for, and is left behind when the wait is ended.
-                        write(StandardInput, Task.Run(() => PredictStandardInput(classifier), cancel).WaitAsync(cancel).GetAwaiter().GetResult());
+                        Tell(StandardInput, Task.Run(() => PredictStandardInput(classifier), cancel).WaitAsync(cancel).GetAwaiter().GetResult());
                     }
                     catch (Cifar3ImageException e)
                     {
                         LeftOut(e.Message);
+                    }
+                }
+
+                void Tell(string file, Prediction prediction)
+                {
+                    if (prediction.IsFinite)
+                    {
+                        write(file, prediction);
+                    }
+                    else
+                    {
+                        LeftOut($"Cannot score '{Shown.Path(file)}': {Prediction.NotFinite}.");
                     }
                 }
 
