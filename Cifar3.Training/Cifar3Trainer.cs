@@ -59,7 +59,7 @@ public sealed class Cifar3Trainer
         using var workspace = TrainingWorkspace.Open(Options, plan, model, train, validation);
         using var engine = Options.EngineFactory is { } create ? create(model, engineOptions)
             : TrainingEngines.CreateOn(Arithmetic.LevelFor(workspace?.Interrupted), Options.Engine, model, engineOptions);
-        return new TrainingRun(Options, plan, model, engine, train, validation, workspace).Run(cancellationToken);
+        return new TrainingRun(Options, plan, model, engine, train, validation, workspace, cancellationToken).Run(cancellationToken);
     }
 
     private static void Check(ImageSet train, ImageSet? validation)

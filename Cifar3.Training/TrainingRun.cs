@@ -20,7 +20,7 @@ internal sealed class TrainingRun
     private int[]? statisticsOrder;
     private byte[]? statisticsImages;
 
-    public TrainingRun(TrainerOptions options, TrainingPlan plan, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation, TrainingWorkspace? workspace)
+    public TrainingRun(TrainerOptions options, TrainingPlan plan, CnnModel model, ITrainingEngine engine, ImageSet train, ImageSet? validation, TrainingWorkspace? workspace, CancellationToken cancellationToken)
     {
         this.options = options;
         this.workspace = workspace;
@@ -31,7 +31,7 @@ internal sealed class TrainingRun
         context = new TrainingContext(options, plan, model, engine, train, validation)
         {
             IsWeighted = this.validation is { IsWeighted: true },
-            Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfTwins(plan), PixelWarning.Of(train), LeakageWarning.Of(train, validation)),
+            Warning = TrainingWarning.Joined(TrainingWarning.OfData(train, validation), TrainingWarning.OfTwins(plan), PixelWarning.Of(train), LeakageWarning.Of(train, validation, cancellationToken)),
         };
         this.plan = plan;
         averaged = plan.EmaMomentum is { } momentum ? new AveragedWeights(momentum, model.Weights) : null;

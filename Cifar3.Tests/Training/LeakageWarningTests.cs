@@ -23,6 +23,30 @@ public sealed class LeakageWarningTests
         Assert.That(LeakageWarning.Of(train, validation), Does.Contain("follow each other"));
     }
 
+    /// <summary>Of tens of thousands of images comparing them takes seconds, before the first step of the training.</summary>
+    [Test]
+    public void Fit_CancelledBeforeTheImagesAreCompared_ComparesNone()
+    {
+        var (train, validation) = Scenes(20).TrainValidationSplit(0.2);
+        using var cancel = new CancellationTokenSource();
+        var begun = new Begun();
+        var options = new TrainerOptions
+        {
+            Epoch = 1,
+            Filters = [2, 2, 2],
+            Callbacks = [begun],
+            EngineFactory = (model, engine) =>
+            {
+                cancel.Cancel();
+                return new ManagedEngine(model, engine);
+            },
+        };
+
+        Assert.That(() => new Cifar3Trainer(options).Fit(train, validation, cancel.Token), Throws.InstanceOf<OperationCanceledException>());
+        Assert.That(begun.Times, Is.Zero);
+        Assert.That(() => new ChangedCopies(train, cancel.Token), Throws.InstanceOf<OperationCanceledException>());
+    }
+
     [Test]
     public void Of_FramesWhoseOrderIsLost_IsNull()
     {
@@ -176,4 +200,11 @@ public sealed class LeakageWarningTests
     }
 
     private static ImageSet Together(ImageSet first, ImageSet second) => new([.. first.Pixels, .. second.Pixels], [.. first.Labels, .. second.Labels], first.ClassNames);
+
+    private sealed class Begun : Callback
+    {
+        public int Times { get; private set; }
+
+        public override void OnTrainBegin(TrainingContext context) => Times++;
+    }
 }

@@ -33,17 +33,26 @@ internal sealed class ChangedCopies
     private static readonly double[] Turns = [-30, -20, -10, 0, 10, 20, 30], Scales = [0.8, 1, 1.25];
 
     private readonly ImageSet train;
+    private readonly CancellationToken cancellation;
     private readonly int[][] ofClass;   // places in train
     private readonly float[][] colours; // of train's images
 
     /// <summary>Looks at the colours of the training images.</summary>
-    public ChangedCopies(ImageSet train)
+    /// <param name="train">The training images.</param>
+    /// <param name="cancellation">Ends this and later looks.</param>
+    public ChangedCopies(ImageSet train, CancellationToken cancellation)
     {
-        this.train = train;
+        (this.train, this.cancellation) = (train, cancellation);
         var places = Enumerable.Range(0, train.Count).ToLookup(i => train.Labels[i]);
         ofClass = [.. Enumerable.Range(0, train.ClassNames.Length).Select(label => places[label].ToArray())];
         float[] outline = new float[ImageOutline.Cells];
-        colours = [.. Enumerable.Range(0, train.Count).Select(i => Colours(ImageOutline.Of(train.Image(i), outline)))];
+        colours = [.. Enumerable.Range(0, train.Count).Select(Look)];
+
+        float[] Look(int i)
+        {
+            cancellation.ThrowIfCancellationRequested();
+            return Colours(ImageOutline.Of(train.Image(i), outline));
+        }
     }
 
     /// <summary>Which of some images are such copies.</summary>
@@ -62,6 +71,7 @@ internal sealed class ChangedCopies
         // Places in the class, the nearest first.
         int[] LikeColoured(int probe, int self)
         {
+            cancellation.ThrowIfCancellationRequested();
             float[] own = Colours(ImageOutline.Of(images.Image(probe)));
             float[] distances = [.. Class(probe).Select((member, place) => place == self ? float.PositiveInfinity : TensorPrimitives.Distance<float>(own, colours[member]))];
             float limit = distances.Length == 0 ? 0 : LikeColours * distances.Order().ElementAt(distances.Length / 2);
@@ -70,6 +80,7 @@ internal sealed class ChangedCopies
 
         int Copied(int probe, int self, int[] candidates)
         {
+            cancellation.ThrowIfCancellationRequested();
             int[] members = Class(probe), others = [.. Enumerable.Range(0, Others).Select(i => (int)((i + .5) * members.Length / Others)).Except([self, .. candidates])];
             if (others.Length < Others / 2)
             {

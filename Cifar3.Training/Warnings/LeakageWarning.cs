@@ -38,7 +38,9 @@ internal static class LeakageWarning
     private const double LeastRepeated = 0.05;
 
     /// <summary>The warning; null where there is none.</summary>
-    public static string? Of(ImageSet train, ImageSet? validation) => validation is null or { Count: 0 } ? null : Repeated(train, validation) ?? Scenes(train, validation) ?? Changed(train, validation);
+    /// <exception cref="OperationCanceledException">The token was triggered: of many images this takes a while.</exception>
+    public static string? Of(ImageSet train, ImageSet? validation, CancellationToken cancellation = default) =>
+        validation is null or { Count: 0 } ? null : Repeated(train, validation) ?? Scenes(train, validation, cancellation) ?? Changed(train, validation, cancellation);
 
     private static string? Repeated(ImageSet train, ImageSet validation)
     {
@@ -48,15 +50,15 @@ internal static class LeakageWarning
             $"{repeated:N0} of the {validation.Count:N0} validation images {(repeated == 1 ? "is a training image" : "are training images")} too, pixel for pixel: how right the model is on these says nothing about new ones. Set images aside before rows are repeated (for rare classes ClassWeights needs no copies), and look for pictures that are there twice.");
     }
 
-    private static string? Scenes(ImageSet train, ImageSet validation) => Series(
+    private static string? Scenes(ImageSet train, ImageSet validation, CancellationToken cancellation) => Series(
         train,
         validation,
-        images => Compare(images, train),
+        images => Compare(images, train, cancellation),
         "are nearly the same as a training image, and such images follow each other in the data, as frames of a video or shots of one thing do: the model knows their scenes, so how right it is on these images, and on test images set aside in the same way, says little about new ones. Set whole scenes aside: folders named validation and test, or a validation set of your own.");
 
-    private static string? Changed(ImageSet train, ImageSet validation)
+    private static string? Changed(ImageSet train, ImageSet validation, CancellationToken cancellation)
     {
-        var copies = new ChangedCopies(train);
+        var copies = new ChangedCopies(train, cancellation);
         return Series(
             train,
             validation,
@@ -88,7 +90,7 @@ internal static class LeakageWarning
     }
 
     /// <summary>Looks at some images of a set, each beside the training images of its class.</summary>
-    private static BesideTrain[] Compare(ImageSet images, ImageSet train)
+    private static BesideTrain[] Compare(ImageSet images, ImageSet train, CancellationToken cancellation)
     {
         int[] probes = EvenSample.Of(images, MostProbes);
         float[][] outlines = [.. probes.Select(i => ImageOutline.Of(images.Image(i)))];
@@ -97,6 +99,7 @@ internal static class LeakageWarning
         float[] outline = new float[ImageOutline.Cells];
         for (int i = 0; i < train.Count; i++)
         {
+            cancellation.ThrowIfCancellationRequested();
             ImageOutline.Of(train.Image(i), outline);
             foreach (int probe in ofClass[train.Labels[i]])
             {
