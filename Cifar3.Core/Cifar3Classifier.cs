@@ -67,7 +67,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="ArgumentException">An option is outside its range, or two do not go together.</exception>
-    /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes or another number of them than was given, or its graph is none that scores 32×32 colour images.</exception>
+    /// <exception cref="Cifar3ModelException">The file is missing or damaged, names no classes, or others in number or order than were given, or its graph is none that scores 32×32 colour images.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier Load(string path, ClassifierOptions? options = null) =>
         Create(OnnxFile.Open(path, bytes => KernelWarmup.Start(bytes, options)), options);
@@ -89,7 +89,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="ArgumentException">An option is outside its range, or two do not go together.</exception>
-    /// <exception cref="Cifar3ModelException"><see cref="ClassifierOptions.ClassNames"/> are not as many as the model's classes, or not all different.</exception>
+    /// <exception cref="Cifar3ModelException"><see cref="ClassifierOptions.ClassNames"/> are not as many as the model's classes, not all different, or the model's own in another order.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier LoadDefault(ClassifierOptions? options = null) => Load(ShippedModel.Read(), options);
 
@@ -98,7 +98,7 @@ public sealed partial class Cifar3Classifier : IDisposable
     /// <param name="options">What scores, threads, limits; null = all defaults, <see cref="ScoringBackend.Auto"/> among them. Default: null.</param>
     /// <returns>A classifier, the caller's to dispose.</returns>
     /// <exception cref="ArgumentException">An option is outside its range, or two do not go together.</exception>
-    /// <exception cref="Cifar3ModelException"><see cref="ClassifierOptions.ClassNames"/> are not as many as the model's classes, or not all different.</exception>
+    /// <exception cref="Cifar3ModelException"><see cref="ClassifierOptions.ClassNames"/> are not as many as the model's classes, not all different, or the model's own in another order.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime is needed and its native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static Cifar3Classifier FromModel(CnnModel model, ClassifierOptions? options = null)
     {

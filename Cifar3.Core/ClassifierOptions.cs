@@ -35,7 +35,7 @@ public sealed record ClassifierOptions
     public bool FlipAveraging { get; init; }
 
     /// <summary>
-    /// The classes' names in the order of the model's outputs. Null = those that the file tells: this library's files do; for others,
+    /// The classes' names in the order of the model's outputs; a model's own names in another order are refused. Null = those that the file tells: this library's files do; for others,
     /// such as tf2onnx's, a text file beside the model with one name a line, <c>model.classes.txt</c> for <c>model.onnx</c>. Default: null.
     /// </summary>
     public IReadOnlyList<string>? ClassNames { get; init; }

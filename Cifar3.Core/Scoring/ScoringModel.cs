@@ -64,7 +64,7 @@ internal sealed class ScoringModel
     }
 
     /// <summary>The same model with other names for its classes; null = its own.</summary>
-    /// <exception cref="Cifar3ModelException">There is not one name for each class, each its own.</exception>
+    /// <exception cref="Cifar3ModelException">There is not one name for each class, each its own, or they are its own in another order.</exception>
     public ScoringModel Renamed(IReadOnlyList<string>? names) =>
         names is null ? this
         : names.Count == Metadata.ClassNames.Length ? With(Metadata with { ClassNames = [.. names] })
@@ -74,6 +74,11 @@ internal sealed class ScoringModel
     private ScoringModel With(ModelMetadata metadata)
     {
         OnnxFile.Checked(Name, metadata);
+        if (ClassList.IsOtherOrder(metadata.ClassNames, Metadata.ClassNames))
+        {
+            throw OnnxFile.Unreadable(Name, $"its outputs are {Shown.Names(Metadata.ClassNames)}, in this order, and the same names were given in another: {Shown.Names(metadata.ClassNames)}", "Leave ClassifierOptions.ClassNames out: the model tells them, and Evaluate compares them by name");
+        }
+
         return Network is null ? new ScoringModel(Name, metadata, Signature, null, IsForeign, onnx) : Of(Network.With(metadata), Name);
     }
 

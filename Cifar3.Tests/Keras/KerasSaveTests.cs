@@ -36,6 +36,16 @@ public sealed class KerasSaveTests
     }
 
     [Test]
+    public void Load_NamesOfTheFileInAnotherOrder_AreRefused([ValueSource(nameof(Formats))] (string File, KerasFormat Format) target)
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), target.File);
+        KerasFile.Save(path, CnnModel.Create(["aeroplane", "car", "bird"], filters: [4, 4, 4]), format: target.Format);
+
+        Assert.That(() => CnnModel.LoadKeras(path, ["aeroplane", "bird", "car"]), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Its outputs are 'aeroplane', 'car', 'bird', in this order").And.Message.Contains("Leave classNames out"));
+        Assert.That(CnnModel.LoadKeras(path, ["plane", "automobile", "bird"]).ClassNames, Is.EqualTo(new[] { "plane", "automobile", "bird" }), "other names in the same order");
+    }
+
+    [Test]
     public void Save_OtherBatchNormalization_ComesBack([ValueSource(nameof(Formats))] (string File, KerasFormat Format) target)
     {
         var model = KerasTestFile.Trained().Model;

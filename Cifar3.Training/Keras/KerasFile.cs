@@ -27,7 +27,7 @@ public static class KerasFile
     /// <summary>Reads a model that Keras (or this library) saved. The format is found from the content, not from the name.</summary>
     /// <remarks>The weights load whatever optimizer the file has; <see cref="KerasModel.Notes"/> says what was converted, assumed or left out.</remarks>
     /// <param name="path">The file: <c>.keras</c>, <c>.h5</c>, <c>.hdf5</c> or <c>.weights.h5</c>.</param>
-    /// <param name="classNames">The classes' names in the order of Keras' outputs. Default: those that this library stored in the file, else <c>class_0</c>, <c>class_1</c>, …</param>
+    /// <param name="classNames">The classes' names in the order of Keras' outputs; those that the file tells, in another order, are refused. Default: those that this library stored in the file, else <c>class_0</c>, <c>class_1</c>, …</param>
     /// <param name="options">What the file cannot tell. Default: Keras' defaults.</param>
     /// <returns>The model, and Adam's state when the file has it.</returns>
     /// <exception cref="Cifar3ModelException">

@@ -70,7 +70,7 @@ internal static class KerasMetadata
     {
         var metadata = new ModelMetadata
         {
-            ClassNames = classNames ?? [.. Names()],
+            ClassNames = classNames ?? [.. Names(entry) ?? throw Malformed("class_names", "a list of texts")],
             Recipe = Text("recipe"),
             TrainedOn = Text("trained_on"),
             Seed = Whole("seed", int.MinValue),
@@ -82,10 +82,6 @@ internal static class KerasMetadata
             LibraryVersion = Text("library_version") ?? "unknown",
         };
         return (metadata, Text("weight_sha256"));
-
-        IEnumerable<string> Names() => KerasJson.Get(entry, "class_names") is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(name => name.ValueKind == JsonValueKind.String)
-            ? list.EnumerateArray().Select(name => name.GetString()!)
-            : throw Malformed("class_names", "a list of texts");
 
         string? Text(string name) => KerasJson.Get(entry, name) is null ? null
             : KerasJson.Text(entry, name) is { Length: <= ModelMetadata.MaxTextLength } text ? text
@@ -103,6 +99,12 @@ internal static class KerasMetadata
         Cifar3ModelException Malformed(string name, string expected) =>
             new($"Its entry '{Key}' is malformed: expected {expected} as '{name}', found {Shown.Text(KerasJson.Get(entry, name)?.GetRawText() ?? "none", 80)}. {Remedy}.");
     }
+
+    /// <summary>The classes' names in an entry; null where it has no list of texts.</summary>
+    public static IReadOnlyList<string>? Names(JsonElement entry) =>
+        KerasJson.Get(entry, "class_names") is { ValueKind: JsonValueKind.Array } list && list.EnumerateArray().All(name => name.ValueKind == JsonValueKind.String)
+            ? [.. list.EnumerateArray().Select(name => name.GetString()!)]
+            : null;
 
     /// <summary>Why Adam's state is not the one that was written beside this entry; null where it is, and in files of earlier versions, which do not tell.</summary>
     public static string? StateProblem(JsonElement entry, EngineState state)

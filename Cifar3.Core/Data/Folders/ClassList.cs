@@ -94,6 +94,12 @@ internal static class ClassList
         return places.Contains(-1) || places.Distinct().Count() < places.Length ? null : places;
     }
 
+    /// <summary>Whether names given for a model's outputs are those that the model tells, in another order: a data set's, with which a picture of one class would be called by the name of another.</summary>
+    /// <param name="given">The names given, all different.</param>
+    /// <param name="own">The names that the model tells, in the order of its outputs.</param>
+    public static bool IsOtherOrder(IReadOnlyList<string> given, IReadOnlyList<string> own) =>
+        given.Count == own.Count && Places(given, own) is { } places && places.Index().Any(place => place.Item != place.Index);
+
     /// <summary>The index of a name in a list: the same name in any Unicode form, else another name of the same CIFAR-10 class; -1 where there is none.</summary>
     public static int Find(string name, IReadOnlyList<string> names)
     {
