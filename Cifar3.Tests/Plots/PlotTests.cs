@@ -44,6 +44,19 @@ public sealed class PlotTests
         static Prediction Predict(int label) => new([.. ColourImages.ClassNames], [.. Enumerable.Range(0, 3).Select(c => c == label ? 0.9f : 0.05f)]);
     }
 
+    /// <summary>The shipped model and folders with Keras' names, which Evaluate matches: every right answer was red.</summary>
+    [Test]
+    public void ExampleGrid_ModelWithOtherNamesOfTheClasses_IsRightAsEvaluateSays()
+    {
+        var images = new ImageSet(Images.Pixels.ToArray(), Images.Labels.ToArray(), ["airplane", "automobile", "bird"]);
+        var predictions = images.Labels.ToArray().Select(label => new Prediction(["bird", "car", "aeroplane"], [.. Enumerable.Range(0, 3).Select(c => c == 2 - label ? 0.9f : 0.05f)])).ToList();
+
+        using var picture = Read(file => ExampleGrid.Save(file, images, predictions, "predictions"));
+
+        Assert.That(ClassificationReport.Create(images, predictions).Accuracy, Is.EqualTo(1));
+        Assert.That(Enumerable.Range(0, 10).Select(i => picture.GetPixel(24 + i % 5 * 216 + 96, 72 + i / 5 * 252 - 2)), Is.All.EqualTo(Picture.Right));
+    }
+
     [Test]
     public void Choose_Seed_GivesDifferentImagesAgain()
     {

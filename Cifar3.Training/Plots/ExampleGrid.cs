@@ -90,7 +90,7 @@ public static class ExampleGrid
             }
 
             var prediction = predictions[i];
-            bool right = prediction.Label == name;
+            bool right = ClassList.Find(name, prediction.ClassNames) == prediction.LabelIndex; // as Evaluate matches them: Keras' automobile is this library's car
             var colour = right ? Picture.Right : Picture.Wrong;
             place.Inflate(2, 2);
             picture.Frame(place, colour, 4);
