@@ -170,5 +170,6 @@ public sealed partial class EngineContract
 
         Assert.That(() => engine.Create(model, new EngineOptions { WeightDecay = -1 }), Throws.InstanceOf<ArgumentException>().With.Message.Contains("WeightDecay=-1"));
         Assert.That(() => engine.Create(model, new EngineOptions { FrozenLayers = ["conv_9"] }), Throws.InstanceOf<ArgumentException>().With.Message.Contains("conv_9").And.Message.Contains("conv2d_5"));
+        Assert.That(() => engine.Create(model, new EngineOptions { FrozenLayers = [.. model.Layers.Select(layer => layer.Name)] }), Throws.InstanceOf<ArgumentException>().With.Message.Contains("nothing to train").And.Message.Contains("dense"));
     }
 }

@@ -28,6 +28,11 @@ internal static class EngineChecks
         {
             throw new ArgumentException($"FrozenLayers names a layer that the model does not have. Expected one of {string.Join(", ", model.Layers.Select(layer => layer.Name))}. Received: {unknown}.", nameof(options));
         }
+
+        if (model is not null && model.Layers.Where(layer => layer.ParameterCount > 0).All(layer => options.FrozenLayers.Contains(layer.Name)))
+        {
+            throw new ArgumentException($"FrozenLayers leave nothing to train: they name every layer that has weights. Leave out at least the last one, {model.Layers[^1].Name}.", nameof(options));
+        }
     }
 
     /// <summary>The arguments of <see cref="ITrainingEngine.TrainStep"/>.</summary>
