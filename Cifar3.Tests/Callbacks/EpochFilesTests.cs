@@ -84,6 +84,30 @@ public sealed class EpochFilesTests
         Assert.That((model.Metadata.Epoch, checkpoint.LastFile, result.FilesNote), Is.EqualTo((1, file, (string?)null)));
     }
 
+    /// <summary>Windows' dialogs that choose files change the current folder, also while another thread trains: the best model went elsewhere, beside no lock, and an old one stayed.</summary>
+    [Test]
+    public void Fit_CurrentFolderChangesMeanwhile_FilesLieWhereTheTrainingBegan()
+    {
+        string before = Directory.GetCurrentDirectory(), folder = TestFiles.NewFolder(), other = TestFiles.NewFolder();
+        var checkpoint = new ModelCheckpoint("models/m{epoch}.onnx", saveBestOnly: false);
+        var elsewhere = new Recorder { OnEpoch = (_, _) => Directory.SetCurrentDirectory(other) };
+        try
+        {
+            Directory.SetCurrentDirectory(folder);
+            FakeTrainer.Create(new TrainerOptions { Epoch = 2, WorkspacePath = "work", Callbacks = [elsewhere, checkpoint, new CsvLogger("log.csv")] }).Fit(Images);
+        }
+        finally
+        {
+            Directory.SetCurrentDirectory(before);
+        }
+
+        Assert.That(Directory.EnumerateFileSystemEntries(other), Is.Empty);
+        Assert.That(
+            Directory.EnumerateFiles(folder, "*", SearchOption.AllDirectories).Select(file => Path.GetRelativePath(folder, file)),
+            Is.EquivalentTo(new[] { "log.csv", Path.Combine("models", "m1.onnx"), Path.Combine("models", "m2.onnx"), Path.Combine("work", "training.checkpoint") }));
+        Assert.That(checkpoint.LastFile, Does.EndWith("m2.onnx").And.Exist);
+    }
+
     [Test]
     public void Fit_FilesOfSeveralEpochsMissing_SaysHowMany()
     {

@@ -15,9 +15,14 @@ namespace Cifar3.Training;
 public sealed class CsvLogger(string fileName, char separator = ',') : Callback
 {
     private readonly string fileName = fileName ?? throw new ArgumentNullException(nameof(fileName));
+    private string file = ""; // of this training, whichever folder is the current one later
 
     /// <inheritdoc/>
-    public override void OnTrainBegin(TrainingContext context) => OutputFolder.Prepare(Path.GetDirectoryName(Path.GetFullPath(fileName))!);
+    public override void OnTrainBegin(TrainingContext context)
+    {
+        file = Path.GetFullPath(fileName);
+        OutputFolder.Prepare(Path.GetDirectoryName(file)!);
+    }
 
     /// <inheritdoc/>
     public override void OnEpochEnd(TrainingContext context, EpochLog log)
@@ -30,6 +35,7 @@ public sealed class CsvLogger(string fileName, char separator = ',') : Callback
         }
 
         byte[] lines = Encoding.UTF8.GetBytes(text.ToString());
-        context.Files.Write(this, fileName, () => AtomicFile.Write(fileName, lines), replaces: true);
+        string path = file;
+        context.Files.Write(this, path, () => AtomicFile.Write(path, lines), replaces: true);
     }
 }

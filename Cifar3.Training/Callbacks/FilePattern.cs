@@ -52,6 +52,9 @@ internal sealed partial class FilePattern
     /// <summary>The folder that all files lie in or below: what stands before the first placeholder, up to its last separator.</summary>
     public string Folder => Path.GetDirectoryName(Path.GetFullPath(parts[0].Literal + "file"))!;
 
+    /// <summary>The same files, whichever folder is the current one later: dialogs of Windows that choose files change it.</summary>
+    public FilePattern FromHere() => Path.IsPathRooted(pattern) ? this : new FilePattern(owner, Path.Combine(Literal(Environment.CurrentDirectory), pattern));
+
     /// <summary>The pattern of one file, whatever braces its path has.</summary>
     public static string Literal(string path) => path.Replace("{", "{{", StringComparison.Ordinal).Replace("}", "}}", StringComparison.Ordinal);
 

@@ -17,6 +17,7 @@ public sealed class ModelCheckpoint : Callback
     private readonly MetricMonitor monitor;
     private readonly bool saveBestOnly;
     private readonly Action<CnnModel, string>? save; // null for Keras' files, which also hold what a training alone knows
+    private FilePattern files; // of this training
     private double? best;
     private CnnModel? waiting; // whose file could not be written yet
     private (EpochFiles Files, History History)? begun;
@@ -25,7 +26,8 @@ public sealed class ModelCheckpoint : Callback
     /// <param name="filePath">
     /// The file: ending in <c>.onnx</c> it is written as ONNX, in <c>.keras</c>, <c>.h5</c>, <c>.hdf5</c> or <c>.weights.h5</c> for Keras 3
     /// with Adam's state, as <see cref="KerasFile.Save"/> does. Placeholders are filled in as in Keras: <c>{epoch}</c> or <c>{epoch:02d}</c>, and metrics such as
-    /// <c>{val_accuracy:.3f}</c>. A missing folder is created.
+    /// <c>{val_accuracy:.3f}</c>. A missing folder is created. A relative path counts from the current folder
+    /// when the training begins.
     /// </param>
     /// <param name="monitor">The metric that tells what is best: <c>val_accuracy</c>, <c>val_loss</c>, <c>accuracy</c> or <c>loss</c>. Default: <c>val_accuracy</c>.</param>
     /// <param name="saveBestOnly">Whether only a model better than all before is saved. Default: true.</param>
@@ -39,7 +41,7 @@ public sealed class ModelCheckpoint : Callback
     /// <summary>Creates the callback with a writer of its own; null = Keras'.</summary>
     internal ModelCheckpoint(string filePath, string monitor, bool saveBestOnly, MonitorMode mode, Action<CnnModel, string>? save)
     {
-        pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
+        files = pattern = new FilePattern(nameof(ModelCheckpoint), filePath);
         this.monitor = new MetricMonitor(nameof(ModelCheckpoint), monitor, mode);
         this.saveBestOnly = saveBestOnly;
         this.save = save;
@@ -57,7 +59,8 @@ public sealed class ModelCheckpoint : Callback
         }
 
         pattern.CheckAvailable(context);
-        OutputFolder.Prepare(pattern.Folder);
+        files = pattern.FromHere();
+        OutputFolder.Prepare(files.Folder);
         best = null;
         waiting = null;
         LastFile = null;
@@ -98,11 +101,11 @@ public sealed class ModelCheckpoint : Callback
         }
     }
 
-    private void Write(EpochFiles files, EpochLog log, CnnModel model, Action<string> write)
+    private void Write(EpochFiles written, EpochLog log, CnnModel model, Action<string> write)
     {
-        string file = pattern.Format(log);
+        string file = files.Format(log);
         waiting = model;
-        files.Write(this, file, Save, replaces: saveBestOnly);
+        written.Write(this, file, Save, replaces: saveBestOnly);
 
         void Save()
         {

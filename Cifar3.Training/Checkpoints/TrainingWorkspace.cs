@@ -31,11 +31,12 @@ internal sealed class TrainingWorkspace : IDisposable
     /// <exception cref="Cifar3ModelException">The checkpoint is damaged or belongs to another training.</exception>
     public static TrainingWorkspace? Open(TrainerOptions options, TrainingPlan plan, CnnModel model, ImageSet train, ImageSet? validation)
     {
-        if (options.WorkspacePath is not { } folder)
+        if (options.WorkspacePath is not { } given)
         {
             return null;
         }
 
+        string folder = Path.GetFullPath(given); // whichever folder is the current one later
         OutputFolder.Prepare(folder);
         var taken = Lock(folder);
         try
@@ -66,7 +67,7 @@ internal sealed class TrainingWorkspace : IDisposable
         {
             string holder = string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName}, since {DateTime.UtcNow:yyyy-MM-dd HH:mm:ss} UTC");
             return FileLock.TryTake(path, holder) ?? throw new Cifar3Exception(
-                $"Cannot train in '{Shown.Path(Path.GetFullPath(folder))}': another training uses it ({Shown.Text(FileLock.Holder(path) ?? "by a process that cannot be named")}), and its checkpoint would be replaced. Wait for its end, stop it, or use another WorkspacePath.");
+                $"Cannot train in '{Shown.Path(folder)}': another training uses it ({Shown.Text(FileLock.Holder(path) ?? "by a process that cannot be named")}), and its checkpoint would be replaced. Wait for its end, stop it, or use another WorkspacePath.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
