@@ -10,7 +10,7 @@ internal static class FileBehind
     public static FileInfo? Of(string path)
     {
         var file = new FileInfo(path);
-        var real = file.Exists && file.LinkTarget is not null ? file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo : file;
+        var real = file.Exists && file.Attributes.HasFlag(FileAttributes.ReparsePoint) ? file.ResolveLinkTarget(returnFinalTarget: true) as FileInfo ?? file : file;
         return real is { Exists: true } ? real : null;
     }
 }

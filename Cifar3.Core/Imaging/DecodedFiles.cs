@@ -50,7 +50,7 @@ internal sealed class DecodedFiles : IDisposable
     {
         var stamp = maxPixels == ImageDecoder.DefaultMaxPixels && (keep || !kept.IsEmpty) ? Stamp(path) : null; // before it is decoded, so that no change falls between
         Volatile.Write(ref lastUse, Environment.TickCount64);
-        if (stamp is { } now && kept.TryGetValue(path, out var known) && (known.Length, known.Written) == now)
+        if (stamp is { } now && kept.TryGetValue(now.File, out var known) && (known.Length, known.Written) == (now.Length, now.Written))
         {
             known.Pixels.CopyTo(rgb);
             return;
@@ -58,9 +58,9 @@ internal sealed class DecodedFiles : IDisposable
 
         ImageDecoder.DecodeFile(path, rgb, maxPixels);
         Interlocked.Increment(ref decoded);
-        if (keep && stamp is var (length, written) && (kept.ContainsKey(path) || Interlocked.Increment(ref count) <= MaxImages))
+        if (keep && stamp is var (file, length, written) && (kept.ContainsKey(file) || Interlocked.Increment(ref count) <= MaxImages))
         {
-            kept[path] = (length, written, rgb.ToArray());
+            kept[file] = (length, written, rgb.ToArray());
             if (Interlocked.Exchange(ref timing, 1) == 0)
             {
                 timer.Change(idleTime, Timeout.InfiniteTimeSpan);
@@ -75,12 +75,12 @@ internal sealed class DecodedFiles : IDisposable
         kept.Clear();
     }
 
-    /// <summary>Length and time of the file that a path leads to; null where they cannot be told: its pixels are then not kept, and what is wrong decoding says.</summary>
-    private static (long Length, DateTime Written)? Stamp(string path)
+    /// <summary>The file that a path leads to, whatever the current folder will be, its length and time; null where they cannot be told: its pixels are then not kept, and what is wrong decoding says.</summary>
+    private static (string File, long Length, DateTime Written)? Stamp(string path)
     {
         try
         {
-            return FileBehind.Of(path) is { } file ? (file.Length, file.LastWriteTimeUtc) : null;
+            return FileBehind.Of(path) is { } file ? (file.FullName, file.Length, file.LastWriteTimeUtc) : null;
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException or ArgumentException) // ArgumentException: no path, or a time beyond .NET's calendar
         {

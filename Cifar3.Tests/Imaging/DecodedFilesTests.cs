@@ -85,6 +85,34 @@ public sealed class DecodedFilesTests
         }
     }
 
+    /// <summary>Files out of one archive have one time, and BMP files of one size one length: in another current folder a relative path is another file.</summary>
+    [Test]
+    public void Read_RelativePathInAnotherCurrentFolder_IsAnotherFile()
+    {
+        using var store = new DecodedFiles(TimeSpan.FromMinutes(1));
+        string before = Directory.GetCurrentDirectory();
+        byte other = (byte)Enumerable.Range(11, 200).First(level => PictureFolders.Picture((byte)level).Length == PictureFolders.Picture(10).Length);
+        var read = new List<int>();
+        try
+        {
+            foreach (byte level in new byte[] { 10, other })
+            {
+                Directory.SetCurrentDirectory(TestFiles.NewFolder());
+                File.WriteAllBytes("a.png", PictureFolders.Picture(level));
+                File.SetLastWriteTimeUtc("a.png", new DateTime(2024, 1, 1, 0, 0, 0, DateTimeKind.Utc));
+                var rgb = new byte[CnnArchitecture.ImageBytes];
+                store.Read("a.png", rgb, keep: true);
+                read.Add(rgb[0]);
+            }
+        }
+        finally
+        {
+            Directory.SetCurrentDirectory(before);
+        }
+
+        Assert.That(read, Is.EqualTo(new[] { 10, other }));
+    }
+
     [Test]
     public void Read_NobodyAskingAnyMore_LetsThePicturesGo()
     {
