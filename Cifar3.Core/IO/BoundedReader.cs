@@ -12,7 +12,11 @@ internal static class BoundedReader
 {
     private const int FirstPiece = 1 << 16, LargestPiece = 1 << 24, LargestBorrowed = (1 << 24) - 1;
 
-    private static readonly Lazy<HashSet<long>> KernelFileSystems = new(() => [.. new[] { "/proc", "/sys" }.Select(UnixFile.Find).OfType<UnixFile.Status>().Select(status => status.Device)]);
+    private static readonly Lazy<HashSet<long>> KernelFileSystems = new(() => MountedAt("/proc", "/sys"));
+
+    /// <summary>The file systems mounted at folders. In a chroot or a bare container /sys may be an empty folder of the disk on which all else lies.</summary>
+    internal static HashSet<long> MountedAt(params IEnumerable<string> folders) =>
+        [.. folders.Select(folder => (Own: UnixFile.Find(folder)?.Device, Above: UnixFile.Find(Path.GetDirectoryName(folder)!)?.Device)).Where(found => found.Own != found.Above).Select(found => found.Own).OfType<long>()];
 
     /// <summary>Opens a file for reading.</summary>
     /// <param name="path">The file.</param>

@@ -190,6 +190,15 @@ public sealed class HostilePathTests
         Assert.That(BoundedReader.Borrow(new MemoryStream(content), length + begun.Length - 1, Math.Max(0, length + wrongBy), begun), Is.Null, "more than the limit");
     }
 
+    /// <summary>In a chroot, or a container that mounts none, /sys is a folder like any other: every file of the disk was one of the kernel.</summary>
+    [Test]
+    public void MountedAt_FolderOfTheDisk_IsNoFileSystemOfItsOwn()
+    {
+        Assume.That(OperatingSystem.IsLinux());
+
+        Assert.That(BoundedReader.MountedAt("/proc", TestFiles.NewFolder(), "/no such folder"), Is.EqualTo(new[] { UnixFile.Find("/proc")!.Value.Device }));
+    }
+
     [Test]
     public void Borrow_StreamThatFails_Throws()
     {
