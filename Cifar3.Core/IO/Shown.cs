@@ -15,7 +15,7 @@ internal static class Shown
     /// <summary>The most items of a list that a message repeats.</summary>
     public const int MaxItems = 20;
 
-    /// <summary>One text: control characters, line separators, direction marks and halves of surrogate pairs as <c>\uXXXX</c>, at most <paramref name="most"/> characters.</summary>
+    /// <summary>One text: control characters, line separators, direction marks, what shows nothing, and halves of surrogate pairs as <c>\uXXXX</c>, at most <paramref name="most"/> characters.</summary>
     /// <param name="text">The text; null is shown as <c>(null)</c>.</param>
     /// <param name="most">How many characters to show; of a longer text two thirds of them come from its beginning, the rest from its end.</param>
     public static string Text(string? text, int most = MaxLength)
@@ -79,7 +79,10 @@ internal static class Shown
         }
     }
 
-    /// <summary>Control characters, line and paragraph separators, marks that change the direction of text, and the byte order mark.</summary>
+    /// <summary>
+    /// Control characters, line and paragraph separators, marks that change the direction of text, and what shows nothing and makes two names look alike (a blank of no width, a soft hyphen, the
+    /// byte order mark). Not U+200C and U+200D, with which Persian, Indian scripts and emoji choose another form of a character.
+    /// </summary>
     private static bool IsHidden(char c) =>
-        char.IsControl(c) || c is '\u2028' or '\u2029' or '\u200E' or '\u200F' or (>= '\u202A' and <= '\u202E') or (>= '\u2066' and <= '\u2069') or '\uFEFF';
+        char.IsControl(c) || c is '\u00AD' or '\u061C' or '\u180E' or '\u200B' or '\u200E' or '\u200F' or (>= '\u2028' and <= '\u202E') or (>= '\u2060' and <= '\u206F') or '\uFEFF' or (>= '\uFFF9' and <= '\uFFFB');
 }

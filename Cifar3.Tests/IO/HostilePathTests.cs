@@ -209,6 +209,9 @@ public sealed class HostilePathTests
 
     [TestCase("plain text, ünïcode 🐈", "plain text, ünïcode 🐈")]
     [TestCase("a\u001b[31mb\nc\u202Ed\uFEFF", @"a\u001B[31mb\nc\u202Ed\uFEFF")]
+    [TestCase("cat\u061C\u200Bs\u00AD", @"cat\u061C\u200Bs\u00AD")]
+    [TestCase("\u2060\u180E\uFFF9", @"\u2060\u180E\uFFF9")]
+    [TestCase("می\u200Cخواهم 👩\u200D🚀", "می\u200Cخواهم 👩\u200D🚀")] // joiners make other letters and other pictures
     public void Shown_Text_EscapesWhatATerminalWouldObey(string text, string expected) => Assert.That(Shown.Text(text), Is.EqualTo(expected));
 
     [Test]
