@@ -60,6 +60,21 @@ public sealed class OnnxRuntimeScorerTests
         }
     }
 
+    /// <summary>Names are the other tool's: ONNX Runtime repeats them as they are.</summary>
+    [Test]
+    public void Load_NodeThatOnnxRuntimeRefuses_IsNamedWithoutWhatATerminalObeys()
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(TestModels.Random(filters: [2, 3, 2]), proto =>
+        {
+            var node = proto.Graph.Node.First(node => node.OpType == "Relu");
+            (node.Name, node.OpType) = ("red\u001b[31m\u202E", "Dropout");
+            node.Attribute.Add(new Onnx.AttributeProto { Name = "ratio", Type = Onnx.AttributeProto.Types.AttributeType.Float, F = 0.5f }); // an input since operator set 12
+        });
+
+        Assert.That(() => Cifar3Classifier.Load(onnx, new ClassifierOptions { ClassNames = ["a", "b", "c"] }),
+            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(@"red\u001B[31m\u202E").And.Message.Contains("refuses it").And.Message.Not.Contain("\u001b"));
+    }
+
     /// <summary>ONNX Runtime reads and writes the buffers where they were when it was told of them.</summary>
     [TestCase(OnnxFlavor.Keras)] // takes floats
     [TestCase(OnnxFlavor.Optimized)] // takes bytes

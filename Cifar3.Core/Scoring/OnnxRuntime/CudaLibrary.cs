@@ -83,12 +83,8 @@ internal static partial class CudaLibrary
         static string OutOfMemory() => "the GPU is out of memory. End other programs on it (nvidia-smi lists them), or limit this one with ClassifierOptions.DeviceMemoryLimit.";
     }
 
-    /// <summary>A runtime's message as one line without the places in its source.</summary>
-    public static string Shorten(string message)
-    {
-        string line = Whitespace().Replace(SourcePlace().Replace(message, " "), " ").Trim().TrimEnd('.');
-        return line.Length <= 300 ? line : line[..300] + "…";
-    }
+    /// <summary>A runtime's message as one line without the places in its source. The names of nodes that it repeats are those of the model's file.</summary>
+    public static string Shorten(string message) => Shown.Text(Whitespace().Replace(SourcePlace().Replace(message, " "), " ").Trim().TrimEnd('.'), 300);
 
     private static string Owner(string file) =>
         file.Contains("cudnn", StringComparison.Ordinal) ? "part of cuDNN"
