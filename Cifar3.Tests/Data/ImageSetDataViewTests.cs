@@ -253,7 +253,7 @@ public sealed class ImageSetDataViewTests
     {
         var rows = mlContext.Data.LoadFromEnumerable(new[] { Png(0), Png(1)[..100], Png(2) }.Select((bytes, i) => new EncodedRow { Encoded = bytes, Label = $"{i}" }));
 
-        Assert.That(() => ImageSet.FromDataView(rows, "Encoded"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("row 1 of column Encoded"));
+        Assert.That(() => ImageSet.FromDataView(rows, "Encoded"), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("row 1 of column Encoded").And.Property("Problem").EqualTo(ImageProblem.Damaged));
     }
 
     [Test]

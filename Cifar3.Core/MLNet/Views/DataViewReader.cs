@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using Microsoft.ML;
 
 namespace Cifar3;
@@ -77,7 +78,7 @@ internal sealed class DataViewReader
         }
         catch (AggregateException e) when (e.InnerExceptions.OfType<Cifar3Exception>().FirstOrDefault() is { } first)
         {
-            throw new Cifar3ImageException(first.Message, e);
+            ExceptionDispatchInfo.Throw(first);
         }
         catch (Exception e) when (e is not (Cifar3Exception or OperationCanceledException))
         {
