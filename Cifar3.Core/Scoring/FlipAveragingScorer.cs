@@ -5,10 +5,15 @@ using System.Runtime.InteropServices;
 namespace Cifar3;
 
 /// <summary>Scores each image as it is and mirrored, left to right, and gives the mean: what <see cref="ClassifierOptions.FlipAveraging"/> asks for, over any back end.</summary>
-internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth) : IScorer
+/// <param name="inner">What scores; disposed with this one.</param>
+/// <param name="rowWidth">Numbers of an image's row.</param>
+/// <param name="owner">What errors after a dispose call it. Default: this class.</param>
+internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth, Type? owner = null) : IScorer
 {
     /// <summary>Images mirrored at once: 3 MB.</summary>
     private const int Chunk = 1024;
+
+    private readonly UseCount uses = new(owner ?? typeof(FlipAveragingScorer), inner.Dispose); // one call here is several of the inner one
 
     /// <inheritdoc/>
     public ScoringBackend Backend => inner.Backend;
@@ -25,25 +30,41 @@ internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth) : IScorer
     /// <inheritdoc/>
     public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
     {
-        inner.Score(pixels, probabilities);
-        for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
+        uses.Enter();
+        try
         {
-            AddMirrored(pixels, probabilities, first, inner.Score);
+            inner.Score(pixels, probabilities);
+            for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
+            {
+                AddMirrored(pixels, probabilities, first, inner.Score);
+            }
+        }
+        finally
+        {
+            uses.Exit();
         }
     }
 
     /// <inheritdoc/>
     public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation)
     {
-        inner.ScorePiece(pixels, probabilities, cancellation);
-        for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
+        uses.Enter();
+        try
         {
-            AddMirrored(pixels, probabilities, first, (mirrored, scores) => inner.ScorePiece(mirrored, scores, cancellation));
+            inner.ScorePiece(pixels, probabilities, cancellation);
+            for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
+            {
+                AddMirrored(pixels, probabilities, first, (mirrored, scores) => inner.ScorePiece(mirrored, scores, cancellation));
+            }
+        }
+        finally
+        {
+            uses.Exit();
         }
     }
 
     /// <inheritdoc/>
-    public void Dispose() => inner.Dispose();
+    public void Dispose() => uses.Dispose();
 
     /// <summary>One image [32, 32, 3], left to right.</summary>
     internal static void Mirror(ReadOnlySpan<byte> image, Span<byte> mirrored)

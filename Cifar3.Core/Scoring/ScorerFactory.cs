@@ -39,7 +39,7 @@ internal static class ScorerFactory
             throw;
         }
 
-        return options.FlipAveraging ? chosen with { Scorer = new FlipAveragingScorer(chosen.Scorer, ScoreRows.Of(model.Metadata, options).Width) } : chosen;
+        return options.FlipAveraging ? chosen with { Scorer = new FlipAveragingScorer(chosen.Scorer, ScoreRows.Of(model.Metadata, options).Width, owner) } : chosen;
     }
 
     /// <summary>The same where it is known whether the program brings ONNX Runtime with CUDA.</summary>
