@@ -50,6 +50,11 @@ internal static class AtomicFile
                 throw new NoFolderException(nearest); // .NET says "Could not find a part of the path", or that the folder exists
             }
 
+            if (Path.EndsInDirectorySeparator(target))
+            {
+                throw new NoFileException("a folder"); // it would be made
+            }
+
             Directory.CreateDirectory(folder);
             RemoveDead(folder);
             temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{TemporaryPrefix}{Machine}-{Environment.ProcessId}-{Guid.NewGuid():N}{TemporarySuffix}"));

@@ -103,6 +103,16 @@ public sealed class AtomicFileTests
         Assert.That(File.ReadAllText(file), Is.EqualTo("kept"));
     }
 
+    /// <summary>It made the folder, failed within it, and advised to free disk space.</summary>
+    [Test]
+    public void Write_PathThatEndsAsAFoldersDoes_MakesNone()
+    {
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, "runs") + Path.DirectorySeparatorChar;
+
+        Assert.That(() => AtomicFile.Write(path, new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo($"Cannot write '{path}': it is a folder, not a file. No file was written. Name a file."));
+        Assert.That(Directory.EnumerateFileSystemEntries(folder), Is.Empty);
+    }
+
     [Test]
     public void Write_TargetIsAFolder_SaysSo() =>
         Assert.That(() => AtomicFile.Write(TestFiles.NewFolder(), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("it is a folder, not a file. No file was written. Name a file."));
