@@ -242,7 +242,7 @@ public sealed partial class Cifar3Classifier : IDisposable
 
     /// <summary>Classes and what scores, such as <c>aeroplane, car, bird on Managed 0.1.0, CPU, AVX2, 2 threads</c>; for a model of another tool <see cref="InputDescription"/> too.</summary>
     /// <returns>One line.</returns>
-    public override string ToString() => $"{string.Join(", ", ClassNames.Take(10))}{(ClassNames.Length > 10 ? ", …" : "")} on {Device}{(isForeign ? $"; input {InputDescription}" : "")}";
+    public override string ToString() => $"{Shown.First(ClassNames)} on {Device}{(isForeign ? $"; input {InputDescription}" : "")}";
 
     /// <summary>Frees memory and threads; further calls throw <see cref="ObjectDisposedException"/>.</summary>
     public void Dispose() => scorer.Dispose();

@@ -30,7 +30,7 @@ public sealed partial class CnnModel
         byName = Weights.ToDictionary(w => w.Name);
         if (metadata.ClassNames.Length != architecture.Classes)
         {
-            throw new Cifar3ModelException($"The model tells {architecture.Classes} classes apart but {metadata.ClassNames.Length} class names were given: {string.Join(", ", metadata.ClassNames)}. Give one name for each class.");
+            throw new Cifar3ModelException($"The model tells {architecture.Classes} classes apart but {metadata.ClassNames.Length} class names were given: {Shown.Names(metadata.ClassNames)}. Give one name for each class.");
         }
     }
 
@@ -116,9 +116,8 @@ public sealed partial class CnnModel
     /// <returns>One line, such as <c>3 classes (aeroplane, car, bird), filters 32/64/128, 289,443 weights, epoch 9, val_accuracy 0.8993</c>.</returns>
     public override string ToString()
     {
-        string names = string.Join(", ", ClassNames.Take(10).Select(name => Shown.Text(name, 80))) + (ClassNames.Length > 10 ? ", …" : "");
         string trained = Metadata.Epoch == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $", epoch {Metadata.Epoch}{(Metadata.ValAccuracy is { } accuracy ? string.Create(CultureInfo.InvariantCulture, $", val_accuracy {accuracy:F4}") : "")}");
-        return string.Create(CultureInfo.InvariantCulture, $"{ClassNames.Length} classes ({names}), filters {string.Join('/', Architecture.Filters)}, {Weights.Sum(weight => (long)weight.Count):N0} weights{trained}");
+        return string.Create(CultureInfo.InvariantCulture, $"{ClassNames.Length} classes ({Shown.First(ClassNames)}), filters {string.Join('/', Architecture.Filters)}, {Weights.Sum(weight => (long)weight.Count):N0} weights{trained}");
     }
 
     /// <summary>

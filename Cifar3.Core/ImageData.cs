@@ -66,5 +66,5 @@ public sealed record ImageData
     public ImmutableArray<string> ClassNames => Train.ClassNames;
 
     /// <inheritdoc/>
-    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Train.Count:N0} training{(Validation is { } validation ? string.Create(CultureInfo.InvariantCulture, $", {validation.Count:N0} validation") : "")} and {Test.Count:N0} test images of {string.Join(", ", ClassNames)} from {Source}");
+    public override string ToString() => string.Create(CultureInfo.InvariantCulture, $"{Train.Count:N0} training{(Validation is { } validation ? string.Create(CultureInfo.InvariantCulture, $", {validation.Count:N0} validation") : "")} and {Test.Count:N0} test images of {Shown.First(ClassNames, Shown.MaxItems)} from {Source}");
 }

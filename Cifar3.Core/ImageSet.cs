@@ -179,5 +179,5 @@ public sealed class ImageSet : IImageRows
     void IImageRows.Read(int index, Span<byte> rgb) => Image(index).CopyTo(rgb);
 
     /// <inheritdoc/>
-    public override string ToString() => $"({Count}, 32, 32, 3) uint8, {ClassNames.Length} classes: {string.Join(", ", ClassNames)}";
+    public override string ToString() => $"({Count}, 32, 32, 3) uint8, {ClassNames.Length} classes: {Shown.First(ClassNames, Shown.MaxItems)}";
 }

@@ -63,7 +63,7 @@ public sealed record Prediction
             ArgumentNullException.ThrowIfNull(className);
             int index = ClassNames.IndexOf(className);
             index = index >= 0 ? index : ClassList.Find(className, ClassNames); // another Unicode form, or another usual name of a CIFAR-10 class
-            return index >= 0 ? Probabilities[index] : throw new KeyNotFoundException($"There is no class '{Shown.Text(className)}'. Known classes: {string.Join(", ", ClassNames)}.");
+            return index >= 0 ? Probabilities[index] : throw new KeyNotFoundException($"There is no class '{Shown.Text(className)}'. Known classes: {Shown.Names(ClassNames)}.");
         }
     }
 

@@ -81,7 +81,7 @@ public sealed class Cifar3Trainer
 
         if (!validation.ClassNames.SequenceEqual(train.ClassNames))
         {
-            throw new Cifar3DataException($"Training and validation images have other classes. Expected {string.Join(", ", train.ClassNames)}. Found {string.Join(", ", validation.ClassNames)}. Load both with the same classes in the same order.");
+            throw new Cifar3DataException($"Training and validation images have other classes. Expected {Shown.Names(train.ClassNames)}. Found {Shown.Names(validation.ClassNames)}. Load both with the same classes in the same order.");
         }
     }
 }

@@ -193,7 +193,7 @@ public abstract record TrainingSettings
         var architecture = InitialModel.Architecture;
         if (!InitialModel.ClassNames.SequenceEqual(train.ClassNames))
         {
-            throw new Cifar3ModelException($"InitialModel tells other classes apart than the training images. Expected {string.Join(", ", train.ClassNames)}. Found {string.Join(", ", InitialModel.ClassNames)}. Start without InitialModel or train on the same classes in the same order.");
+            throw new Cifar3ModelException($"InitialModel tells other classes apart than the training images. Expected {Shown.Names(train.ClassNames)}. Found {Shown.Names(InitialModel.ClassNames)}. Start without InitialModel or train on the same classes in the same order.");
         }
 
         if (Filters is not null && !Filters.SequenceEqual(architecture.Filters))

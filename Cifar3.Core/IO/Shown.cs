@@ -53,6 +53,13 @@ internal static class Shown
         return string.Join(", ", all.Take(most).Select(name => $"'{Text(name, 80)}'")) + rest;
     }
 
+    /// <summary>The first names without quotes, for results in one line: <c>cat, dog, …</c>.</summary>
+    public static string First(IEnumerable<string> names, int most = 10)
+    {
+        string[] first = [.. names.Take(most + 1)];
+        return string.Join(", ", first.Take(most).Select(name => Text(name, 80))) + (first.Length > most ? ", …" : "");
+    }
+
     private static void Escape(ReadOnlySpan<char> text, StringBuilder shown)
     {
         for (int i = 0; i < text.Length; i++)

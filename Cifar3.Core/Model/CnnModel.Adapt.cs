@@ -80,7 +80,7 @@ public sealed partial class CnnModel
         ArgumentNullException.ThrowIfNull(validation);
         if (validation.Count == 0 || !validation.ClassNames.SequenceEqual(ClassNames))
         {
-            throw new Cifar3DataException($"Cannot calibrate: expected images of the classes {string.Join(", ", ClassNames)}, found {validation}. Load them with the model's classes, in its order.");
+            throw new Cifar3DataException($"Cannot calibrate: expected images of the classes {Shown.Names(ClassNames)}, found {validation}. Load them with the model's classes, in its order.");
         }
 
         var (probabilities, _) = Score(validation);

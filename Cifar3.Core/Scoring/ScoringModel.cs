@@ -68,7 +68,7 @@ internal sealed class ScoringModel
     public ScoringModel Renamed(IReadOnlyList<string>? names) =>
         names is null ? this
         : names.Count == Metadata.ClassNames.Length ? With(Metadata with { ClassNames = [.. names] })
-        : throw OnnxFile.Unreadable(Name, $"it tells {Metadata.ClassNames.Length} classes apart but {names.Count} class names were given: {string.Join(", ", names)}", "Give one name for each class");
+        : throw OnnxFile.Unreadable(Name, $"it tells {Metadata.ClassNames.Length} classes apart but {names.Count} class names were given: {Shown.Names(names)}", "Give one name for each class");
 
     /// <summary>The network has the names too: what is saved of it tells them.</summary>
     private ScoringModel With(ModelMetadata metadata)

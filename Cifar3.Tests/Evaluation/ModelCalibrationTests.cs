@@ -139,7 +139,7 @@ public sealed class ModelCalibrationTests
 
     [Test]
     public void Calibrate_ImagesOfOtherClasses_AreRefused() =>
-        Assert.That(() => TestModels.Random().Calibrate(ColourImages.Create(10)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("aeroplane, car, bird").And.Message.Contains("red"));
+        Assert.That(() => TestModels.Random().Calibrate(ColourImages.Create(10)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("'aeroplane', 'car', 'bird'").And.Message.Contains("red"));
 
     [Test]
     public void ReliabilityDiagram_Report_HasABarForEachIntervalWithImages()

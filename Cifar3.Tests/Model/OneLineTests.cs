@@ -14,6 +14,20 @@ public sealed class OneLineTests
     }
 
     [Test]
+    public void ToString_ImagesAndClassifier_TellClassesWithoutWhatATerminalObeys()
+    {
+        string[] names = ["a", "red\u001b[31m"];
+        var images = new ImageSet(new byte[CnnArchitecture.ImageBytes], [1], names);
+        using var classifier = Cifar3Classifier.FromModel(CnnModel.Create(names, filters: [4, 4, 8]));
+
+        Assert.That(images.ToString(), Is.EqualTo(@"(1, 32, 32, 3) uint8, 2 classes: a, red\u001B[31m"));
+        Assert.That(new ImageData(images, images, "here").ToString(), Is.EqualTo(@"1 training and 1 test images of a, red\u001B[31m from here"));
+        Assert.That(classifier.ToString(), Does.StartWith(@"a, red\u001B[31m on Managed"));
+        Assert.That(() => Cifar3Classifier.FromModel(TestModels.Random(), new ClassifierOptions { ClassNames = names }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(@"2 class names were given: 'a', 'red\u001B[31m'"));
+        Assert.That(() => TestModels.Random().Calibrate(images), Throws.TypeOf<Cifar3DataException>().With.Message.Contains(@"found (1, 32, 32, 3) uint8, 2 classes: a, red\u001B[31m."));
+    }
+
+    [Test]
     public void ToString_HistoryAndResult_TellEpochsAndMetrics()
     {
         var images = ColourImages.Create(64);

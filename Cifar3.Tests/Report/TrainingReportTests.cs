@@ -143,7 +143,7 @@ public sealed class TrainingReportTests
     {
         var images = new ImageSet(new byte[2 * CnnArchitecture.ImageBytes], [0, 1], ["x", "y"]);
 
-        Assert.That(() => TrainingReport.ToHtml(Result(["a", "b"], "any"), new ImageData(images, images, "memory")), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("a, b").And.Message.Contains("x, y"));
+        Assert.That(() => TrainingReport.ToHtml(Result(["a", "b"], "any"), new ImageData(images, images, "memory")), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("'a', 'b'").And.Message.Contains("'x', 'y'"));
     }
 
     [Test]

@@ -18,8 +18,16 @@ public sealed class PredictionTests
             Assert.That(prediction.Confidence, Is.EqualTo(0.625f));
             Assert.That(prediction["car"], Is.EqualTo(0.125f));
             Assert.That(prediction.ToString(), Is.EqualTo("bird 0.625"));
-            Assert.That(() => prediction["dog"], Throws.TypeOf<KeyNotFoundException>().With.Message.Contains("aeroplane, car, bird"));
+            Assert.That(() => prediction["dog"], Throws.TypeOf<KeyNotFoundException>().With.Message.Contains("'aeroplane', 'car', 'bird'"));
         });
+    }
+
+    [Test]
+    public void Prediction_NamesOfAFile_AreEscapedAndFewInErrors()
+    {
+        ImmutableArray<string> names = ["red\u001b[31m", .. Enumerable.Range(0, 99).Select(i => new string('x', 900) + i)];
+
+        Assert.That(() => new Prediction(names, [.. new float[100]])["dog"], Throws.TypeOf<KeyNotFoundException>().With.Message.Contains(@"'red\u001B[31m'").And.Message.Contains("80 more").And.Property("Message").Length.LessThan(4000));
     }
 
     [Test]

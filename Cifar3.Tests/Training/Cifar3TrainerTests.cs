@@ -303,7 +303,7 @@ public sealed class Cifar3TrainerTests
         var other = CnnModel.Create(["a", "b", "c"], filters: FakeEngine.Filters);
         var wide = CnnModel.Create(ColourImages.ClassNames, filters: [2, 2, 2]);
 
-        Assert.That(() => Fit(new TrainerOptions { InitialModel = other }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Expected red, green, blue. Found a, b, c"));
+        Assert.That(() => Fit(new TrainerOptions { InitialModel = other }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Expected 'red', 'green', 'blue'. Found 'a', 'b', 'c'"));
         Assert.That(() => Fit(new TrainerOptions { InitialModel = wide }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Expected 1/1/1. Found 2/2/2"));
     }
 
@@ -315,7 +315,7 @@ public sealed class Cifar3TrainerTests
 
         Assert.That(() => trainer.Fit(Train.Take(0)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("no training images"));
         Assert.That(() => trainer.Fit(Train, Train.Take(0)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("no validation images"));
-        Assert.That(() => trainer.Fit(Train, otherClasses), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("Expected red, green, blue. Found x, y"));
+        Assert.That(() => trainer.Fit(Train, otherClasses), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("Expected 'red', 'green', 'blue'. Found 'x', 'y'"));
     }
 
     [Test]

@@ -35,7 +35,7 @@ public sealed class ClassWeightTests
     {
         Assert.That(
             () => FakeTrainer.Create(new TrainerOptions { ClassWeights = ClassWeights.Of(("purple", 2)) }).Fit(Train),
-            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("purple").And.Message.Contains("red, green, blue"));
+            Throws.TypeOf<Cifar3DataException>().With.Message.Contains("purple").And.Message.Contains("'red', 'green', 'blue'"));
     }
 
     [Test]

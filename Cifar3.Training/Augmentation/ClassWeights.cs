@@ -60,7 +60,7 @@ public sealed class ClassWeights
 
         if (byName.Keys.FirstOrDefault(name => !images.ClassNames.Contains(name)) is { } unknown)
         {
-            throw new Cifar3DataException($"ClassWeights names a class that the images do not have. Expected one of {string.Join(", ", images.ClassNames)}. Found {unknown}.");
+            throw new Cifar3DataException($"ClassWeights names a class that the images do not have. Expected one of {Shown.Names(images.ClassNames)}. Found '{Shown.Text(unknown)}'.");
         }
 
         float[] weights = [.. images.ClassNames.Select(name => byName.GetValueOrDefault(name, 1))];

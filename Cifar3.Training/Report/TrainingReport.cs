@@ -52,7 +52,7 @@ public static class TrainingReport
         var model = result.BestModel;
         if (!model.ClassNames.SequenceEqual(data.ClassNames))
         {
-            throw new Cifar3DataException($"Cannot report: the model tells {string.Join(", ", model.ClassNames)} apart, the images are of {string.Join(", ", data.ClassNames)}. Load the images that it was trained on, with its classes in its order.");
+            throw new Cifar3DataException($"Cannot report: the model tells {Shown.Names(model.ClassNames)} apart, the images are of {Shown.Names(data.ClassNames)}. Load the images that it was trained on, with its classes in its order.");
         }
 
         return ReportNumbers.Measure(model, data.Test);

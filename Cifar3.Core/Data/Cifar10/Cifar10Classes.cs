@@ -39,7 +39,7 @@ internal static class Cifar10Classes
 
             if (map[published] >= 0)
             {
-                throw new Cifar3DataException($"Class '{Names[published]}' is chosen twice in DataOptions.Classes ({string.Join(", ", classes)}). Name each class once.");
+                throw new Cifar3DataException($"Class '{Names[published]}' is chosen twice in DataOptions.Classes ({Shown.Names(classes)}). Name each class once.");
             }
 
             map[published] = label;
