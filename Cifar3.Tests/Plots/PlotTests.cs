@@ -44,6 +44,20 @@ public sealed class PlotTests
         static Prediction Predict(int label) => new([.. ColourImages.ClassNames], [.. Enumerable.Range(0, 3).Select(c => c == label ? 0.9f : 0.05f)]);
     }
 
+    /// <summary>SkiaSharp's build for Linux finds no font by a character: names were boxes beside a font that has them.</summary>
+    [TestCase("แมว → หมา")]
+    [TestCase("बिल्ली")]
+    public void PlotFont_TextOfAnotherScript_IsDrawnWhereTheMachineHasAFontOfIt(string text)
+    {
+        Assume.That(SKFontManager.Default.FontFamilies.Any(family => Has(SKFontManager.Default.MatchFamily(family))), "no such font here");
+
+        using var font = PlotFont.For(text, 18);
+
+        Assert.That(Has(font.Typeface), Is.True, font.Typeface.FamilyName);
+
+        bool Has(SKTypeface typeface) => text.EnumerateRunes().All(rune => typeface.GetGlyph(rune.Value) != 0);
+    }
+
     /// <summary>The shipped model and folders with Keras' names, which Evaluate matches: every right answer was red.</summary>
     [Test]
     public void ExampleGrid_ModelWithOtherNamesOfTheClasses_IsRightAsEvaluateSays()

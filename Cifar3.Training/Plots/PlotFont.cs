@@ -10,17 +10,24 @@ internal static class PlotFont
 {
     private static readonly Lazy<SKTypeface> Embedded = new(() => SkiaLibrary.ToDraw(Load)); // a matrix measures its names before it has a picture
 
+    private static readonly Lazy<SKTypeface[]> Machine = new(() => [.. SKFontManager.Default.FontFamilies.Select(family => SKFontManager.Default.MatchFamily(family)).OfType<SKTypeface>()]);
+
     public static SKTypeface Typeface => Embedded.Value;
 
-    /// <summary>A font that has all characters of the text, where any does.</summary>
+    /// <summary>A font that has all characters of the text, or else the one that lacks the fewest.</summary>
     public static SKFont For(string text, float size)
     {
-        var typeface = Typeface;
-        foreach (var rune in text.EnumerateRunes())
+        var (typeface, fewest) = (Typeface, Lacking(Typeface, text));
+        foreach (var other in fewest == 0 ? [] : Others(text))
         {
-            if (typeface.GetGlyph(rune.Value) == 0)
+            int lacking = Lacking(other, text);
+            if (lacking < fewest)
             {
-                typeface = SKFontManager.Default.MatchCharacter(rune.Value) ?? Typeface;
+                (typeface, fewest) = (other, lacking);
+            }
+
+            if (fewest == 0)
+            {
                 break;
             }
         }
@@ -30,6 +37,25 @@ internal static class PlotFont
 
     /// <summary>The width of a line of text. (SkiaSharp 2.88 measures glyphs only.)</summary>
     public static float Width(SKFont font, string text) => font.MeasureText(font.Typeface.GetGlyphs(text));
+
+    private static int Lacking(SKTypeface typeface, string text) => text.EnumerateRunes().Count(rune => typeface.GetGlyph(rune.Value) == 0);
+
+    /// <summary>What the system chooses for the characters, then all that it has: SkiaSharp's build for Linux chooses none.</summary>
+    private static IEnumerable<SKTypeface> Others(string text)
+    {
+        foreach (var rune in text.EnumerateRunes())
+        {
+            if (Typeface.GetGlyph(rune.Value) == 0 && SKFontManager.Default.MatchCharacter(rune.Value) is { } matched)
+            {
+                yield return matched;
+            }
+        }
+
+        foreach (var typeface in Machine.Value)
+        {
+            yield return typeface;
+        }
+    }
 
     private static SKTypeface Load()
     {
