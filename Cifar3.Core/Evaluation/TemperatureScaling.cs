@@ -21,7 +21,7 @@ internal static class TemperatureScaling
     /// <param name="labels">[N].</param>
     /// <returns>
     /// The temperature, within the bounds; 1 where every image is right: then the likelihood grows without end as T falls, and the images tell
-    /// nothing about how sure to be.
+    /// nothing about how sure to be; and 1 where a probability is no number.
     /// </returns>
     public static double Fit(ReadOnlySpan<float> probabilities, ReadOnlySpan<int> labels)
     {
@@ -38,7 +38,7 @@ internal static class TemperatureScaling
             }
         }
 
-        if (!anyWrong)
+        if (!anyWrong || Array.Exists(logits, double.IsNaN)) // NaN is on no side of 0: bisection would end at a bound
         {
             return 1;
         }

@@ -47,6 +47,9 @@ public sealed class ModelCalibrationTests
 
     /// <summary>Without one wrong image the likelihood has no maximum: nothing may be made surer of it.</summary>
     [Test]
+    public void Fit_ProbabilityThatIsNoNumber_IsOne() => Assert.That(TemperatureScaling.Fit([.7f, .3f, .6f, .4f, float.NaN, float.NaN], [0, 1, 0]), Is.EqualTo(1));
+
+    [Test]
     public void Fit_EveryImageRight_IsOne() => Assert.That(TemperatureScaling.Fit([.7f, .2f, .1f, .1f, .6f, .3f], [0, 1]), Is.EqualTo(1));
 
     [Test]
