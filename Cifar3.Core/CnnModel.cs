@@ -90,15 +90,18 @@ public sealed partial class CnnModel
     /// <param name="metadata">Class names and origin.</param>
     /// <returns>The model.</returns>
     /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite, or the metadata are outside their ranges.</exception>
-    public static CnnModel FromWeights(CnnArchitecture architecture, IEnumerable<WeightTensor> weights, ModelMetadata metadata) =>
-        new(architecture, [.. weights], metadata);
+    public static CnnModel FromWeights(CnnArchitecture architecture, IEnumerable<WeightTensor> weights, ModelMetadata metadata)
+    {
+        ArgumentNullException.ThrowIfNull(weights);
+        return new(architecture, [.. weights], metadata);
+    }
 
     /// <summary>The same network with other weights.</summary>
     /// <param name="weights">All weights by full name.</param>
     /// <param name="metadata">New metadata; null keeps this model's. Default: null.</param>
     /// <returns>A new model.</returns>
     /// <exception cref="Cifar3ModelException">A weight is missing, unknown, of another shape, or not finite, or the metadata are outside their ranges.</exception>
-    public CnnModel With(IEnumerable<WeightTensor> weights, ModelMetadata? metadata = null) => new(Architecture, [.. weights], metadata ?? Metadata);
+    public CnnModel With(IEnumerable<WeightTensor> weights, ModelMetadata? metadata = null) => FromWeights(Architecture, weights, metadata ?? Metadata);
 
     /// <summary>The same model with other metadata.</summary>
     /// <param name="metadata">The new metadata.</param>

@@ -15,6 +15,9 @@ public sealed record ImageData
     /// <exception cref="Cifar3DataException">The two sets have other class names, or one of them has no image.</exception>
     public ImageData(ImageSet train, ImageSet test, string source, bool isSynthetic = false)
     {
+        ArgumentNullException.ThrowIfNull(train);
+        ArgumentNullException.ThrowIfNull(test);
+        ArgumentNullException.ThrowIfNull(source);
         if (!train.ClassNames.SequenceEqual(test.ClassNames))
         {
             throw new Cifar3DataException($"Training and test images have different classes. Training: {Shown.Names(train.ClassNames)}. Test: {Shown.Names(test.ClassNames)}.");

@@ -30,6 +30,7 @@ public sealed partial class CnnModel
     /// </code></example>
     public CnnModel WithClasses(IEnumerable<string> classNames, int seed = 0)
     {
+        ArgumentNullException.ThrowIfNull(classNames);
         string[] names = [.. classNames];
         var architecture = new CnnArchitecture(names.Length, Architecture.Filters, Architecture.DropoutRates, Architecture.BatchNormalizationMomentum, Architecture.BatchNormalizationEpsilon);
         var fresh = Create(names, architecture, seed);

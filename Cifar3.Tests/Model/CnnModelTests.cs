@@ -186,6 +186,22 @@ public sealed class CnnModelTests
     }
 
     [Test]
+    public void Model_OfNothing_NamesTheArgument()
+    {
+        var model = CnnModel.Create(Names, filters: [4, 4, 8]);
+        var images = ColourImages.Create(3);
+
+        Assert.Multiple(() =>
+        {
+            Assert.That(() => model.With((IEnumerable<WeightTensor>)null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("weights"));
+            Assert.That(() => CnnModel.FromWeights(model.Architecture, null!, model.Metadata), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("weights"));
+            Assert.That(() => model.WithClasses(null!), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("classNames"));
+            Assert.That(() => new ImageData(null!, images, ""), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("train"));
+            Assert.That(() => new ImageData(images, null!, ""), Throws.ArgumentNullException.With.Property("ParamName").EqualTo("test"));
+        });
+    }
+
+    [Test]
     public void Create_TenClassesAndOtherFilters_CountsAsKeras()
     {
         var model = CnnModel.Create(Enumerable.Range(0, 10).Select(i => $"c{i}"), filters: [8, 16, 24], dropoutRates: [.25, .25, .25]);
