@@ -12,6 +12,7 @@ public sealed partial class FromKerasPageTests
     private static readonly (string Row, string[] Spellings, string[] Tests)[] Proofs =
     [
         ("Sequential, Functional", ["plain", "functional", "functional_named", "nested_sequential", "nested_front", "nested_whole", "functional_in_sequential", "sequential_in_functional", "branch", "dropout_in_inference"], []),
+        ("class names", [], [nameof(KerasSaveTests.Load_NamesOfTheFileInAnotherOrder_AreRefused)]),
         ("filter counts", ["fixed_batch", "long_names"], [nameof(KerasLoadTests.Load_OtherFiltersClassesAndDropout_AreTaken), nameof(KerasRefusalTests.Load_OtherLayerNames_AreTaken), nameof(KerasRefusalTests.Load_NumberOutOfRange_TellsTheRange)]),
         ("BatchNormalization with other", ["norm_settings"], []),
         ("`Activation`, `ReLU`", ["activation_layers", "relu_layers", "relu_function", "zero_padding"], []),
