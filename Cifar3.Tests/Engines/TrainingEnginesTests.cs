@@ -66,6 +66,17 @@ public sealed class TrainingEnginesTests
         Assert.That(engine, Is.TypeOf<ManagedEngine>());
     }
 
+    /// <summary>Who demands a GPU would rather have an error than hours on the processor.</summary>
+    [Test]
+    public void Create_AutoWithAGpuDemanded_IsRefusedWithoutOne()
+    {
+        var demanding = TensorFlowTestBase.Options with { TensorFlow = TensorFlowTestBase.Options.TensorFlow with { Device = TensorFlowDevice.Gpu } };
+        Assume.That(TensorFlowEngine.HasGpu(demanding), Is.False, "TensorFlow has a GPU here.");
+
+        Assert.That(() => TrainingEngines.CreateAuto(SimdLevels.Best, Tiny, demanding, () => null), Throws.TypeOf<TensorFlowException>());
+        Assert.That(() => TrainingEngines.CreateAuto(SimdLevels.Best, Tiny, demanding, () => throw new GpuException("The card refused.", 2)), Throws.TypeOf<GpuException>().With.Message.EqualTo("The card refused."));
+    }
+
     [Test]
     public void Create_UnknownKind_IsRefused() =>
         Assert.That(() => TrainingEngines.Create((TrainingEngine)99, Tiny, new EngineOptions()), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Managed"));

@@ -28,13 +28,14 @@ public static class TrainingEngines
         _ => throw new ArgumentOutOfRangeException(nameof(kind), kind, $"There is no training engine {kind}. Expected one of: {string.Join(", ", Enum.GetNames<TrainingEngine>())}."),
     };
 
-    /// <summary>NVIDIA's card where there is one that works, TensorFlow where its library shows a GPU, else the CPU; the CPU, too, where the options demand it.</summary>
+    /// <summary>NVIDIA's card where there is one that works, TensorFlow where its library shows a GPU, else the CPU; the CPU, too, where the options demand it, and an error where they demand a GPU and there is none.</summary>
     /// <param name="simd">The instruction set that the managed engine shall have.</param>
     /// <param name="model">The network and its initial weights.</param>
     /// <param name="options">Seed, threads and batch size.</param>
     /// <param name="openCard">Opens NVIDIA's card; null where there is none.</param>
     internal static ITrainingEngine CreateAuto(SimdLevel simd, CnnModel model, EngineOptions options, Func<GpuDevice?> openCard)
     {
+        bool demandsGpu = options.TensorFlow.Device == TensorFlowDevice.Gpu;
         if (options.TensorFlow.Device != TensorFlowDevice.Cpu)
         {
             try
@@ -44,12 +45,12 @@ public static class TrainingEngines
                     return new GpuEngine(model, options, () => card);
                 }
             }
-            catch (GpuException)
+            catch (GpuException) when (!demandsGpu)
             {
                 // An old driver, or a card whose memory others have: the engine's name tells that it is the CPU, and TrainingEngine.Gpu tells why.
             }
         }
 
-        return CreateOn(simd, TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options);
+        return CreateOn(simd, demandsGpu || TensorFlowEngine.HasGpu(options) ? TrainingEngine.TensorFlow : TrainingEngine.Managed, model, options);
     }
 }
