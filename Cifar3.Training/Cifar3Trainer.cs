@@ -57,7 +57,7 @@ public sealed class Cifar3Trainer
             TensorFlow = Options.TensorFlow,
         };
         using var workspace = TrainingWorkspace.Open(Options, plan, model, train, validation);
-        using var engine = Options.EngineFactory is { } create ? create(model, engineOptions)
+        using var engine = Options.EngineFactory is { } create ? create(model, engineOptions) ?? throw new Cifar3Exception("EngineFactory gave null in place of an engine. Return one, or leave EngineFactory out to train on Engine.")
             : TrainingEngines.CreateOn(Arithmetic.LevelFor(workspace?.Interrupted), Options.Engine, model, engineOptions);
         return new TrainingRun(Options, plan, model, engine, train, validation, workspace, cancellationToken).Run(cancellationToken);
     }

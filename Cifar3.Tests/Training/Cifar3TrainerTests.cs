@@ -385,6 +385,10 @@ public sealed class Cifar3TrainerTests
         Assert.That(engine.Options, Is.EqualTo(new EngineOptions { Seed = 3, Threads = 2, MaxBatchSize = 128 }));
     }
 
+    [Test]
+    public void Fit_FactoryThatGivesNoEngine_SaysSo() =>
+        Assert.That(() => FakeTrainer.Create(new TrainerOptions(), (_, _) => null!).Fit(Train), Throws.TypeOf<Cifar3Exception>().With.Message.StartsWith("EngineFactory gave null"));
+
     private static TrainingResult Fit(TrainerOptions options) => Trainer(options).Fit(Train, Validation);
 
     private static Cifar3Trainer Trainer(TrainerOptions options, DivergingEngine? engine = null) => FakeTrainer.Create(options, engine is null ? null : engine.Start);
