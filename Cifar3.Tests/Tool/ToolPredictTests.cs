@@ -188,6 +188,25 @@ public sealed class ToolPredictTests
         Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
     }
 
+    /// <summary>As after minutes with a large folder: what was scored until then is told, as --json and --csv do.</summary>
+    [Test]
+    public void Predict_TableThatControlCEnds_HasWhatWasScored()
+    {
+        Assume.That(OperatingSystem.IsLinux(), "needs /proc and signals");
+        string folder = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(folder, "grey.png"), TestModels.Picture(128, 128, 128));
+        File.WriteAllText(Path.Combine(folder, "none.png"), "no picture");
+        using var silent = new AnonymousPipeServerStream(PipeDirection.Out);
+        using var process = ToolProcess.Start($"</proc/{Environment.ProcessId}/fd/{silent.GetClientHandleAsString()}", folder, "predict", "default", "grey.png", "none.png", "-");
+        Assert.That(process.StandardError.ReadLine(), Does.StartWith("Cannot read image 'none.png'")); // after the picture before it was scored
+
+        process.Signal("INT");
+
+        Assert.That(process.WaitForExit(TimeSpan.FromMinutes(1)), "does not end");
+        Assert.That((process.ExitCode, process.StandardError.ReadToEnd().Trim()), Is.EqualTo((130, "Stopped.")));
+        Assert.That(process.StandardOutput.ReadToEnd(), Does.Contain("grey.png"));
+    }
+
     /// <summary>A signal that comes when the program has just begun to watch for it, while the command line is read, is not lost.</summary>
     [Test]
     public void Predict_SignalAsSoonAsItIsWatchedFor_EndsIt()

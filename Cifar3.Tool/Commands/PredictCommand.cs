@@ -39,32 +39,43 @@ internal static class PredictCommand
 
                 int unread = 0;
                 List<string> files = [];
-                foreach (string path in arguments.GetValue(pictures)!.TakeWhile(_ => !Training.ForgivingConsole.IsOutputLost))
+                try
                 {
-                    if (path == StandardInput)
-                    {
-                        PredictFiles();
-                        PredictInput();
-                        continue;
-                    }
-
-                    try
-                    {
-                        files.AddRange(Shared.ListPictures(path, LeftOut, cancel));
-                    }
-                    catch (Cifar3DataException e)
-                    {
-                        LeftOut(e.Message); // the other folders are worth scoring all the same
-                    }
+                    PredictAll();
                 }
-
-                PredictFiles();
-                if (table.Rows.Count > 0)
+                finally
                 {
-                    Shared.Write(table);
+                    if (table.Rows.Count > 0)
+                    {
+                        Shared.Write(table); // after Ctrl-C, too, what was scored until then
+                    }
                 }
 
                 return unread > 0 ? Training.ConsoleProgram.Failed : 0;
+
+                void PredictAll()
+                {
+                    foreach (string path in arguments.GetValue(pictures)!.TakeWhile(_ => !Training.ForgivingConsole.IsOutputLost))
+                    {
+                        if (path == StandardInput)
+                        {
+                            PredictFiles();
+                            PredictInput();
+                            continue;
+                        }
+
+                        try
+                        {
+                            files.AddRange(Shared.ListPictures(path, LeftOut, cancel));
+                        }
+                        catch (Cifar3DataException e)
+                        {
+                            LeftOut(e.Message); // the other folders are worth scoring all the same
+                        }
+                    }
+
+                    PredictFiles();
+                }
 
                 // Several are read and scored at once; predictions and bad pictures come in the order of the files.
                 void PredictFiles()
