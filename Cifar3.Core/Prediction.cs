@@ -71,10 +71,7 @@ public sealed record Prediction
     internal const string NotFinite = "the model computes no finite numbers for it. Its weights are damaged or too large, or its training diverged: take a fresh copy of it, or train again with a lower learning rate (0.001 is usual)";
 
     /// <summary>Whether all probabilities are numbers. Of NaN the first class is the label, which is no answer.</summary>
-    internal bool IsFinite => AreFinite(Probabilities.AsSpan());
-
-    /// <summary>The same of numbers that are no prediction yet.</summary>
-    internal static bool AreFinite(ReadOnlySpan<float> probabilities) => !probabilities.ContainsAnyExceptInRange(float.MinValue, float.MaxValue);
+    internal bool IsFinite => !Probabilities.AsSpan().ContainsAnyExceptInRange(float.MinValue, float.MaxValue);
 
     /// <inheritdoc/>
     public bool Equals(Prediction? other) =>

@@ -68,10 +68,7 @@ internal static class InferenceEndpoints
                 count = request.Count * rented.Classifier.ClassNames.Length;
                 probabilities = ArrayPool<float>.Shared.Rent(count);
                 rented.Classifier.Score(request.Images.Span, probabilities.AsSpan(0, count));
-                if (!Prediction.AreFinite(probabilities.AsSpan(0, count)))
-                {
-                    throw RefusalException.NotFinite(); // JSON has no such numbers
-                }
+                RefusalException.ThrowIfNotFinite(probabilities.AsSpan(0, count));
             }
             catch
             {

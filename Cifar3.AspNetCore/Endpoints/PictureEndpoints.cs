@@ -171,17 +171,21 @@ internal sealed record PredictionAnswer
     [JsonPropertyName("version")]
     public required string Version { get; init; }
 
-    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version) => !prediction.IsFinite ? throw RefusalException.NotFinite() : new PredictionAnswer
+    public static PredictionAnswer Of(string? file, Prediction prediction, string model, string version)
     {
-        File = file,
-        Label = prediction.Label,
-        Confidence = prediction.Confidence,
-        Probabilities = [.. prediction.Probabilities.Select((probability, i) => new ClassAnswer(prediction.ClassNames[i], probability))],
-        Familiarity = prediction.Familiarity,
-        IsFamiliar = prediction.IsFamiliar,
-        Model = model,
-        Version = version,
-    };
+        RefusalException.ThrowIfNotFinite(prediction.Probabilities.AsSpan());
+        return new PredictionAnswer
+        {
+            File = file,
+            Label = prediction.Label,
+            Confidence = prediction.Confidence,
+            Probabilities = [.. prediction.Probabilities.Select((probability, i) => new ClassAnswer(prediction.ClassNames[i], probability))],
+            Familiarity = prediction.Familiarity,
+            IsFamiliar = prediction.IsFamiliar,
+            Model = model,
+            Version = version,
+        };
+    }
 }
 
 /// <summary>One class and its probability.</summary>

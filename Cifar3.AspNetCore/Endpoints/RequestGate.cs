@@ -1,6 +1,7 @@
 using System.Buffers;
 using System.Diagnostics;
 using System.Globalization;
+using System.Text;
 using System.Text.Json;
 using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
@@ -193,8 +194,14 @@ internal static class RequestGate
     public static string OneLine(string message)
     {
         string line = message.ReplaceLineEndings(" ");
-        return Shown.Text(line.Length <= MaxReasonLength ? line : line[..MaxReasonLength] + "…", int.MaxValue); // it may repeat the client's text, and a log is read in terminals
+        return Visible(line.Length <= MaxReasonLength ? line : line[..MaxReasonLength] + "…");
     }
+
+    /// <summary>A text as it may stand in a log: it may repeat the client's, and terminals obey control characters.</summary>
+    private static string Visible(string text) => string.Concat(text.EnumerateRunes().Select(rune =>
+        Rune.GetUnicodeCategory(rune) is UnicodeCategory.Control or UnicodeCategory.Format or UnicodeCategory.LineSeparator or UnicodeCategory.ParagraphSeparator
+            ? string.Create(CultureInfo.InvariantCulture, $"\\u{rune.Value:X4}")
+            : rune.ToString()));
 }
 
 /// <summary>A request that is answered with a 4xx and one line.</summary>
@@ -206,7 +213,14 @@ internal sealed class RefusalException(int status, string kind, string message) 
 
     public static RefusalException Bad(string message) => new(StatusCodes.Status400BadRequest, "bad_request", message);
 
-    public static RefusalException NotFinite() => new(StatusCodes.Status500InternalServerError, "not_finite", $"Cannot score a picture: {Prediction.NotFinite}.");
+    /// <summary>Refuses to answer with what is no number, which JSON has not: the model is at fault.</summary>
+    public static void ThrowIfNotFinite(ReadOnlySpan<float> probabilities)
+    {
+        if (probabilities.ContainsAnyExceptInRange(float.MinValue, float.MaxValue))
+        {
+            throw new RefusalException(StatusCodes.Status500InternalServerError, "not_finite", "Cannot score a picture: the model computes no finite numbers for it. Its weights are damaged or too large, or its training diverged: it needs to be replaced.");
+        }
+    }
 
     public static RefusalException TooLarge(string message) => new(StatusCodes.Status413PayloadTooLarge, "too_large", message);
 }

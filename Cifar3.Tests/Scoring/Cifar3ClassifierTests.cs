@@ -1,3 +1,5 @@
+using Microsoft.ML;
+
 namespace Cifar3.Tests;
 
 public sealed class Cifar3ClassifierTests
@@ -244,4 +246,30 @@ public sealed class Cifar3ClassifierTests
     }
 
     private static double Difference(Prediction a, Prediction b) => a.Probabilities.Zip(b.Probabilities, (p, q) => Math.Abs(p - q)).Max();
+
+    /// <summary>A data set's order, mostly that of the alphabet: with it each car would be called a bird, by Evaluate too, which compares names.</summary>
+    [Test]
+    public void Load_OwnFileWithItsNamesInAnotherOrder_IsRefused()
+    {
+        var model = CnnModel.Create(["aeroplane", "car", "bird"], filters: [4, 4, 4]);
+        string onnx = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        model.SaveOnnx(onnx);
+
+        foreach (string[] names in new string[][] { ["aeroplane", "bird", "car"], ["airplane", "bird", "automobile"] })
+        {
+            var options = new ClassifierOptions { ClassNames = names };
+            TestDelegate[] uses =
+            [
+                () => Cifar3Classifier.Load(onnx, options), () => Cifar3Classifier.FromModel(model, options), () => new MLContext().Transforms.ApplyCifar3(onnx, options: options),
+                () => Cifar3Classifier.Load(model.ToOnnxBytes(new OnnxExportOptions { Flavor = OnnxFlavor.Optimized }), options),
+            ];
+            foreach (var use in uses)
+            {
+                Assert.That(use, Throws.TypeOf<Cifar3ModelException>().With.Message.Contains($"its outputs are 'aeroplane', 'car', 'bird', in this order, and the same names were given in another: {Shown.Names(names)}. Leave ClassifierOptions.ClassNames out"));
+            }
+        }
+
+        using var classifier = Cifar3Classifier.Load(onnx, new ClassifierOptions { ClassNames = ["airplane", "automobile", "bird"] });
+        Assert.That(classifier.ClassNames, Is.EqualTo(new[] { "airplane", "automobile", "bird" }), "other names in the same order");
+    }
 }
