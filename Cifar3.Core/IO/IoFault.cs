@@ -44,6 +44,9 @@ internal static class IoFault
         return path;
     }
 
+    /// <summary>Whether too many files are open: nothing is wrong with this one, and the next ones fail as well.</summary>
+    public static bool IsTooManyOpen(Exception? e) => e is IOException or UnauthorizedAccessException && Cause(e, OperatingSystem.IsWindows()) is IoCause.TooManyOpen;
+
     /// <summary>Whether another process or stream has the file open and locked.</summary>
     public static bool IsInUse(IOException e) => Cause(e, OperatingSystem.IsWindows()) is IoCause.InUse;
 

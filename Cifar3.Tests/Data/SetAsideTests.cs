@@ -73,4 +73,17 @@ public sealed class SetAsideTests
     }
 
     private static UInt128[] Different(int count) => [.. Enumerable.Range(1, count).Select(i => (UInt128)i)];
+
+    /// <summary>Nothing is wrong with the pictures: all that were left to be read would have been left out as bad ones.</summary>
+    [Test]
+    public void BadImages_TooManyOpenFiles_EndTheLoadingUnderEveryRule([Values(OnBadImage.Skip, OnBadImage.Collect)] OnBadImage rule)
+    {
+        var bad = new BadImages(rule, new SkipCounter());
+        var cause = new IOException("Too many open files", OperatingSystem.IsWindows() ? unchecked((int)0x80070004) : 24);
+
+        Assert.That(() => bad.Add("a.png", new Cifar3ImageException("Cannot read image 'a.png'.", cause)), Throws.TypeOf<Cifar3ImageException>());
+        Assert.That(() => bad.OnFolder!("cat", cause), Throws.TypeOf<Cifar3DataException>().With.Message.EqualTo("Cannot read 'cat': Too many open files. Too many files are open: close some, or raise the limit (ulimit -n)."));
+        bad.Add("b.png", new Cifar3ImageException("Cannot read image 'b.png'.", new UnauthorizedAccessException("Access denied")));
+        Assert.That(bad.Collected, Has.Length.EqualTo(rule == OnBadImage.Collect ? 1 : 0));
+    }
 }

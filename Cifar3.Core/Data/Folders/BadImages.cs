@@ -17,13 +17,23 @@ internal sealed class BadImages(OnBadImage rule, SkipCounter skipped)
     public ImmutableArray<BadImage> Collected => collected.ToImmutable();
 
     /// <summary>What a <see cref="FolderWalker"/> tells of folders that cannot be listed; null = the first one ends the walk.</summary>
-    public Action<string, Exception>? OnFolder => EndsLoading ? null : (folder, e) => LeaveOut(SkipReason.UnreadableFolder, folder, IoFault.ReadProblem(folder, e));
+    /// <exception cref="Cifar3DataException">Too many files are open.</exception>
+    public Action<string, Exception>? OnFolder => EndsLoading ? null : (folder, e) =>
+    {
+        string problem = IoFault.ReadProblem(folder, e);
+        if (IoFault.IsTooManyOpen(e))
+        {
+            throw new Cifar3DataException(problem, e);
+        }
+
+        LeaveOut(SkipReason.UnreadableFolder, folder, problem);
+    };
 
     /// <summary>A picture that cannot be decoded.</summary>
-    /// <exception cref="Cifar3ImageException">The error, where the rule is to end.</exception>
+    /// <exception cref="Cifar3ImageException">The error, where the rule is to end, or where too many files are open: sound pictures would be left out.</exception>
     public void Add(string path, Cifar3ImageException error)
     {
-        if (EndsLoading)
+        if (EndsLoading || IoFault.IsTooManyOpen(error.InnerException))
         {
             ExceptionDispatchInfo.Throw(error);
         }
