@@ -49,7 +49,8 @@ internal static class Calibrator
         OnnxRuntimeLibrary.Load("Cannot write an int8 file, whose ranges are measured in it");
         try
         {
-            using var sessionOptions = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_ERROR };
+            // Errors are thrown. Its log would write into the terminal of a program that ends meanwhile, whose exit takes away what a run needs.
+            using var sessionOptions = new SessionOptions { LogSeverityLevel = OrtLoggingLevel.ORT_LOGGING_LEVEL_FATAL };
             using var session = new InferenceSession(model.ToByteArray(), sessionOptions);
             using var runOptions = new RunOptions();
             for (int done = 0; done < count; done += Batch)
