@@ -127,7 +127,7 @@ public sealed class ClassificationReport
                 throw new Cifar3DataException($"Cannot evaluate: the classes of prediction 0 are {Shown.Names(names)}, those of prediction {i} {Shown.Names(predictions[i].ClassNames)}. Give the predictions of one model.");
             }
 
-            if (predictions[i].Probabilities.Any(p => !float.IsFinite(p)))
+            if (!predictions[i].IsFinite)
             {
                 throw new Cifar3DataException($"Cannot evaluate: prediction {i} has a probability that is no number. The model's training diverged; train it with a lower learning rate.");
             }

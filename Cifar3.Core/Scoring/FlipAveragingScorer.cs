@@ -28,40 +28,11 @@ internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth, Type? own
     public int PieceSize => inner.PieceSize;
 
     /// <inheritdoc/>
-    public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities)
-    {
-        uses.Enter();
-        try
-        {
-            inner.Score(pixels, probabilities);
-            for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
-            {
-                AddMirrored(pixels, probabilities, first, inner.Score);
-            }
-        }
-        finally
-        {
-            uses.Exit();
-        }
-    }
+    public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities) => ScoreBothSides(pixels, probabilities, inner.Score);
 
     /// <inheritdoc/>
-    public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation)
-    {
-        uses.Enter();
-        try
-        {
-            inner.ScorePiece(pixels, probabilities, cancellation);
-            for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
-            {
-                AddMirrored(pixels, probabilities, first, (mirrored, scores) => inner.ScorePiece(mirrored, scores, cancellation));
-            }
-        }
-        finally
-        {
-            uses.Exit();
-        }
-    }
+    public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation) =>
+        ScoreBothSides(pixels, probabilities, (images, scores) => inner.ScorePiece(images, scores, cancellation));
 
     /// <inheritdoc/>
     public void Dispose() => uses.Dispose();
@@ -75,6 +46,23 @@ internal sealed class FlipAveragingScorer(IScorer inner, int rowWidth, Type? own
             // A pixel is three bytes, which keep their order.
             MemoryMarshal.Cast<byte, Pixel>(image.Slice(y * Row, Row)).CopyTo(MemoryMarshal.Cast<byte, Pixel>(mirrored.Slice(y * Row, Row)));
             MemoryMarshal.Cast<byte, Pixel>(mirrored.Slice(y * Row, Row)).Reverse();
+        }
+    }
+
+    private void ScoreBothSides(ReadOnlySpan<byte> pixels, Span<float> probabilities, ScoreBatch score)
+    {
+        uses.Enter();
+        try
+        {
+            score(pixels, probabilities);
+            for (int first = 0, count = pixels.Length / CnnArchitecture.ImageBytes; first < count; first += Chunk)
+            {
+                AddMirrored(pixels, probabilities, first, score);
+            }
+        }
+        finally
+        {
+            uses.Exit();
         }
     }
 
