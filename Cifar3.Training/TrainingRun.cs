@@ -221,7 +221,7 @@ internal sealed class TrainingRun
     }
 
     /// <summary>
-    /// A step's loss is that of the weights before it, and on a GPU's ReLU NaN becomes 0, which no loss shows: weights that are no numbers must not be kept in place of those of an earlier epoch.
+    /// A step's loss is that of the weights before it: those that the epoch's last step made must not be kept in place of an earlier epoch's if they are no numbers.
     /// </summary>
     private void CheckWeights(int epoch)
     {

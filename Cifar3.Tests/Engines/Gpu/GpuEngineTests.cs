@@ -63,6 +63,32 @@ public sealed class GpuEngineTests : GpuTestBase
         }
     }
 
+    /// <summary>One weight that is no number shows in every loss and probability, whichever it is: a training that diverged ends, and no prediction hides it.</summary>
+    [Test]
+    public void TrainStepAndPredict_AWeightIsNaN_GiveNaN([Values] GpuHost on)
+    {
+        using var engine = new GpuEngine(Model, Options, () => on == GpuHost.Ptx ? new FakeCuda().Open() : OpenDevice());
+        var state = EngineTestData.RandomState(Model, seed: 1);
+        Assert.Multiple(() =>
+        {
+            for (int i = 0; i < state.Weights.Count; i++)
+            {
+                var weight = state.Weights[i];
+                float[] values = [.. weight.Values];
+                values[^1] = float.NaN;
+                engine.ImportState(state with { Weights = [.. state.Weights.Take(i), new WeightTensor(weight.Name, weight.Shape, [.. values]), .. state.Weights.Skip(i + 1)] });
+                var probabilities = new float[3];
+                engine.Predict(Images.AsSpan(0, CnnArchitecture.ImageBytes), probabilities);
+
+                Assert.That(probabilities[2], Is.NaN, weight.Name);
+                if (!weight.Name.Contains("moving", StringComparison.Ordinal))
+                {
+                    Assert.That(engine.TrainStep(Images.AsSpan(0, 2 * CnnArchitecture.ImageBytes), [2, 2], LearningRate, 1).LossSum, Is.NaN, weight.Name);
+                }
+            }
+        });
+    }
+
     [Test]
     public void TrainStep_ManyTimes_AllocatesNothing()
     {

@@ -71,7 +71,6 @@ internal static class PtxArithmetic
         ["rcp.rn.f32"] = (a, _, _) => Bits(1 / Float(a)),
         ["sqrt.rn.f32"] = (a, _, _) => Bits(MathF.Sqrt(Float(a))),
         ["neg.f32"] = (a, _, _) => Bits(-Float(a)),
-        ["max.f32"] = (a, b, _) => Bits(float.MaxNumber(Float(a), Float(b))),
     };
 
     /// <summary>The function of an instruction, such as <c>fma.rn.f32</c> or <c>setp.lt.s32</c>.</summary>
@@ -94,8 +93,10 @@ internal static class PtxArithmetic
         ("u32", "gt") => (a, b, _) => Truth((uint)a > (uint)b),
         ("s16", "eq") => (a, b, _) => Truth((ushort)a == (ushort)b),
         ("f32", "lt") => (a, b, _) => Truth(Float(a) < Float(b)),
+        ("f32", "le") => (a, b, _) => Truth(Float(a) <= Float(b)),
         ("f32", "gt") => (a, b, _) => Truth(Float(a) > Float(b)),
         ("f32", "eq") => (a, b, _) => Truth(Float(a) == Float(b)),
+        ("f32", "nan") => (a, b, _) => Truth(float.IsNaN(Float(a)) || float.IsNaN(Float(b))),
         ("f32", "leu") => (a, b, _) => Truth(!(Float(a) > Float(b))),
         _ => throw new NotSupportedException($"PTX instruction setp.{comparison}.{type}"),
     };

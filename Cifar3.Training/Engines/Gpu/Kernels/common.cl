@@ -49,6 +49,9 @@ static inline float2 add(float2 sum, float x)
     return (float2)(total, sum.y + ((sum.x - (total - added)) + (x - added)));
 }
 
+// max(0, x), where NaN stays NaN: one in the weights must show in the loss and the probabilities, and max.f32 would make 0 of it.
+static inline float relu(float x) { return x <= 0 ? 0 : x; }
+
 // The sum over a work-group, the same for all its work-items: work-item t adds t + 32, then t + 16, and so on. all [64] in local memory.
 static inline float2 sum_of_group(float2 own, __local float2* all)
 {

@@ -218,7 +218,7 @@ INLINED void forward(const int wide, __local float* a, __local float* b, __globa
         if (m < M && k < K)
         {
             const float sum = total[i][j] + parameters[biasAt + k];
-            y[(slice * M + m) * K + k] = perSlice < Q ? total[i][j] : sum > 0 ? sum : 0;
+            y[(slice * M + m) * K + k] = perSlice < Q ? total[i][j] : relu(sum);
         }
     }
 }
@@ -283,6 +283,6 @@ KERNEL conv_join(__global const float* restrict part, int slices, __global const
         for (int slice = 1; slice < slices; slice++)
             sum += part[slice * count + e];
         const float y = sum + parameters[isForward ? biasAt + e % K : 0];
-        to[e] = !isForward ? sum : y > 0 ? y : 0;
+        to[e] = !isForward ? sum : relu(y);
     }
 }

@@ -32,8 +32,9 @@ KERNEL pool_forward(__global const float* restrict y, __global float* restrict p
         for (int i = 1; i < 4; i++)
         {
             const float value = y[at + ((i >> 1) * W + (i & 1)) * C];
-            route = value > largest ? i : route;
-            largest = value > largest ? value : largest;
+            const int larger = value > largest || value != value; // NaN stays: it must show in the loss
+            route = larger ? i : route;
+            largest = larger ? value : largest;
         }
         const int keep = threshold == 0 || (int)philox_half_word((uint)e, (uint)stepLow, (uint)stepHigh, (uint)seed, (uint)layer) >= threshold;
         p[e] = keep ? largest * scale : 0;
