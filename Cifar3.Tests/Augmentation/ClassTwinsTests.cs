@@ -13,6 +13,16 @@ public sealed class ClassTwinsTests
     [TestCase(1200)]
     public void Of_LeftAndRight_AreTwins(int each) => Assert.That(ClassTwins.Mirrored(WedgeImages.Create(each, ("left", Left), ("right", Right))), Is.EqualTo(new[] { ("left", "right") }));
 
+    /// <summary>Every other row of such a view is of one class: who looks at every other image sees none of the other.</summary>
+    [Test]
+    public void Of_ManyImagesOfTheClassesInTurn_AreTwins()
+    {
+        const int each = 2000;
+        var images = WedgeImages.Create(each, ("left", Left), ("right", Right));
+
+        Assert.That(ClassTwins.Mirrored(images.Select([.. Enumerable.Range(0, 2 * each).Select(i => i % 2 * each + i / 2)])), Is.EqualTo(new[] { ("left", "right") }));
+    }
+
     [Test]
     public void Of_FourDirections_OnlyLeftAndRightAreTwins() =>
         Assert.That(ClassTwins.Mirrored(WedgeImages.Create(60, ("down", Down), ("left", Left), ("right", Right), ("up", Up))), Is.EqualTo(new[] { ("left", "right") }));

@@ -134,9 +134,21 @@ public sealed class LeakageWarningTests
     }
 
     [Test]
+    public void EvenSample_ClassesInTurn_GivesEachItsShare()
+    {
+        var images = Cifar3Data.Synthetic(trainCount: 600, testCount: 3).Train; // 0, 1, 2, 0, 1, 2, …
+
+        int[] sample = EvenSample.Of(images, 200);
+
+        Assert.That(sample.CountBy(i => images.Labels[i]).Select(label => label.Value), Is.All.InRange(66, 67));
+        Assert.That(sample, Is.Ordered.And.Unique);
+        Assert.That((sample[0], sample[^1]), Is.EqualTo((0, 597)).Within(6));
+    }
+
+    [Test]
     public void EvenSample_FewerThanAll_ComeFromEverywhere()
     {
-        var images = Scenes(10);
+        var images = new ImageSet(new byte[10 * CnnArchitecture.ImageBytes], new int[10], ["any"]);
 
         Assert.That(EvenSample.Of(images, 4), Is.EqualTo(new[] { 0, 2, 5, 7 }));
         Assert.That(EvenSample.Of(images, 20), Is.EqualTo(Enumerable.Range(0, 10)));
