@@ -16,7 +16,7 @@ public sealed record DataOptions
     /// </summary>
     public double? TestFraction { get; init; }
 
-    /// <summary>The seed of the split into training and test images. Default: 0.</summary>
+    /// <summary>The seed of the split into training and test images, which does not depend on the order of <see cref="Classes"/> nor on which are chosen. Default: 0.</summary>
     public int Seed { get; init; }
 
     /// <summary>

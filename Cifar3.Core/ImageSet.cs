@@ -105,7 +105,7 @@ public sealed class ImageSet : IImageRows
     /// <remarks>Stratified, as scikit-learn's <c>train_test_split(stratify=labels)</c>: a class of n images gives fraction·n, rounded, at least 1 and at most n − 1; a class of one image gives none.
     /// Images that are there several times, pixel for pixel, and those whose files show one picture by their names (in several folders of a class, changed copies such as <c>7_flip.jpg</c>) stay on one side (<c>GroupShuffleSplit</c>), so that a class of few and often repeated ones may give another number.</remarks>
     /// <param name="validationFraction">The share set aside, above 0 and below 1. Default: 0.1.</param>
-    /// <param name="seed">Which images: the same seed sets the same ones aside everywhere. Default: 0.</param>
+    /// <param name="seed">Which images: the same seed sets the same ones aside everywhere, while the classes keep their order (each is drawn by its label). Default: 0.</param>
     /// <returns>The images to train on and those to validate on, each in this set's order.</returns>
     /// <exception cref="ArgumentOutOfRangeException">The share is not above 0 and below 1.</exception>
     /// <example><code>

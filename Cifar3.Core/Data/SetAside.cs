@@ -15,13 +15,13 @@ internal static class SetAside
     /// <summary>Draws the images of a class to set aside.</summary>
     /// <param name="fraction">Their share, above 0 and below 1: of n images fraction·n, rounded, at least 1 and at most n − 1.</param>
     /// <param name="seed">Which: the same seed sets the same ones aside everywhere.</param>
-    /// <param name="label">The class.</param>
+    /// <param name="stream">The class: its label, or a number that does not depend on which classes are chosen.</param>
     /// <param name="pictures">What picture each of its images is: equal keys are copies.</param>
     /// <returns>Places in <paramref name="pictures"/>: as many, or fewer where no more copies fit; at least one picture of several; of a single picture so many copies.</returns>
-    public static HashSet<int> Draw(double fraction, int seed, int label, IReadOnlyList<UInt128> pictures)
+    public static HashSet<int> Draw(double fraction, int seed, int stream, IReadOnlyList<UInt128> pictures)
     {
         int count = Math.Min(Math.Max(1, (int)Math.Round(fraction * pictures.Count)), pictures.Count - 1);
-        int[] order = new PhiloxRandom(seed, RandomStreams.Split + (uint)label).Permutation(pictures.Count);
+        int[] order = new PhiloxRandom(seed, RandomStreams.Split + (uint)stream).Permutation(pictures.Count);
         int[][] copies = [.. order.GroupBy(i => pictures[i]).Select(group => group.ToArray())]; // in the order of each picture's first
         if (copies.Length == 1)
         {

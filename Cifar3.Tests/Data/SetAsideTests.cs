@@ -43,6 +43,22 @@ public sealed class SetAsideTests
     public void Draw_PicturesOfMoreCopiesThanAreAskedFor_IsTheOneOfFewest() =>
         Assert.That(Seeds.Select(seed => SetAside.Draw(.1, seed, 0, [.. Enumerable.Range(0, 20).Select(i => (UInt128)(i < 7 ? 1 : 2))]).Order()), Is.All.EqualTo(Enumerable.Range(0, 7)));
 
+    /// <summary>Who trains on all classes and measures with them in a model's order, or on some of them, must not measure on what was trained on.</summary>
+    [TestCase("c,b,a")]
+    [TestCase("b,c")]
+    public void Load_ClassesInAnotherOrderOrSome_SetTheSameImagesAside(string classes)
+    {
+        string root = PictureFolders.Write(("a", 20), ("b", 20), ("c", 20));
+
+        var all = Cifar3Data.Load(root);
+        var chosen = Cifar3Data.Load(root, new DataOptions { Classes = classes.Split(',') });
+
+        foreach (string name in classes.Split(','))
+            Assert.That(Values(chosen.Test, name), Is.EqualTo(Values(all.Test, name)), name);
+
+        static byte[] Values(ImageSet set, string name) => [.. Enumerable.Range(0, set.Count).Where(i => set.ClassNames[set.Labels[i]] == name).Select(i => set.Image(i)[0])];
+    }
+
     /// <summary>Drawn among the sound pictures: where the bad one of a small class was drawn, the class had none to test on.</summary>
     [Test]
     public void Load_BadPictureThatWouldBeSetAside_LeavesThatToAnother()

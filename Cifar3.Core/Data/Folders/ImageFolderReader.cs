@@ -132,7 +132,8 @@ internal static class ImageFolderReader
 
         files = bad.EndsLoading ? files : Sound(files, options, bad);
         double fraction = options.TestFraction ?? DefaultTestFraction;
-        var (forTraining, forTesting, copies, named) = Split(files[0]!, fraction, options);
+        int[] streams = [.. train.Select(c => layout.Train.Classes.FindIndex(folder => folder.Path == c.Path))];
+        var (forTraining, forTesting, copies, named) = Split(files[0]!, streams, fraction, options);
         source += string.Create(CultureInfo.InvariantCulture, $", {100 * fraction:0.##} % of each class set aside for testing (seed {options.Seed})");
         source += copies == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {copies:N0} of the {files[0]!.Count:N0} files {(copies == 1 ? "is a copy of another of its class, which trains or tests with it" : "are copies of others of their class, which train or test with them")}");
         source += named == 0 ? "" : string.Create(CultureInfo.InvariantCulture, $"; {named:N0} of the {files[0]!.Count:N0} files {(named == 1 ? "shows by its name the picture of another of its class, with which it trains or tests" : "show by their names the pictures of others of their class, with which they train or test")} (sizes, changed copies)");
@@ -218,7 +219,11 @@ internal static class ImageFolderReader
     }
 
     /// <summary>Draws the test images of each class apart, so that both parts keep the classes' shares; copies of a file stay with it, and files of its name.</summary>
-    private static (ImageFiles Train, ImageFiles Test, int Copies, int Named) Split(ImageFiles files, double fraction, DataOptions options)
+    /// <param name="files">All files.</param>
+    /// <param name="streams">The place of each class among all folders, which its draw depends on: whichever classes are chosen, and in whatever order, the same files are for testing.</param>
+    /// <param name="fraction">The share.</param>
+    /// <param name="options">Seed, cancellation.</param>
+    private static (ImageFiles Train, ImageFiles Test, int Copies, int Named) Split(ImageFiles files, int[] streams, double fraction, DataOptions options)
     {
         List<int> train = [], test = [];
         var pictures = SetAside.Pictures(files.Paths, options.CancellationToken);
@@ -232,7 +237,7 @@ internal static class ImageFolderReader
 
             UInt128[] own = [.. indices.Select(i => pictures[i])];
             var together = SetAside.Either(own, [.. indices.Select(i => files.Pictures![i])]);
-            var aside = SetAside.Draw(fraction, options.Seed, label, together);
+            var aside = SetAside.Draw(fraction, options.Seed, streams[label], together);
             test.AddRange(indices.Where((_, i) => aside.Contains(i)));
             train.AddRange(indices.Where((_, i) => !aside.Contains(i)));
             copies += own.Length - own.Distinct().Count();
