@@ -110,6 +110,7 @@ public sealed class ImageFolderTests
         Assert.That(Values(Cifar3Data.Load(root, options).Test), Is.EqualTo(Values(data.Test)));
         Assert.That(Values(Cifar3Data.Load(root, options with { Seed = 4 }).Test), Is.Not.EqualTo(Values(data.Test)));
         AssertFails(() => Cifar3Data.Load(root, options with { TestFraction = 1 }), "above 0 and below 1");
+        AssertFails(() => Cifar3Data.Load(root, options with { Classes = ["a", null!] }), "(in DataOptions.Classes). Received: null");
 
         static List<(int, int)> Values(ImageSet set) => [.. Enumerable.Range(0, set.Count).Select(i => (set.Labels[i], (int)set.Image(i)[0]))];
     }

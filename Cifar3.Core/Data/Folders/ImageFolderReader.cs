@@ -99,6 +99,11 @@ internal static class ImageFolderReader
             throw new Cifar3DataException(string.Create(CultureInfo.InvariantCulture, $"DataOptions.TestFraction must be above 0 and below 1. Received: {share}."));
         }
 
+        if (options.Classes is { } chosen)
+        {
+            ClassList.Check(chosen, "DataOptions.Classes");
+        }
+
         var skipped = new SkipCounter();
         var bad = new BadImages(options.OnBadImage, skipped);
         var walker = new FolderWalker(skipped, bad.OnFolder, options.CancellationToken);
@@ -164,7 +169,6 @@ internal static class ImageFolderReader
         string[] found = [.. split.Classes.Select(c => ClassList.Normal(c.Name))];
         if (chosen is not null)
         {
-            ClassList.Check(chosen, "DataOptions.Classes");
             int[] places = [.. chosen.Select(Find)];
             ClassList.CheckDistinct([.. places.Select(i => found[i])], $"DataOptions.Classes, as folders of '{Shown.Path(split.Folder)}'");
             return [.. chosen.Select((name, i) => (name, split.Classes[places[i]].Path))];
