@@ -148,7 +148,7 @@ public sealed class ImageSet : IImageRows
     /// <param name="data">One row for each image.</param>
     /// <param name="imageColumnName">
     /// The images: MLImage of any size; encoded files (vector of Byte of unknown size); paths of files (Text); or pixels (vector of 3,072 Byte, or of Single holding 0 to 255),
-    /// in the order height, width, channel unless the vector's dimensions are 3x32x32. Default: <c>Image</c>.
+    /// in the order height, width, channel unless the vector's dimensions are 3x32x32 or 1x3x32x32. Default: <c>Image</c>.
     /// </param>
     /// <param name="labelColumnName">The labels: a key whose key values are the class names, or Text. Default: <c>Label</c>.</param>
     /// <param name="classNames">

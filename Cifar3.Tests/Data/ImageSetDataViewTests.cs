@@ -316,6 +316,21 @@ public sealed class ImageSetDataViewTests
         Assert.That(actual.Pixels.SequenceEqual(expected.Pixels), Is.True, "pixels");
     }
 
+    /// <summary>As ExtractPixels makes them, and as ApplyOnnxModel gives them of a graph that prepares one picture.</summary>
+    [TestCase(3, 32, 32)]
+    [TestCase(1, 3, 32, 32)]
+    public void FromDataView_ChannelsFirst_AreReadSo(params int[] dimensions)
+    {
+        var images = Cifar3Data.Synthetic(3, 3).Train;
+        var schema = SchemaDefinition.Create(typeof(PixelRow));
+        schema["Pixels"].ColumnType = new VectorDataViewType(NumberDataViewType.Single, dimensions);
+        var rows = Enumerable.Range(0, images.Count).Select(i => new PixelRow { Label = images.ClassNames[i], Pixels = [.. Enumerable.Range(0, 3072).Select(k => (float)images.Image(i)[k % 1024 * 3 + k / 1024])] });
+
+        var read = ImageSet.FromDataView(new MLContext().Data.LoadFromEnumerable(rows, schema), "Pixels");
+
+        Assert.That(read.Pixels.SequenceEqual(images.Pixels), Is.True);
+    }
+
     private static void AssertFails(TestDelegate read, params string[] parts)
     {
         var error = Assert.Throws<Cifar3DataException>(read);

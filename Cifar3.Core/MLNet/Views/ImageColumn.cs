@@ -26,14 +26,14 @@ internal enum ImageColumnKind
 
 /// <summary>What a column's type says of its images.</summary>
 /// <param name="Kind">How the images are held.</param>
-/// <param name="ChannelsFirst">For pixels: whether they are [3, 32, 32], as ExtractPixels makes them by default, rather than [32, 32, 3].</param>
+/// <param name="ChannelsFirst">For pixels: whether they are [3, 32, 32], as ExtractPixels makes them by default, or [1, 3, 32, 32], as ApplyOnnxModel does, rather than [32, 32, 3].</param>
 internal readonly record struct ImageColumn(ImageColumnKind Kind, bool ChannelsFirst = false)
 {
     private const int Size = CnnArchitecture.InputSize, Channels = CnnArchitecture.InputChannels, ImageBytes = CnnArchitecture.ImageBytes;
 
     /// <summary>What <see cref="Find"/> takes, for error messages.</summary>
     public static readonly string Expected =
-        $"an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of that known size, [VectorType({ImageBytes})], of Byte, or of Single from 0 to 255, 32x32x3 or 3x32x32)";
+        $"an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of that known size, [VectorType({ImageBytes})], of Byte, or of Single from 0 to 255, 32x32x3, or 3x32x32 with a 1 before it or without)";
 
     /// <summary>What a type holds; null where it is no column of images.</summary>
     public static ImageColumn? Find(DataViewType type) => type switch
@@ -46,7 +46,7 @@ internal readonly record struct ImageColumn(ImageColumnKind Kind, bool ChannelsF
         _ => null,
     };
 
-    private static bool IsChannelsFirst(VectorDataViewType vector) => vector.Dimensions is [Channels, Size, Size];
+    private static bool IsChannelsFirst(VectorDataViewType vector) => vector.Dimensions is [Channels, Size, Size] or [1, Channels, Size, Size];
 }
 
 /// <summary>An image taken from a row whose file is still to be read or decoded; that may happen later and on any thread.</summary>
