@@ -38,6 +38,17 @@ public sealed class ClassWeightTests
             Throws.TypeOf<Cifar3DataException>().With.Message.Contains("purple").And.Message.Contains("'red', 'green', 'blue'"));
     }
 
+    /// <summary>As folders' names are: the name of a folder on an old Mac comes in another Unicode form than the class's.</summary>
+    [TestCase("caf\u00e9", "cafe\u0301")]
+    [TestCase("cafe\u0301", "caf\u00e9")]
+    public void ClassWeights_NameInAnotherUnicodeForm_IsTheSame(string name, string named)
+    {
+        var images = new ImageSet(new byte[2 * CnnArchitecture.ImageBytes], [0, 1], [name, "tea"]);
+
+        Assert.That(ClassWeights.Of((named, 3)).For(images), Is.EqualTo(new[] { 3, 1 }));
+        Assert.That(() => ClassWeights.Of((name, 2), (named, 3)), Throws.ArgumentException.With.Message.Contains("may have one weight"));
+    }
+
     [Test]
     public void Fit_BalancedWeights_MeasuresTheMeanRecall()
     {

@@ -29,7 +29,7 @@ public sealed class ClassWeights
         var byName = new Dictionary<string, float>();
         foreach (var (name, weight) in weights)
         {
-            if (!(weight >= 0 && float.IsFinite(weight)) || !byName.TryAdd(name, weight))
+            if (name is null || !(weight >= 0 && float.IsFinite(weight)) || !byName.TryAdd(ClassList.Normal(name), weight))
             {
                 throw new ArgumentException(string.Create(CultureInfo.InvariantCulture, $"Each class may have one weight of 0 or more. Received: {name}={weight}."), nameof(weights));
             }
@@ -58,12 +58,13 @@ public sealed class ClassWeights
             return [.. counts.Select(count => count == 0 ? 1 : (float)images.Count / ((float)present * count))];
         }
 
-        if (byName.Keys.FirstOrDefault(name => !images.ClassNames.Contains(name)) is { } unknown)
+        string[] names = [.. images.ClassNames.Select(ClassList.Normal)];
+        if (byName.Keys.FirstOrDefault(name => !names.Contains(name)) is { } unknown)
         {
             throw new Cifar3DataException($"ClassWeights names a class that the images do not have. Expected one of {Shown.Names(images.ClassNames)}. Found '{Shown.Text(unknown)}'.");
         }
 
-        float[] weights = [.. images.ClassNames.Select(name => byName.GetValueOrDefault(name, 1))];
+        float[] weights = [.. names.Select(name => byName.GetValueOrDefault(name, 1))];
         return weights.Zip(counts).Any(pair => pair is { First: > 0, Second: > 0 }) ? weights
             : throw new Cifar3DataException($"ClassWeights leave nothing to learn from. Expected a weight above 0 for a class that has images. Found {this}.");
     }
