@@ -106,6 +106,18 @@ public sealed class TrainingWarningTests
     public void Of_TrainingImagesKnownByHeart_NamesWhatTheValidationImagesMayLack() =>
         Assert.That(Measured([2, 6], [0, 0, 1, 1, 2, 2]), Does.Contain("On the training images it reached 1.000").And.Contain("do 32x32 pixels still show what tells these apart?").And.Contain("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)"));
 
+    /// <summary>Weights that are numbers, and so large that what is computed with them is none: neither the labels nor the number of epochs are the cause.</summary>
+    [Test]
+    public void Fit_LearningRateThatLeavesHugeWeights_IsNamedAsTheCause()
+    {
+        var options = new TrainerOptions { Recipe = Recipe.Keras, LearningRate = 1e30f, Epoch = 1, BatchSize = 180, Filters = [2, 2, 2], Engine = TrainingEngine.Managed };
+
+        var result = new Cifar3Trainer(options).Fit(All, All);
+
+        Assert.That(result.History.Epochs[0].ValLoss, Is.NaN);
+        Assert.That(result.Warning, Does.Contain("The model is no better than").And.EndWith("On the validation images the loss is NaN: the weights are so large that no probabilities come of them. Train with a lower learning rate (now 1E+30; 0.001 is usual)."));
+    }
+
     /// <summary>Ten pictures of one class beside five hundred of the other: neither the labels nor the pixels are the likely cause.</summary>
     [Test]
     public void Of_TrainingImagesOfOneClassMostly_SaysThatTheOthersAreTooFew()

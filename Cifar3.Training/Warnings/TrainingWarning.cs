@@ -83,6 +83,11 @@ internal static class TrainingWarning
     {
         var last = context.History.Epochs[^1];
         long steps = (long)context.History.Epochs.Length * context.StepsPerEpoch;
+        if (last.ValLoss is { } loss && !double.IsFinite(loss))
+        {
+            return string.Create(CultureInfo.InvariantCulture, $"On the validation images the loss is {loss}: the weights are so large that no probabilities come of them. Train with a lower learning rate (now {context.Plan.LearningRate}; 0.001 is usual).");
+        }
+
         if (!context.Plan.RecomputeStatistics && steps < 2 * context.Plan.LagSteps)
         {
             return string.Create(
