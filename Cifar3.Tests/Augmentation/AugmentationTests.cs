@@ -84,6 +84,11 @@ public sealed class AugmentationTests
         Assert.That(pasted.Min(), Is.GreaterThanOrEqualTo(64));
     }
 
+    /// <summary>The label stays that of what an image has most of: 23 rows and columns, to which half of the area rounds, are more than half.</summary>
+    [Test]
+    public void CutMix_AnyShareOfAHalfOrMore_LeavesAtLeastHalf([Values(.5f, .503f, .51f, .7f)] float share) =>
+        Assert.That(Enumerable.Range(0, 300).Select(image => new CutMix().Mix(new byte[CnnArchitecture.ImageBytes], new byte[CnnArchitecture.ImageBytes], share, Random(image))), Is.All.InRange(.5f, 1));
+
     [Test]
     public void Mixup_AnyShare_WeighsPixelsAsTheTarget()
     {

@@ -85,10 +85,12 @@ public sealed class Mixup(double alpha = 0.2, double probability = 1) : MixingAu
 /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
 public sealed class CutMix(double alpha = 1, double probability = 0.5) : MixingAugmentation(alpha, probability)
 {
+    private const int MostSide = 22; // 23 rows and columns, to which half of the area would be rounded, are more than half
+
     internal override float Mix(Span<byte> image, ReadOnlySpan<byte> other, float share, AugmentationRandom random)
     {
         const int size = CnnArchitecture.InputSize;
-        int side = (int)(size * MathF.Sqrt(1 - share) + 0.5f), top = random.Next(size) - side / 2, left = random.Next(size) - side / 2;
+        int side = Math.Min((int)(size * MathF.Sqrt(1 - share) + 0.5f), MostSide), top = random.Next(size) - side / 2, left = random.Next(size) - side / 2;
         int firstRow = Math.Max(top, 0), endRow = Math.Min(top + side, size), firstColumn = Math.Max(left, 0), endColumn = Math.Min(left + side, size);
         for (int row = firstRow; row < endRow; row++)
         {
