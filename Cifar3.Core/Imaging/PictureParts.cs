@@ -12,7 +12,7 @@ namespace Cifar3;
 /// length (20 MB: 42 s). Ancillary chunks (texts, profiles, thumbnails) are therefore taken out where they are long or many; they do not change the pixels read here.
 /// JPEG: each scan of a progressive file costs a pass over the whole picture, in a few bytes; see "Two issues with the JPEG standard", libjpeg-turbo.
 /// GIF: each block costs Skia a microsecond, whatever its length (4 million comments in 20 MB: 4 s). Where many stand before the first frame, that frame goes on alone.
-/// WEBP and BMP: Skia stops after the first frame, and reads no part twice.
+/// WEBP and BMP: Skia stops after the first frame, and reads no part twice. It takes no orientation from a WEBP file whose EXIF data begin as in a JPEG file, as some programs write them.
 /// </remarks>
 internal static class PictureParts
 {
@@ -36,10 +36,13 @@ internal static class PictureParts
 
     private const uint Idat = 0x49444154, Iend = 0x49454E44, Trns = 0x74524E53, Exif = 0x65584966; // "IDAT", "IEND", "tRNS", "eXIf"
 
+    /// <summary>What EXIF data begin with in a JPEG file, and there alone by the standards of other formats.</summary>
+    private static ReadOnlySpan<byte> JpegExif => "Exif\0\0"u8;
+
     /// <summary>What was found.</summary>
     /// <param name="Problem">Why the picture is refused; null = it is not.</param>
     /// <param name="Rewritten">The file without the parts that cost too much; null = as it is.</param>
-    /// <param name="Orientation">EXIF orientation 1 to 8 where the codec does not read it (PNG); 0 = ask the codec.</param>
+    /// <param name="Orientation">EXIF orientation 1 to 8 where the codec does not read it (PNG, some WEBP); 0 = ask the codec.</param>
     /// <param name="OneScan">Whether it is a JPEG file whose first scan has the whole picture, so that the codec keeps none of it but some rows, and that is long enough to have it.</param>
     public readonly record struct Result(string? Problem, byte[]? Rewritten = null, int Orientation = 0, bool OneScan = false);
 
@@ -49,6 +52,7 @@ internal static class PictureParts
         PictureFormat.Png => Png(file),
         PictureFormat.Jpeg => Jpeg(file),
         PictureFormat.Gif => Gif(file),
+        PictureFormat.Webp => Webp(file),
         _ => new Result(null),
     };
 
@@ -116,6 +120,7 @@ internal static class PictureParts
     /// <summary>Tag 0x0112 of the first directory of EXIF data; 1 (upright) where there is none.</summary>
     private static int ExifOrientation(ReadOnlySpan<byte> exif)
     {
+        exif = exif.StartsWith(JpegExif) ? exif[JpegExif.Length..] : exif;
         bool little = exif.StartsWith("II*\0"u8);
         if (exif.Length < 8 || (!little && !exif.StartsWith("MM\0*"u8)))
         {
@@ -141,6 +146,26 @@ internal static class PictureParts
         return 1;
 
         static int Number(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
+    }
+
+    /// <summary>Finds the EXIF data that the codec does not read.</summary>
+    private static Result Webp(ReadOnlySpan<byte> file)
+    {
+        const int Header = 8; // name, length
+        for (long at = 12; at + Header <= file.Length;)
+        {
+            var chunk = file[(int)at..];
+            uint length = BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]);
+            if (chunk.StartsWith("EXIF"u8))
+            {
+                var exif = chunk[Header..(int)Math.Min(chunk.Length, Header + (long)length)];
+                return new Result(null, Orientation: exif.StartsWith(JpegExif) ? ExifOrientation(exif) : 0);
+            }
+
+            at += Header + length + length % 2;
+        }
+
+        return new Result(null);
     }
 
     /// <summary>Finds the first frame; the file of it alone where too much stands before it.</summary>

@@ -68,6 +68,21 @@ public sealed class PicturePartsTests
         Assert.That(upright, orientation == 1 ? Is.EqualTo(rgb) : Is.Not.EqualTo(rgb));
     }
 
+    /// <summary>By WEBP's and PNG's standards EXIF data begin with their byte order; some programs leave JPEG's "Exif" before it.</summary>
+    [Test]
+    public void Decode_OrientationOfAnyFormatBehindJpegsHeader_IsRead([Range(1, 8)] int orientation, [Values] bool header)
+    {
+        byte[] rgb = [.. Enumerable.Range(0, 32 * 32 * 3).Select(n => (byte)(n / 3 % 32 * 4 + n / 96 * 3))], webp = TestImages.Encode(rgb, 32, 32, SKEncodedImageFormat.Webp);
+        byte[] plain = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, (byte)orientation, 0, 0, 0, 0, 0, 0], exif = header ? [.. "Exif\0\0"u8, .. plain] : plain;
+        byte[] body = [.. "WEBPVP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 31, 0, 0, 31, 0, 0, .. webp[12..], .. "EXIF"u8, .. BitConverter.GetBytes(exif.Length), .. exif];
+
+        byte[] upright = Decode(WithChunk(TestImages.Encode(rgb, 32, 32, SKEncodedImageFormat.Png), "eXIf"u8, plain));
+
+        Assert.That(Decode(WithChunk(TestImages.Encode(rgb, 32, 32, SKEncodedImageFormat.Png), "eXIf"u8, exif)), Is.EqualTo(upright));
+        Assert.That(Decode([.. "RIFF"u8, .. BitConverter.GetBytes(body.Length), .. body]), Is.EqualTo(upright));
+        Assert.That(upright, orientation == 1 ? Is.EqualTo(rgb) : Is.Not.EqualTo(rgb));
+    }
+
     /// <summary>As cameras write it, among other tags; what stands behind the directory (of the thumbnail), and what is no orientation, does not count.</summary>
     [TestCase("4D4D002A 00000008 0003 010F000200000001 00000000 0112000300000001 00060000 011A000300000001 00030000", 6, TestName = "Decode_PngOrientation_IsThatOfItsTag(among others)")]
     [TestCase("49492A00 08000000 0300 0F01020001000000 00000000 1A01030001000000 03000000 1201030001000000 06000000", 6, TestName = "Decode_PngOrientation_IsThatOfItsTag(the last one, little-endian)")]
