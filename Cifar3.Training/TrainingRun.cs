@@ -115,6 +115,11 @@ internal sealed class TrainingRun
         }
 
         var useTrainedWeights = UseModelOfTheEpoch(epoch);
+        if (plan.RecomputeStatistics)
+        {
+            CheckWeights(epoch); // of huge weights the statistics overflow
+        }
+
         if (validation is not null)
         {
             var (validated, weighted) = validation.Evaluate(engine, plan.BatchSize, cancellationToken);

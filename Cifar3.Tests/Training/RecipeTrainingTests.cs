@@ -20,6 +20,19 @@ public sealed class RecipeTrainingTests
         RecomputeStatistics = true,
     };
 
+    /// <summary>No file is damaged: what is computed anew of weights that are numbers, and huge, overflows.</summary>
+    [Test]
+    public void Fit_StatisticsThatOverflow_EndTheTrainingAsOtherDivergence([Values(null, .998)] double? averaged, [Values] bool validated)
+    {
+        var recorder = new Recorder();
+        var options = new TrainerOptions { Recipe = Recipe.Auto with { LearningRateScheduler = null, EmaMomentum = averaged }, LearningRate = 1e10f, Epoch = 1, BatchSize = Train.Count, Filters = [4, 4, 4], Engine = TrainingEngine.Managed, Callbacks = [recorder] };
+
+        var error = Assert.Throws<Cifar3Exception>(() => new Cifar3Trainer(options).Fit(Train, validated ? Validation : null));
+
+        Assert.That(error!.Message, Does.StartWith("Training diverged: weight '").And.Contain("moving_variance' holds Infinity after epoch 1").And.Contain("LearningRate=1E+10"));
+        Assert.That(recorder.Moments, Has.None.EqualTo("train end").And.None.StartsWith("epoch end"));
+    }
+
     [TestCase(5)]
     [TestCase(7)]
     [TestCase(16)]
