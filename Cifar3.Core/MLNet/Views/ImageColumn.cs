@@ -33,7 +33,7 @@ internal readonly record struct ImageColumn(ImageColumnKind Kind, bool ChannelsF
 
     /// <summary>What <see cref="Find"/> takes, for error messages.</summary>
     public static readonly string Expected =
-        $"an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of that known size, [VectorType({ImageBytes})], of Byte, or of Single from 0 to 255, 32x32x3, or 3x32x32 with a 1 before it or without)";
+        $"an image (MLImage), encoded files (a vector of Byte of unknown size), file paths (Text), or {ImageBytes:N0} pixels (a vector of that known size, [VectorType({ImageBytes})], of Byte, or of Single from 0 to 255, 32x32x3, 3x32x32 or 1x3x32x32)";
 
     /// <summary>What a type holds; null where it is no column of images.</summary>
     public static ImageColumn? Find(DataViewType type) => type switch
