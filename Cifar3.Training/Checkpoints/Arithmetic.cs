@@ -1,18 +1,19 @@
 namespace Cifar3.Training;
 
 /// <summary>
-/// What makes the bits of a training beside its settings: the engine with its version, of the managed one also the instruction set, of the GPU's device and driver. The checkpoint
+/// What makes the bits of a training beside its settings: the engine with its version, of the managed one also the instruction set, of TensorFlow whether a GPU computes, of the GPU's device and driver. The checkpoint
 /// keeps it, so that a training goes on with the instructions it began with where the processor has them, and says so where they differ.
 /// </summary>
 internal static class Arithmetic
 {
     private const string Separator = " on ";
 
-    /// <summary>Such as <c>Managed 0.1.0 on AVX2</c>, <c>GPU 0.1.0 on NVIDIA H100 80GB HBM3 (CUDA driver 12.4, sm_90)</c>, or <c>TensorFlow 2.16.1</c>.</summary>
+    /// <summary>Such as <c>Managed 0.1.0 on AVX2</c>, <c>GPU 0.1.0 on NVIDIA H100 80GB HBM3 (CUDA driver 12.4, sm_90)</c>, or <c>TensorFlow 2.16.1 on CPU</c>.</summary>
     public static string Of(ITrainingEngine engine) => engine switch
     {
         ManagedEngine managed => $"{engine.Name}{Separator}{SimdLevels.Name(managed.Simd)}",
         GpuEngine => $"{engine.Name}{Separator}{engine.Device}",
+        TensorFlowEngine tensorFlow => $"{engine.Name}{Separator}{(tensorFlow.IsOnGpu ? "GPU" : "CPU")}", // not its Device: the memory that it tells of a GPU is what others leave
         _ => engine.Name,
     };
 

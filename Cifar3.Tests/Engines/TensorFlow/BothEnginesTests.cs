@@ -78,6 +78,26 @@ public sealed class BothEnginesTests : TensorFlowTestBase
         Assert.That(ended.History["loss"][1], Is.EqualTo(whole.History["loss"][1]).Within(2).Percent, "the second goes on from it");
     }
 
+    /// <summary>On a GPU TensorFlow computes other bits, and in any order. Its number of threads changes none as long as it has no more than a batch has parts.</summary>
+    [Test]
+    public void Fit_ResumedOnAnotherOfTensorFlowsDevices_SaysSo()
+    {
+        var images = ColourImages.Create(32);
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, TrainingCheckpoint.FileName);
+        var options = new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 32, Filters = [1, 2, 3], Threads = 2, WorkspacePath = folder, Resume = true, Engine = TrainingEngine.TensorFlow, TensorFlow = Options.TensorFlow with { Device = TensorFlowDevice.Cpu } };
+        string version = new Cifar3Trainer(options with { Epoch = 1 }).Fit(images).Engine.Split(" (")[0];
+
+        var same = new Cifar3Trainer(options with { Epoch = 2 }).Fit(images);
+        var data = CheckpointFile.Read(path, long.MaxValue)!;
+        Assert.That(data.ComputedBy, Is.EqualTo(new[] { $"{version} on CPU" }));
+        data.ComputedBy[0] = $"{version} on GPU";
+        CheckpointFile.Write(path, data);
+        var other = new Cifar3Trainer(options with { Epoch = 3 }).Fit(images);
+
+        Assert.That(same.ResumeNote, Is.Null);
+        Assert.That(other.ResumeNote, Does.Contain($"computed by {version} on GPU and goes on with {version} on CPU:"));
+    }
+
     private static void CompareSteps(int batch, params int[] stops)
     {
         using var golden = GoldenFile.Open();

@@ -54,11 +54,11 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
         {
             session = OpenSession(graphHandle, options);
             var devices = session.ListDevices();
-            bool gpu = HasWantedGpu(devices, options, library);
-            Device = Describe(devices, gpu);
-            IsDeterministic = !gpu && OperatorThreads == 1;
-            runsAtOnce = gpu ? RunsAtOnceOnGpu : Math.Min(processThreads, BatchParts.Most);
-            graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (gpu ? BatchStatistics.Fused : BatchStatistics.TwoStage), options);
+            IsOnGpu = HasWantedGpu(devices, options, library);
+            Device = Describe(devices, IsOnGpu);
+            IsDeterministic = !IsOnGpu && OperatorThreads == 1;
+            runsAtOnce = IsOnGpu ? RunsAtOnceOnGpu : Math.Min(processThreads, BatchParts.Most);
+            graph = new CnnGraph(new GraphBuilder(graphHandle), model.Layers, statistics ?? (IsOnGpu ? BatchStatistics.Fused : BatchStatistics.TwoStage), options);
             feeds = new TrainingFeeds(graph.Inputs, options.Seed, model.Architecture.Classes);
             Import(EngineState.Initial(model));
         }
@@ -82,6 +82,9 @@ public sealed partial class TensorFlowEngine : ITrainingEngine
     /// The dropout masks are always the same bits.
     /// </summary>
     public bool IsDeterministic { get; }
+
+    /// <summary>Whether a GPU computes.</summary>
+    internal bool IsOnGpu { get; }
 
     /// <inheritdoc/>
     /// <exception cref="TensorFlowException">TensorFlow refused the step, such as for lack of memory; nothing was changed.</exception>
