@@ -1,4 +1,5 @@
 using System.Collections.Concurrent;
+using System.Diagnostics;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Cifar3.Tests;
@@ -31,6 +32,27 @@ public sealed class OnnxRuntimeScorerTests
                 scorer.Score(pixels.AsSpan(0, count * CnnArchitecture.ImageBytes), found);
                 Assert.That(found, Is.EqualTo(expected.Take(count * 3)).Within(1e-6f), $"{count} images, {threads} threads");
             }
+        }
+    }
+
+    /// <summary>A number of threads written for another machine, or a container with less: ONNX Runtime's own look for work all the time, so 16 on two processors took eight times as long for an image as two.</summary>
+    [Test]
+    [NonParallelizable]
+    public void Score_MoreThreadsThanProcessors_StartsNoMoreThanThose()
+    {
+        const int Beyond = 60;
+        int before = ThreadsOfProcess();
+        using var scorer = Scorer(TestModels.Random(filters: [2, 3, 2]), new ClassifierOptions { Threads = Environment.ProcessorCount + Beyond });
+
+        scorer.Score(new byte[CnnArchitecture.ImageBytes], new float[3]);
+
+        Assert.That(ThreadsOfProcess() - before, Is.LessThan(Environment.ProcessorCount + Beyond / 2));
+        Assert.That(scorer.Threads, Is.EqualTo(Environment.ProcessorCount + Beyond));
+
+        static int ThreadsOfProcess()
+        {
+            using var process = Process.GetCurrentProcess();
+            return process.Threads.Count;
         }
     }
 

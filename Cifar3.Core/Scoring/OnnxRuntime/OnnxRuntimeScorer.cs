@@ -42,11 +42,12 @@ internal sealed class OnnxRuntimeScorer : IScorer
         string version = OnnxRuntimeLibrary.Load().Version;
         byte[] onnx = model.ToOnnx();
         int threads = options.Threads > 0 ? options.Threads : Environment.ProcessorCount, capacity = model.Signature.ImagesPerRun(CpuPiece);
+        int sharing = Math.Min(threads, Environment.ProcessorCount); // ONNX Runtime's threads look for work without a pause: more than there are processors keep each other from theirs
         OnnxSession? narrow = null;
         try
         {
             narrow = new OnnxSession(CpuSession(onnx, 1), model.Signature, capacity, onDevice: false);
-            var wide = threads == 1 ? narrow : new OnnxSession(CpuSession(onnx, threads), model.Signature, capacity: 1, onDevice: false);
+            var wide = sharing == 1 ? narrow : new OnnxSession(CpuSession(onnx, sharing), model.Signature, capacity: 1, onDevice: false);
             return new OnnxRuntimeScorer(narrow, wide, threads, ScoringBackend.OnnxRuntime, $"ONNX Runtime {version}, CPU", owner);
         }
         catch (OnnxRuntimeException e)
