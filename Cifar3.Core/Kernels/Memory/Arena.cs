@@ -13,7 +13,7 @@ internal sealed unsafe class Arena : IDisposable
     private readonly record struct Buffer(string Name, nint Memory, nint Start, long Bytes);
 
     /// <summary>Creates an empty table.</summary>
-    /// <param name="limit">Most bytes of all buffers. Default: the memory of the machine or container, beyond which the system would end the process later.</param>
+    /// <param name="limit">Most bytes of all buffers. Default: the memory of the machine or container, or what .NET is limited to, beyond which the system would end the process later.</param>
     public Arena(long? limit = null) => this.limit = limit ?? GC.GetGCMemoryInfo().TotalAvailableMemoryBytes;
 
     ~Arena() => Free();
@@ -33,7 +33,7 @@ internal sealed unsafe class Arena : IDisposable
     {
         if (bytes > limit - Bytes)
         {
-            throw TooLarge(name, bytes, FormattableString.Invariant($"Expected at most {limit:N0}, the memory of this machine or container"));
+            throw TooLarge(name, bytes, FormattableString.Invariant($"Expected at most {limit:N0}, the memory of this machine or container (or DOTNET_GCHeapHardLimit)"));
         }
 
         nint memory = (nint)ZeroedMemory.TryAllocate(Reserved(bytes));
