@@ -78,6 +78,21 @@ public sealed class TrainingEnginesTests
     }
 
     [Test]
+    public void Create_AutoWithOptionsThatAreRefused_OpensNoCard()
+    {
+        TestDelegate create = () => TrainingEngines.CreateAuto(SimdLevels.Best, Tiny, new EngineOptions { MaxBatchSize = 0 }, () => throw new InvalidOperationException("The card is not asked."));
+
+        Assert.That(create, Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("MaxBatchSize"));
+    }
+
+    [Test]
+    public void Create_NullInTheOptions_IsNamed([Values(TrainingEngine.Auto, TrainingEngine.Managed)] TrainingEngine kind)
+    {
+        Assert.That(() => TrainingEngines.Create(kind, Tiny, new EngineOptions { TensorFlow = null! }), Throws.TypeOf<ArgumentNullException>().With.Message.Contains("TensorFlow"));
+        Assert.That(() => TrainingEngines.Create(kind, Tiny, new EngineOptions { FrozenLayers = null! }), Throws.TypeOf<ArgumentNullException>().With.Message.Contains("FrozenLayers"));
+    }
+
+    [Test]
     public void Create_UnknownKind_IsRefused() =>
         Assert.That(() => TrainingEngines.Create((TrainingEngine)99, Tiny, new EngineOptions()), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Managed"));
 }

@@ -9,6 +9,8 @@ internal static class EngineChecks
 
     public static void Options(EngineOptions options, CnnModel? model = null)
     {
+        ArgumentNullException.ThrowIfNull(options.FrozenLayers);
+        ArgumentNullException.ThrowIfNull(options.TensorFlow);
         if (options.MaxBatchSize is < 1 or > MaxBatch)
         {
             throw new ArgumentOutOfRangeException(nameof(options), $"MaxBatchSize must be 1 to {MaxBatch:N0}. Received: MaxBatchSize={options.MaxBatchSize}.");

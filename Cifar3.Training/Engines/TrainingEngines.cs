@@ -35,6 +35,7 @@ public static class TrainingEngines
     /// <param name="openCard">Opens NVIDIA's card; null where there is none.</param>
     internal static ITrainingEngine CreateAuto(SimdLevel simd, CnnModel model, EngineOptions options, Func<GpuDevice?> openCard)
     {
+        EngineChecks.Options(options, model); // before a card is opened: nobody would give it back
         bool demandsGpu = options.TensorFlow.Device == TensorFlowDevice.Gpu;
         if (options.TensorFlow.Device != TensorFlowDevice.Cpu)
         {
