@@ -17,7 +17,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
     /// </summary>
     /// <remarks>
     /// A refused request gets a 4xx with one line: problem details from <c>/predict</c>, the protocol's <c>error</c> from <c>/v2</c>. Over the
-    /// limits of <see cref="Cifar3ModelOptions"/> the answer is 413, without a free place 503 with Retry-After.
+    /// limits of <see cref="Cifar3ModelOptions"/> the answer is 413, without a free place or before the model is loaded 503 with Retry-After.
     /// </remarks>
     /// <param name="endpoints">The application.</param>
     /// <param name="page">Whether the page is mapped too. Default: true; an application's own page at <c>/</c> takes precedence.</param>
@@ -38,7 +38,7 @@ public static class Cifar3EndpointRouteBuilderExtensions
             }
         }
 
-        group.MapGet("/models", PictureEndpoints.Models).WithName(Name("ListModels")).WithSummary("Names, versions and classes of the models.").Produces<ModelAnswer[]>();
+        group.MapGet("/models", PictureEndpoints.Models).WithName(Name("ListModels")).WithSummary("Names, versions and classes of the models.").Produces<ModelAnswer[]>().ProducesProblem(StatusCodes.Status503ServiceUnavailable);
         Described(group.MapPost("/predict", (Delegate)((HttpContext http) => PictureEndpoints.PredictAsync(http, null))), Name("Predict"));
         Described(group.MapPost("/predict/{model}", PictureEndpoints.PredictAsync), Name("PredictWithModel")).ProducesProblem(StatusCodes.Status404NotFound);
 
@@ -53,9 +53,9 @@ public static class Cifar3EndpointRouteBuilderExtensions
         {
             string suffix = version.Length > 0 ? "Version" : "";
             v2.MapGet($"/models/{{model}}{version}", InferenceEndpoints.Model).WithName(Name($"ModelMetadata{suffix}")).WithSummary("Inputs, outputs and classes of a model.")
-                .Produces<ModelDescription>().Produces<InferenceError>(StatusCodes.Status404NotFound);
+                .Produces<ModelDescription>().Produces<InferenceError>(StatusCodes.Status404NotFound).Produces<InferenceError>(StatusCodes.Status503ServiceUnavailable);
             v2.MapGet($"/models/{{model}}{version}/ready", InferenceEndpoints.ModelReady).WithName(Name($"ModelReady{suffix}")).WithSummary("200, without a body, where the model is loaded.")
-                .Produces(StatusCodes.Status200OK).Produces<InferenceError>(StatusCodes.Status404NotFound);
+                .Produces(StatusCodes.Status200OK).Produces<InferenceError>(StatusCodes.Status404NotFound).Produces<InferenceError>(StatusCodes.Status503ServiceUnavailable);
             v2.MapPost($"/models/{{model}}{version}/infer", InferenceEndpoints.InferAsync).WithName(Name($"ModelInfer{suffix}")).WithSummary("Scores [N, 32, 32, 3] pixels; JSON, or JSON followed by binary tensors.")
                 .Accepts<InferenceQuestion>("application/json", "*/*") // the last, so that no type is refused before the request is read
                 .Produces<InferenceAnswer>()

@@ -37,6 +37,9 @@ internal sealed class ServedModel : IDisposable
 
     public bool IsReady => current is not null;
 
+    /// <summary>What a request is told that comes before the model is loaded, or after the application's end.</summary>
+    public string NotLoaded => $"The model '{Name}' is not loaded: the application has not started, or has ended. Try again later.";
+
     /// <summary>Loads the model, and watches its file.</summary>
     public void Load()
     {
@@ -65,7 +68,7 @@ internal sealed class ServedModel : IDisposable
     {
         while (true)
         {
-            var loaded = current ?? throw new Cifar3ModelException($"The model '{Name}' is not loaded: the application has not started, or has ended.");
+            var loaded = current ?? throw new Cifar3ModelException($"The model '{Name}' is not loaded: the application has not started, or has ended. Where a hosted service rents it at the start, add it after AddCifar3Classifier; without a host call {nameof(Cifar3ClassifierPool)}.{nameof(Cifar3ClassifierPool.Load)}.");
             if (loaded.TryAcquire())
             {
                 return new RentedClassifier(loaded);

@@ -30,9 +30,9 @@ internal static class InferenceEndpoints
         writer.WriteEndArray();
     });
 
-    public static IResult ModelReady(string model, string? version, Cifar3ClassifierPool pool) => Answer(model, version, pool, _ => Results.Ok());
+    public static IResult ModelReady(HttpContext http, string model, string? version, Cifar3ClassifierPool pool) => Answer(http, model, version, pool, _ => Results.Ok());
 
-    public static IResult Model(string model, string? version, Cifar3ClassifierPool pool) => Answer(model, version, pool, rented => Write(writer =>
+    public static IResult Model(HttpContext http, string model, string? version, Cifar3ClassifierPool pool) => Answer(http, model, version, pool, rented => Write(writer =>
     {
         writer.WriteString("name"u8, model);
         writer.WriteStartArray("versions"u8);
@@ -211,10 +211,16 @@ internal static class InferenceEndpoints
         return bytes;
     }
 
-    private static IResult Answer(string model, string? version, Cifar3ClassifierPool pool, Func<RentedClassifier, IResult> answer)
+    private static IResult Answer(HttpContext http, string model, string? version, Cifar3ClassifierPool pool, Func<RentedClassifier, IResult> answer)
     {
         try
         {
+            if (pool.Find(model) is { IsReady: false } missing)
+            {
+                RequestGate.SayWhen(http.Response, missing);
+                return Write(writer => writer.WriteString("error"u8, missing.NotLoaded), StatusCodes.Status503ServiceUnavailable);
+            }
+
             using var rented = pool.Rent(model);
             CheckVersion(model, version, rented.Version);
             return answer(rented);

@@ -28,13 +28,22 @@ internal static class PictureEndpoints
         || type.MediaType.Equals(MediaTypeNames.Application.FormUrlEncoded, StringComparison.OrdinalIgnoreCase);
 
     /// <summary>Names, versions and classes of all models.</summary>
-    public static IResult Models(Cifar3ClassifierPool pool) => Results.Json(
-        pool.Names.Select(name =>
+    public static IResult Models(HttpContext http, Cifar3ClassifierPool pool)
+    {
+        if (pool.Names.Select(pool.Find).FirstOrDefault(model => !model.IsReady) is { } missing)
         {
-            using var rented = pool.Rent(name);
-            return new ModelAnswer(name, rented.Version, rented.Classifier.Device, [.. rented.Classifier.ClassNames], rented.Classifier.Metadata.TrainedOn, rented.Classifier.Metadata.ValAccuracy);
-        }).ToArray(),
-        PictureJson.Default.ModelAnswerArray);
+            RequestGate.SayWhen(http.Response, missing);
+            return Results.Problem(missing.NotLoaded, statusCode: StatusCodes.Status503ServiceUnavailable);
+        }
+
+        return Results.Json(
+            pool.Names.Select(name =>
+            {
+                using var rented = pool.Rent(name);
+                return new ModelAnswer(name, rented.Version, rented.Classifier.Device, [.. rented.Classifier.ClassNames], rented.Classifier.Metadata.TrainedOn, rented.Classifier.Metadata.ValAccuracy);
+            }).ToArray(),
+            PictureJson.Default.ModelAnswerArray);
+    }
 
     /// <summary>A refusal as problem details (RFC 9457).</summary>
     public static Task RefuseAsync(HttpContext http, int status, string reason) => Results.Problem(reason, statusCode: status).ExecuteAsync(http);

@@ -39,11 +39,12 @@ internal static class RequestGate
         }
 
         Allow(http, model.Options.MaxRequestBytes);
-        if (!model.TryEnter())
+        bool loaded = model.IsReady;
+        if (!loaded || !model.TryEnter())
         {
-            metrics.Refused(model.Name, "busy");
-            SayWhen(http, model);
-            await refuse(http, StatusCodes.Status503ServiceUnavailable, "The service is busy: its queue is full. Try again later.").ConfigureAwait(false);
+            metrics.Refused(model.Name, loaded ? "busy" : "not_loaded");
+            SayWhen(http.Response, model);
+            await refuse(http, StatusCodes.Status503ServiceUnavailable, loaded ? "The service is busy: its queue is full. Try again later." : model.NotLoaded).ConfigureAwait(false);
             return;
         }
 
@@ -85,7 +86,7 @@ internal static class RequestGate
 
             if (refusal.Status == StatusCodes.Status503ServiceUnavailable)
             {
-                SayWhen(http, model);
+                SayWhen(http.Response, model);
             }
 
             await refuse(http, refusal.Status, reason).ConfigureAwait(false);
@@ -96,8 +97,9 @@ internal static class RequestGate
         }
     }
 
-    private static void SayWhen(HttpContext http, ServedModel model) =>
-        http.Response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(model.Options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
+    /// <summary>Says when a client that got no place should come again.</summary>
+    public static void SayWhen(HttpResponse response, ServedModel model) =>
+        response.Headers.RetryAfter = Math.Max(1, (int)Math.Ceiling(model.Options.RetryAfter.TotalSeconds)).ToString(CultureInfo.InvariantCulture);
 
     /// <summary>Whether the client has closed or reset the connection: the token may follow the error of the read.</summary>
     private static bool HasLeft(HttpContext http, IOException e) =>

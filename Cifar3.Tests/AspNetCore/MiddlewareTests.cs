@@ -4,11 +4,14 @@ using System.Net.Sockets;
 using System.Text;
 using System.Text.Json;
 using System.Text.Json.Serialization.Metadata;
+using System.Text.RegularExpressions;
 using Cifar3.AspNetCore;
 using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Hosting;
 using Microsoft.AspNetCore.Http.Timeouts;
 using Microsoft.AspNetCore.Server.Kestrel.Core;
 using Microsoft.Extensions.DependencyInjection;
+using Microsoft.Extensions.Hosting;
 using Microsoft.Extensions.Logging;
 
 namespace Cifar3.Tests;
@@ -31,6 +34,31 @@ public sealed class MiddlewareTests
         string? status = await reader.ReadLineAsync().WaitAsync(TimeSpan.FromMinutes(1));
 
         Assert.That(status, Does.StartWith("HTTP/1.1 504"), "and not 200 without an answer");
+    }
+
+    /// <summary>A host may listen before its other services have started (ConfigureWebHostDefaults before ConfigureServices, ServicesStartConcurrently): each of these was a 500.</summary>
+    [Test]
+    public async Task Request_BeforeTheModelsAreLoaded_Is503WithRetryAfter()
+    {
+        var early = new BeforeTheModels();
+        using var host = new HostBuilder()
+            .ConfigureWebHost(web => web.UseKestrel().UseUrls("http://127.0.0.1:0").ConfigureServices(services => services.AddRouting()).Configure(app => app.UseRouting().UseEndpoints(endpoints => endpoints.MapCifar3())))
+            .ConfigureServices(services => services.AddSingleton<IHostedService>(early).AddCifar3Classifier(options => options.RetryAfter = TimeSpan.FromSeconds(3)))
+            .Build();
+        early.Host = host;
+        await host.StartAsync();
+
+        Assert.That(early.Answers, Has.Count.EqualTo(6));
+        Assert.Multiple(() =>
+        {
+            foreach (var (path, status, retryAfter, body) in early.Answers)
+            {
+                Assert.That((int)status, Is.EqualTo(503), path);
+                Assert.That(body, Does.Contain("The model 'cifar3' is not loaded"), path);
+                Assert.That(retryAfter, Is.EqualTo(TimeSpan.FromSeconds(3)), path);
+            }
+        });
+        await host.StopAsync();
     }
 
     /// <summary>A client that is still there, and not one that has left.</summary>
@@ -274,5 +302,36 @@ public sealed class MiddlewareTests
     private sealed class MemorylessStream : MemoryStream
     {
         public override ValueTask<int> ReadAsync(Memory<byte> buffer, CancellationToken cancellationToken = default) => throw new InsufficientMemoryException();
+    }
+
+    /// <summary>Asks the service while the host starts, after the web server and before the models.</summary>
+    private sealed class BeforeTheModels : IHostedService
+    {
+        public IHost? Host { get; set; }
+
+        public List<(string Path, HttpStatusCode Status, TimeSpan? RetryAfter, string Body)> Answers { get; } = [];
+
+        public async Task StartAsync(CancellationToken cancellationToken)
+        {
+            var addresses = Host!.Services.GetRequiredService<Microsoft.AspNetCore.Hosting.Server.IServer>().Features.Get<Microsoft.AspNetCore.Hosting.Server.Features.IServerAddressesFeature>()!;
+            using var client = new HttpClient { BaseAddress = new Uri(addresses.Addresses.Single()) };
+            foreach (string path in new[] { "/predict", "/v2/models/cifar3/infer" })
+            {
+                await AskAsync(path, client.PostAsync(path, ServiceApp.Raw(ImageCorpus.Files["jpeg"]), cancellationToken));
+            }
+
+            foreach (string path in new[] { "/models", "/v2/models/cifar3", "/v2/models/cifar3/ready", "/v2/models/cifar3/versions/1" })
+            {
+                await AskAsync(path, client.GetAsync(path, cancellationToken));
+            }
+        }
+
+        public Task StopAsync(CancellationToken cancellationToken) => Task.CompletedTask;
+
+        private async Task AskAsync(string path, Task<HttpResponseMessage> asked)
+        {
+            using var answer = await asked;
+            Answers.Add((path, answer.StatusCode, answer.Headers.RetryAfter?.Delta, Regex.Unescape(await answer.Content.ReadAsStringAsync())));
+        }
     }
 }

@@ -36,7 +36,7 @@ public sealed class ServiceRegistrationTests
 
         Assert.That((options.MaxBatch, options.Classifier.MaxImagePixels, options.Classifier.Threads), Is.EqualTo((7, 1234, 1)));
         Assert.That(pool.Names, Is.EqualTo(new[] { "mine", "shipped" }));
-        Assert.That(() => pool.Rent("mine"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("not loaded"));
+        Assert.That(() => pool.Rent("mine"), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("not loaded").And.Message.Contains("add it after AddCifar3Classifier"));
         pool.Load();
         using var rented = pool.Rent("mine");
         Assert.That(rented.Classifier.Predict(PngFile.Create(32, 32, 8, PngColour.Rgb, (x, y, channel) => (x * y + channel) & 255)).Label, Is.Not.Empty);
