@@ -6,7 +6,7 @@ namespace Cifar3.Training;
 /// <summary>Draws a confusion matrix as a heat map with counts: rows are the true classes, columns the predicted ones.</summary>
 public static class ConfusionMatrixPlot
 {
-    private const int Margin = 32, Top = 104, MaxCountedClasses = 20;
+    private const int Margin = 32, Top = 104, MaxCountedClasses = 20, MaxNameWidth = 600;
     private static readonly SKColor Darkest = new(0x0a, 0x41, 0x86);
 
     /// <summary>Draws the matrix as a PNG file. The colour is the share of the true class; up to 20 classes each cell tells its count and share.</summary>
@@ -51,7 +51,7 @@ public static class ConfusionMatrixPlot
     {
         int n = classNames.Count;
         int cell = n switch { <= 4 => 150, <= 10 => 90, <= MaxCountedClasses => 64, _ => 18 };
-        float size = Math.Min(18, cell * 0.8f), names = Margin + classNames.Max(name => TextWidth(name, size));
+        float size = Math.Min(18, cell * 0.8f), names = Margin + Math.Min(classNames.Max(name => TextWidth(name, size)), MaxNameWidth); // longer ones are written smaller
         float left = 40 + names, width = left + n * cell + Margin;
         bool upright = cell > 2 * size && classNames.All(name => TextWidth(name, size) <= cell - 8);
         float below = upright ? 40 : names;
@@ -61,7 +61,7 @@ public static class ConfusionMatrixPlot
         for (int row = 0; row < n; row++)
         {
             long total = Enumerable.Range(0, n).Sum(column => (long)counts[row, column]);
-            picture.Text(classNames[row], left - 12, Top + (row + 0.5f) * cell + size * 0.36f, size, Picture.Ink, SKTextAlign.Right);
+            picture.Text(classNames[row], left - 12, Top + (row + 0.5f) * cell + size * 0.36f, size, Picture.Ink, SKTextAlign.Right, MaxNameWidth);
             for (int column = 0; column < n; column++)
             {
                 double share = total > 0 ? (double)counts[row, column] / total : 0;
@@ -114,7 +114,7 @@ public static class ConfusionMatrixPlot
         picture.Canvas.Save();
         picture.Canvas.Translate(x, y);
         picture.Canvas.RotateDegrees(-90);
-        picture.Text(text, 0, 0, size, colour, align);
+        picture.Text(text, 0, 0, size, colour, align, MaxNameWidth);
         picture.Canvas.Restore();
     }
 
