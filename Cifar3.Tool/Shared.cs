@@ -9,6 +9,7 @@ namespace Cifar3.Tool;
 internal static class Shared
 {
     private const int MaxNote = 2000;
+    private const int NarrowestTable = 40; // below that Spectre.Console leaves columns no room for a character of double width, and does not end, or the whole table out
 
     /// <summary>A command whose help ends with an example, and whose errors are one line.</summary>
     public static Command Command(string name, string description, string example, Func<ParseResult, CancellationToken, int> run, params IEnumerable<Symbol> symbols)
@@ -107,6 +108,8 @@ internal static class Shared
             table.Border = TableBorder.Ascii2;
             AnsiConsole.Profile.Width = 1000;
         }
+
+        AnsiConsole.Profile.Width = Math.Max(AnsiConsole.Profile.Width, NarrowestTable);
 
         AnsiConsole.Write(table);
     }

@@ -49,6 +49,27 @@ public sealed class ToolPredictTests
         Assert.That(error.Trim(), Does.StartWith($"Cannot score '{Path.Combine(folder, "red.png")}': the model computes no finite numbers for it. ").And.Not.Contain("\n"));
     }
 
+    /// <summary>Spectre.Console breaks no character of two columns where a column of the table has room for one, and did not end.</summary>
+    [Test]
+    public void Predict_TerminalTooNarrowForTheTable_Ends()
+    {
+        Assume.That(File.Exists("/usr/bin/script"), "needs a terminal");
+        string folder = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(folder, "鳥鳥鳥鳥.png"), TestModels.Picture(128, 128, 128));
+
+        using var process = Process.Start(new ProcessStartInfo("/usr/bin/script", ["-qec", $"stty cols 17; exec timeout --foreground -s KILL 60 '{DotnetCommand.Host}' '{Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll")}' predict default 鳥鳥鳥鳥.png", "/dev/null"])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardInput = true,
+            RedirectStandardOutput = true,
+        })!;
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+
+        Assert.That(process.ExitCode, Is.Zero, output);
+        Assert.That(output, Does.Contain("confid"));
+    }
+
     /// <summary>Pictures are scored several at once: each keeps its own line, in the order of the arguments, whatever lies between them.</summary>
     [Test]
     public void Predict_DamagedPicturesAmongOthers_AreNamedAndExitCodeIs1()
