@@ -84,6 +84,15 @@ public sealed class TrainingReportTests
         Assert.That(mistakes, Is.EqualTo(new[] { (names[0], names[1]), (names[0], names[1]) }).Or.EqualTo(new[] { (names[1], names[0]), (names[1], names[0]) }), "the black images are all taken for one class");
     }
 
+    /// <summary>A name without a blank made the page as wide as itself.</summary>
+    [Test]
+    public void ToHtml_LongNames_AreBrokenInEveryParagraph()
+    {
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["a", "b"]);
+
+        Assert.That(TrainingReport.ToHtml(Result(images.ClassNames, "any"), new ImageData(images, images, "memory")), Does.Match(@"[}\n]p\{[^}]*overflow-wrap:anywhere"));
+    }
+
     [Test]
     public void ToHtml_FilesLeftOut_AreCountedWithExamples()
     {
