@@ -62,6 +62,12 @@ public sealed class TrainingResult
         string best = BestModel.Metadata.Epoch is var epoch and > 0 && History.Epochs.ElementAtOrDefault(epoch - 1) is { ValAccuracy: { } accuracy, ValLoss: { } loss }
             ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
             : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
-        return $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}{(RecipeNote is null ? "" : $". Note: {RecipeNote}")}{(ResumeNote is null ? "" : $". Note: {ResumeNote}")}{(FilesNote is null ? "" : $". Note: {FilesNote}")}{(Warning is null ? "" : $". Warning: {Warning}")}";
+        string[] sentences =
+        [
+            $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}",
+            .. new[] { RecipeNote, ResumeNote, FilesNote }.OfType<string>().Select(note => $"Note: {note}"),
+            .. Warning is null ? Array.Empty<string>() : [$"Warning: {Warning}"],
+        ];
+        return string.Join(". ", [.. sentences[..^1].Select(sentence => sentence.TrimEnd('.')), sentences[^1]]);
     }
 }

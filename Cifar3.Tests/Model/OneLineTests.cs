@@ -41,6 +41,16 @@ public sealed class OneLineTests
         Assert.That(alone.ToString(), Does.Match("^1 epoch: accuracy [0-9.]{6}, loss [0-9.]{6}"));
     }
 
+    /// <summary>Notes and warnings are sentences of their own.</summary>
+    [Test]
+    public void ToString_ResultWithNotes_EndsEachWithOneFullStop()
+    {
+        var model = TestModels.Random(filters: [4, 4, 8]);
+        var result = new TrainingResult(model, model, new History([]), "enough", "Managed", "At chance.") { RecipeNote = "Not mirrored.", ResumeNote = "Other bits.", FilesNote = "No csv." };
+
+        Assert.That(result.ToString(), Is.EqualTo("0 epochs; stopped early: enough. Note: Not mirrored. Note: Other bits. Note: No csv. Warning: At chance."));
+    }
+
     /// <summary>A name that no history has, and one that this history has not.</summary>
     [Test]
     public void Item_UnknownMetric_SuggestsTheNearest()
