@@ -99,6 +99,14 @@ public sealed class ModelCheckpointTests
     }
 
     [Test]
+    public void Constructor_ControlCharactersInTheName_AreEscaped()
+    {
+        Assert.That(() => new ModelCheckpoint("a\u001b[31m.pt"), Throws.ArgumentException.With.Message.Contains(@"'a\u001B[31m.pt'"));
+        Assert.That(() => new ModelCheckpoint("a\u001b[31m{epohc\u001b[31m}.onnx"), Throws.ArgumentException.With.Message.Contains(@"'{epohc\u001B[31m}' in the file name 'a\u001B[31m{epohc\u001B[31m}.onnx'"));
+        Assert.That(() => new ModelCheckpoint("a\u001b[31m{val_loss}.onnx", saveBestOnly: false).OnTrainBegin(ScriptedTraining.Context(validation: false)), Throws.TypeOf<Cifar3Exception>().With.Message.Contains(@"'a\u001B[31m{val_loss}.onnx'"));
+    }
+
+    [Test]
     public void Constructor_OtherFileType_SaysWhatItWrites() =>
         Assert.That(() => new ModelCheckpoint("model.pt"), Throws.ArgumentException.With.Message.Contains("'model.pt'").And.Message.Contains("'.onnx', '.keras', '.h5'"));
 

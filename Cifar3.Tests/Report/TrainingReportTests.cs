@@ -171,6 +171,16 @@ public sealed class TrainingReportTests
         Assert.That((run.Result.Warning, run.Result.RecipeNote, run.Result.ResumeNote, run.Result.FilesNote), Is.EqualTo(("at chance", "mirrored", "other bits", "no csv")));
     }
 
+    [Test]
+    public void RunFolder_DamagedRecordInAFolderNamedForTheTerminal_IsEscaped()
+    {
+        string folder = Path.Combine(TestFiles.NewFolder(), "red\u001b[31m");
+        RunFolder.Save(folder, Result(["a", "b"], "any"));
+        File.WriteAllText(Path.Combine(folder, RunFolder.RecordFile), "no json");
+
+        Assert.That(() => RunFolder.Open(folder), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(@"red\u001B[31m"));
+    }
+
     [TestCase("{}")]
     [TestCase("no json")]
     [TestCase("""{"format":"another 1","engine":"x"}""")]

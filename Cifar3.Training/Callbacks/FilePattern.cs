@@ -32,7 +32,7 @@ internal sealed partial class FilePattern
                 if (!match.Success || !Known.Contains(name) || !IsFormat(name, format))
                 {
                     int end = pattern.IndexOf('}', position);
-                    throw new ArgumentException($"{owner} cannot read '{(end > position ? pattern[position..(end + 1)] : pattern[position..])}' in the file name '{pattern}'{(match.Success && !Known.Contains(name) ? EpochMetrics.Suggestion(name) : "")}. Expected {{epoch}}, {{epoch:02d}} or a metric such as {{val_accuracy:.3f}}, of: {string.Join(", ", Known.Skip(1))}.", nameof(pattern));
+                    throw new ArgumentException($"{owner} cannot read '{Shown.Text(end > position ? pattern[position..(end + 1)] : pattern[position..])}' in the file name '{Shown.Path(pattern)}'{(match.Success && !Known.Contains(name) ? EpochMetrics.Suggestion(name) : "")}. Expected {{epoch}}, {{epoch:02d}} or a metric such as {{val_accuracy:.3f}}, of: {string.Join(", ", Known.Skip(1))}.", nameof(pattern));
                 }
 
                 parts.Add((literal.ToString(), name, format));
@@ -65,7 +65,7 @@ internal sealed partial class FilePattern
     {
         foreach (string name in parts.Select(p => p.Name).OfType<string>().Where(name => name != "epoch" && !context.Metrics.Contains(name)))
         {
-            throw new Cifar3Exception($"{owner}: the file name '{pattern}' asks for '{name}', which this training does not measure. Metrics: {string.Join(", ", context.Metrics)}. Give Fit validation images, or choose one of these.");
+            throw new Cifar3Exception($"{owner}: the file name '{Shown.Path(pattern)}' asks for '{name}', which this training does not measure. Metrics: {string.Join(", ", context.Metrics)}. Give Fit validation images, or choose one of these.");
         }
     }
 

@@ -118,7 +118,7 @@ public sealed class ModelCheckpoint : Callback
     {
         ".ONNX" => (model, file) => model.SaveOnnx(file),
         ".KERAS" or ".H5" or ".HDF5" => null,
-        _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{filePath}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
+        _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{Shown.Path(filePath)}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
     };
 
     // What writes a model at once or after later epochs: it keeps what it needs.

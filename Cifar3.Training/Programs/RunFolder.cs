@@ -143,11 +143,11 @@ public sealed class RunFolder
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
-            throw Damaged(e is JsonException ? "expected JSON, found something else" : e.Message.TrimEnd('.'), e);
+            throw Damaged(e is JsonException ? "expected JSON, found something else" : Shown.Path(e.Message.TrimEnd('.')), e);
         }
 
         Cifar3ModelException Damaged(string problem, Exception? cause = null) =>
-            new($"Cannot read the run's record '{path}': {problem}. Train again, or name the model file itself.", cause);
+            new($"Cannot read the run's record '{Shown.Path(path)}': {problem}. Train again, or name the model file itself.", cause);
     }
 }
 

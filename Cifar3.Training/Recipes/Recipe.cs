@@ -106,7 +106,7 @@ public sealed record Recipe
     /// <returns>The recipe.</returns>
     /// <exception cref="ArgumentException">There is none of that name: the message lists them.</exception>
     public static Recipe Named(string name) => All.FirstOrDefault(recipe => recipe.Name.Equals(name, StringComparison.OrdinalIgnoreCase))
-        ?? throw new ArgumentException($"There is no recipe '{name}'. Expected one of: {string.Join(", ", All.Select(recipe => recipe.Name))}.", nameof(name));
+        ?? throw new ArgumentException($"There is no recipe '{Shown.Text(name)}'. Expected one of: {string.Join(", ", All.Select(recipe => recipe.Name))}.", nameof(name));
 
     /// <summary>Epochs for a number of training images.</summary>
     internal int EpochsFor(int images) => Epoch ?? (int)Math.Clamp(ImagesShown / Math.Max(images, 1), 10, 150);
