@@ -15,7 +15,7 @@ internal static class ScorerFactory
     /// <param name="model">What is scored.</param>
     /// <param name="options">Checked options.</param>
     /// <param name="owner">The public class that scores: what errors after a dispose call it.</param>
-    /// <returns>A scorer, the caller's to dispose. Unless the weights show that it computes finite numbers, it has computed one image.</returns>
+    /// <returns>A scorer, the caller's to dispose. On a GPU, and unless the weights show that it computes finite numbers, it has computed one image.</returns>
     /// <exception cref="Cifar3ModelException">The back end cannot run the model.</exception>
     /// <exception cref="Cifar3Exception">ONNX Runtime's native library is missing, or CUDA was asked for and cannot be had: names the package.</exception>
     public static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner)
@@ -25,25 +25,17 @@ internal static class ScorerFactory
             throw new Cifar3Exception($"Familiarity needs the network's logits, and '{model.Name}' gives none: it is a graph for ONNX Runtime (OnnxFlavor.Optimized, Int8, or another tool's). Load the file that SaveOnnx wrote without options, or leave ClassifierOptions.Familiarity out.");
         }
 
-        var chosen = Create(model, options, owner, CudaLibrary.IsOffered());
-        try
+        var chosen = Create(model, options, owner, CudaLibrary.IsOffered(), () => OnnxRuntimeScorer.OnCuda(model, options, owner));
+        if (chosen.Scorer.Backend != ScoringBackend.Cuda && (model.Network is not { } network || MayOverflow(network)))
         {
-            if (model.Network is not { } network || MayOverflow(network))
-            {
-                TryOneImage(model, options, chosen.Scorer);
-            }
-        }
-        catch
-        {
-            chosen.Scorer.Dispose();
-            throw;
+            TryOneImage(model, options, chosen.Scorer);
         }
 
         return options.FlipAveraging ? chosen with { Scorer = new FlipAveragingScorer(chosen.Scorer, ScoreRows.Of(model.Metadata, options).Width, owner) } : chosen;
     }
 
-    /// <summary>The same where it is known whether the program brings ONNX Runtime with CUDA.</summary>
-    internal static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner, bool cudaIsOffered)
+    /// <summary>The same where it is known whether the program brings ONNX Runtime with CUDA, and how a scorer on it is made.</summary>
+    internal static ChosenScorer Create(ScoringModel model, ClassifierOptions options, Type owner, bool cudaIsOffered, Func<IScorer> onCuda)
     {
         switch (options.Familiarity ? ScoringBackend.Managed : options.Backend)
         {
@@ -52,7 +44,7 @@ internal static class ScorerFactory
             case ScoringBackend.OnnxRuntime:
                 return new(OnnxRuntimeScorer.OnCpu(model, options, owner), null);
             case ScoringBackend.Cuda:
-                return new(OnnxRuntimeScorer.OnCuda(model, options, owner), null);
+                return new(TryOneImage(model, options, onCuda()), null);
         }
 
         string? reason = null;
@@ -60,7 +52,7 @@ internal static class ScorerFactory
         {
             try
             {
-                return new(OnnxRuntimeScorer.OnCuda(model, options, owner), null);
+                return new(TryOneImage(model, options, onCuda()), null); // of a card that it has no code for, ONNX Runtime tells at the first image
             }
             catch (Cifar3Exception e) when (e is not Cifar3ModelException)
             {
@@ -113,16 +105,22 @@ internal static class ScorerFactory
         return !(most < Limit);
     }
 
-    /// <summary>One grey image through the model, so that one which cannot compute is refused now: a graph of another tool, weights beyond what float32 multiplies.</summary>
-    private static void TryOneImage(ScoringModel model, ClassifierOptions options, IScorer scorer)
+    /// <summary>One grey image through the model, so that what cannot compute is refused now, and freed: a graph of another tool, weights beyond what float32 multiplies, a GPU.</summary>
+    private static IScorer TryOneImage(ScoringModel model, ClassifierOptions options, IScorer scorer)
     {
         var pixels = new byte[CnnArchitecture.ImageBytes];
         Array.Fill(pixels, (byte)128);
         var probabilities = new float[ScoreRows.Of(model.Metadata, options).Width];
-        scorer.Score(pixels, probabilities);
-        if (!Array.TrueForAll(probabilities, float.IsFinite))
+        try
         {
-            throw OnnxFile.Unreadable(model.Name, $"expected probabilities of a grey image, found {string.Join(", ", probabilities.Take(10))}", "Its weights are damaged or too large; take a fresh copy");
+            scorer.Score(pixels, probabilities);
+            return Array.TrueForAll(probabilities, float.IsFinite) ? scorer
+                : throw OnnxFile.Unreadable(model.Name, $"expected probabilities of a grey image, found {string.Join(", ", probabilities.Take(10))}", "Its weights are damaged or too large; take a fresh copy");
+        }
+        catch
+        {
+            scorer.Dispose();
+            throw;
         }
     }
 }

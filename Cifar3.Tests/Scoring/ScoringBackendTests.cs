@@ -99,7 +99,7 @@ public sealed class ScoringBackendTests
         {
             for (int i = 0; i < 3; i++)
             {
-                var (scorer, reason) = ScorerFactory.Create(model, new ClassifierOptions(), typeof(Cifar3Classifier), cudaIsOffered: true);
+                var (scorer, reason) = CreateWithCuda(model, new ClassifierOptions(), () => OnnxRuntimeScorer.OnCuda(model, new ClassifierOptions(), typeof(Cifar3Classifier)));
                 using (scorer)
                 {
                     scorer.Score(new byte[3072], new float[3]);
@@ -114,6 +114,27 @@ public sealed class ScoringBackendTests
         }
 
         Assert.That(log.ToString().Split("scores on the CPU"), Has.Length.EqualTo(2), log.ToString());
+    }
+
+    /// <summary>Of a card of a generation that it has no code for, ONNX Runtime makes a session and fails at the first image: Auto takes the CPU, Cuda tells at once.</summary>
+    [Test]
+    public void Create_CudaFailsAtItsFirstImage_AutoGoesOnTheCpu()
+    {
+        var model = ScoringModel.Of(TestModels.Random(filters: [1, 1, 1]));
+        var card = new CardWithoutCode();
+
+        var (scorer, reason) = CreateWithCuda(model, new ClassifierOptions(), () => card);
+
+        using (scorer)
+        {
+            Assert.That(scorer.Backend, Is.EqualTo(ScoringBackend.Managed));
+            Assert.That(reason, Is.EqualTo(CardWithoutCode.Reason));
+            Assert.That(card.IsDisposed);
+        }
+
+        card = new CardWithoutCode();
+        Assert.That(() => CreateWithCuda(model, new ClassifierOptions { Backend = ScoringBackend.Cuda }, () => card), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo(CardWithoutCode.Reason));
+        Assert.That(card.IsDisposed);
     }
 
     /// <summary>In a process of its own, where no other test has loaded anything; the same with ONNX Runtime shows that the list would tell.</summary>
@@ -193,11 +214,34 @@ public sealed class ScoringBackendTests
         });
     }
 
+    private static ChosenScorer CreateWithCuda(ScoringModel model, ClassifierOptions options, Func<IScorer> onCuda) => ScorerFactory.Create(model, options, typeof(Cifar3Classifier), cudaIsOffered: true, onCuda);
+
     internal static void SkipWhereCudaIsOffered()
     {
         if (CudaLibrary.IsOffered())
         {
             Assert.Ignore("This run's ONNX Runtime offers CUDA.");
         }
+    }
+
+    private sealed class CardWithoutCode : IScorer
+    {
+        public const string Reason = "Cannot score on a card without code.";
+
+        public ScoringBackend Backend => ScoringBackend.Cuda;
+
+        public string Device => "a card";
+
+        public int Threads => 1;
+
+        public int PieceSize => 1;
+
+        public bool IsDisposed { get; private set; }
+
+        public void Score(ReadOnlySpan<byte> pixels, Span<float> probabilities) => throw new Cifar3Exception(Reason);
+
+        public void ScorePiece(ReadOnlySpan<byte> pixels, Span<float> probabilities, CancellationToken cancellation) => throw new Cifar3Exception(Reason);
+
+        public void Dispose() => IsDisposed = true;
     }
 }
