@@ -84,6 +84,39 @@ public sealed class EpochFilesTests
         Assert.That((model.Metadata.Epoch, checkpoint.LastFile, result.FilesNote), Is.EqualTo((1, file, (string?)null)));
     }
 
+    /// <summary>The file comes with its own epoch's Adam and learning rate, as if it had been written then; the checkpoint kept neither, and it never came.</summary>
+    [Test]
+    public void Fit_BestKerasFileMissingWhenInterrupted_IsThatOfATrainingNeverInterrupted([Values("best.keras", "best.h5", "best.weights.h5")] string name)
+    {
+        string folder = TestFiles.NewFolder(), file = Path.Combine(folder, name), whole = Path.Combine(TestFiles.NewFolder(), name);
+        using var source = new CancellationTokenSource();
+        TrainerOptions Options(string path, params Callback[] others) => new()
+        {
+            Epoch = 4,
+            WorkspacePath = Path.GetDirectoryName(path),
+            Resume = true,
+            Callbacks = [.. others, new ModelCheckpoint(path, "loss", mode: MonitorMode.Max), new Recorder { OnEpoch = (context, log) => context.LearningRate = 1e-3f / log.Epoch }], // the first epoch's loss is the highest
+        };
+        FakeTrainer.Create(Options(whole)).Fit(Images);
+        Assert.That(
+            () => FakeTrainer.Create(Options(file, Blocking(file, from: 1, to: 9), new Recorder { OnEpoch = (_, log) => Cancel(log) })).Fit(Images, cancellationToken: source.Token),
+            Throws.InstanceOf<OperationCanceledException>());
+
+        Directory.Delete(file);
+        var result = FakeTrainer.Create(Options(file)).Fit(Images);
+
+        Assert.That(result.FilesNote, Is.Null);
+        Assert.That(File.ReadAllBytes(file), Is.EqualTo(File.ReadAllBytes(whole)));
+
+        void Cancel(EpochLog log)
+        {
+            if (log.Epoch == 2)
+            {
+                source.Cancel();
+            }
+        }
+    }
+
     /// <summary>Windows' dialogs that choose files change the current folder, also while another thread trains: the best model went elsewhere, beside no lock, and an old one stayed.</summary>
     [Test]
     public void Fit_CurrentFolderChangesMeanwhile_FilesLieWhereTheTrainingBegan()

@@ -3,7 +3,7 @@ namespace Cifar3.Training;
 /// <summary>Saves the model after every epoch, or after every epoch that is the best so far: Keras' <c>ModelCheckpoint</c>.</summary>
 /// <remarks>
 /// A file is complete or not there: it is written beside its place and then renamed. One that cannot be written is tried again after the next epoch
-/// (<see cref="TrainingContext.FilesNote"/>), an ONNX file also by a resumed training. State is reset when a training begins and is kept in
+/// (<see cref="TrainingContext.FilesNote"/>), also by a resumed training. State is reset when a training begins and is kept in
 /// checkpoints. Defaults are the published recipe's; Keras' own are monitor <c>val_loss</c> and every epoch.
 /// <see href="https://keras.io/api/callbacks/model_checkpoint/"/>
 /// </remarks>
@@ -19,7 +19,7 @@ public sealed class ModelCheckpoint : Callback
     private readonly Action<CnnModel, string>? save; // null for Keras' files, which also hold what a training alone knows
     private FilePattern files; // of this training
     private double? best;
-    private CnnModel? waiting; // whose file could not be written yet
+    private Content? waiting; // of a file that could not be written yet
     private (EpochFiles Files, History History)? begun;
 
     /// <summary>Creates the callback.</summary>
@@ -81,35 +81,43 @@ public sealed class ModelCheckpoint : Callback
             best = value;
         }
 
-        Write(context.Files, log, context.Model, save is null ? KerasWriter(context) : ModelWriter(context.Model, save));
+        Write(context.Files, log, new Content(context.Model, save is null ? context.ExportState() : null, context.LearningRate));
     }
 
     /// <inheritdoc/>
     public override void SaveState(CallbackState state)
     {
         state.Set("best", best);
-        state.Set("waiting", save is null ? null : waiting);
+        waiting?.SaveTo(state);
     }
 
     /// <inheritdoc/>
     public override void RestoreState(CallbackState state)
     {
         best = state.Number("best");
-        if (save is not null && begun is { } training && state.Model("waiting") is { } model && training.History.Epochs.FirstOrDefault(log => log.Epoch == model.Metadata.Epoch) is { } epoch)
+        if (begun is { } training && Content.From(state) is { } content && training.History.Epochs.FirstOrDefault(log => log.Epoch == content.Model.Metadata.Epoch) is { } epoch)
         {
-            Write(training.Files, epoch, model, ModelWriter(model, save)); // no later epoch may be better
+            Write(training.Files, epoch, content); // no later epoch may be better
         }
     }
 
-    private void Write(EpochFiles written, EpochLog log, CnnModel model, Action<string> write)
+    private void Write(EpochFiles written, EpochLog log, Content content)
     {
         string file = files.Format(log);
-        waiting = model;
+        waiting = content;
         written.Write(this, file, Save, replaces: saveBestOnly);
 
         void Save()
         {
-            write(file);
+            if (save is not null)
+            {
+                save(content.Model, file);
+            }
+            else
+            {
+                KerasFile.Save(file, content.Model, content.Adam, learningRate: content.LearningRate);
+            }
+
             (LastFile, waiting) = (file, null);
         }
     }
@@ -121,15 +129,37 @@ public sealed class ModelCheckpoint : Callback
         _ => throw new ArgumentException($"ModelCheckpoint cannot tell the format of '{Shown.Path(filePath)}'. Expected a name ending in '.onnx', '.keras', '.h5' or '.hdf5'.", nameof(filePath)),
     };
 
-    // What writes a model at once or after later epochs: it keeps what it needs.
-    private static Action<string> ModelWriter(CnnModel model, Action<CnnModel, string> save) => file => save(model, file);
-
-    private static Action<string> KerasWriter(TrainingContext context)
-    {
-        var (model, state, rate) = (context.Model, context.ExportState(), context.LearningRate);
-        return file => KerasFile.Save(file, model, state, learningRate: rate);
-    }
-
     /// <inheritdoc/>
     public override string ToString() => $"ModelCheckpoint(monitor: {monitor.Metric}, saveBestOnly: {saveBestOnly})";
+
+    /// <summary>What a file is made of, be it at once, after later epochs or by a training that goes on.</summary>
+    /// <param name="Model">The model.</param>
+    /// <param name="Adam">Its optimizer's state; null where the file holds none.</param>
+    /// <param name="LearningRate">The optimizer's learning rate.</param>
+    private sealed record Content(CnnModel Model, EngineState? Adam = null, float LearningRate = 1e-3f)
+    {
+        public void SaveTo(CallbackState state)
+        {
+            state.Set("waiting", Model);
+            if (Adam is { } adam)
+            {
+                state.Set("waiting_rate", LearningRate);
+                state.Set("waiting_step", adam.Step);
+                state.Set("waiting_m", Whole(adam.AdamM));
+                state.Set("waiting_v", Whole(adam.AdamV));
+            }
+        }
+
+        public static Content? From(CallbackState state) =>
+            state.Model("waiting") is not { } model ? null
+            : state.Model("waiting_m") is { } m && state.Model("waiting_v") is { } v && state.Number("waiting_step") is { } step && state.Number("waiting_rate") is { } rate
+                ? new Content(model, EngineState.Initial(model) with { AdamM = Moments(m), AdamV = Moments(v), Step = (long)step }, (float)rate)
+            : new Content(model);
+
+        /// <summary>Moments as a checkpoint keeps them: in the place of the weights that they belong to, beside the moving statistics, which have none.</summary>
+        private CnnModel Whole(IReadOnlyList<WeightTensor> moments) =>
+            Model.With(Model.Weights.Select(weight => moments.FirstOrDefault(moment => moment.Name == weight.Name) ?? weight));
+
+        private static IReadOnlyList<WeightTensor> Moments(CnnModel whole) => [.. EngineState.Initial(whole).AdamM.Select(trainable => whole[trainable.Name])];
+    }
 }
