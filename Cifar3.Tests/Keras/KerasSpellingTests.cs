@@ -55,8 +55,8 @@ public sealed class KerasSpellingTests
         def mixed(k, policy):
             k.mixed_precision.set_global_policy(policy)
             m = sequential(k, body(k)); k.mixed_precision.set_global_policy("float32"); return m
-        def adapted(k): # finds its mean, 0, and its variance from data, and stores them as variables
-            n = k.layers.Normalization(); n.adapt(np.stack([np.full((2, 2, 3), v, "float32") for v in (-60, 60, -90, 90)])); return n
+        def adapted(k, axis=-1): # finds its mean, 0, and its variance from data, and stores them as variables
+            n = k.layers.Normalization(axis=axis); n.adapt(np.stack([np.full((2, 2, 3), v, "float32") for v in (-60, 60, -90, 90)])); return n
         aug = lambda k: [k.layers.RandomFlip("horizontal"), k.layers.RandomRotation(.1), k.layers.RandomZoom(.1), k.layers.RandomContrast(.2), k.layers.RandomTranslation(.1, .1)]
         variants = {
             "plain": (1, lambda k: sequential(k, body(k))),
@@ -77,6 +77,8 @@ public sealed class KerasSpellingTests
             "augmentation_rescaling": (255, lambda k: sequential(k, aug(k)[:2] + [k.layers.Rescaling(1 / 255)] + aug(k)[2:3] + body(k))),
             "normalization_scale": (255, lambda k: sequential(k, [k.layers.Normalization(mean=[0, 0, 0], variance=[3000., 4000., 5000.])] + body(k))),
             "normalization_adapted": (255, lambda k: sequential(k, [adapted(k)] + body(k))),
+            "normalization_over_all": (255, lambda k: sequential(k, [k.layers.Normalization(axis=None, mean=0., variance=4000.)] + body(k))),
+            "normalization_over_all_adapted": (255, lambda k: sequential(k, [adapted(k, axis=None)] + body(k))),
             "fixed_batch": (1, lambda k: sequential(k, body(k), batch=4)),
             "frozen": (1, lambda k: frozen(sequential(k, body(k)))),
             "norm_settings": (1, lambda k: sequential(k, body(k, norm=dict(momentum=.9, epsilon=1e-5)))),

@@ -34,11 +34,22 @@ public sealed class KerasVariableTests
     [Test]
     public void Load_WholeModelWithAnAdaptedNormalization_FoldsItIntoTheFirstConvolution()
     {
-        var keras = KerasFile.Parse(Normalized(Three, [0, 0, 0]), "m");
+        var keras = KerasFile.Parse(Normalized(Three, new float[3]), "m");
 
         Assert.That(keras.Notes, Has.One.Contains("folded into the first convolution"));
         float[] expected = KerasTestFile.Trained().Model["conv2d/kernel"].ToArray();
         Assert.That(keras.Model["conv2d/kernel"].ToArray()[..4], Is.EqualTo(expected[..4].Select(w => w * 255)).Within(1e-4));
+    }
+
+    /// <summary>Normalization(axis=None) has one mean and one variance, without dimensions, as its count is; Keras writes its axis as [].</summary>
+    [Test]
+    public void Load_NormalizationOverAllAxes_FoldsItsOneNumber()
+    {
+        byte[] file = Normalized(4f, 0f, axis: "[]"), shifted = Normalized(4f, 1f, axis: "[]");
+
+        float[] expected = KerasTestFile.Trained().Model["conv2d/kernel"].ToArray();
+        Assert.That(KerasFile.Parse(file, "m").Model["conv2d/kernel"].ToArray(), Is.EqualTo(expected.Select(w => w * 127.5f)).Within(1e-4));
+        Assert.That(KerasTestFile.Refusal(shifted), Does.Contain("'normalization' (Normalization) shifts the input"));
     }
 
     [Test]
@@ -144,7 +155,7 @@ public sealed class KerasVariableTests
     }
 
     /// <summary>An archive whose model begins with a Normalization layer of these variables.</summary>
-    private static byte[] Normalized(float[] variance, float[] mean) => KerasTestFile.Archive(
-        config => config["config"]!["layers"]!.AsArray().Insert(1, JsonNode.Parse("""{"module": "keras.layers", "class_name": "Normalization", "config": {"name": "normalization", "axis": -1}, "registered_name": null}""")),
+    private static byte[] Normalized(object variance, object mean, string axis = "-1") => KerasTestFile.Archive(
+        config => config["config"]!["layers"]!.AsArray().Insert(1, JsonNode.Parse($$$"""{"module": "keras.layers", "class_name": "Normalization", "config": {"name": "normalization", "axis": {{{axis}}}}, "registered_name": null}""")),
         file => file.Group("layers")["normalization"] = new H5Group { ["vars"] = new H5Group { ["0"] = mean, ["1"] = variance, ["2"] = 7L } });
 }

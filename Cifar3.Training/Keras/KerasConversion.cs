@@ -123,7 +123,7 @@ internal sealed class KerasConversion
 
     private static (double[] Factor, double[] Offset) Normalization(KerasLayer layer, Func<KerasLayer, IReadOnlyList<float[]>> variables)
     {
-        layer.Same("axis", "-1", "[-1]", "3", "[3]");
+        layer.Same("axis", "-1", "[-1]", "3", "[3]", "[]"); // the last is None: one number for all
         layer.Same("invert", "false");
 
         // Given as settings, or found by adapt() and then stored as the variables mean, variance, count.

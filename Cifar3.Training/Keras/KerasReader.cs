@@ -151,11 +151,11 @@ internal sealed class KerasReader
         return new KerasModel(model, state, rate, content.Version, [.. notes.Select(note => Shown.Text(note, KerasFile.MaxMessage))]) { FrozenLayers = content.Config?.Frozen ?? [] };
     }
 
-    /// <summary>The first three variables of a layer that are vectors: of Normalization mean and variance (count is a number). A file may name thousands, of any length.</summary>
+    /// <summary>The first two variables of a layer that are vectors or numbers: of Normalization mean and variance (count follows them). A file may name thousands, of any length.</summary>
     private List<float[]> Vectors(KerasLayer layer, string? layersByName) =>
     [
-        .. variables.AnyOf(layersByName, layer).Select(path => (Path: path, Shape: file.Shape(path))).Where(variable => variable.Shape.Count == 1).Take(3)
-            .Select(variable => variable.Shape[0] is 1 or CnnArchitecture.InputChannels ? Floats(variable.Path) : throw layer.Difference("mean and variance", "one number or three", FormattableString.Invariant($"{variable.Shape[0]:N0}"))),
+        .. variables.AnyOf(layersByName, layer).Select(path => (Path: path, Shape: file.Shape(path))).Where(variable => variable.Shape.Count <= 1).Take(2)
+            .Select(variable => variable.Shape is [] or [1 or CnnArchitecture.InputChannels] ? Floats(variable.Path) : throw layer.Difference("mean and variance", "one number or three", FormattableString.Invariant($"{variable.Shape[0]:N0}"))),
     ];
 
     /// <summary>Adam's state, where the file says that it is this Adam's; else a note that it was left out. It never stands in the way of the weights.</summary>
