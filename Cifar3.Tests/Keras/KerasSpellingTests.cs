@@ -90,6 +90,8 @@ public sealed class KerasSpellingTests
             "accents": (1, lambda k: sequential(k, body(k, name=lambda i: {"name": f"couche_{i}_é"}))),
             "japanese": (1, lambda k: functional(k, body(k, name=lambda i: {"name": f"層{i}"}))),
             "long_names": (1, lambda k: sequential(k, body(k, name=lambda i: {"name": f"layer_{i:02d}_" + "x" * 190}))),
+            "slashes": (1, lambda k: sequential(k, body(k, name=lambda i: {"name": f"block{i // 5}/layer{i}"}))),
+            "slashes_nested": (1, lambda k: sequential(k, [sequential(k, body(k, name=lambda i: {"name": f"block{i // 5}/layer{i}"}))])),
             # refused
             "rescaling_shift": (255, lambda k: sequential(k, [k.layers.Rescaling(1 / 127.5, offset=-1)] + body(k))),
             "normalization_shift": (255, lambda k: sequential(k, [k.layers.Normalization(mean=[120., 120., 110.], variance=[4000., 4000., 4000.])] + body(k))),
@@ -136,6 +138,7 @@ public sealed class KerasSpellingTests
         for k, generation in ((k3, 3), (k2, 2)):
             for name, (feed, make) in variants.items():
                 if generation == 2 and name in ("accents", "japanese"): continue # its scopes are of ASCII
+                if generation == 3 and name.startswith("slashes"): continue # its names have none
                 k.backend.clear_session() if generation == 2 else k.utils.clear_session()
                 m = make(k)
                 randomize(m, len(name) + generation)

@@ -33,7 +33,7 @@ internal sealed class KerasVariables(Hdf5Reader file)
         var found = new List<FoundLayer>();
         foreach (string name in file.Texts("/", "layer_names") ?? [])
         {
-            found.AddRange(Weights(prefix + name, name).GroupBy(weight => weight.Layer).Select(layer => Named(layer.Key, layer))); // nested models list trainable weights first, so a layer's may be apart
+            found.AddRange(Weights(prefix + name, name).GroupBy(weight => weight.Scope).Select(layer => Named(layer.Key, layer))); // nested models list trainable weights first, so a layer's may be apart
         }
 
         return found.Find(layer => layer.Variables.ContainsKey("mean") && layer.Variables.ContainsKey("variance")) is { } adapted ? throw Adapted(adapted.Name) : Complete(found);
@@ -132,7 +132,7 @@ internal sealed class KerasVariables(Hdf5Reader file)
 
     /// <summary>A layer's variables of any name, in the file's order; empty where there are none.</summary>
     public List<string> AnyOf(string? prefix, KerasLayer layer) =>
-        prefix is null ? List($"{NumberedPath(layer)}/vars") : [.. Weights(prefix + layer.Outermost, layer.Name).Where(weight => weight.Layer == layer.Name).Select(weight => weight.Path)];
+        prefix is null ? List($"{NumberedPath(layer)}/vars") : [.. Weights(prefix + layer.Outermost, layer.Name).Where(weight => IsOf(layer, weight.Scope)).Select(weight => weight.Path)];
 
     /// <summary>The layers with weights must be those of the network, in order; their variables tell which is which.</summary>
     private static List<FoundLayer> Complete(List<FoundLayer> found)
@@ -160,10 +160,13 @@ internal sealed class KerasVariables(Hdf5Reader file)
             throw new Cifar3ModelException($"Layer '{group}' is missing: expected the group '{prefix}{group}' with its weights.");
         }
 
-        return Named(layer.Name, Weights(prefix + group, group).Where(weight => layer.Containers.Count == 0 || weight.Layer == layer.Name));
+        return Named(layer.Name, Weights(prefix + group, group).Where(weight => layer.Containers.Count == 0 || IsOf(layer, weight.Scope)));
     }
 
-    private static FoundLayer Named(string layer, IEnumerable<(string Layer, string Variable, string Path)> weights)
+    /// <summary>Whether weights of a scope are a layer's: it ends with the layer's name, which may have slashes in Keras 2.</summary>
+    private static bool IsOf(KerasLayer layer, string scope) => scope == layer.Name || scope.EndsWith("/" + layer.Name, StringComparison.Ordinal);
+
+    private static FoundLayer Named(string layer, IEnumerable<(string Scope, string Variable, string Path)> weights)
     {
         var variables = new Dictionary<string, string>();
         foreach (var (_, variable, path) in weights)
@@ -181,11 +184,11 @@ internal sealed class KerasVariables(Hdf5Reader file)
     private static Cifar3ModelException Adapted(string layer) =>
         new($"The model prepares its input by a Normalization layer ('{layer}'), whose place and settings weights alone do not tell. {WholeModel}");
 
-    private IEnumerable<(string Layer, string Variable, string Path)> Weights(string group, string name) =>
+    private IEnumerable<(string Scope, string Variable, string Path)> Weights(string group, string name) =>
         (file.Texts(group, "weight_names") ?? []).Select(weight =>
         {
-            string[] parts = weight.Split('/');
-            return (parts.Length > 1 ? parts[^2] : name, parts[^1].Split(':')[0], $"{group}/{weight}");
+            int end = weight.LastIndexOf('/');
+            return (end > 0 ? weight[..end] : name, weight[(end + 1)..].Split(':')[0], $"{group}/{weight}");
         });
 
     /// <summary>The variables of one of the network's layers, in Keras' order.</summary>
