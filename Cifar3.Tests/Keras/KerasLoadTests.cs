@@ -128,7 +128,7 @@ public sealed class KerasLoadTests
         string file = TestFiles.Golden("keras3/init.weights.h5");
 
         Assert.That(KerasFile.Load(file, Names, new KerasLoadOptions { DropoutRates = [0.1, 0.2, 0.3] }).Model.Architecture.DropoutRates, Is.EqualTo(new[] { 0.1, 0.2, 0.3 }));
-        Assert.That(KerasFile.Load(file, Names).Notes, Has.One.Contains("epsilon of 0.001").And.One.Contains("dropout rate of 0.5"));
+        Assert.That(KerasFile.Load(file, Names).Notes, Has.One.Contains("epsilon of 0.001").And.One.Contains("dropout rate of 0.5").And.One.Contains("ReLU"));
     }
 
     [Test]

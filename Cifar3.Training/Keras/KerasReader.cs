@@ -213,7 +213,7 @@ internal sealed class KerasReader
         var epsilon = options.BatchNormalizationEpsilon ?? Stored("batch_normalization_epsilon");
         if (epsilon is null)
         {
-            notes.Add($"The file holds weights alone: BatchNormalization's epsilon of {FormattableString.Invariant($"{BatchNormalizationLayer.DefaultEpsilon}")} is assumed{(rates is null ? ", and a dropout rate of 0.5, which matters only when training continues" : "")}.");
+            notes.Add($"The file holds weights alone: BatchNormalization's epsilon of {FormattableString.Invariant($"{BatchNormalizationLayer.DefaultEpsilon}")} is assumed{(rates is null ? ", and a dropout rate of 0.5, which matters only when training continues" : "")}. So are the layers without weights and all activations (ReLU, at the end softmax): a model with others computes something else; save the whole model to have it checked.");
         }
 
         int[] filters = [Size(0), Size(3), Size(6)];
