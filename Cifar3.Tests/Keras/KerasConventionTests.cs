@@ -139,6 +139,15 @@ public sealed class KerasConventionTests
         Assert.That(KerasFile.Parse(file, "m").Model.WeightHash(), Is.EqualTo(KerasTestFile.Trained().Model.WeightHash()));
     }
 
+    /// <summary>keras.Input(..., dtype="uint8") in front of a Rescaling: a type of pictures, no layer's policy.</summary>
+    [Test]
+    public void Load_InputOfBytes_IsNoPolicy()
+    {
+        byte[] file = KerasTestFile.Archive(config => config.Layer("input_layer")["config"]!["dtype"] = "uint8");
+
+        Assert.That(KerasFile.Parse(file, "m").Notes, Has.None.Contains("policy"));
+    }
+
     /// <summary>Nothing in the file tells whether it was trained on pixels of 0 to 255; this library's own files are of its own scale.</summary>
     [Test]
     public void Load_FileThatDoesNotScaleItsInput_SaysWhatIsAssumed([Values] bool whole)

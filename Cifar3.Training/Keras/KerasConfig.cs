@@ -55,7 +55,7 @@ internal sealed class KerasConfig
         var layers = KerasChain.Read(root);
         config.IsChannelsFirst = layers.FirstOrDefault(layer => layer.Kind == "Conv2D")?.Compact("data_format") == "channels_first";
         config.CheckInput(root, layers);
-        var policies = layers.Select(layer => layer.Policy).Where(policy => policy is not (null or "float32")).Distinct().ToList();
+        var policies = layers.Where(layer => layer.Kind != "InputLayer").Select(layer => layer.Policy).Where(policy => policy is not (null or "float32")).Distinct().ToList();
         if (policies.Count > 0)
         {
             config.notes.Add($"The layers' dtype policy is {string.Join(", ", policies)}; here they compute in float32.");
