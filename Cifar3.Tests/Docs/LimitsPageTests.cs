@@ -49,7 +49,7 @@ public sealed class LimitsPageTests
         yield return Row("`.keras`: weights, unpacked", $"for each weight of the architecture and {Mib(KerasArchive.Spare)}; {KerasArchive.MaxExpansion} times");
         yield return Row("the entry `cifar3` of this library's own files: a text; a class name", $"{N(ModelMetadata.MaxTextLength)} characters; 1 to {N(ModelMetadata.MaxNameLength)}");
         yield return Row("HDF5: objects; messages of an object; links of all groups", $"{N(Hdf5Structure.MaxObjects)}; {N(Hdf5Structure.MaxMessages)}; {N(Hdf5Structure.MaxLinks)}");
-        yield return Row("HDF5: one structure around the data; all of them; texts in attributes", $"{Mib(Hdf5Structure.MaxBlock)}; {Mib(Hdf5Structure.MaxTotal)}; {Mib(Hdf5Reader.MaxStrings)}, where a text counts as {Hdf5Reader.LeastString} bytes or more");
+        yield return Row("HDF5: one structure around the data, but for texts; all of them; texts in attributes", $"{Mib(Hdf5Structure.MaxBlock)}; {Mib(Hdf5Structure.MaxTotal)}; {Mib(Hdf5Reader.MaxStrings)}, where a text counts as {Hdf5Reader.LeastString} bytes or more");
         yield return Row("HDF5: steps through groups, over all paths that are looked for", N(Hdf5Reader.MaxSteps));
         yield return Row("HDF5: chunks and filters, unpacked", $"{Hdf5Data.MaxExpansion} times the file");
 

@@ -40,6 +40,18 @@ public sealed class KerasMetadataTests
         }
     }
 
+    /// <summary>Texts as long as they may be, of three bytes a letter: HDF5 keeps all of an attribute's in one piece, and what was written could not be read.</summary>
+    [TestCaseSource(nameof(Extensions))]
+    public void SaveAndLoad_LongestTexts_ComeBack(string extension)
+    {
+        string text = new('猫', ModelMetadata.MaxTextLength);
+        string path = Path.Combine(TestFiles.NewFolder(), "m." + extension);
+        var metadata = new ModelMetadata { ClassNames = ["a", "b", "c"], Recipe = text, TrainedOn = text, Warning = text, LibraryVersion = text };
+        KerasFile.Save(path, TestModels.Random(filters: [4, 4, 8]).With(metadata));
+
+        Assert.That(KerasFile.Load(path).Model.Metadata.Warning, Is.EqualTo(text));
+    }
+
     /// <summary>What the version before wrote has another member and no hash.</summary>
     [Test]
     public void Load_EntryOfTheVersionBefore_IsRead()

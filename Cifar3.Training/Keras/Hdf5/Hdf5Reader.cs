@@ -139,7 +139,7 @@ internal sealed class Hdf5Reader
         var head = new Hdf5Cursor(file.Block(address, 16, "text heap"));
         head.Expect("GCOL");
         head.Position = 8;
-        var body = new Hdf5Cursor(file.Block(address, head.Address(), "text heap")) { Position = 16 };
+        var body = new Hdf5Cursor(file.Block(address, head.Address(), "text heap", MaxStrings)) { Position = 16 }; // this library's own entry, whole
         var texts = new Dictionary<int, ReadOnlyMemory<byte>>();
         while (body.Remaining > 16)
         {

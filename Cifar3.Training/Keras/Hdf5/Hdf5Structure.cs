@@ -74,12 +74,12 @@ internal sealed class Hdf5Structure
     }
 
     /// <summary>A structure's bytes, after checking that the file holds them and that all structures together stay within the limit.</summary>
-    public ReadOnlyMemory<byte> Block(ulong address, ulong length, string what)
+    public ReadOnlyMemory<byte> Block(ulong address, ulong length, string what, int most = MaxBlock)
     {
         ulong size = (ulong)File.Length;
-        if (address > size || length > size - address || length > MaxBlock)
+        if (address > size || length > size - address || length > (ulong)most)
         {
-            throw Hdf5Error.Damaged($"HDF5 {what} at {address:N0} is {length:N0} bytes long. The file ends at {size:N0}");
+            throw Hdf5Error.Damaged($"HDF5 {what} at {address:N0} is {length:N0} bytes long. Expected at most {most:N0}, and the file ends at {size:N0}");
         }
 
         structure += (long)length;
