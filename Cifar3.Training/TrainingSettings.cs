@@ -155,6 +155,11 @@ public abstract record TrainingSettings
             throw new ArgumentException("Resume needs the folder that holds the checkpoint. Received: Resume=true, WorkspacePath=null. Set WorkspacePath to the folder of the interrupted training.", nameof(WorkspacePath));
         }
 
+        if (WorkspacePath is "")
+        {
+            throw new ArgumentException("The workspace must be a folder. Received: WorkspacePath=''. Name one ('.' is the current folder), or leave it null to write nothing.", nameof(WorkspacePath));
+        }
+
         if (InitialState is not null && (InitialModel is null ? "InitialState needs the model that it belongs to. Received: InitialModel=null. Set InitialModel to the model of the same file." : InitialState.DifferenceFrom(InitialModel)) is { } problem)
         {
             throw new ArgumentException(problem, nameof(InitialState));

@@ -19,6 +19,12 @@ public sealed class CsvLoggerTests
         }));
     }
 
+    [TestCase("")]
+    [TestCase("/")]
+    [TestCase("logs/")]
+    public void Constructor_NoFilesName_SaysThatItNeedsOne(string name) =>
+        Assert.That(() => new CsvLogger(name), Throws.TypeOf<ArgumentException>().With.Message.StartsWith($"CsvLogger needs the name of a file. Received: '{name}'."));
+
     [Test]
     public void OnEpochEnd_WithoutValidation_LeavesItsColumnsOut()
     {

@@ -330,6 +330,7 @@ public sealed class Cifar3TrainerTests
             Refused(new TrainerOptions { Threads = -1 }, "Threads=-1");
             Refused(new TrainerOptions { Threads = 1025 }, "Threads=1025");
             Refused(new TrainerOptions { Resume = true }, "Resume=true, WorkspacePath=null");
+            Refused(new TrainerOptions { WorkspacePath = "" }, "WorkspacePath=''");
         });
 
         static void Refused(TrainerOptions options, string received) =>

@@ -12,9 +12,13 @@ namespace Cifar3.Training;
 /// </remarks>
 /// <param name="fileName">The file.</param>
 /// <param name="separator">What stands between the values. Default: a comma.</param>
+/// <exception cref="ArgumentException">The file has no name.</exception>
 public sealed class CsvLogger(string fileName, char separator = ',') : Callback
 {
-    private readonly string fileName = fileName ?? throw new ArgumentNullException(nameof(fileName));
+    private readonly string fileName = Path.GetFileName(fileName ?? throw new ArgumentNullException(nameof(fileName))).Length > 0
+        ? fileName
+        : throw new ArgumentException($"CsvLogger needs the name of a file. Received: '{Shown.Path(fileName)}'. Name one, such as 'training.csv'.", nameof(fileName));
+
     private string file = ""; // of this training, whichever folder is the current one later
 
     /// <inheritdoc/>
