@@ -44,13 +44,18 @@ internal sealed class AveragedWeights
     }
 
     /// <summary>The average as the model's tensors.</summary>
-    public IReadOnlyList<WeightTensor> ToTensors()
+    public IReadOnlyList<WeightTensor> ToTensors() => Tensors(Values, layout);
+
+    /// <summary>All weights one after the other as tensors.</summary>
+    /// <param name="values">The numbers; they are copied.</param>
+    /// <param name="layout">Names and shapes in this order.</param>
+    public static IReadOnlyList<WeightTensor> Tensors(float[] values, IReadOnlyList<WeightTensor> layout)
     {
         var tensors = new List<WeightTensor>(layout.Count);
         int at = 0;
         foreach (var tensor in layout)
         {
-            tensors.Add(new WeightTensor(tensor.Name, tensor.Shape, Values[at..(at + tensor.Count)]));
+            tensors.Add(new WeightTensor(tensor.Name, tensor.Shape, values[at..(at + tensor.Count)]));
             at += tensor.Count;
         }
 

@@ -161,7 +161,7 @@ internal sealed class TrainingRun
         var trained = engine.ExportState();
         engine.ImportState(trained with { Weights = averaged.ToTensors() });
         RecomputeStatistics();
-        var weights = engine.ExportState().Weights;
+        var weights = context.CopyWeights();
         return () =>
         {
             engine.ImportState(trained);
@@ -230,7 +230,7 @@ internal sealed class TrainingRun
     /// </summary>
     private void CheckWeights(int epoch)
     {
-        if (engine.ExportState().Weights.FirstOrDefault(weight => weight.Values.ContainsAnyExceptInRange(float.MinValue, float.MaxValue)) is { } broken)
+        if (context.CopyWeights().FirstOrDefault(weight => weight.Values.ContainsAnyExceptInRange(float.MinValue, float.MaxValue)) is { } broken)
         {
             float value = broken.Values[broken.Values.IndexOfAnyExceptInRange(float.MinValue, float.MaxValue)];
             throw Diverged(string.Create(CultureInfo.InvariantCulture, $"weight '{broken.Name}' holds {value} after epoch {epoch}"), "finite weights");

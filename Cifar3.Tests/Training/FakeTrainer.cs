@@ -94,7 +94,7 @@ internal abstract class WrappedEngine : ITrainingEngine
 
     public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities) => inner!.Predict(images, probabilities);
 
-    public EngineState ExportState() => inner!.ExportState();
+    public virtual EngineState ExportState() => inner!.ExportState();
 
     public void ImportState(EngineState state) => inner!.ImportState(state);
 

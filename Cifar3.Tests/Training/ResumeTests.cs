@@ -232,6 +232,29 @@ public sealed class ResumeTests
         Assert.That(FakeTrainer.Create(options with { Epoch = 1 }).Fit(Train).History.Epochs, Has.Length.EqualTo(1), "that of epoch 1 can be read");
     }
 
+    /// <summary>Two moments of each weight were copied too, from a GPU's memory in places, for a look at the weights.</summary>
+    [Test]
+    public void Fit_NothingThatNeedsAdamsMoments_CopiesNone()
+    {
+        var engine = new CountsExports();
+
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 3, RecomputeStatistics = false }, engine.Start).Fit(Train, Validation);
+
+        Assert.That(result.History.Epochs, Has.Length.EqualTo(3));
+        Assert.That(engine.Exports, Is.Zero);
+    }
+
+    private sealed class CountsExports : WrappedEngine
+    {
+        public int Exports { get; private set; }
+
+        public override EngineState ExportState()
+        {
+            Exports++;
+            return base.ExportState();
+        }
+    }
+
     private sealed class EndsInNaN(long atStep) : WrappedEngine
     {
         public override BatchResult TrainStep(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels, ReadOnlySpan<float> targets, float learningRate, long step)

@@ -96,7 +96,7 @@ public sealed class TrainingContext
     public string? ResumeNote { get; internal set; }
 
     /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
-    public CnnModel Model => current ??= initial.With(engine.ExportState().Weights, MetadataAfter(History.Epochs.Length));
+    public CnnModel Model => current ??= initial.With(CopyWeights(), MetadataAfter(History.Epochs.Length));
 
     /// <summary>Writes the files of callbacks.</summary>
     internal EpochFiles Files { get; } = new();
@@ -109,6 +109,14 @@ public sealed class TrainingContext
 
     /// <summary>Weights (after an epoch the averaged ones, where weights are averaged), Adam's moments and step as they are now.</summary>
     internal EngineState ExportState() => current is null ? engine.ExportState() : engine.ExportState() with { Weights = current.Weights };
+
+    /// <summary>The engine's weights alone, a third of its state, as they are now.</summary>
+    internal IReadOnlyList<WeightTensor> CopyWeights()
+    {
+        var values = new float[initial.Weights.Sum(weight => weight.Count)];
+        engine.ReadWeights(values);
+        return AveragedWeights.Tensors(values, initial.Weights);
+    }
 
     /// <summary>Ends the training after the epoch that is running: Keras' <c>model.stop_training = True</c>.</summary>
     /// <param name="reason">Why, in words.</param>
