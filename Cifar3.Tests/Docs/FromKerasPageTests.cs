@@ -13,7 +13,7 @@ public sealed partial class FromKerasPageTests
     [
         ("Sequential, Functional", ["plain", "functional", "functional_named", "nested_sequential", "nested_front", "nested_whole", "functional_in_sequential", "sequential_in_functional", "branch", "dropout_in_inference"], []),
         ("class names", [], [nameof(KerasSaveTests.Load_NamesOfTheFileInAnotherOrder_AreRefused)]),
-        ("filter counts", ["fixed_batch", "long_names"], [nameof(KerasLoadTests.Load_OtherFiltersClassesAndDropout_AreTaken), nameof(KerasRefusalTests.Load_OtherLayerNames_AreTaken), nameof(KerasRefusalTests.Load_NumberOutOfRange_TellsTheRange)]),
+        ("filter counts", ["fixed_batch", "long_names", "slashes", "slashes_nested"], [nameof(KerasLoadTests.Load_OtherFiltersClassesAndDropout_AreTaken), nameof(KerasRefusalTests.Load_OtherLayerNames_AreTaken), nameof(KerasRefusalTests.Load_NumberOutOfRange_TellsTheRange)]),
         ("BatchNormalization with other", ["norm_settings"], []),
         ("`Activation`, `ReLU`", ["activation_layers", "relu_layers", "relu_function", "zero_padding"], []),
         ("a last layer without softmax", ["logits"], []),
@@ -22,7 +22,7 @@ public sealed partial class FromKerasPageTests
         ("`trainable=False`", ["frozen"], []),
         ("`Rescaling(1/255)` in front", ["rescaling_255", "augmentation_rescaling"], []),
         ("neither in front", [], [nameof(KerasConventionTests.Load_FileThatDoesNotScaleItsInput_SaysWhatIsAssumed)]),
-        ("another `Rescaling` or `Normalization` without shift", ["rescaling_127", "normalization_scale", "normalization_adapted"], []),
+        ("another `Rescaling` or `Normalization` without shift", ["rescaling_127", "normalization_scale", "normalization_adapted", "normalization_over_all", "normalization_over_all_adapted"], []),
         ("`Rescaling` or `Normalization` with a shift", ["rescaling_shift", "normalization_shift"], []),
         ("`data_format=", [], [nameof(KerasConventionTests.Load_ChannelsFirst_ComputesTheSame)]),
         ("`padding=\"same\"` of a pooling", [], [nameof(KerasConventionTests.Load_PoolingWithPaddingThatDoesNothing_IsTaken), nameof(KerasRefusalTests.Load_OneSettingDiffers_NamesLayerExpectedAndFound)]),
