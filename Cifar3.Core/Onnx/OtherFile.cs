@@ -11,6 +11,10 @@ internal static class OtherFile
     private const int Window = 1 << 16;
     private const string Export = "Export the model to ONNX";
 
+    /// <summary>TensorFlow's checkpoint, Keras 2's <c>save_weights</c> without <c>.h5</c>: a table, a text that names it, and numbers, of which only these two can be told.</summary>
+    public static (string What, string Remedy) Checkpoint { get; } =
+        ("a part of a TensorFlow checkpoint, as Keras 2 saves weights", "Load it in Keras (model.load_weights) and save the whole model (model.save(\"model.keras\"))");
+
     /// <summary>What bytes are in words, and what to do where an ONNX model is wanted; null where they look like nothing known.</summary>
     public static (string What, string Remedy)? Name(ReadOnlySpan<byte> bytes) => Name(bytes, ".onnx");
 
@@ -61,6 +65,11 @@ internal static class OtherFile
         if (bytes.StartsWith((ReadOnlySpan<byte>)[0x93, (byte)'N', (byte)'U', (byte)'M']))
         {
             return ("a NumPy array", $"Choose the {wanted} file");
+        }
+
+        if (bytes.EndsWith((ReadOnlySpan<byte>)[0x57, 0xFB, 0x80, 0x8B, 0x24, 0x75, 0x47, 0xDB])) // a LevelDB table's
+        {
+            return Checkpoint;
         }
 
         if (bytes.StartsWith("GGUF"u8))
@@ -126,6 +135,7 @@ internal static class OtherFile
             _ when start.StartsWith("version https://git-lfs", StringComparison.Ordinal) => ("a pointer of Git LFS, not the file itself", "Fetch it: git lfs pull"),
             _ when start.StartsWith("<!DOCTYPE", StringComparison.OrdinalIgnoreCase) || start.StartsWith("<html", StringComparison.OrdinalIgnoreCase) => ("a web page (HTML): what was downloaded is the page about the file", "Download the file itself (on GitHub: 'Download raw file')"),
             _ when start.StartsWith("<?xml", StringComparison.Ordinal) => ("an XML file, such as OpenVINO's", $"Choose the {wanted} file"),
+            _ when start.StartsWith("model_checkpoint_path:", StringComparison.Ordinal) => Checkpoint,
             _ when start.StartsWith('{') || start.StartsWith('[') => ("a JSON file", $"Choose the {wanted} file"),
             _ => null,
         };

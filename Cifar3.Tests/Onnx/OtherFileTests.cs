@@ -34,6 +34,8 @@ public sealed class OtherFileTests
     [TestCase("3C21444F43545950452068746D6C3E", "found a web page (HTML)")]
     [TestCase("7B22636C6173735F6E616D65223A317D", "found a JSON file. Choose the .keras or .h5 file")]
     [TestCase("080112020A00", "found a TensorFlow graph")]
+    [TestCase("00000608011A020857FB808B247547DB", "found a part of a TensorFlow checkpoint, as Keras 2 saves weights. Load it in Keras (model.load_weights)")]
+    [TestCase("6D6F64656C5F636865636B706F696E745F706174683A2022636B22", "found a part of a TensorFlow checkpoint")]
     [TestCase("894844460A0A1A0A00", "The file is damaged")]
     [TestCase("504B000000", "damaged")]
     [TestCase("0102030405060708", "Expected an HDF5 file")]
@@ -43,6 +45,16 @@ public sealed class OtherFileTests
         File.WriteAllBytes(path, Convert.FromHexString(hex));
 
         Assert.That(() => KerasFile.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.StartsWith($"Cannot read Keras file '{path}': ").And.Message.Contains(expected));
+    }
+
+    /// <summary>save_weights("weights") of Keras 2 writes weights.index, weights.data-00000-of-00001 and checkpoint, and load_weights takes "weights".</summary>
+    [Test]
+    public void Load_NameOfATensorFlowCheckpoint_IsNamed()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "weights");
+        File.WriteAllBytes(path + ".index", [0]);
+
+        Assert.That(() => KerasFile.Load(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("TensorFlow checkpoint").And.Message.Contains("model.save(\"model.keras\")"));
     }
 
     [Test]

@@ -109,6 +109,11 @@ public static class KerasFile
             throw new Cifar3ModelException("It is a folder, perhaps a TensorFlow SavedModel. Expected a .keras or .h5 file: save the model with model.save(\"model.keras\").");
         }
 
+        if (!File.Exists(path) && File.Exists(path + ".index"))
+        {
+            throw new Cifar3ModelException($"Expected a Keras file (.keras or .h5), found {OtherFile.Checkpoint.What}. {OtherFile.Checkpoint.Remedy}.");
+        }
+
         if (!File.Exists(path))
         {
             throw new Cifar3ModelException($"The file does not exist. {IoFault.PathRemedy(path) ?? $"Check the path (current folder: '{Environment.CurrentDirectory}')"}.");
