@@ -171,6 +171,24 @@ public sealed class TrainingReportTests
         Assert.That((run.Result.Warning, run.Result.RecipeNote, run.Result.ResumeNote, run.Result.FilesNote), Is.EqualTo(("at chance", "mirrored", "other bits", "no csv")));
     }
 
+    /// <summary>The last model is then one of an earlier epoch, which tells of the epochs up to it.</summary>
+    [Test]
+    public void RunFolder_WeightsOfAnEarlierEpochRestored_TellsOfAllEpochs()
+    {
+        string folder = TestFiles.NewFolder();
+        var stopping = new EarlyStopping("loss", patience: 1, mode: MonitorMode.Max, restoreBestWeights: true);
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 9, LearningRate = 0.05f, Callbacks = [stopping] }).Fit(ColourImages.Create(100), ColourImages.Create(50, seed: 1));
+        Assume.That((result.Model.Metadata.Epoch, result.History.Epochs.Length), Is.EqualTo((1, 2)), "the loss no longer falls");
+
+        RunFolder.Save(folder, result);
+        var opened = RunFolder.Open(folder).Result;
+
+        Assert.That(opened.History.Epochs, Is.EqualTo(result.History.Epochs));
+        Assert.That(opened.ToString(), Is.EqualTo(result.ToString()));
+        Assert.That((opened.Model.WeightHash(), opened.Model.Metadata.Epoch), Is.EqualTo((result.Model.WeightHash(), 1)));
+        Assert.That(opened.Model.Metadata.History, Is.EqualTo(result.Model.Metadata.History));
+    }
+
     [Test]
     public void RunFolder_DamagedRecordInAFolderNamedForTheTerminal_IsEscaped()
     {

@@ -87,7 +87,7 @@ public sealed class RunFolder
         ArgumentNullException.ThrowIfNull(result);
         CheckFraction(testFraction);
         result.BestModel.SaveOnnx(Path.Combine(folder, ModelFile));
-        result.Model.SaveOnnx(Path.Combine(folder, LastModelFile));
+        WithHistory(result.Model, result.History).SaveOnnx(Path.Combine(folder, LastModelFile)); // a callback may have restored an earlier epoch's, which tells of the epochs until then
         Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, result.Engine, result.StopReason, result.Warning, result.RecipeNote, result.ResumeNote, result.FilesNote));
     }
 
@@ -101,13 +101,14 @@ public sealed class RunFolder
         var best = CnnModel.LoadOnnx(Path.Combine(folder, ModelFile));
         string recordPath = Path.Combine(folder, RecordFile), lastPath = Path.Combine(folder, LastModelFile);
         var record = File.Exists(recordPath) ? Read(recordPath) : null;
-        if (record is null || !File.Exists(lastPath))
+        var last = record is not null && File.Exists(lastPath) ? CnnModel.LoadOnnx(lastPath) : null;
+        if (record is null || last is null)
         {
             return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record?.DataPath, record?.TestFraction) { HasRecord = record is not null };
         }
 
-        var last = CnnModel.LoadOnnx(lastPath);
-        var result = new TrainingResult(last, best, new History(last.Metadata.History), record.StopReason, record.Engine, record.Warning)
+        var history = new History(last.Metadata.History);
+        var result = new TrainingResult(WithHistory(last, new History([.. history.Epochs.Take(last.Metadata.Epoch)])), best, history, record.StopReason, record.Engine, record.Warning)
         {
             RecipeNote = record.RecipeNote,
             ResumeNote = record.ResumeNote,
@@ -119,6 +120,8 @@ public sealed class RunFolder
     /// <summary>The name under which <see cref="Begin"/> keeps the folder's best model. <see cref="Save"/> writes the last model, which <see cref="Begin"/> had removed.</summary>
     internal static string KeptAs(string folder) =>
         File.Exists(Path.Combine(folder, RecordFile)) && !File.Exists(Path.Combine(folder, LastModelFile)) ? InterruptedModelFile : PreviousModelFile;
+
+    private static CnnModel WithHistory(CnnModel model, History history) => model.With(model.Metadata with { History = history.Epochs });
 
     private static void CheckFraction(double? testFraction)
     {
