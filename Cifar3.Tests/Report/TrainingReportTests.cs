@@ -189,6 +189,22 @@ public sealed class TrainingReportTests
         Assert.That(opened.Model.Metadata.History, Is.EqualTo(result.Model.Metadata.History));
     }
 
+    /// <summary>A finished training may be gone on with, for more epochs: its last model and record are there until the end.</summary>
+    [Test]
+    public void RunFolder_InterruptedWhileAFinishedTrainingWentOn_IsWhatItsBestModelTells()
+    {
+        string folder = TestFiles.NewFolder();
+        var options = new TrainerOptions { Epoch = 4, LearningRate = 0.05f };
+        RunFolder.Save(folder, FakeTrainer.Create(options with { Epoch = 1 }).Fit(ColourImages.Create(100)));
+        var longer = FakeTrainer.Create(options).Fit(ColourImages.Create(100));
+        longer.Model.SaveOnnx(Path.Combine(folder, RunFolder.ModelFile)); // as ModelCheckpoint does
+
+        var opened = RunFolder.Open(folder).Result;
+
+        Assert.That(opened.History.Epochs, Is.EqualTo(longer.History.Epochs));
+        Assert.That(opened.StopReason, Is.EqualTo("the training was interrupted"));
+    }
+
     [Test]
     public void RunFolder_DamagedRecordInAFolderNamedForTheTerminal_IsEscaped()
     {

@@ -102,7 +102,7 @@ public sealed class RunFolder
         string recordPath = Path.Combine(folder, RecordFile), lastPath = Path.Combine(folder, LastModelFile);
         var record = File.Exists(recordPath) ? Read(recordPath) : null;
         var last = record is not null && File.Exists(lastPath) ? CnnModel.LoadOnnx(lastPath) : null;
-        if (record is null || last is null)
+        if (record is null || last is null || best.Metadata.History.Length > last.Metadata.History.Length) // of a finished training that went on, for more epochs, and was then interrupted
         {
             return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record?.DataPath, record?.TestFraction) { HasRecord = record is not null };
         }
