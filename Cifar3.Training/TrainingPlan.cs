@@ -78,6 +78,11 @@ internal sealed record TrainingPlan
     /// <summary>Share of the moving statistics that each step keeps.</summary>
     public required double StatisticsMomentum { get; init; }
 
+    /// <summary>What the schedule is asked for a step's rate with.</summary>
+    /// <param name="epoch">Number of the epoch, from 0.</param>
+    /// <param name="batch">Number of the batch within it, from 0.</param>
+    public TrainState StateAt(int epoch, int batch) => new(epoch, batch, StepsPerEpoch, BatchSize) { Epochs = Epochs, LearningRate = LearningRate };
+
     /// <summary>Settles everything for a number of training images.</summary>
     public static TrainingPlan Create(TrainingSettings settings, int images)
     {

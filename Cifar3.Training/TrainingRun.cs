@@ -205,7 +205,7 @@ internal sealed class TrainingRun
             number++;
             if (plan.Schedule is { } schedule)
             {
-                context.LearningRate = schedule.RateOf(new TrainState(epoch - 1, number - 1, plan.StepsPerEpoch, plan.BatchSize) { Epochs = plan.Epochs, LearningRate = plan.LearningRate });
+                context.LearningRate = schedule.RateOf(plan.StateAt(epoch - 1, number - 1));
             }
 
             int current = number;

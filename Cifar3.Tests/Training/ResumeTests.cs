@@ -140,6 +140,34 @@ public sealed class ResumeTests
         Assert.That(longer.History.Epochs.Select(e => e.Epoch), Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
     }
 
+    /// <summary>The rates of the epochs done would have been others: what goes on is neither the shorter training nor the longer one.</summary>
+    [Test]
+    public void Fit_ResumedWithMoreEpochsUnderAScheduleThatGoesByThem_IsRefused()
+    {
+        var options = Options(TestFiles.NewFolder()) with { Epoch = 3, LearningRateScheduler = new FallsUntilTheEnd() };
+        FakeTrainer.Create(options).Fit(Train, Validation);
+
+        Assert.That(
+            () => FakeTrainer.Create(options with { Epoch = 6, Resume = true }).Fit(Train, Validation),
+            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("LearningRateScheduler: expected FallsUntilTheEnd over 3 epochs, found FallsUntilTheEnd over 6 epochs"));
+        Assert.That(FakeTrainer.Create(options with { Resume = true }).Fit(Train, Validation).History.Epochs, Has.Length.EqualTo(3));
+    }
+
+    [Test]
+    public void Fit_ResumedWithMoreEpochsUnderAScheduleThatDoesNotGoByThem_EqualsALongTraining()
+    {
+        var options = Options(TestFiles.NewFolder()) with { Epoch = 3, LearningRateScheduler = new ExponentialLRDecay(0.05f, numEpochsPerDecay: 1, decayRate: 0.5f) };
+        string whole = FakeTrainer.Create(options with { Epoch = 6, WorkspacePath = null }).Fit(Train, Validation).Model.WeightHash();
+        FakeTrainer.Create(options).Fit(Train, Validation);
+
+        Assert.That(FakeTrainer.Create(options with { Epoch = 6, Resume = true }).Fit(Train, Validation).Model.WeightHash(), Is.EqualTo(whole));
+    }
+
+    private sealed class FallsUntilTheEnd : LearningRateScheduler
+    {
+        public override float GetLearningRate(TrainState state) => state.LearningRate * (1.1f - (float)state.ShareDone);
+    }
+
     [Test]
     public void Fit_ResumeWithoutCheckpoint_StartsAtTheBeginning()
     {

@@ -1,4 +1,5 @@
 using System.Collections.Immutable;
+using System.Globalization;
 
 namespace Cifar3.Training;
 
@@ -76,9 +77,10 @@ internal sealed class TrainingCheckpoint
     /// <summary>Reads and checks a checkpoint; null where there is none yet.</summary>
     /// <param name="path">The file.</param>
     /// <param name="identity">What the checkpoint's training must have in common with this one.</param>
+    /// <param name="plan">What this training will do.</param>
     /// <param name="model">The network.</param>
     /// <exception cref="Cifar3ModelException">The file is damaged or belongs to another training: the message names the difference.</exception>
-    public static TrainingCheckpoint? Load(string path, IReadOnlyList<(string Name, string Value)> identity, CnnModel model)
+    public static TrainingCheckpoint? Load(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingPlan plan, CnnModel model)
     {
         long modelBytes = 4L * model.Weights.Sum(w => w.Count);
         if (CheckpointFile.Read(path, MaxModels * modelBytes + SpareBytes) is not { } data)
@@ -95,6 +97,11 @@ internal sealed class TrainingCheckpoint
             }
 
             var history = CheckpointHistory.Read(data.History);
+            if (int.TryParse(data.Settings.FirstOrDefault(setting => setting.Name == TrainingIdentity.Length(plan).Name)?.Value, CultureInfo.InvariantCulture, out int epochs) && TrainingIdentity.OtherRates(plan, epochs, history.Length) is { } difference)
+            {
+                throw OtherTraining(path, difference);
+            }
+
             var trainable = EngineState.Initial(model).AdamM;
             var state = new EngineState(
                 CheckpointTensors.Read(data.Weights, model.Weights),

@@ -37,6 +37,29 @@ internal static class TrainingIdentity
         ("validation images", validation is null ? "none" : Fingerprint(validation)),
     ];
 
+    /// <summary>The number of epochs, which a checkpoint keeps beside the identity: a training may go on for more.</summary>
+    public static (string Name, string Value) Length(TrainingPlan plan) => (nameof(TrainingSettings.Epoch), plan.Epochs.ToString(CultureInfo.InvariantCulture));
+
+    /// <summary>
+    /// How a schedule of one's own that goes by the number of epochs differs, where another number would have given the epochs done other rates: what went on would be neither the shorter
+    /// training nor the longer one. Null where it does not.
+    /// </summary>
+    /// <param name="plan">What is settled now.</param>
+    /// <param name="epochs">The number of epochs planned before the interruption.</param>
+    /// <param name="done">Epochs done.</param>
+    public static string? OtherRates(TrainingPlan plan, int epochs, int done)
+    {
+        if (plan.Schedule is not { } schedule || epochs == plan.Epochs)
+        {
+            return null;
+        }
+
+        var ends = Enumerable.Range(0, done).SelectMany(epoch => new[] { 0, plan.StepsPerEpoch - 1 }.Select(batch => plan.StateAt(epoch, batch)));
+        return ends.Any(state => schedule.RateOf(state with { Epochs = epochs }) != schedule.RateOf(state))
+            ? $"LearningRateScheduler: expected {Shown.Text(schedule.ToString())} over {epochs} epochs, found {Shown.Text(schedule.ToString())} over {plan.Epochs} epochs"
+            : null;
+    }
+
     private static string Joined(IEnumerable<double> values) => string.Join("/", values.Select(value => value.ToString("R", CultureInfo.InvariantCulture)));
 
     /// <summary>Step and hash of all moments.</summary>

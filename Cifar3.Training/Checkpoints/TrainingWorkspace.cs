@@ -43,7 +43,7 @@ internal sealed class TrainingWorkspace : IDisposable
         {
             string path = Path.Combine(folder, TrainingCheckpoint.FileName);
             var identity = TrainingIdentity.Describe(options, plan, model, train, validation);
-            return new TrainingWorkspace(taken, path, identity) { Interrupted = options.Resume ? TrainingCheckpoint.Load(path, identity, model) : null };
+            return new TrainingWorkspace(taken, path, identity) { Interrupted = options.Resume ? TrainingCheckpoint.Load(path, identity, plan, model) : null };
         }
         catch
         {
@@ -55,7 +55,7 @@ internal sealed class TrainingWorkspace : IDisposable
     /// <summary>Writes the state after an epoch.</summary>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
     public void Save(TrainingContext context, ITrainingEngine engine, CnnModel? best, AveragedWeights? averaged) =>
-        TrainingCheckpoint.Save(checkpointPath, identity, context, engine.ExportState(), best, averaged, Arithmetic.Continued(Interrupted, engine));
+        TrainingCheckpoint.Save(checkpointPath, [.. identity, TrainingIdentity.Length(context.Plan)], context, engine.ExportState(), best, averaged, Arithmetic.Continued(Interrupted, engine));
 
     /// <summary>Lets another training use the folder.</summary>
     public void Dispose() => taken.Dispose();
