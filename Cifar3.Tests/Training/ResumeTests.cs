@@ -217,6 +217,7 @@ public sealed class ResumeTests
             Refused(options, Train, Train, "validation images: expected 50 with SHA-256");
             Refused(options, Train, null, "found none");
             Refused(options with { Callbacks = [] }, Train, Validation, "callbacks: expected EarlyStopping(monitor: val_accuracy, patience: 50");
+            Refused(options with { Callbacks = [new EarlyStopping(patience: 50, mode: MonitorMode.Min, restoreBestWeights: true)] }, Train, Validation, "found EarlyStopping(monitor: val_accuracy, mode: Min, patience: 50");
             Refused(options with { Callbacks = [.. options.Callbacks, new EarlyStopping("loss")] }, Train, Validation, "callbacks: found EarlyStopping(monitor: loss");
         });
 

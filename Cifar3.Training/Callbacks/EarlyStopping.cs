@@ -124,5 +124,5 @@ public sealed class EarlyStopping : Callback
     /// <inheritdoc/>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"EarlyStopping(monitor: {monitor.Metric}, patience: {patience}, minDelta: {monitor.MinDelta}, baseline: {(object?)baseline ?? "none"}, restoreBestWeights: {restoreBestWeights}, startFromEpoch: {startFromEpoch})");
+        $"EarlyStopping(monitor: {monitor}, patience: {patience}, minDelta: {monitor.MinDelta}, baseline: {(object?)baseline ?? "none"}, restoreBestWeights: {restoreBestWeights}, startFromEpoch: {startFromEpoch})");
 }

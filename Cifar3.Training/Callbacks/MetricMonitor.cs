@@ -19,6 +19,7 @@ public enum MonitorMode
 internal sealed class MetricMonitor
 {
     private readonly bool higherIsBetter;
+    private readonly string words;
 
     /// <exception cref="ArgumentException">No training measures the metric, mode is Auto and the name does not tell the direction, or the smallest change is no number.</exception>
     public MetricMonitor(string owner, string monitor, MonitorMode mode, double minDelta = 0)
@@ -34,14 +35,14 @@ internal sealed class MetricMonitor
         Owner = owner;
         Metric = monitor;
         MinDelta = Math.Abs(minDelta);
+        bool? named = monitor.EndsWith("accuracy", StringComparison.Ordinal) ? true : monitor.EndsWith("loss", StringComparison.Ordinal) ? false : null;
         higherIsBetter = mode switch
         {
             MonitorMode.Max => true,
             MonitorMode.Min => false,
-            _ when monitor.EndsWith("accuracy", StringComparison.Ordinal) => true,
-            _ when monitor.EndsWith("loss", StringComparison.Ordinal) => false,
-            _ => throw new ArgumentException($"{owner} cannot tell from the name whether a higher or a lower '{monitor}' is better. Received: monitor='{monitor}', mode=Auto. Pass MonitorMode.Max for the highest value or MonitorMode.Min for the lowest.", nameof(mode)),
+            _ => named ?? throw new ArgumentException($"{owner} cannot tell from the name whether a higher or a lower '{monitor}' is better. Received: monitor='{monitor}', mode=Auto. Pass MonitorMode.Max for the highest value or MonitorMode.Min for the lowest.", nameof(mode)),
         };
+        words = higherIsBetter == named ? Metric : $"{Metric}, mode: {mode}";
     }
 
     /// <summary>Refuses what no value beats, and no value fails: a training would wait for nothing.</summary>
@@ -74,4 +75,7 @@ internal sealed class MetricMonitor
     /// <summary>Whether the value beats the reference by more than the smallest change that counts. The first value always does, NaN never.</summary>
     public bool IsImprovement(double value, double? reference) =>
         !double.IsNaN(value) && (reference is not { } r || (higherIsBetter ? value - MinDelta > r : value + MinDelta < r));
+
+    /// <summary>The metric, and the direction where it is not the one that its name tells: checkpoints know callbacks by their words.</summary>
+    public override string ToString() => words;
 }

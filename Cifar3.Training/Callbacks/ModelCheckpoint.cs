@@ -130,7 +130,7 @@ public sealed class ModelCheckpoint : Callback
     };
 
     /// <inheritdoc/>
-    public override string ToString() => $"ModelCheckpoint(monitor: {monitor.Metric}, saveBestOnly: {saveBestOnly})";
+    public override string ToString() => $"ModelCheckpoint(monitor: {monitor}, saveBestOnly: {saveBestOnly})";
 
     /// <summary>What a file is made of, be it at once, after later epochs or by a training that goes on.</summary>
     /// <param name="Model">The model.</param>

@@ -117,7 +117,7 @@ public sealed class ReduceLROnPlateau : Callback
     /// <inheritdoc/>
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
-        $"ReduceLROnPlateau(monitor: {monitor.Metric}, factor: {factor}, patience: {patience}, minDelta: {monitor.MinDelta}, cooldown: {cooldown}, minLearningRate: {minLearningRate})");
+        $"ReduceLROnPlateau(monitor: {monitor}, factor: {factor}, patience: {patience}, minDelta: {monitor.MinDelta}, cooldown: {cooldown}, minLearningRate: {minLearningRate})");
 
     private double Lowered(double rate, double by) => Math.Max(rate * by, Math.Max(Math.Min(minLearningRate, rate), float.Epsilon));
 }
