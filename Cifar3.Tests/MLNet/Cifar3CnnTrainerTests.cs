@@ -82,6 +82,16 @@ public sealed class Cifar3CnnTrainerTests
         Assert.That(model.Metadata.History.Select(log => (float)log.LearningRate), Is.All.EqualTo(0.025f));
     }
 
+    /// <summary>They count the same then, and there is no weighted accuracy to watch.</summary>
+    [Test]
+    public void Fit_ValidationImagesOfClassesOfWeight0Alone_AreWatchedByTheirAccuracy()
+    {
+        var validation = Images.Select([.. Enumerable.Range(0, Images.Count).Where(i => Images.Labels[i] == 0)]);
+        var options = Quick with { ValidationSet = validation.ToDataView(), ClassWeights = ClassWeights.Of((Images.ClassNames[0], 0f)) };
+
+        Assert.That(Trainer(new MLContext(), options).Fit(Images.ToDataView()).Model.Metadata.ValAccuracy, Is.Not.Null);
+    }
+
     [Test]
     public void Fit_Scheduler_WinsOverLearningRateAndIsAskedBeforeEveryStep()
     {
