@@ -53,7 +53,7 @@ public sealed partial class CnnModel
     /// <param name="name">Full name.</param>
     /// <exception cref="KeyNotFoundException">There is no such weight.</exception>
     public WeightTensor this[string name] =>
-        byName.TryGetValue(name, out var weight) ? weight : throw new KeyNotFoundException($"The model has no weight '{name}'. It has: {string.Join(", ", byName.Keys)}.");
+        byName.TryGetValue(name, out var weight) ? weight : throw new KeyNotFoundException($"The model has no weight '{Shown.Text(name)}'. It has: {string.Join(", ", byName.Keys)}.");
 
     /// <summary>A new, untrained model with Keras' initial weights (glorot-uniform kernels).</summary>
     /// <param name="classNames">The classes' names, 2 to 100; their order gives the labels.</param>
@@ -148,7 +148,7 @@ public sealed partial class CnnModel
         {
             if (!given.TryAdd(weight.Name, weight))
             {
-                throw new Cifar3ModelException($"Weight '{weight.Name}' is given twice.");
+                throw new Cifar3ModelException($"Weight '{Shown.Text(weight.Name)}' is given twice.");
             }
         }
 
@@ -185,7 +185,7 @@ public sealed partial class CnnModel
 
         if (given.Count > 0)
         {
-            throw new Cifar3ModelException($"Weight '{given.Keys.First()}' does not belong to this network. Known weights: {string.Join(", ", ordered.Select(w => w.Name))}.");
+            throw new Cifar3ModelException($"Weight '{Shown.Text(given.Keys.First())}' does not belong to this network. Known weights: {string.Join(", ", ordered.Select(w => w.Name))}.");
         }
 
         return ordered.ToImmutable();

@@ -24,7 +24,7 @@ public sealed class WeightTensor
         long count = Shape.Aggregate(1L, (product, dim) => product * dim);
         if (count != values.Length)
         {
-            throw new ArgumentException($"Weight '{name}' of shape ({string.Join(", ", Shape)}) needs {count:N0} values. Received: {values.Length:N0}.", nameof(values));
+            throw new ArgumentException($"Weight '{Shown.Text(name)}' of shape ({string.Join(", ", Shape)}) needs {count:N0} values. Received: {values.Length:N0}.", nameof(values));
         }
     }
 

@@ -29,12 +29,12 @@ public static class TritonRepository
         ArgumentOutOfRangeException.ThrowIfLessThan(maxBatchSize, 1);
         if (name.Length is 0 or > MaxNameLength || name[0] == '.' || !name.All(c => char.IsAsciiLetterOrDigit(c) || c is '_' or '-' or '.'))
         {
-            throw new ArgumentException($"A model's name in a repository is 1 to {MaxNameLength} letters, digits, '_', '-' and '.', not beginning with '.'. Received: '{(name.Length <= MaxNameLength ? name : name[..MaxNameLength] + "…")}'.", nameof(name));
+            throw new ArgumentException($"A model's name in a repository is 1 to {MaxNameLength} letters, digits, '_', '-' and '.', not beginning with '.'. Received: '{Shown.Text(name)}'.", nameof(name));
         }
 
         if (model.ClassNames.FirstOrDefault(className => className.AsSpan().ContainsAny('\n', '\r')) is { } broken)
         {
-            throw new ArgumentException($"A class name cannot hold a line break in labels.txt. Received: '{broken.ReplaceLineEndings("\\n")}'.", nameof(model));
+            throw new ArgumentException($"A class name cannot hold a line break in labels.txt. Received: '{Shown.Text(broken)}'.", nameof(model));
         }
 
         options ??= new OnnxExportOptions();

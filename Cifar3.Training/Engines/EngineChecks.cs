@@ -28,7 +28,7 @@ internal static class EngineChecks
 
         if (model is not null && options.FrozenLayers.FirstOrDefault(name => model.Layers.All(layer => layer.Name != name)) is { } unknown)
         {
-            throw new ArgumentException($"FrozenLayers names a layer that the model does not have. Expected one of {string.Join(", ", model.Layers.Select(layer => layer.Name))}. Received: {unknown}.", nameof(options));
+            throw new ArgumentException($"FrozenLayers names a layer that the model does not have. Expected one of {string.Join(", ", model.Layers.Select(layer => layer.Name))}. Received: {Shown.Text(unknown)}.", nameof(options));
         }
 
         if (model is not null && model.Layers.Where(layer => layer.ParameterCount > 0).All(layer => options.FrozenLayers.Contains(layer.Name)))
@@ -135,7 +135,7 @@ internal static class EngineChecks
         {
             if (!byName.TryAdd(tensor.Name, tensor))
             {
-                throw new Cifar3ModelException($"Cannot import the training state: {what} name '{tensor.Name}' twice.");
+                throw new Cifar3ModelException($"Cannot import the training state: {what} name '{Shown.Text(tensor.Name)}' twice.");
             }
         }
 
@@ -157,7 +157,7 @@ internal static class EngineChecks
 
         if (byName.Count > 0)
         {
-            throw new Cifar3ModelException($"Cannot import the training state: {what} hold '{byName.Keys.First()}', which this network does not have. {remedy}");
+            throw new Cifar3ModelException($"Cannot import the training state: {what} hold '{Shown.Text(byName.Keys.First())}', which this network does not have. {remedy}");
         }
 
         return ordered;

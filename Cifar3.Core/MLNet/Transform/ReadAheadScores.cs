@@ -217,7 +217,7 @@ internal sealed class ReadAheadScores : IRowScores
         catch (Exception e)
         {
             // The view may be a lazy pipeline: whatever its loaders and transforms throw comes up here.
-            return ExceptionDispatchInfo.Capture(new Cifar3DataException($"Reading row {number:N0} of column '{mapper.Feature.Name}'{SourceFailure.Of(e)}. Check the steps of the pipeline that makes the column.", e));
+            return ExceptionDispatchInfo.Capture(new Cifar3DataException($"Reading row {number:N0} of column '{Shown.Text(mapper.Feature.Name)}'{SourceFailure.Of(e)}. Check the steps of the pipeline that makes the column.", e));
         }
     }
 }

@@ -96,7 +96,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         KeyDataViewType { RawType: var raw } when raw == typeof(ushort) => KeyGetter<ushort>(cursor),
         KeyDataViewType { RawType: var raw } when raw == typeof(uint) => KeyGetter<uint>(cursor),
         KeyDataViewType => KeyGetter<ulong>(cursor),
-        _ => throw new Cifar3DataException($"Schema mismatch for label column '{column.Name}'. Expected a key (Conversions.MapValueToKey makes one) or Text. Found {column.Type}."),
+        _ => throw new Cifar3DataException($"Schema mismatch for label column '{Shown.Text(column.Name)}'. Expected a key (Conversions.MapValueToKey makes one) or Text. Found {column.Type}."),
     };
 
     /// <summary>The labels as indices into the class names.</summary>
@@ -105,7 +105,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
     public (int[] Indices, IReadOnlyList<string> Names) ToIndices(IReadOnlyList<string>? classNames)
     {
         var names = classNames ?? (column.Type is KeyDataViewType ? KeyNames() : [.. values.Distinct().Order(StringComparer.Ordinal)]);
-        ClassList.Check(names, $"label column '{column.Name}'");
+        ClassList.Check(names, $"label column '{Shown.Text(column.Name)}'");
         var index = Enumerable.Range(0, names.Count).ToDictionary(i => ClassList.Normal(names[i]));
         var indices = new int[values.Count];
         for (int row = 0; row < indices.Length; row++)
@@ -144,7 +144,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         };
     }
 
-    private Cifar3DataException Missing(int row) => new($"Row {row} has no label in column '{column.Name}'. Filter out rows without a label, or rows whose label is not among the key values.");
+    private Cifar3DataException Missing(int row) => new($"Row {row} has no label in column '{Shown.Text(column.Name)}'. Filter out rows without a label, or rows whose label is not among the key values.");
 
     /// <summary>The names of the keys; 1, 2, … where the column has none.</summary>
     private IReadOnlyList<string> KeyNames()
@@ -152,7 +152,7 @@ internal sealed class DataViewLabels(DataViewSchema.Column column)
         ulong count = ((KeyDataViewType)column.Type).Count;
         if (count > CnnArchitecture.MaxClasses)
         {
-            throw new Cifar3DataException($"Label column '{column.Name}' has {count} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes. {ClassList.TooManyRemedy}");
+            throw new Cifar3DataException($"Label column '{Shown.Text(column.Name)}' has {count} key values. Expected {CnnArchitecture.MinClasses} to {CnnArchitecture.MaxClasses} classes. {ClassList.TooManyRemedy}");
         }
 
         return LabelKeys.FromColumn(column, [.. Enumerable.Range(1, (int)count).Select(i => i.ToString(CultureInfo.InvariantCulture))]).Names;

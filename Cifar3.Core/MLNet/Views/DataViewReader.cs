@@ -23,7 +23,7 @@ internal sealed class DataViewReader
         imageColumn = Column(imageColumnName, "image");
         labelColumn = Column(labelColumnName, "label");
         kind = ImageColumn.Find(imageColumn.Type)
-            ?? throw new Cifar3DataException($"Schema mismatch for image column '{imageColumn.Name}'. Expected {ImageColumn.Expected}. Found {imageColumn.Type}.");
+            ?? throw new Cifar3DataException($"Schema mismatch for image column '{Shown.Text(imageColumn.Name)}'. Expected {ImageColumn.Expected}. Found {imageColumn.Type}.");
     }
 
     /// <summary>Reads all rows.</summary>
@@ -43,7 +43,7 @@ internal sealed class DataViewReader
     }
 
     private DataViewSchema.Column Column(string name, string role) => data.Schema.GetColumnOrNull(name)
-        ?? throw new Cifar3DataException($"Schema mismatch: there is no {role} column '{name}'. Found: {string.Join(", ", data.Schema.Select(c => $"{c.Name} ({c.Type})"))}. Name the column.");
+        ?? throw new Cifar3DataException($"Schema mismatch: there is no {role} column '{Shown.Text(name)}'. Found: {Shown.First(data.Schema.Select(c => $"{c.Name} ({c.Type})"), Shown.MaxItems)}. Name the column.");
 
     private void ReadRows(DataViewLabels labels, CancellationToken cancellation)
     {
@@ -83,7 +83,7 @@ internal sealed class DataViewReader
         catch (Exception e) when (e is not (Cifar3Exception or OperationCanceledException))
         {
             // The view may be a lazy pipeline: whatever its loaders and transforms throw comes up here.
-            throw new Cifar3DataException($"Reading row {count:N0} of the data view{SourceFailure.Of(e)}. Check the steps of the pipeline that makes column '{imageColumn.Name}' or '{labelColumn.Name}'.", e);
+            throw new Cifar3DataException($"Reading row {count:N0} of the data view{SourceFailure.Of(e)}. Check the steps of the pipeline that makes column '{Shown.Text(imageColumn.Name)}' or '{Shown.Text(labelColumn.Name)}'.", e);
         }
     }
 

@@ -110,11 +110,11 @@ internal static class SchemaMismatch
 
     /// <summary>There is no column of the name.</summary>
     public static ArgumentOutOfRangeException Missing(string role, string name, IEnumerable<string> found) =>
-        Error($"Schema mismatch: could not find {role} column '{name}'. Found: {string.Join(", ", found)}.");
+        Error($"Schema mismatch: could not find {role} column '{Shown.Text(name)}'. Found: {Shown.First(found, Shown.MaxItems)}.");
 
     /// <summary>The column has another type.</summary>
     public static ArgumentOutOfRangeException Type(string role, string name, string expected, string found) =>
-        Error($"Schema mismatch for {role} column '{name}': expected {expected}, got {found}.");
+        Error($"Schema mismatch for {role} column '{Shown.Text(name)}': expected {expected}, got {found}.");
 
     /// <summary>ML.NET calls the parameter so, whichever of its methods found out.</summary>
     private static ArgumentOutOfRangeException Error(string message, string parameter = "inputSchema") => new(parameter, message);
