@@ -93,7 +93,8 @@ public sealed partial class CnnModel
     public static CnnModel FromWeights(CnnArchitecture architecture, IEnumerable<WeightTensor> weights, ModelMetadata metadata)
     {
         ArgumentNullException.ThrowIfNull(weights);
-        return new(architecture, [.. weights], metadata);
+        WeightTensor[] given = [.. weights];
+        return given.Contains(null) ? throw new ArgumentException("One of the weights is null. Leave it out.", nameof(weights)) : new(architecture, given, metadata);
     }
 
     /// <summary>The same network with other weights.</summary>

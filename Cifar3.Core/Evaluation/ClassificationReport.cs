@@ -117,6 +117,11 @@ public sealed class ClassificationReport
             throw new Cifar3DataException($"Cannot evaluate: expected one prediction for each of at least one image, found {images.Count:N0} images and {predictions.Count:N0} predictions. Predict the same images that you evaluate.");
         }
 
+        if (predictions.Contains(null!))
+        {
+            throw new ArgumentException("One of the predictions is null. Give one for each image.", nameof(predictions));
+        }
+
         var names = predictions[0].ClassNames;
         int[] places = ClassList.Places(images.ClassNames, names)
             ?? throw new Cifar3DataException($"Cannot evaluate: the images' classes are {Shown.Names(images.ClassNames)}, those of the predictions {Shown.Names(names)} ({ClassList.Difference(images.ClassNames, "the images", names, "the predictions")}). Load the images with DataOptions.Classes = the model's classes, or use a model of these classes.");

@@ -59,6 +59,24 @@ public sealed class NullArgumentTests
         Assert.That(error, Is.InstanceOf<ArgumentException>());
     }
 
+    private static TestCaseData[] Lists() =>
+    [
+        List("FromWeights", () => CnnModel.FromWeights(Model.Architecture, [null!, .. Model.Weights], Model.Metadata)),
+        List("With", () => Model.With([.. Model.Weights, null!])),
+        List("Create", () => ClassificationReport.Create(ImageSet(), [Prediction(), null!, Prediction()])),
+        List("Create, the first", () => ClassificationReport.Create(ImageSet(), [null!, Prediction(), Prediction()])),
+        List("ToPng", () => ExampleGrid.ToPng(ImageSet(), [Prediction(), Prediction(), null!], "x")),
+        List("InitialState", () => _ = new Cifar3Trainer(new TrainerOptions { InitialModel = Model, InitialState = EngineState.Initial(Model) with { AdamM = [null!] } })),
+        List("InitialState without", () => _ = new Cifar3Trainer(new TrainerOptions { InitialModel = Model, InitialState = EngineState.Initial(Model) with { AdamV = null! } })),
+        List("InitialState without weights", () => _ = new Cifar3Trainer(new TrainerOptions { InitialModel = Model, InitialState = EngineState.Initial(Model) with { Weights = null! } })),
+        List("SaveKeras", () => Model.SaveKeras(Path.Combine(TestFiles.NewFolder(), "m.keras"), EngineState.Initial(Model) with { Weights = [null!] })),
+    ];
+
+    [TestCaseSource(nameof(Lists))]
+    public void Null_WithinAList_IsAnArgumentException(TestDelegate use) => Assert.That(Assert.Catch(use), Is.InstanceOf<ArgumentException>().With.Message.Contains("null").And.Not.TypeOf<ArgumentNullException>());
+
+    private static TestCaseData List(string what, TestDelegate use) => new TestCaseData(use).SetArgDisplayNames(what);
+
     private static object? Default(ParameterInfo parameter) =>
         parameter.DefaultValue is null && parameter.ParameterType.IsValueType ? Activator.CreateInstance(parameter.ParameterType) : parameter.DefaultValue;
 

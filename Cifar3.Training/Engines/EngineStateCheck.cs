@@ -6,6 +6,11 @@ internal static class EngineStateCheck
     /// <summary>The first difference in words, with the remedy; null when moments and weights are the model's.</summary>
     public static string? DifferenceFrom(this EngineState state, CnnModel model)
     {
+        if (new[] { state.Weights, state.AdamM, state.AdamV }.Any(list => list is null || list.Contains(null!)))
+        {
+            return "Adam's state has null among its weights and moments. Give the one that ExportState or KerasFile.Load gave.";
+        }
+
         var expected = EngineState.Initial(model).AdamM;
         foreach (var moments in new[] { state.AdamM, state.AdamV })
         {

@@ -62,6 +62,11 @@ public static class ExampleGrid
             throw new ArgumentException($"Each image needs a prediction. Received: {images.Count:N0} images, {predictions.Count:N0} predictions.", nameof(predictions));
         }
 
+        if (predictions.Contains(null!))
+        {
+            throw new ArgumentException("One of the predictions is null. Give one for each image.", nameof(predictions));
+        }
+
         return Draw(images, predictions, title);
     }
 
