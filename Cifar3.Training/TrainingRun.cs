@@ -16,6 +16,7 @@ internal sealed class TrainingRun
     private readonly TrainingWorkspace? workspace;
     private AveragedWeights? averaged;
     private long step;
+    private int ended; // callbacks that were told of the end
     private CnnModel? best;
     private int[]? statisticsOrder;
     private byte[]? statisticsImages;
@@ -54,7 +55,11 @@ internal sealed class TrainingRun
 
             context.Warning = TrainingWarning.Joined(context.Warning, TrainingWarning.Of(context, train, validation));
             context.Files.Retry();
-            ForEach(callback => callback.OnTrainEnd(context));
+            foreach (var callback in options.Callbacks)
+            {
+                ended++;
+                callback.OnTrainEnd(context);
+            }
         }
         catch (Exception reason)
         {
@@ -241,11 +246,11 @@ internal sealed class TrainingRun
         CultureInfo.InvariantCulture,
         $"Training diverged: {what}, with LearningRate={context.LearningRate}. Expected {expected}. Files of earlier epochs are kept; train again with a lower learning rate (0.001 is usual)."));
 
-    /// <summary>Tells every callback, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
+    /// <summary>Tells every callback that was not told of the end, whichever of them fails: the reason of the interruption is what the caller gets, with these failures in its data.</summary>
     private void TellInterrupted(Exception reason)
     {
         Attempt(nameof(context.Files), context.Files.Retry);
-        foreach (var callback in options.Callbacks)
+        foreach (var callback in options.Callbacks.Skip(ended))
         {
             Attempt($"{callback.GetType().Name}.{nameof(Callback.OnTrainInterrupted)}", () => callback.OnTrainInterrupted(context, reason));
         }
