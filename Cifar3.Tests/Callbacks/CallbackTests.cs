@@ -5,7 +5,7 @@ namespace Cifar3.Tests;
 /// <summary>What callbacks are told, beside the order of the moments.</summary>
 public sealed class CallbackTests
 {
-    private static readonly ImageSet Train = ColourImages.Create(96, seed: 1);
+    private static readonly ImageSet Train = ColourImages.Create(96, seed: 1), Validation = ColourImages.Create(48, seed: 2);
 
     [Test]
     public void OnTrainEnd_OneThatFails_InterruptsNoneThatWasToldOfTheEnd()
@@ -18,10 +18,40 @@ public sealed class CallbackTests
         Assert.That(after.Moments[^2..], Is.EqualTo(new[] { "epoch end 1", "interrupted InvalidOperationException" }));
     }
 
+    /// <summary>A file written within an epoch claimed the accuracy of the epoch before, which other weights had.</summary>
+    [TestCase("keras")]
+    [TestCase("fast")]
+    public void Model_WithinAnEpoch_TellsNoAccuracyOfOtherWeights(string recipe)
+    {
+        var seen = new SeesAccuracies();
+
+        var history = FakeTrainer.Create(new TrainerOptions { Recipe = Recipe.Named(recipe), Epoch = 2, BatchSize = 48, Callbacks = [seen] }).Fit(Train, Validation).History.Epochs;
+
+        double? first = history[0].ValAccuracy, second = history[1].ValAccuracy;
+        Assert.That(seen.Accuracies, Is.EqualTo(new[] { ("batch begin", null), ("batch end", null), ("batch begin", null), ("batch end", null), ("test", null), ("epoch end", first), ("batch begin", first), ("batch end", null), ("batch begin", null), ("batch end", null), ("test", null), ("epoch end", second), ("train end", second) }));
+    }
+
     private sealed class FailsAtTheEnd : Callback
     {
         public override void OnTrainEnd(TrainingContext context) => throw new InvalidOperationException("cannot end");
 
         public override void OnTrainInterrupted(TrainingContext context, Exception reason) => Assert.Fail("told of both");
+    }
+
+    private sealed class SeesAccuracies : Callback
+    {
+        public List<(string, double?)> Accuracies { get; } = [];
+
+        public override void OnTrainBatchBegin(TrainingContext context, int batch) => See("batch begin", context);
+
+        public override void OnTrainBatchEnd(TrainingContext context, BatchLog log) => See("batch end", context);
+
+        public override void OnTestBegin(TrainingContext context) => See("test", context);
+
+        public override void OnEpochEnd(TrainingContext context, EpochLog log) => See("epoch end", context);
+
+        public override void OnTrainEnd(TrainingContext context) => See("train end", context);
+
+        private void See(string moment, TrainingContext context) => Accuracies.Add((moment, context.Model.Metadata.ValAccuracy));
     }
 }

@@ -8,6 +8,7 @@ public sealed class TrainingContext
     private readonly CnnModel initial;
     private readonly string trainedOn;
     private CnnModel? current;
+    private bool isMeasured; // whether the weights are those that the last epoch's validation saw
 
     internal TrainingContext(TrainerOptions options, TrainingPlan plan, CnnModel initial, ITrainingEngine engine, ImageSet train, ImageSet? validation)
     {
@@ -53,7 +54,7 @@ public sealed class TrainingContext
     public History History
     {
         get;
-        internal set => (field, current) = (value, null); // a model tells of its epochs: who looked at it within one has kept the former epoch's
+        internal set => (field, current, isMeasured) = (value, null, true); // a model tells of its epochs: who looked at it within one has kept the former epoch's
     } = new([]);
 
     /// <summary>Names of the metrics that this training measures: the values that a callback may monitor.</summary>
@@ -95,8 +96,8 @@ public sealed class TrainingContext
     /// </summary>
     public string? ResumeNote { get; internal set; }
 
-    /// <summary>The model as it is now: a copy of the weights, with what is known of them (epoch, validation accuracy, history).</summary>
-    public CnnModel Model => current ??= initial.With(CopyWeights(), MetadataAfter(History.Epochs.Length));
+    /// <summary>The model as it is now: a copy of the weights, with what is known of them (epochs done, history, and, until the next step changes them, validation accuracy).</summary>
+    public CnnModel Model => current ??= initial.With(CopyWeights(), isMeasured ? MetadataAfter(History.Epochs.Length) : MetadataAfter(History.Epochs.Length) with { ValAccuracy = null });
 
     /// <summary>Writes the files of callbacks.</summary>
     internal EpochFiles Files { get; } = new();
@@ -133,14 +134,14 @@ public sealed class TrainingContext
     {
         ArgumentNullException.ThrowIfNull(model);
         engine.ImportState(engine.ExportState() with { Weights = model.Weights });
-        current = model.ClassNames.SequenceEqual(initial.ClassNames) ? model : null; // another training's names are not those of these labels
+        (current, isMeasured) = (model.ClassNames.SequenceEqual(initial.ClassNames) ? model : null, false); // another training's names are not those of these labels
     }
 
     /// <summary>Says that the model is now one of these weights: those validated, which may be averaged ones.</summary>
     internal void ModelIs(IReadOnlyList<WeightTensor> weights, int epochs) => current = initial.With(weights, MetadataAfter(epochs));
 
-    /// <summary>To be called after every training step: <see cref="Model"/> is then out of date.</summary>
-    internal void WeightsChanged() => current = null;
+    /// <summary>To be called after every training step: <see cref="Model"/> is then out of date, and no accuracy was measured of it.</summary>
+    internal void WeightsChanged() => (current, isMeasured) = (null, false);
 
     /// <summary>What is known of the weights after a number of epochs.</summary>
     internal ModelMetadata MetadataAfter(int epochs) => initial.Metadata with
