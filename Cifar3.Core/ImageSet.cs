@@ -71,7 +71,13 @@ public sealed class ImageSet : IImageRows
     /// <summary>The pixels of one image [32, 32, 3].</summary>
     /// <param name="index">0 to <see cref="Count"/> − 1.</param>
     /// <returns>3,072 bytes.</returns>
-    public ReadOnlySpan<byte> Image(int index) => pixels.AsSpan(checked(index * CnnArchitecture.ImageBytes), CnnArchitecture.ImageBytes);
+    /// <exception cref="ArgumentOutOfRangeException">There is no such image.</exception>
+    public ReadOnlySpan<byte> Image(int index)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(index);
+        ArgumentOutOfRangeException.ThrowIfGreaterThanOrEqual(index, Count);
+        return pixels.AsSpan(index * CnnArchitecture.ImageBytes, CnnArchitecture.ImageBytes);
+    }
 
     /// <summary>The images at the given indices, in that order.</summary>
     /// <param name="indices">Each 0 to <see cref="Count"/> − 1; repeats are allowed.</param>

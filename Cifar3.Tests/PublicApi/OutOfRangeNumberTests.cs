@@ -36,4 +36,15 @@ public sealed class OutOfRangeNumberTests
         Assert.That(() => DropoutMask.Threshold(rate), Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("at least 0 and below 1. Received: rate="));
         Assert.That(() => DropoutMask.Fill(0, 1, 0, rate, 0, new byte[8]), Throws.TypeOf<ArgumentOutOfRangeException>());
     }
+
+    [TestCase(-1)]
+    [TestCase(3)]
+    [TestCase(700_000)]
+    public void Image_IndexThatIsNone_IsRefusedByName(int index)
+    {
+        var images = ColourImages.Create(3);
+
+        Assert.That(Assert.Throws<ArgumentOutOfRangeException>(() => images.Image(index))!.ParamName, Is.EqualTo("index"));
+        Assert.That(() => images.Select([0, index]), Throws.TypeOf<ArgumentOutOfRangeException>());
+    }
 }
