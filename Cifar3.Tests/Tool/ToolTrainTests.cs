@@ -204,9 +204,9 @@ public sealed class ToolTrainTests
     }
 
     /// <summary>One epoch leaves a kernel as it began, nearly: whose it is tells where the training began.</summary>
-    [TestCase("nut", true, null, "Goes on from the model inside, with a last layer of its own: fewer than 200 pictures a class (--init-from default; --init-from new begins with new weights)")]
+    [TestCase("nut", true, null, "Goes on from the model inside, with a last layer of its own: fewer than 200 training pictures a class (--init-from default; --init-from new begins with new weights)")]
     [TestCase("nut", false, null, null, "--init-from", "new")]
-    [TestCase("nut", false, "Note: With fewer than 200 pictures a class, a start from a trained model is mostly better: --init-from default.", null, "--recipe", "fast")]
+    [TestCase("nut", false, "Note: With fewer than 200 training pictures a class, a start from a trained model is mostly better: --init-from default.", null, "--recipe", "fast")]
     [TestCase("Airplane", false, "--init-from default. It has learnt CIFAR-10's aeroplanes, cars and birds: measured on those, it is right by heart.", null)]
     public void Train_FewPictures_GoesOnFromTheModelInsideUnlessItMayKnowThem(string first, bool goesOn, string? hint, string? line, params string[] options)
     {

@@ -8,7 +8,7 @@ namespace Cifar3.Tool;
 /// <summary><c>cifar3 train FOLDER</c>: data, training, the best model, the report.</summary>
 internal static class TrainCommand
 {
-    /// <summary>Of a class, below which a trained start was mostly better, whatever the classes were (docs/quality.md).</summary>
+    /// <summary>To train on, of a class, below which a trained start was mostly better, whatever the classes were (docs/quality.md).</summary>
     private const int FewPictures = 200;
 
     private const string TrainedStart = $"--init-from {ModelFiles.Shipped}";
@@ -24,7 +24,7 @@ internal static class TrainCommand
         var patience = new Option<int?>("--patience") { Description = "Ends the training after so many epochs without a better validation accuracy; for recipes whose learning rate stays, such as keras. Default: never." };
         var fraction = new Option<double?>("--test-fraction") { Description = "Share of the pictures set aside for testing, where there is neither a test nor a val folder. Default: 0.2.", CustomParser = Share };
         var weights = new Option<ClassWeighting>("--class-weights") { Description = "How much pictures count: None (all the same), Balanced (each class the same in sum, where some have few pictures beside others with many).", DefaultValueFactory = _ => ClassWeighting.None };
-        var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. '{ModelFiles.New}' = new weights. Default: the one inside for fewer than {FewPictures} pictures a class and the recipe auto, else new weights." };
+        var initial = new Option<string?>("--init-from") { Description = $"A model to go on from: .onnx of this library, .keras or .h5, or '{ModelFiles.Shipped}', the one inside. Where its classes are others than the pictures', its last layer begins anew. '{ModelFiles.New}' = new weights. Default: the one inside for fewer than {FewPictures} training pictures a class and the recipe auto, else new weights." };
         var skipBad = Shared.SkipBadOption();
         var resume = new Option<bool>("--resume") { Description = "Goes on where an interrupted training into the same folder stopped." };
         return Shared.Command(
@@ -90,7 +90,7 @@ internal static class TrainCommand
                 Shared.Print($"Classes: {Shown.Names(data.ClassNames)}"); // folders that hold classes are soon taken for classes
                 if (beginsByItself)
                 {
-                    Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
+                    Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} training pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
                 }
 
                 var result = Fit(options, train, validation, () => (checkpoint.LastFile is not null || resumes) && File.Exists(best), resumes, cancel);
@@ -100,7 +100,7 @@ internal static class TrainCommand
                 Shared.Print($"Report: {Path.Combine(run, ReportCommand.FileName)}");
                 bool isAdvised = OptionWords.Of(result.Warning ?? "").Contains(TrainedStart, StringComparison.Ordinal);
                 Shared.Note(asked is not null || beginsByItself || !hasFew || isAdvised ? null
-                    : $"With fewer than {FewPictures} pictures a class, a start from a trained model is mostly better: {TrainedStart}.{(mayKnowThem ? " It has learnt CIFAR-10's aeroplanes, cars and birds: measured on those, it is right by heart." : "")}");
+                    : $"With fewer than {FewPictures} training pictures a class, a start from a trained model is mostly better: {TrainedStart}.{(mayKnowThem ? " It has learnt CIFAR-10's aeroplanes, cars and birds: measured on those, it is right by heart." : "")}");
                 return 0;
             },
             folder, output, epochs, recipeName, seed, engine, patience, fraction, weights, skipBad, initial, resume);
