@@ -133,7 +133,7 @@ public sealed class RentedClassifier : IDisposable
     /// <exception cref="ObjectDisposedException">The rent has ended.</exception>
     public Cifar3Classifier Classifier => (loaded ?? throw new ObjectDisposedException(nameof(RentedClassifier))).Classifier;
 
-    /// <summary>What tells this file's content from others: the first 12 digits of its SHA-256, or of one over all files where class names or weights stand beside it.</summary>
+    /// <summary>What tells this file's content from others: the first 12 digits of its SHA-256, or of one over all files where class names or weights stand beside it; <c>shipped</c> for the model in the library.</summary>
     /// <exception cref="ObjectDisposedException">The rent has ended.</exception>
     public string Version => (loaded ?? throw new ObjectDisposedException(nameof(RentedClassifier))).Version;
 

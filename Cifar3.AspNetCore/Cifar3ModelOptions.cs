@@ -25,7 +25,7 @@ public sealed class Cifar3ModelOptions
     /// <summary>Requests that may wait for their turn, 0 to 65,536; one more is answered with 503 and Retry-After. Default: 256.</summary>
     public int MaxQueue { get; set; } = 256;
 
-    /// <summary>What Retry-After tells. Default: 1 second.</summary>
+    /// <summary>What Retry-After tells, in whole seconds, at least one. Default: 1 second.</summary>
     public TimeSpan RetryAfter { get; set; } = TimeSpan.FromSeconds(1);
 
     /// <summary>The most bytes of one encoded picture, 1 to 268,435,456. Default: 16 MiB.</summary>

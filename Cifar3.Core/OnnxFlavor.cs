@@ -2,7 +2,7 @@ using System.Diagnostics.CodeAnalysis;
 
 namespace Cifar3;
 
-/// <summary>Which graph a model is saved as. All give the same classes; they differ in speed, in size, and in who can read them back.</summary>
+/// <summary>Which graph a model is saved as. They differ in speed, in size, and in who can read them back; <see cref="Keras"/> and <see cref="Optimized"/> compute the same but for rounding.</summary>
 public enum OnnxFlavor
 {
     /// <summary>
@@ -17,7 +17,7 @@ public enum OnnxFlavor
     Optimized,
 
     /// <summary>
-    /// For the fastest scoring on the CPU: input of bytes, weights of 8 bits, activations of 8 bits, in a file of a quarter of the size.
+    /// For scoring on the CPU through ONNX Runtime, fastest where processors have VNNI: input of bytes, weights of 8 bits (7 of which are used, unless <see cref="OnnxExportOptions.ReduceRange"/> is false), activations of 8 bits, in a file of a quarter of the size.
     /// Needs <see cref="OnnxExportOptions.CalibrationImages"/>. A few images in a thousand get another class than in float32.
     /// </summary>
     [SuppressMessage("Naming", "CA1720", Justification = "What the quantization is called everywhere.")]

@@ -4,7 +4,7 @@ using System.Globalization;
 namespace Cifar3;
 
 /// <summary>What the classifier says of one image: the most probable class and the probabilities of all.</summary>
-/// <remarks>Immutable. Two predictions are equal when class names and probabilities are.</remarks>
+/// <remarks>Immutable. Two predictions are equal when class names, probabilities and familiarity are.</remarks>
 public sealed record Prediction
 {
     /// <summary>Creates a prediction; the label is the most probable class, the first of equals.</summary>

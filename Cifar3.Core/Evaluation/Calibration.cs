@@ -51,7 +51,7 @@ public sealed class Calibration
     /// <summary>Mean over images of Σ (probability − (1 for the true class, 0 for others))², 0 (best) to 2, as scikit-learn's <c>brier_score_loss</c> of several classes (Brier 1950).</summary>
     public double BrierScore { get; }
 
-    /// <summary>Both numbers, such as <c>ECE .008, Brier .050</c>.</summary>
+    /// <summary>Both numbers, such as <c>ECE 0.0080, Brier 0.0500</c>.</summary>
     /// <returns>One line.</returns>
     public override string ToString() => FormattableString.Invariant($"ECE {ExpectedCalibrationError:F4}, Brier {BrierScore:F4}");
 }

@@ -7,7 +7,7 @@ namespace Cifar3;
 /// What may vary in the network: filter counts, dropout rates, BatchNormalization's momentum and epsilon, and the number of classes.
 /// Input size (32×32×3), layer order and kernel sizes are the network's identity and are fixed.
 /// </summary>
-/// <remarks>Immutable and safe to share between threads. Two architectures are equal when all their numbers are.</remarks>
+/// <remarks>Immutable and safe to share between threads. <see cref="Equals(CnnArchitecture)"/> is true when all their numbers are equal; <c>==</c> compares references.</remarks>
 public sealed class CnnArchitecture : IEquatable<CnnArchitecture>
 {
     /// <summary>Height and width of the input image in pixels: 32.</summary>

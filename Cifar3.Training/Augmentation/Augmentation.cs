@@ -56,7 +56,7 @@ public sealed class AugmentationRandom
     /// <returns>A number with 24 random bits.</returns>
     public float NextSingle() => (Draw() >> 8) * (1f / (1 << 24));
 
-    /// <summary>Uniform in [least, most).</summary>
+    /// <summary>Uniform in [least, most); rounding may give <paramref name="most"/> itself, as it does between 1 and 2 once in 2²⁴ draws.</summary>
     /// <param name="least">The lower end.</param>
     /// <param name="most">The upper end.</param>
     /// <returns>The number.</returns>

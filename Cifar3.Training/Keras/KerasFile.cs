@@ -41,7 +41,7 @@ public static class KerasFile
     }
 
     /// <summary>Writes a model that Keras opens with <c>load_model</c>: compiled with Adam and categorical cross-entropy, ready for <c>fit</c>.</summary>
-    /// <remarks>The same model gives the same bytes. Class names and the rest of the metadata are stored where Keras ignores them.</remarks>
+    /// <remarks>The same model gives the same bytes. Class names and the rest of the metadata, but for the history, are stored where Keras ignores them.</remarks>
     /// <param name="path">The file; it is replaced as a whole or not at all.</param>
     /// <param name="model">The model.</param>
     /// <param name="state">Adam's moments and step, so that Keras continues where training stopped; its weights must be the model's. Default: none, Keras starts with a fresh Adam.</param>

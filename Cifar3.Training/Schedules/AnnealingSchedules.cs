@@ -48,7 +48,7 @@ public sealed class OneCycle(float? maxLearningRate = null, double warmUp = 0.2,
 /// <remarks>Metrics gain most in the last epochs: <see cref="EarlyStopping"/> does not stop such a training.</remarks>
 /// <param name="learningRate">The highest rate, above 0; null = the training's <see cref="TrainingSettings.LearningRate"/>. Default: null.</param>
 /// <param name="warmUpEpochs">Epochs on the way up, 0 or more. Default: 0.</param>
-/// <param name="alpha">The last rate as a share of the highest, 0 to 1, Keras' <c>alpha</c>. Default: 0.</param>
+/// <param name="alpha">Where the way down ends, after the last step, as a share of the highest rate, 0 to 1: Keras' <c>alpha</c>. Default: 0.</param>
 /// <exception cref="ArgumentOutOfRangeException">A number is outside its range.</exception>
 public sealed class CosineDecay(float? learningRate = null, double warmUpEpochs = 0, double alpha = 0) : LearningRateScheduler
 {
@@ -58,7 +58,7 @@ public sealed class CosineDecay(float? learningRate = null, double warmUpEpochs 
     /// <summary>Epochs on the way up.</summary>
     public double WarmUpEpochs { get; } = Augmentation.InRange(warmUpEpochs, 0, TrainingSettings.MaxEpoch, nameof(warmUpEpochs));
 
-    /// <summary>The last rate as a share of the highest.</summary>
+    /// <summary>Where the way down ends, after the last step, as a share of the highest rate.</summary>
     public double Alpha { get; } = Augmentation.InRange(alpha, 0, 1, nameof(alpha));
 
     internal override bool EndsLow => true;

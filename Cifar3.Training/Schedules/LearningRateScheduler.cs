@@ -18,7 +18,7 @@ public readonly record struct TrainState(int CurrentEpoch, int CurrentBatchIndex
     /// <summary>Number of training steps done before this one.</summary>
     public long Step => (long)CurrentEpoch * BatchesPerEpoch + CurrentBatchIndex;
 
-    /// <summary>How much of the planned training is done at the end of this step, 0 to 1: 1 in the last step; where no number of epochs is given, 0.</summary>
+    /// <summary>How far the planned training is, 0 in the first step to 1 in the last; where it has one step, or no number of epochs is given, 0.</summary>
     public double ShareDone => Epochs == 0 ? 0 : Math.Min(1, Step / Math.Max(1, (double)Epochs * BatchesPerEpoch - 1));
 }
 
