@@ -68,6 +68,6 @@ public sealed class TrainingResult
             .. new[] { RecipeNote, ResumeNote, FilesNote }.OfType<string>().Select(note => $"Note: {note}"),
             .. Warning is null ? Array.Empty<string>() : [$"Warning: {Warning}"],
         ];
-        return string.Join(". ", [.. sentences[..^1].Select(sentence => sentence.TrimEnd('.')), sentences[^1]]);
+        return Shown.Text(string.Join(". ", [.. sentences[..^1].Select(sentence => sentence.TrimEnd('.')), sentences[^1]]), int.MaxValue); // of callbacks, or of a run.json
     }
 }

@@ -31,6 +31,18 @@ public sealed class CallbackTests
         Assert.That(seen.Accuracies, Is.EqualTo(new[] { ("batch begin", null), ("batch end", null), ("batch begin", null), ("batch end", null), ("test", null), ("epoch end", first), ("batch begin", first), ("batch end", null), ("batch begin", null), ("batch end", null), ("test", null), ("epoch end", second), ("train end", second) }));
     }
 
+    /// <summary>So with what a run's folder of unknown origin tells.</summary>
+    [Test]
+    public void StopTraining_ReasonThatCommandsATerminal_IsEscapedInTheResultsLine()
+    {
+        var stops = new Recorder { OnEpoch = (context, _) => context.StopTraining("\u001b[2Jenough\nof it") };
+
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 2, Callbacks = [stops] }).Fit(Train);
+
+        Assert.That(result.ToString(), Does.Contain(@"stopped early: \u001B[2Jenough\nof it"));
+        Assert.That(result.StopReason, Is.EqualTo("\u001b[2Jenough\nof it"));
+    }
+
     private sealed class FailsAtTheEnd : Callback
     {
         public override void OnTrainEnd(TrainingContext context) => throw new InvalidOperationException("cannot end");
