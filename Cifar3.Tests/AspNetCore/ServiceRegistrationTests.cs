@@ -235,9 +235,7 @@ public sealed class ServiceRegistrationTests
         try
         {
             ServiceApp.SaveModel("model.onnx", seed: 1);
-            await using var app = Readme(["--urls", "http://127.0.0.1:0"]);
-            await app.StartAsync();
-            Assert.That(app.Services.GetRequiredService<Cifar3ClassifierPool>().IsReady);
+            await PageApp.RunAsync(Readme, ["--urls", "http://127.0.0.1:0"], services => Assert.That(services.GetRequiredService<Cifar3ClassifierPool>().IsReady));
         }
         finally
         {
@@ -245,14 +243,14 @@ public sealed class ServiceRegistrationTests
         }
     }
 
-    private static WebApplication Readme(string[] args)
+    private static void Readme(string[] args)
     {
         // Cifar3.AspNetCore/README.md
         var builder = WebApplication.CreateBuilder(args);
         builder.Services.AddCifar3Classifier(options => options.ModelPath = "model.onnx"); // or AddCifar3Classifier(configuration)
         var app = builder.Build();
         app.MapCifar3();
+        app.Run();
         // end
-        return app;
     }
 }

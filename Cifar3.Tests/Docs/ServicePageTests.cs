@@ -18,11 +18,12 @@ public sealed class ServicePageTests
         {
             ServiceApp.SaveModel("model.onnx", seed: 1);
             ServiceApp.SaveModel("parts.onnx", seed: 2);
-            await using var app = Service(["--urls", "http://127.0.0.1:0", "--Cifar3:ModelPath", "model.onnx"]);
-            await app.StartAsync();
-
-            Assert.That(Own(app.Services.GetRequiredService<Cifar3ClassifierPool>(), ImageCorpus.Files["jpeg"]).Label, Is.Not.Empty);
-            Assert.That(app.Services.GetRequiredService<Cifar3ClassifierPool>().Names, Is.EqualTo(new[] { "cifar3", "parts" }));
+            await PageApp.RunAsync(Service, ["--urls", "http://127.0.0.1:0", "--Cifar3:ModelPath", "model.onnx"], services =>
+            {
+                var pool = services.GetRequiredService<Cifar3ClassifierPool>();
+                Assert.That(Own(pool, ImageCorpus.Files["jpeg"]).Label, Is.Not.Empty);
+                Assert.That(pool.Names, Is.EqualTo(new[] { "cifar3", "parts" }));
+            });
         }
         finally
         {
@@ -50,7 +51,7 @@ public sealed class ServicePageTests
         Assert.That(File.Exists("repository/cifar3/1/model.onnx"));
     }
 
-    private static WebApplication Service(string[] args)
+    private static void Service(string[] args)
     {
         // docs/service.md
         var builder = WebApplication.CreateBuilder(args);
@@ -59,8 +60,8 @@ public sealed class ServicePageTests
         var app = builder.Build();
         app.MapHealthChecks("/health");
         app.MapCifar3();
+        app.Run();
         // end
-        return app;
     }
 
     private static Prediction Own(Cifar3ClassifierPool pool, byte[] bytes)
