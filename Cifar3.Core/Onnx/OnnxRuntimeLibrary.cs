@@ -1,3 +1,4 @@
+using System.Runtime.InteropServices;
 using Microsoft.ML.OnnxRuntime;
 
 namespace Cifar3;
@@ -12,6 +13,9 @@ internal static class OnnxRuntimeLibrary
     public const string TelemetryVariable = "ORT_DISABLE_TELEMETRY";
 
     public const string CpuPackage = "Microsoft.ML.OnnxRuntime", GpuPackage = "Microsoft.ML.OnnxRuntime.Gpu";
+
+    /// <summary>The desktops that <see cref="CpuPackage"/> has a build for.</summary>
+    internal static readonly string[] Systems = ["win-x64", "win-arm64", "linux-x64", "linux-arm64", "osx-arm64"];
 
     private static readonly Lazy<bool> Silenced = new(Silence);
 
@@ -39,10 +43,16 @@ internal static class OnnxRuntimeLibrary
             }
 
             throw new Cifar3Exception(cause is DllNotFoundException
-                ? $"{failure}: ONNX Runtime's native library is missing. Expected 'onnxruntime' {Expected} beside the program. Add the package {CpuPackage} {Expected} (or {GpuPackage} for NVIDIA GPUs) to the program's project. Looked in: {NativeLibraryFault.Message(cause)}"
+                ? $"{failure}: ONNX Runtime's native library is missing. Expected 'onnxruntime' {Expected} beside the program. {Remedy($"{(OperatingSystem.IsWindows() ? "win" : OperatingSystem.IsMacOS() ? "osx" : "linux")}-{RuntimeInformation.ProcessArchitecture.ToString().ToLowerInvariant()}")} Looked in: {NativeLibraryFault.Message(cause)}"
                 : $"{failure}: ONNX Runtime's native library is not the one that belongs to this program. Expected version {Expected}. Found a file that does not fit: {NativeLibraryFault.Message(cause)}. Give the program the package {CpuPackage} {Expected} (or {GpuPackage}), not both, and remove other copies of onnxruntime from the library path{(OperatingSystem.IsWindows() ? "; Windows has an old onnxruntime.dll in System32, which is found where the program has none beside it" : "")}.", e);
         }
     }
+
+    /// <summary>What to do where the library is missing: the package, unless it has no build for the system.</summary>
+    /// <param name="system">The process' own, in the words of <see cref="Systems"/>.</param>
+    internal static string Remedy(string system) => Systems.Contains(system)
+        ? $"Add the package {CpuPackage} {Expected} (or {GpuPackage} for NVIDIA GPUs) to the program's project."
+        : $"Its package {CpuPackage} {Expected} has no build for {system}, only for {string.Join(", ", Systems)}: run the program on one of these. This library's own files are scored without it (ScoringBackend.Managed).";
 
     /// <summary>
     /// Keeps ONNX Runtime from sending its maker what machine this is, which nobody who scores a picture expects. A program that has set the variable is obeyed, whatever it says.

@@ -56,6 +56,7 @@ public sealed class PackageContentsTests
     {
         Assert.That(Files("Cifar3.Core"), Does.Contain("licenses/LICENSE-onnx.txt"));
         Assert.That(Files("Cifar3.Training"), Does.Contain("licenses/LICENSE-DejaVu.txt"));
+        Assert.That(Files("Cifar3.Tool"), Does.Contain("licenses/LICENSE-onnx.txt").And.Contain("licenses/LICENSE-DejaVu.txt"));
     }
 
     [TestCaseSource(nameof(WithoutCode))]

@@ -17,6 +17,23 @@ public sealed class OnnxRuntimeLibraryTests
         Assert.That(error.Message, Does.Not.Contain("\n"));
     }
 
+    /// <summary>A Mac with an Intel processor and the package <c>Cifar3</c>: adding what it brings already would not help.</summary>
+    [TestCase("osx-x64")]
+    [TestCase("win-x86")]
+    [TestCase("linux-arm")]
+    public void Remedy_SystemWithoutABuild_SaysSoAndAdvisesNoPackage(string system)
+    {
+        Assert.That(OnnxRuntimeLibrary.Remedy(system), Does.Contain($"no build for {system}").And.Contain("osx-arm64").And.Contain("ScoringBackend.Managed").And.Not.Contain("Add the package"));
+    }
+
+    [Test]
+    public void Systems_AreThoseOfThePackage()
+    {
+        var builds = Directory.GetDirectories(Path.Combine(AppContext.BaseDirectory, "runtimes")).Where(folder => Directory.Exists(Path.Combine(folder, "native")) && Directory.EnumerateFiles(Path.Combine(folder, "native")).Any(file => Path.GetFileName(file) is "onnxruntime.dll" or "libonnxruntime.so" or "libonnxruntime.dylib"));
+
+        Assert.That(builds.Select(Path.GetFileName), Is.EquivalentTo(OnnxRuntimeLibrary.Systems));
+    }
+
     /// <summary>On a system with another C library, or without C++'s: the package is there, and adding it again would not help.</summary>
     [Test]
     [NonParallelizable]
