@@ -19,7 +19,7 @@ internal static unsafe class TensorFlowLibrary
     /// <summary>The oldest version whose operators and functions this engine is written for.</summary>
     public static readonly Version MinimumVersion = new(2, 10);
 
-    private const string LogLevelVariable = "TF_CPP_MIN_LOG_LEVEL";
+    private const string LogLevelVariable = "TF_CPP_MIN_LOG_LEVEL", InstructionsVariable = "ONEDNN_MAX_CPU_ISA";
     private static readonly Lock Gate = new();
     private static LoadedLibrary? loaded;
 
@@ -77,6 +77,12 @@ internal static unsafe class TensorFlowLibrary
         if (Environment.GetEnvironmentVariable(LogLevelVariable) is null)
         {
             NativeEnvironment.Set(LogLevelVariable, "2"); // errors only; must be set before the library reads it
+        }
+
+        if (Environment.GetEnvironmentVariable(InstructionsVariable) is null)
+        {
+            // Of oneDNN's convolutions for AVX-512 in TensorFlow 2.21 the gradient by the input is now and then garbage in a whole process, on an AMD Zen 5; those for AVX2 were always right.
+            NativeEnvironment.Set(InstructionsVariable, "AVX2");
         }
 
         if (Environment.GetEnvironmentVariable(LogLevelVariable) == "0")
