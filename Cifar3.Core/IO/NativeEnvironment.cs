@@ -21,6 +21,9 @@ internal static partial class NativeEnvironment
         }
     }
 
+    /// <summary>The program's own value, be it set before it started or by .NET, or this one where it has none. To be called before the library that reads it is loaded.</summary>
+    public static void SetDefault(string name, string value) => Set(name, Environment.GetEnvironmentVariable(name) ?? value);
+
     [LibraryImport("libc", EntryPoint = "setenv", StringMarshalling = StringMarshalling.Utf8)]
     private static partial int SetUnix(string name, string value, int overwrite);
 

@@ -61,7 +61,7 @@ internal static class OnnxRuntimeLibrary
     {
         try
         {
-            NativeEnvironment.Set(TelemetryVariable, Environment.GetEnvironmentVariable(TelemetryVariable) ?? "1");
+            NativeEnvironment.SetDefault(TelemetryVariable, "1");
             return true;
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)

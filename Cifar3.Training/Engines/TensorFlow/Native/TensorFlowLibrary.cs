@@ -74,17 +74,10 @@ internal static unsafe class TensorFlowLibrary
         nint handle = 0;
         string failure = "";
         IReadOnlyList<string> notices = [];
-        if (Environment.GetEnvironmentVariable(LogLevelVariable) is null)
-        {
-            NativeEnvironment.Set(LogLevelVariable, "2"); // errors only; must be set before the library reads it
-        }
+        NativeEnvironment.SetDefault(LogLevelVariable, "2"); // errors only
 
-        if (Environment.GetEnvironmentVariable(InstructionsVariable) is null)
-        {
-            // Of oneDNN's convolutions for AVX-512 in TensorFlow 2.21 the gradient by the input is now and then garbage in a whole process, on an AMD Zen 5; those for AVX2 were always right.
-            NativeEnvironment.Set(InstructionsVariable, "AVX2");
-        }
-
+        // Of oneDNN's convolutions for AVX-512 in TensorFlow 2.21 the gradient by the input is now and then garbage in a whole process, on an AMD Zen 5; those for AVX2 were always right.
+        NativeEnvironment.SetDefault(InstructionsVariable, "AVX2");
         if (Environment.GetEnvironmentVariable(LogLevelVariable) == "0")
         {
             TryOpen(); // the user asked TensorFlow to tell everything
