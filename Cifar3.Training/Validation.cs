@@ -17,12 +17,12 @@ internal sealed class Validation
     public Validation(ImageSet images, float[]? classWeights)
     {
         Images = images;
-        parts = [.. classWeights is null ? [] : images.Labels.ToArray().Index().GroupBy(image => image.Item, image => image.Index).OrderBy(group => group.Key)
-            .Select(group => (images.Select([.. group]), (double)classWeights[group.Key]))];
-        weight = parts.Sum(part => part.Weight * part.Images.Count);
-        IsWeighted = weight > 0;
+        IsWeighted = IsWeightedBy(images, classWeights);
         if (IsWeighted)
         {
+            parts = [.. images.Labels.ToArray().Index().GroupBy(image => image.Item, image => image.Index).OrderBy(group => group.Key)
+                .Select(group => (images.Select([.. group]), (double)classWeights![group.Key]))];
+            weight = parts.Sum(part => part.Weight * part.Images.Count);
             Count = weight * weight / parts.Sum(part => part.Weight * part.Weight * part.Images.Count);
             Chance = parts.Max(part => part.Weight * part.Images.Count) / weight;
         }
@@ -42,6 +42,9 @@ internal sealed class Validation
 
     /// <summary>The accuracy that naming the same class always has, at its best, each image counted by its weight.</summary>
     public double Chance { get; }
+
+    /// <summary>Whether weights tell these images apart: there are some, and one above 0 is that of a class which is here.</summary>
+    public static bool IsWeightedBy(ImageSet images, float[]? classWeights) => classWeights is not null && images.Labels.ToArray().Any(label => classWeights[label] > 0);
 
     /// <summary>Loss and number of correct images, in batches so that cancelling does not have to wait, and with class weights the accuracy in which each image counts by its class's weight.</summary>
     /// <param name="engine">Computes, in inference mode.</param>

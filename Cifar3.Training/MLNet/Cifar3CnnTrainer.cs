@@ -96,7 +96,7 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
     {
         int? seed = Settings.Seed ?? ContextSeed.Of(environment);
         var (train, validation) = ReadImages(input, seed ?? 0, cancellation);
-        var options = Settings.ToTrainerOptions(Callbacks(channel, validation is null ? null : new Validation(validation, Settings.ClassWeights?.For(train))), seed);
+        var options = Settings.ToTrainerOptions(Callbacks(channel, validation is not null, validation is not null && Validation.IsWeightedBy(validation, Settings.ClassWeights?.For(train))), seed);
         CheckFamiliarity(TrainingPlan.Create(options, train.Count), validation?.Count ?? 0);
         var result = createTrainer(options).Fit(train, validation, cancellation);
         return new Cifar3Transformer(result.BestModel, Settings.Columns, LabelKeys.FromColumn(label, train.ClassNames), feature.Type, Settings.Scoring);
@@ -164,9 +164,9 @@ public sealed partial class Cifar3CnnTrainer : IEstimator<Cifar3Transformer>
         ImageSet Read(IDataView view, IReadOnlyList<string>? classNames) => ImageSet.FromDataView(view, Settings.FeatureColumnName, Settings.LabelColumnName, classNames, cancellation);
     }
 
-    private List<Callback> Callbacks(IChannel channel, Validation? validation)
+    private List<Callback> Callbacks(IChannel channel, bool validated, bool weighted)
     {
-        var (accuracy, loss) = validation is not null ? (EpochMetrics.TellingName(validation.IsWeighted), "val_loss") : ("accuracy", "loss");
+        var (accuracy, loss) = validated ? (EpochMetrics.TellingName(weighted), "val_loss") : ("accuracy", "loss");
         List<Callback> callbacks = [.. Settings.Callbacks, new ChannelLog(channel)];
         if (Settings.EarlyStoppingCriteria is { } criterion)
         {
