@@ -44,14 +44,28 @@ internal sealed class ConvolutionGraph(Pass pass, Conv2DLayer layer, BatchNormal
         var kernelShape = Graph.Const(Name("kernel_shape"), [.. Variable("kernel").Shape]);
         var kernelGradient = Sum("kernel_gradient", Each(dz, (part, i) => Convolution("Conv2DBackpropFilter", Name("Conv2DBackpropFilter", i), inputs[i], kernelShape, part)));
         SetGradient("kernel", normalization?.Deferred is { } affine ? Unfolded(kernelGradient, biasGradient, affine) : kernelGradient);
-        return isFirst ? [] : Each(dz, InputGradient);
+        return isFirst ? [] : InputGradient(dz);
     }
 
-    private Output InputGradient(Output dz, int part)
+    /// <summary>
+    /// dx[h, w, i] = Σ dz[h + pad − a, w + pad − b, o]·kernel[a, b, i, o], pad 1 of a SAME convolution and 0 of a VALID one: a convolution of dz, padded by
+    /// 2 − pad, with the kernel turned by 180° and its channels exchanged.
+    /// </summary>
+    /// <remarks>
+    /// Not <c>Conv2DBackpropInput</c>: there oneDNN 3.7, that of TensorFlow 2.21, takes a kernel for AVX-512 in some processes (<c>brg_conv_bwd</c>) whose
+    /// results are garbage, without an error. Forward convolutions go to that kernel only where the padding is as wide as the kernel.
+    /// </remarks>
+    private Output[] InputGradient(Output[] dz)
     {
-        var shape = Graph.Add("Shape", Name("input_shape", part), inputs[part]);
-        Output dx = Convolution("Conv2DBackpropInput", Name("Conv2DBackpropInput", part), shape, usedKernel, dz);
-        return unread == 0 ? dx : Graph.Add("Pad", Name("unread_gradient", part), dx, Graph.Matrix(Name("unread_rows_and_columns", part), 2, 0, 0, 0, unread, 0, unread, 0, 0));
+        var turned = Graph.Add("ReverseV2", Name("turned_kernel"), usedKernel, Graph.Const(Name("turned_axes"), 0, 1));
+        var exchanged = Graph.Add("Transpose", Name("exchanged_kernel"), turned, Graph.Const(Name("exchanged_axes"), 0, 1, 3, 2));
+        int padding = layer.Padding == ConvPadding.Same ? 1 : 2;
+        return Each(dz, (part, i) =>
+        {
+            Output dx = Graph.Begin("Conv2D", Name("input_gradient", i), part, exchanged).Ints("strides", 1, 1, 1, 1)
+                .Text("padding", "EXPLICIT").Ints("explicit_paddings", 0, 0, padding, padding, padding, padding, 0, 0).Finish();
+            return unread == 0 ? dx : Graph.Add("Pad", Name("unread_gradient", i), dx, Graph.Matrix(Name("unread_rows_and_columns", i), 2, 0, 0, 0, unread, 0, unread, 0, 0));
+        });
     }
 
     /// <summary>The part of the input [B, H − unread, W − unread, Cin] that the wanted outputs need.</summary>

@@ -19,7 +19,7 @@ internal static unsafe class TensorFlowLibrary
     /// <summary>The oldest version whose operators and functions this engine is written for.</summary>
     public static readonly Version MinimumVersion = new(2, 10);
 
-    private const string LogLevelVariable = "TF_CPP_MIN_LOG_LEVEL", InstructionsVariable = "ONEDNN_MAX_CPU_ISA";
+    private const string LogLevelVariable = "TF_CPP_MIN_LOG_LEVEL";
     private static readonly Lock Gate = new();
     private static LoadedLibrary? loaded;
 
@@ -75,9 +75,6 @@ internal static unsafe class TensorFlowLibrary
         string failure = "";
         IReadOnlyList<string> notices = [];
         NativeEnvironment.SetDefault(LogLevelVariable, "2"); // errors only
-
-        // Of oneDNN's convolutions for AVX-512 in TensorFlow 2.21 the gradient by the input is now and then garbage in a whole process, on an AMD Zen 5; those for AVX2 were always right.
-        NativeEnvironment.SetDefault(InstructionsVariable, "AVX2");
         if (Environment.GetEnvironmentVariable(LogLevelVariable) == "0")
         {
             TryOpen(); // the user asked TensorFlow to tell everything
