@@ -10,6 +10,9 @@ namespace Cifar3;
 /// <remarks>Memory: a file's bytes once; a stream's at most twice, while its pieces are put together.</remarks>
 internal static class BoundedReader
 {
+    /// <summary>Files of so many bytes are read by one call to the system, which takes as long as decoding a tenth of a 32×32 picture.</summary>
+    public const int ReadAtOnce = 1 << 16;
+
     private const int FirstPiece = 1 << 16, LargestPiece = 1 << 24, LargestBorrowed = (1 << 24) - 1;
 
     private static readonly Lazy<HashSet<long>> KernelFileSystems = new(() => MountedAt("/proc", "/sys"));
@@ -26,19 +29,21 @@ internal static class BoundedReader
     public static FileStream Open(string path, int bufferSize = 0)
     {
         ArgumentNullException.ThrowIfNull(path);
-        if (Directory.Exists(path))
+        var found = UnixFile.Find(path);
+        if (found?.IsFolder ?? Directory.Exists(path))
         {
             throw new IOException("it is a folder, not a file");
         }
 
-        if (UnixFile.Find(path) is { } status && (!status.IsRegular || KernelFileSystems.Value.Contains(status.Device)))
+        if (found is { } status && (!status.IsRegular || KernelFileSystems.Value.Contains(status.Device)))
         {
             throw new IOException($"it is {(status.IsRegular ? "a file of the kernel" : status.Kind)}, not a file on a disk");
         }
 
         try
         {
-            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, FileOptions.SequentialScan);
+            var options = found?.Length <= ReadAtOnce ? FileOptions.None : FileOptions.SequentialScan; // a word to the system that a small file does not repay
+            var stream = new FileStream(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize, options);
             if (!stream.CanSeek)
             {
                 stream.Dispose();
@@ -147,7 +152,12 @@ internal static class BoundedReader
         try
         {
             begun.CopyTo(rented);
-            int used = begun.Length + stream.ReadAtLeast(rented.AsSpan(begun.Length..((int)need + 1)), (int)expected + 1, throwOnEndOfStream: false);
+            int used = begun.Length + stream.Read(rented.AsSpan(begun.Length..((int)need + 1)));
+            if (used != need) // else it has ended where it said, and left the one more empty
+            {
+                used += stream.ReadAtLeast(rented.AsSpan(used..((int)need + 1)), (int)need + 1 - used, throwOnEndOfStream: false);
+            }
+
             keeps = used <= need;
             return keeps ? new BorrowedBytes(rented, used, isBorrowed: true) : BorrowedBytes.Own(ReadToEnd(stream, limit, 0, rented.AsSpan(0, used))); // it has grown meanwhile
         }

@@ -16,9 +16,13 @@ internal static partial class UnixFile
     /// <param name="Mode">Kind and permissions.</param>
     /// <param name="User">The owner.</param>
     /// <param name="Group">The owner's group.</param>
+    /// <param name="Length">Its bytes.</param>
     /// <param name="Device">The file system it lies on.</param>
-    public readonly record struct Status(int Mode, uint User, uint Group, long Device)
+    public readonly record struct Status(int Mode, uint User, uint Group, long Length, long Device)
     {
+        /// <summary>Whether it is a folder.</summary>
+        public bool IsFolder => (Mode & KindMask) == Folder;
+
         /// <summary>Whether it is a file of bytes on a disk.</summary>
         public bool IsRegular => (Mode & KindMask) == Regular;
 
@@ -45,7 +49,7 @@ internal static partial class UnixFile
 
         try
         {
-            return Stat(path, out var status) == 0 ? new Status(status.Mode, status.User, status.Group, status.Device) : null;
+            return Stat(path, out var status) == 0 ? new Status(status.Mode, status.User, status.Group, status.Length, status.Device) : null;
         }
         catch (Exception e) when (e is DllNotFoundException or EntryPointNotFoundException)
         {
@@ -155,6 +159,9 @@ internal static partial class UnixFile
 
         [FieldOffset(12)]
         public uint Group;
+
+        [FieldOffset(16)]
+        public long Length;
 
         [FieldOffset(88)]
         public long Device;

@@ -260,9 +260,14 @@ internal static class ImageDecoder
         }
     }
 
-    /// <summary>Reads a picture's bytes; what does not begin as a picture is refused before more of it is read.</summary>
+    /// <summary>Reads a picture's bytes; what does not begin as a picture is refused before more than <see cref="BoundedReader.ReadAtOnce"/> of it is read.</summary>
     private static BorrowedBytes ReadPicture(Stream stream, string name, long length)
     {
+        if (length is > 0 and <= BoundedReader.ReadAtOnce)
+        {
+            return BoundedReader.Borrow(stream, MaxFileBytes, length, []) ?? throw TooManyBytes(name); // Decode looks at how it begins
+        }
+
         Span<byte> head = stackalloc byte[ImageSignature.Length];
         head = head[..stream.ReadAtLeast(head, head.Length, throwOnEndOfStream: false)];
         if (ImageSignature.Format(head) == PictureFormat.None)

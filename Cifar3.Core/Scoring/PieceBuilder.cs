@@ -48,7 +48,7 @@ internal static class ItemWeight
     {
         try
         {
-            return FileBehind.Of(path)?.Length ?? 0;
+            return UnixFile.Find(path) is { IsRegular: true } found ? found.Length : FileBehind.Of(path)?.Length ?? 0; // the first asks the system once, the second twice and more
         }
         catch (Exception e) when (e is ArgumentException or IOException or UnauthorizedAccessException or NotSupportedException)
         {
