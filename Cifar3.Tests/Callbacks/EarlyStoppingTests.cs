@@ -24,6 +24,20 @@ public sealed class EarlyStoppingTests
         Assert.That(context.StopReason, Is.EqualTo("val_accuracy has not improved for 3 epochs (best: 0.7000 in epoch 2)"));
     }
 
+    /// <summary>Three epochs in a row that improved were told as four that had not.</summary>
+    [TestCase(new[] { .5, .6, .7, .65 }, 3, .9, "val_accuracy has not beaten the baseline 0.9 within 4 epochs (best: 0.7000 in epoch 3)")]
+    [TestCase(new[] { .5, .95, .6, .65 }, 2, .9, "val_accuracy has not improved for 2 epochs (best: 0.9500 in epoch 2)", Description = "reached")]
+    [TestCase(new[] { .5, .4 }, 1, null, "val_accuracy has not improved for 1 epoch (best: 0.5000 in epoch 1)")]
+    [TestCase(new[] { double.NaN, double.NaN }, 2, null, "val_accuracy has not improved for 2 epochs (it was never a number)")]
+    public void OnEpochEnd_Stopping_TellsWhatItWaitedFor(double[] values, int patience, double? baseline, string expected)
+    {
+        var context = ScriptedTraining.Context();
+
+        context.Run(values, new EarlyStopping(patience: patience, baseline: baseline));
+
+        Assert.That(context.StopReason, Is.EqualTo(expected));
+    }
+
     [Test]
     public void OnEpochEnd_TwoThatStop_TheFirstSaysWhy()
     {

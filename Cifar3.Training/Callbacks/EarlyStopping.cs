@@ -90,7 +90,7 @@ public sealed class EarlyStopping : Callback
         }
         else if (tells && wait >= patience && log.Epoch > 1)
         {
-            context.StopTraining(string.Create(CultureInfo.InvariantCulture, $"{monitor.Metric} has not improved for {wait} epochs (best: {best:F4} in epoch {bestEpoch})"));
+            context.StopTraining(Reason());
         }
     }
 
@@ -125,4 +125,12 @@ public sealed class EarlyStopping : Callback
     public override string ToString() => string.Create(
         CultureInfo.InvariantCulture,
         $"EarlyStopping(monitor: {monitor}, patience: {patience}, minDelta: {monitor.MinDelta}, baseline: {(object?)baseline ?? "none"}, restoreBestWeights: {restoreBestWeights}, startFromEpoch: {startFromEpoch})");
+
+    private string Reason()
+    {
+        bool waitsForBaseline = baseline is not null && best is { } value && !monitor.IsImprovement(value, baseline); // meanwhile it may have improved
+        string what = waitsForBaseline ? string.Create(CultureInfo.InvariantCulture, $"has not beaten the baseline {baseline} within") : "has not improved for";
+        string found = best is null ? "it was never a number" : string.Create(CultureInfo.InvariantCulture, $"best: {best:F4} in epoch {bestEpoch}");
+        return $"{monitor.Metric} {what} {wait} {(wait == 1 ? "epoch" : "epochs")} ({found})";
+    }
 }
