@@ -84,6 +84,26 @@ public sealed class EpochFilesTests
         Assert.That((model.Metadata.Epoch, checkpoint.LastFile, result.FilesNote), Is.EqualTo((1, file, (string?)null)));
     }
 
+    /// <summary>A job that went on, and had nothing better to write, was told that it has no file.</summary>
+    [TestCase("best.onnx", true, "best.onnx")]
+    [TestCase("best_{epoch}.onnx", true, "best_1.onnx")]
+    [TestCase("m_{epoch}.onnx", false, "m_3.onnx")]
+    public void LastFile_TrainingThatWentOn_IsTheOneWrittenBefore(string name, bool saveBestOnly, string expected)
+    {
+        string folder = TestFiles.NewFolder();
+        TrainerOptions Options(ModelCheckpoint checkpoint) => new() { Epoch = 3, WorkspacePath = folder, Resume = true, Callbacks = [checkpoint] };
+        ModelCheckpoint Checkpoint(string name) => new(Path.Combine(folder, name), "loss", saveBestOnly, MonitorMode.Max); // the first epoch's loss is the highest
+        ModelCheckpoint before = Checkpoint(name), after = Checkpoint(name), elsewhere = Checkpoint("other_" + name);
+        FakeTrainer.Create(Options(before)).Fit(Images);
+
+        FakeTrainer.Create(Options(after)).Fit(Images);
+        FakeTrainer.Create(Options(elsewhere)).Fit(Images);
+
+        Assert.That(before.LastFile, Is.EqualTo(Path.Combine(folder, expected)));
+        Assert.That(after.LastFile, Is.EqualTo(before.LastFile));
+        Assert.That(elsewhere.LastFile, Is.Null, "no such file was written");
+    }
+
     /// <summary>The file comes with its own epoch's Adam and learning rate, as if it had been written then; the checkpoint kept neither, and it never came.</summary>
     [Test]
     public void Fit_BestKerasFileMissingWhenInterrupted_IsThatOfATrainingNeverInterrupted([Values("best.keras", "best.h5", "best.weights.h5")] string name)

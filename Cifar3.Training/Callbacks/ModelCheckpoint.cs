@@ -47,7 +47,7 @@ public sealed class ModelCheckpoint : Callback
         this.save = save;
     }
 
-    /// <summary>The file written last by this training; null before the first.</summary>
+    /// <summary>The file written last by this training, be it before an interruption; null before the first.</summary>
     public string? LastFile { get; private set; }
 
     /// <inheritdoc/>
@@ -63,7 +63,7 @@ public sealed class ModelCheckpoint : Callback
         OutputFolder.Prepare(files.Folder);
         best = null;
         waiting = null;
-        LastFile = null;
+        LastFile = WrittenBefore(context.History);
         begun = (context.Files, context.History);
     }
 
@@ -98,6 +98,21 @@ public sealed class ModelCheckpoint : Callback
         if (begun is { } training && Content.From(state) is { } content && training.History.Epochs.FirstOrDefault(log => log.Epoch == content.Model.Metadata.Epoch) is { } epoch)
         {
             Write(training.Files, epoch, content); // no later epoch may be better
+        }
+    }
+
+    /// <summary>What the part of a training before an interruption wrote last; null where nothing was written, as by a training that begins.</summary>
+    private string? WrittenBefore(History history)
+    {
+        double? found = null;
+        string[] written = [.. history.Epochs.Where(IsToSave).Select(files.Format)];
+        return written.LastOrDefault(File.Exists); // what could not be written waits
+
+        bool IsToSave(EpochLog epoch)
+        {
+            bool improves = monitor.IsImprovement(monitor.Value(epoch), found);
+            found = improves ? monitor.Value(epoch) : found;
+            return improves || !saveBestOnly;
         }
     }
 
