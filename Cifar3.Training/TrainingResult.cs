@@ -59,9 +59,11 @@ public sealed class TrainingResult
     /// <returns>Such as <c>10 epochs, the best is 9: val_accuracy 0.8993, val_loss 0.2601</c>.</returns>
     public override string ToString()
     {
-        string best = BestModel.Metadata.Epoch is var epoch and > 0 && History.Epochs.ElementAtOrDefault(epoch - 1) is { ValAccuracy: { } accuracy, ValLoss: { } loss }
-            ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
-            : History.Epochs.IsEmpty ? "" : string.Create(CultureInfo.InvariantCulture, $": accuracy {History.Epochs[^1].Accuracy:F4}, loss {History.Epochs[^1].Loss:F4}");
+        int epoch = BestModel.Metadata.Epoch;
+        var log = History.Epochs.ElementAtOrDefault(epoch - 1);
+        string best = log is { ValAccuracy: { } accuracy, ValLoss: { } loss } ? string.Create(CultureInfo.InvariantCulture, $", the best is {epoch}: val_accuracy {accuracy:F4}, val_loss {loss:F4}")
+            : (log ?? History.Epochs.LastOrDefault()) is { } told ? string.Create(CultureInfo.InvariantCulture, $"{(told.Epoch == History.Epochs.Length ? "" : $", the model is of {epoch}")}: accuracy {told.Accuracy:F4}, loss {told.Loss:F4}")
+            : "";
         string[] sentences =
         [
             $"{History.Epochs.Length} {(History.Epochs.Length == 1 ? "epoch" : "epochs")}{best}{(StopReason is null ? "" : $"; stopped early: {StopReason}")}",

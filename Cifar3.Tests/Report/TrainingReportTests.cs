@@ -189,6 +189,21 @@ public sealed class TrainingReportTests
         Assert.That(opened.Model.Metadata.History, Is.EqualTo(result.Model.Metadata.History));
     }
 
+    /// <summary>Without validation images the model of a restored epoch was told with the last epoch's figures, and as the last one.</summary>
+    [Test]
+    public void Result_EarlierEpochRestoredWithoutValidation_TellsOfThatEpoch()
+    {
+        var images = ColourImages.Create(100);
+        var stopping = new EarlyStopping("loss", patience: 1, mode: MonitorMode.Max, restoreBestWeights: true);
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 9, LearningRate = 0.05f, Callbacks = [stopping] }).Fit(images);
+        Assume.That((result.BestModel.Metadata.Epoch, result.History.Epochs.Length), Is.EqualTo((1, 2)));
+
+        string html = TrainingReport.ToHtml(result, new ImageData(images, images, "memory"));
+
+        Assert.That(result.ToString(), Does.StartWith(FormattableString.Invariant($"2 epochs, the model is of 1: accuracy {result.History.Epochs[0].Accuracy:F4}, loss {result.History.Epochs[0].Loss:F4}; stopped early")));
+        Assert.That(html, Does.Contain("<th scope=\"row\">how the epoch was chosen</th><td>by a callback, without validation images</td>"));
+    }
+
     /// <summary>A finished training may be gone on with, for more epochs: its last model and record are there until the end.</summary>
     [Test]
     public void RunFolder_InterruptedWhileAFinishedTrainingWentOn_IsWhatItsBestModelTells()

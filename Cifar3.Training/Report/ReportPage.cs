@@ -182,7 +182,7 @@ internal sealed class ReportPage(TrainingResult result, ImageData data, ReportNu
             ("input", "uint8 RGB / 255, [N, 32, 32, 3]"),
             ("output", $"softmax probabilities, [N, {model.ClassNames.Length}]"),
             ("measured on", $"{Count(report.Count)} test images: accuracy {Percent(report.Accuracy)}, log-loss {report.LogLoss.ToString("F4", CultureInfo.InvariantCulture)}"),
-            ("how the epoch was chosen", model.Metadata.ValAccuracy is null ? "the last one" : $"by validation accuracy{(result.History.Metrics.Contains("val_weighted_accuracy") ? ", each image counted by its class's weight" : "")}. Where the validation images are the test images, the accuracy above is a little flattering."),
+            ("how the epoch was chosen", model.Metadata.ValAccuracy is null ? (model.Metadata.Epoch < result.History.Epochs.Length ? "by a callback, without validation images" : "the last one") : $"by validation accuracy{(result.History.Metrics.Contains("val_weighted_accuracy") ? ", each image counted by its class's weight" : "")}. Where the validation images are the test images, the accuracy above is a little flattering."),
             ("weights", $"SHA-256 {model.WeightHash()}"),
             ("made by", $"Cifar3 {model.Metadata.LibraryVersion}"),
         ];
