@@ -102,6 +102,19 @@ public sealed class TrainingWarningTests
     public void Of_TrainingImagesNotLearnt_NamesWhatTheyMayLackToo() =>
         Assert.That(Measured(2, [0, 0, 1, 1, 2, 2]), Does.Contain("train longer, check that the labels fit the images and that 32x32 pixels still show what tells the classes apart"));
 
+    /// <summary>The advice named a rate that no step had: the schedule brings its own.</summary>
+    [Test]
+    public void Fit_ScheduleWithARateOfItsOwn_NamesThatRate()
+    {
+        var options = new TrainerOptions { Epoch = 3, LearningRateScheduler = new LsrDecay([new(0, 1), new(1, .5f)], 1) }; // batches of 32: a quarter
+        var blank = new ImageSet(new byte[60 * CnnArchitecture.ImageBytes], [.. Enumerable.Range(0, 60).Select(i => i % 3)], ColourImages.ClassNames);
+
+        var result = FakeTrainer.Create(options).Fit(blank, blank);
+
+        Assert.That(result.History["learning_rate"], Is.EqualTo(new[] { .25, .125, .125 }));
+        Assert.That(result.Warning, Does.Contain("is no better than").And.EndWith("or try another learning rate (now 0.25)."));
+    }
+
     [Test]
     public void Of_TrainingImagesKnownByHeart_NamesWhatTheValidationImagesMayLack() =>
         Assert.That(Measured([2, 6], [0, 0, 1, 1, 2, 2]), Does.Contain("On the training images it reached 1.000").And.Contain("do 32x32 pixels still show what tells these apart?").And.Contain("InitialModel = CnnModel.LoadDefault().WithClasses(classNames)"));
