@@ -14,7 +14,7 @@ public sealed partial class Cifar3CnnTrainer
 
     /// <summary>
     /// Stops a training when a metric no longer improves: of the validation images, or of the training images where there are none.
-    /// The fitted model is that of the best epoch. (ML.NET: EarlyStopping.)
+    /// The fitted model is that of the best epoch, without validation images that of the last one. (ML.NET: EarlyStopping.)
     /// </summary>
     /// <remarks>
     /// Immutable and without state: one instance serves any number of trainings. As <see cref="EarlyStopping"/> it stops none whose learning rate falls until the last epoch, such as the default
