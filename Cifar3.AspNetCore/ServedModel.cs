@@ -187,7 +187,7 @@ internal sealed class ServedModel : IDisposable
     /// Whether a path leads to bytes on a disk. Pipes and devices have a length of 0, and opening a pipe would wait until somebody writes; an empty file is no
     /// model and names no classes.
     /// </summary>
-    private static bool HasContent(string part) => (File.ResolveLinkTarget(part, returnFinalTarget: true) as FileInfo ?? new FileInfo(part)).Length > 0;
+    private static bool HasContent(string part) => FileBehind.Of(part) is { Length: > 0 };
 
     /// <summary>Length and time of the files, each opened, so that every link on the way to it is followed: a watcher sees no link swapped elsewhere.</summary>
     private static string Stamp(string path) => string.Join(' ', Files(path).Select(part =>

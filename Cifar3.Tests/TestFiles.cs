@@ -37,6 +37,20 @@ internal static class TestFiles
         _ = Directory.Exists(Path.Combine(Path.GetDirectoryName(path)!, target)) ? Directory.CreateSymbolicLink(path, target) : File.CreateSymbolicLink(path, target);
     }
 
+    /// <summary>
+    /// A file that a link upwards leads to, in a folder that is behind a link itself (a release's folder and what releases share, a snapshot of Hugging Face's cache and its blobs):
+    /// taken by its text alone, the link leads elsewhere.
+    /// </summary>
+    /// <returns>The path to use, and the file that it leads to, which is not there yet.</returns>
+    public static (string Path, string Shared) SharedBehindLinks(string name)
+    {
+        string root = NewFolder(), release = Directory.CreateDirectory(Path.Combine(root, "app", "releases", "42")).FullName, shared = Directory.CreateDirectory(Path.Combine(root, "app", "shared")).FullName;
+        Directory.CreateDirectory(Path.Combine(root, "shared")); // where its text alone leads
+        Link(Path.Combine(root, "app", "current"), release);
+        Link(Path.Combine(release, name), Path.Combine("..", "..", "shared", name));
+        return (Path.Combine(root, "app", "current", name), Path.Combine(shared, name));
+    }
+
     private static bool TryLink()
     {
         string path = Path.Combine(Path.GetTempPath(), $"cifar3-link-{Guid.NewGuid():N}");

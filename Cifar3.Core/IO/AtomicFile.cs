@@ -123,7 +123,7 @@ internal static class AtomicFile
         // Before a link is followed by its text: that of /dev/stdout, where a pipe is behind it, is no path.
         string? other = UnixFile.Find(path) is { IsRegular: false } found ? found.Kind : Directory.Exists(path) ? "a folder" : null;
         return other is not null ? throw new NoFileException(other)
-            : new FileInfo(path).LinkTarget is null ? path : File.ResolveLinkTarget(path, returnFinalTarget: true)!.FullName;
+            : new FileInfo(path).LinkTarget is null ? path : FileBehind.Place(path);
     }
 
     /// <summary>Removes what a killed process left in a folder; once a process and folder, as long as those are few.</summary>

@@ -81,30 +81,10 @@ internal static class ExternalData
             throw new FileNotFoundException($"the weights are in another file, '{Shown.Text(location)}', which is missing: put it beside the model (both files belong together), or save the model into one file");
         }
 
-        string real = RealPath(path), modelFolder = Path.GetDirectoryName(RealPath(modelPath))!;
-        return IsWithin(real, RealFolder(folder)) || IsWithin(real, modelFolder) ? real
+        string real = FileBehind.Place(path), modelFolder = Path.GetDirectoryName(FileBehind.Place(modelPath))!;
+        return IsWithin(real, FileBehind.Place(folder)) || IsWithin(real, modelFolder) ? real
             : throw new FormatException($"expected weights in the model's folder, found '{weight}' in another file outside it: '{Shown.Text(location)}' is a link to '{Shown.Path(real)}'");
     }
 
     private static bool IsWithin(string path, string folder) => Path.GetRelativePath(folder, path) is var relative && !Path.IsPathRooted(relative) && !relative.StartsWith("..", StringComparison.Ordinal);
-
-    /// <summary>The file behind links, of itself and of its folders.</summary>
-    private static string RealPath(string path)
-    {
-        path = Path.GetFullPath(path);
-        string target = new FileInfo(path).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? path;
-        return Path.Combine(RealFolder(Path.GetDirectoryName(target)!), Path.GetFileName(target));
-    }
-
-    private static string RealFolder(string folder)
-    {
-        string parent = Path.GetDirectoryName(folder) ?? "";
-        if (parent.Length == 0)
-        {
-            return folder;
-        }
-
-        string real = Path.Combine(RealFolder(parent), Path.GetFileName(folder));
-        return new DirectoryInfo(real).ResolveLinkTarget(returnFinalTarget: true)?.FullName ?? real;
-    }
 }

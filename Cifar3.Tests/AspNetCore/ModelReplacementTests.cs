@@ -124,6 +124,22 @@ public sealed class ModelReplacementTests
         Assert.That(seen.Tags("cifar3.model.loads", "cifar3.version")[1], Is.EqualTo(Version(app)));
     }
 
+    /// <summary>The folder of a release behind a link, and in it a link upwards to what all releases share: its version was "unreadable", and no replacement was seen.</summary>
+    [Test]
+    public async Task Reload_LinkUpwardsInAFolderBehindALink_IsSeen()
+    {
+        var (file, shared) = TestFiles.SharedBehindLinks("model.onnx");
+        ServiceApp.SaveModel(shared, seed: 1);
+        await using var app = await ServiceApp.StartAsync(options => options.ModelPath = file);
+        Assert.That(Version(app), Is.EqualTo(Hash()));
+
+        ServiceApp.SaveModel(shared, seed: 2);
+
+        Assert.That(() => Version(app), Is.EqualTo(Hash()).After(20_000, 100));
+
+        string Hash() => Convert.ToHexStringLower(SHA256.HashData(File.ReadAllBytes(shared)))[..12];
+    }
+
     /// <summary>A disk in memory takes years that .NET's calendar has not (<c>touch -d @300000000000</c>).</summary>
     [Test]
     public async Task Reload_FileOfAYearThatDotnetDoesNotKnow_IsServedAndReplaced()

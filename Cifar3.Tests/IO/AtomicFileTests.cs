@@ -171,6 +171,22 @@ public sealed class AtomicFileTests
         Assert.That(Directory.GetFiles(folder, "*", SearchOption.AllDirectories), Has.Length.EqualTo(2));
     }
 
+    /// <summary>It wrote another file, in the folder where the link's text alone leads, and said nothing.</summary>
+    [Test]
+    public void Write_LinkUpwardsInAFolderBehindALink_WritesItsTarget([Values] bool isThere)
+    {
+        var (path, shared) = TestFiles.SharedBehindLinks("model.onnx");
+        if (isThere)
+        {
+            File.WriteAllBytes(shared, [1]);
+        }
+
+        AtomicFile.Write(path, new byte[] { 2 });
+
+        Assert.That(Directory.GetFiles(Path.Combine(path, "..", "..", "..", "shared")), Is.Empty);
+        Assert.That(File.ReadAllBytes(shared), Is.EqualTo(new byte[] { 2 }));
+    }
+
     [Test]
     [Platform(Exclude = "Win")]
     public void Write_LinkToItself_IsOneLine()
