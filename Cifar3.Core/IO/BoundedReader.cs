@@ -153,7 +153,7 @@ internal static class BoundedReader
         {
             begun.CopyTo(rented);
             int used = begun.Length + stream.Read(rented.AsSpan(begun.Length..((int)need + 1)));
-            if (used != need) // else it has ended where it said, and left the one more empty
+            if (used != need || stream is not FileStream) // a file has ended where it said, and left the one more empty
             {
                 used += stream.ReadAtLeast(rented.AsSpan(used..((int)need + 1)), (int)need + 1 - used, throwOnEndOfStream: false);
             }

@@ -163,6 +163,21 @@ public sealed class ImageDecoderTests
         Assert.That(() => ImageDecoder.DecodeFile(path, new byte[ImageBytes]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains(path));
     }
 
+    /// <summary>A stream's length may be wrong, and it may give less than it is asked for: what came by then was taken for all of it.</summary>
+    [TestCase(100)]
+    [TestCase(BoundedReader.ReadAtOnce)]
+    [TestCase(BoundedReader.ReadAtOnce + 1)]
+    public void DecodeStream_StreamLongerThanItSays_EqualsTheBytes(int said)
+    {
+        byte[] file = TestImages.Encode(Noise(200, 200), 200, 200, SKEncodedImageFormat.Png), decoded = new byte[ImageBytes];
+        Assert.That(file, Has.Length.GreaterThan(BoundedReader.ReadAtOnce + 1));
+        using var stream = new ShortStream(file, said);
+
+        ImageDecoder.DecodeStream(stream, decoded, "stream");
+
+        Assert.That(decoded, Is.EqualTo(Decode(file)));
+    }
+
     [Test]
     public void DecodeStream_UnseekableStream_EqualsTheBytes()
     {
@@ -305,5 +320,13 @@ public sealed class ImageDecoderTests
             double sum = raw.Sum(w => w.Weight);
             return raw.ConvertAll(w => (w.Index, w.Weight / sum));
         })];
+    }
+
+    /// <summary>Says that it has fewer bytes than it has, gives those, and then the others.</summary>
+    private sealed class ShortStream(byte[] content, int said) : MemoryStream(content)
+    {
+        public override long Length => said;
+
+        public override int Read(byte[] buffer, int offset, int count) => base.Read(buffer, offset, Position < said ? (int)Math.Min(count, said - Position) : count);
     }
 }
