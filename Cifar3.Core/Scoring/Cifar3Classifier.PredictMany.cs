@@ -15,7 +15,7 @@ public sealed partial class Cifar3Classifier
     /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
     /// <param name="onBadImage">
     /// What happens to a picture that is missing, damaged or too large. Null: the stream ends with its error. Otherwise the picture is left out, and this receives
-    /// its number (from 0) and its error, on the reader's thread, before the next prediction: <c>(_, _) => { }</c> skips, <c>(i, e) => bad.Add((i, e))</c>
+    /// its number (from 0) and its error, on the reader's thread (of an asynchronous stream: on the one on which that goes on, any of the pool), before the next prediction: <c>(_, _) => { }</c> skips, <c>(i, e) => bad.Add((i, e))</c>
     /// collects. Default: null.
     /// </param>
     /// <param name="cancellationToken">Ends the stream early.</param>
@@ -37,7 +37,7 @@ public sealed partial class Cifar3Classifier
     /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
     /// <param name="onBadImage">
     /// What happens to a picture that is missing, damaged or too large. Null: the stream ends with its error. Otherwise the picture is left out, and this receives
-    /// its number (from 0) and its error, on the reader's thread, before the next prediction: <c>(_, _) => { }</c> skips, <c>(i, e) => bad.Add((i, e))</c>
+    /// its number (from 0) and its error, on the reader's thread (of an asynchronous stream: on the one on which that goes on, any of the pool), before the next prediction: <c>(_, _) => { }</c> skips, <c>(i, e) => bad.Add((i, e))</c>
     /// collects. Default: null.
     /// </param>
     /// <param name="cancellationToken">Ends the stream early.</param>
@@ -50,7 +50,7 @@ public sealed partial class Cifar3Classifier
     /// <param name="progress">Receives the number of predictions handed out so far, every few dozen. Default: none.</param>
     /// <param name="onBadImage">
     /// What happens to a picture that is missing, damaged or too large. Null: the stream ends with its error. Otherwise the picture is left out, and this receives
-    /// its number (from 0) and its error, on the reader's thread, before the next prediction: <c>(_, _) => { }</c> skips, <c>(i, e) => bad.Add((i, e))</c>
+    /// its number (from 0) and its error, on the reader's thread (of an asynchronous stream: on the one on which that goes on, any of the pool), before the next prediction: <c>(_, _) => { }</c> skips, <c>(i, e) => bad.Add((i, e))</c>
     /// collects. Default: null.
     /// </param>
     /// <param name="cancellationToken">Ends the stream early.</param>

@@ -17,7 +17,7 @@ namespace Cifar3;
 /// <param name="pieceSize">The most items of a piece.</param>
 /// <param name="ahead">Pieces that are under way or wait for the reader, at least 1.</param>
 /// <param name="progress">Receives the number of predictions so far; null for none.</param>
-/// <param name="onBadImage">Receives each image that was left out, on the reader's thread, in order; null where none is.</param>
+/// <param name="onBadImage">Receives each image that was left out, on the reader's thread (of an asynchronous stream: on the one on which that goes on), in order; null where none is.</param>
 /// <param name="cancellation">Ends the stream early.</param>
 /// <param name="weigh">About the bytes of an item, of which <see cref="PieceBuilder{T}.MostBytes"/> make a piece too; null for none.</param>
 internal sealed class PredictionStream<T>(
@@ -228,6 +228,7 @@ internal sealed class PredictionStream<T>(
         {
             while (true)
             {
+                stop.ThrowIfCancellationRequested(); // an item that was there at once was not waited for
                 next = items.MoveNextAsync().AsTask();
                 if (piece.IsFull || (piece.Count > 0 && Volatile.Read(ref running) == 0 && !next.IsCompleted))
                 {

@@ -116,6 +116,33 @@ public sealed class LeavingStreamTests
         }
     }
 
+    /// <summary>A source that has each item at once, but only after a while on the reading thread (files of a slow disk, through <c>ToAsyncEnumerable</c>): it was asked for up to a piece's worth of further items.</summary>
+    [Test]
+    public async Task Leave_SourceThatTakesItsTime_IsAskedForNothingMore()
+    {
+        int asked = 0;
+        byte[] small = TestModels.Picture(1, 2, 3);
+        await foreach (var _ in classifier.PredictMany(Slow()))
+        {
+            break;
+        }
+
+        int left = Volatile.Read(ref asked);
+        await Task.Delay(2000);
+        Assert.That(Volatile.Read(ref asked), Is.LessThanOrEqualTo(left + 1), "one was being made");
+
+        async IAsyncEnumerable<byte[]> Slow()
+        {
+            for (int i = 0; i < 1000; i++)
+            {
+                Interlocked.Increment(ref asked);
+                Thread.Sleep(i < 32 ? 0 : 300);
+                await Task.CompletedTask;
+                yield return small;
+            }
+        }
+    }
+
     /// <summary>A source that waits for ever and ignores its token: break and Cancel return, and its end is not waited for.</summary>
     [TestCase(false), TestCase(true), CancelAfter(60_000)]
     public async Task Leave_SourceIgnoresItsToken_IsNotHeld(bool cancels)
