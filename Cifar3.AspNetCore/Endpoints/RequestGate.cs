@@ -186,7 +186,7 @@ internal static class RequestGate
         Cifar3ImageException { Problem: ImageProblem.UnknownFormat } => (StatusCodes.Status415UnsupportedMediaType, "unknown_format"),
         Cifar3ImageException { Problem: ImageProblem.TooLarge } or Cifar3ImageException { InnerException: OutOfMemoryException } => (StatusCodes.Status413PayloadTooLarge, "too_large"),
         Cifar3ImageException => (StatusCodes.Status400BadRequest, "damaged"),
-        BadHttpRequestException bad => (bad.StatusCode, "bad_request"),
+        BadHttpRequestException bad => (bad.StatusCode, bad.StatusCode == StatusCodes.Status413PayloadTooLarge ? "too_large" : "bad_request"),
         JsonException => (StatusCodes.Status400BadRequest, "bad_json"),
         InvalidDataException or EndOfStreamException => (StatusCodes.Status400BadRequest, "bad_form"),
         IOException => (StatusCodes.Status400BadRequest, "bad_body"),

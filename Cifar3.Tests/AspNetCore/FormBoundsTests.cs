@@ -55,11 +55,38 @@ public sealed class FormBoundsTests
         Assert.That((larger.StatusCode, larger.Headers.ConnectionClose), Is.EqualTo((HttpStatusCode.RequestEntityTooLarge, (bool?)true)));
     }
 
+    /// <summary>The server's own count comes before the service's where a body tells no length, or its form has fields beside the files: the metrics called it a bad request.</summary>
+    [TestCase("/predict", "image/png", true)]
+    [TestCase("/predict", "multipart/form-data; boundary=b", true)]
+    [TestCase("/predict", "multipart/form-data; boundary=b", false)]
+    [TestCase("/v2/models/cifar3/infer", "application/json", true)]
+    public async Task Request_OverTheLimit_IsCountedAsSuch(string path, string type, bool chunked)
+    {
+        await using var small = await ServiceApp.StartAsync(options => (options.MaxImageBytes, options.MaxRequestBytes) = (1000, 1000));
+        using var seen = new Measurements(small);
+        byte[] body = [.. Encoding.ASCII.GetBytes("--b\r\nContent-Disposition: form-data; name=note\r\n\r\n"), .. new byte[2000]];
+        using HttpContent content = chunked ? new PushedContent(body) : new ByteArrayContent(body);
+        content.Headers.TryAddWithoutValidation("Content-Type", type);
+
+        using var response = await small.Client.PostAsync(path, content);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.RequestEntityTooLarge));
+        Assert.That(seen.Tags("cifar3.refusals", "cifar3.kind"), Is.EqualTo(new[] { "too_large" }));
+    }
+
     private async Task<HttpResponseMessage> SendAsync(string boundary, string disposition)
     {
         byte[] body = [.. Encoding.UTF8.GetBytes($"--{boundary}\r\nContent-Disposition: form-data; name=\"files\"; {disposition}\r\n\r\n"), .. ImageCorpus.Files["jpeg"], .. Encoding.UTF8.GetBytes($"\r\n--{boundary}--\r\n")];
         using var content = ServiceApp.Raw(body, type: null);
         content.Headers.ContentType = System.Net.Http.Headers.MediaTypeHeaderValue.Parse($"multipart/form-data; boundary={boundary}");
         return await service.Client.PostAsync("/predict", content);
+    }
+
+    /// <summary>A body of a length that it does not tell.</summary>
+    private sealed class PushedContent(byte[] body) : HttpContent
+    {
+        protected override Task SerializeToStreamAsync(Stream stream, TransportContext? context) => stream.WriteAsync(body).AsTask();
+
+        protected override bool TryComputeLength(out long length) => (length = 0) > 0;
     }
 }
