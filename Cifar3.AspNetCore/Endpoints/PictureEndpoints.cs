@@ -1,5 +1,6 @@
 using System.Net.Mime;
 using System.Text.Json.Serialization;
+using Microsoft.AspNetCore.Connections;
 using Microsoft.AspNetCore.Http;
 using Microsoft.AspNetCore.Mvc;
 using Microsoft.AspNetCore.WebUtilities;
@@ -76,7 +77,21 @@ internal static class PictureEndpoints
         var files = new List<(string Name, Body Content)>();
         try
         {
-            await ReadFormAsync(http, served.Options, boundary, files).ConfigureAwait(false);
+            try
+            {
+                await ReadFormAsync(http, served.Options, boundary, files).ConfigureAwait(false);
+            }
+            catch (IOException e) when (e is not (BadHttpRequestException or ConnectionResetException) && !http.RequestAborted.IsCancellationRequested)
+            {
+                // The form's reader supposes that another component has read the rest. Where the body has ended well, the form is cut off; else the body says what is wrong once more.
+                if (await http.Request.Body.ReadAsync(new byte[1], http.RequestAborted).ConfigureAwait(false) > 0)
+                {
+                    throw;
+                }
+
+                throw new InvalidDataException($"The form is not whole: it ends before the boundary '--{boundary}--' that closes it.", e);
+            }
+
             var answers = new PredictionAnswer[files.Count];
             string version;
             using (await served.ComputeAsync(http.RequestAborted).ConfigureAwait(false))

@@ -74,6 +74,22 @@ public sealed class FormBoundsTests
         Assert.That(seen.Tags("cifar3.refusals", "cifar3.kind"), Is.EqualTo(new[] { "too_large" }));
     }
 
+    /// <summary>It said that the content may have been read by another component already.</summary>
+    [TestCase("")]
+    [TestCase("--b\r\nContent-Disposition: form-data; name=f; filename=a.jpg\r\n\r\nbytes")]
+    [TestCase("--b\r\nContent-Disposition: form-data; name=f; filename=a.jpg\r\n\r\nbytes\r\n--b")]
+    public async Task Predict_FormWithoutItsEnd_IsToldSo(string body)
+    {
+        using var content = new StringContent(body);
+        content.Headers.Remove("Content-Type");
+        content.Headers.TryAddWithoutValidation("Content-Type", "multipart/form-data; boundary=b");
+
+        using var response = await service.Client.PostAsync("/predict", content);
+
+        Assert.That(response.StatusCode, Is.EqualTo(HttpStatusCode.BadRequest));
+        Assert.That((await response.Content.ReadFromJsonAsync<JsonElement>()).GetProperty("detail").GetString(), Is.EqualTo("The form is not whole: it ends before the boundary '--b--' that closes it."));
+    }
+
     private async Task<HttpResponseMessage> SendAsync(string boundary, string disposition)
     {
         byte[] body = [.. Encoding.UTF8.GetBytes($"--{boundary}\r\nContent-Disposition: form-data; name=\"files\"; {disposition}\r\n\r\n"), .. ImageCorpus.Files["jpeg"], .. Encoding.UTF8.GetBytes($"\r\n--{boundary}--\r\n")];
