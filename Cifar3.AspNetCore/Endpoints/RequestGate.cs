@@ -104,6 +104,7 @@ internal static class RequestGate
     /// <summary>Whether the client has closed or reset the connection: the token may follow the error of the read.</summary>
     private static bool HasLeft(HttpContext http, IOException e) =>
         e is ConnectionResetException || http.RequestAborted.IsCancellationRequested
+        || e is not BadHttpRequestException && !HttpProtocol.IsHttp11(http.Request.Protocol) && !HttpProtocol.IsHttp10(http.Request.Protocol) // the later ones tell of a stream that was reset by an error of no kind of its own
         || e is BadHttpRequestException { StatusCode: StatusCodes.Status400BadRequest } && http.Request.ContentLength is not null; // of a body of known length only its end can be wrong
 
     /// <summary>Reads a request's body, at most so many bytes.</summary>
