@@ -107,9 +107,11 @@ async function ask(picture) {
   let answer = null, error = null;
   try {
     for (;;) {
+      if (picture.generation !== generation) return; // cleared while it waited
       const response = await fetch("predict/" + encodeURIComponent(chosen()?.name ?? "cifar3"), { method: "POST", body: picture.file, headers: { "Content-Type": "application/octet-stream" } });
-      if (response.status === 503) { // busy: it says when to come again
-        await new Promise(resolve => setTimeout(resolve, 1000 * Number(response.headers.get("Retry-After") ?? 1)));
+      if (response.status === 503) { // busy: it says when to come again, a proxy in front perhaps as a date or with 0
+        const seconds = Number(response.headers.get("Retry-After"));
+        await new Promise(resolve => setTimeout(resolve, 1000 * (seconds > 0 ? Math.min(seconds, 60) : 1)));
         continue;
       }
       const json = await response.json();

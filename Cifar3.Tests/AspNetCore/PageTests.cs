@@ -1,3 +1,5 @@
+using Microsoft.AspNetCore.Builder;
+using Microsoft.AspNetCore.Http;
 using Microsoft.Playwright;
 
 namespace Cifar3.Tests;
@@ -96,6 +98,41 @@ public sealed class PageTests
 
         Assert.That(foreign, Is.Empty, "no other host is asked");
         Assert.That(errors, Is.Empty);
+    }
+
+    /// <summary>A proxy in front may say when to come again as a date, or with 0: it was asked again without a pause, hundreds of times a second, also for pictures that the reader had cleared.</summary>
+    [TestCase("Wed, 21 Oct 2099 07:28:00 GMT")]
+    [TestCase("0")]
+    public async Task Page_ServiceThatIsBusy_IsAskedAgainAfterAWhile(string retryAfter)
+    {
+        string chromium = Chromium();
+        int asked = 0;
+        await using var service = await ServiceApp.StartAsync(before: app => app.Use((context, next) =>
+        {
+            if (!context.Request.Path.StartsWithSegments("/predict"))
+            {
+                return next(context);
+            }
+
+            Interlocked.Increment(ref asked);
+            (context.Response.StatusCode, context.Response.Headers.RetryAfter) = (503, retryAfter);
+            return Task.CompletedTask;
+        }));
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
+        var page = await browser.NewPageAsync();
+        await page.GotoAsync(service.Address.ToString());
+        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+
+        await GiveAsync(page, "drop", [("a.jpg", ImageCorpus.Files["jpeg"])]);
+        Assert.That(() => Volatile.Read(ref asked), Is.GreaterThan(1).After(20_000, 50), "it comes again");
+        Assert.That(asked, Is.LessThan(20));
+
+        await page.Locator("#clear").ClickAsync();
+        await Task.Delay(1500); // what has been asked is answered
+        int cleared = Volatile.Read(ref asked);
+        await Task.Delay(2500);
+        Assert.That(Volatile.Read(ref asked), Is.EqualTo(cleared), "what was cleared is not asked again");
     }
 
     /// <summary>The program; skips the test where there is none.</summary>
