@@ -82,6 +82,36 @@ public sealed class ResumeTests
         static EarlyStopping Stopping() => new(patience: 2, restoreBestWeights: true);
     }
 
+    /// <summary>They told of their own training's epoch 9, which this one's second checkpoint could not be of: it was called unreadable.</summary>
+    [Test]
+    public void Fit_WeightsOfALongerTrainingTaken_AreThoseOfThisOnesEpoch()
+    {
+        string folder = TestFiles.NewFolder();
+        var other = FakeTrainer.Create(new TrainerOptions { Epoch = 9, LearningRate = 0.05f }).Fit(Train, Validation).Model;
+        TrainerOptions Options(int epochs) => new()
+        {
+            Epoch = epochs,
+            WorkspacePath = folder,
+            Resume = true,
+            Callbacks = [new Recorder { OnEpoch = (context, log) => Take(context, log.Epoch) }, new EarlyStopping("loss", patience: 9, mode: MonitorMode.Max, restoreBestWeights: true)], // the first epoch's loss is the highest
+        };
+        FakeTrainer.Create(Options(2)).Fit(Train, Validation);
+
+        var longer = FakeTrainer.Create(Options(3)).Fit(Train, Validation);
+
+        Assert.That(longer.Model.WeightHash(), Is.EqualTo(other.WeightHash()));
+        Assert.That(longer.Model.Metadata.Epoch, Is.EqualTo(1));
+
+        void Take(TrainingContext context, int epoch)
+        {
+            if (epoch == 1)
+            {
+                context.SetWeights(other);
+                Assert.That((context.Model.Metadata.Epoch, context.Model.Metadata.ValAccuracy), Is.EqualTo((1, (double?)null)), "nobody measured them");
+            }
+        }
+    }
+
     [Test]
     public void Fit_ResumedWithAReducedRate_GoesOnWithIt()
     {

@@ -134,7 +134,13 @@ public sealed class TrainingContext
     {
         ArgumentNullException.ThrowIfNull(model);
         engine.ImportState(engine.ExportState() with { Weights = model.Weights });
-        (current, isMeasured) = (model.ClassNames.SequenceEqual(initial.ClassNames) ? model : null, false); // another training's names are not those of these labels
+        (current, isMeasured) = (IsOfThisTraining(model) ? model : null, false); // another one's names are not those of these labels, nor its epochs these
+    }
+
+    private bool IsOfThisTraining(CnnModel model)
+    {
+        var told = model.Metadata;
+        return model.ClassNames.SequenceEqual(initial.ClassNames) && told.Epoch <= History.Epochs.Length && told.History.SequenceEqual(History.Epochs[..told.Epoch]);
     }
 
     /// <summary>Says that the model is now one of these weights: those validated, which may be averaged ones.</summary>
