@@ -31,7 +31,7 @@ public sealed class EarlyStopping : Callback
     /// <param name="patience">Number of epochs without improvement after which training stops. Default: 3.</param>
     /// <param name="minDelta">The smallest change that counts as improvement; its sign does not matter, as in Keras. Default: 0.</param>
     /// <param name="mode">Which direction is better. Default: <see cref="MonitorMode.Auto"/>, from the metric's name.</param>
-    /// <param name="baseline">A value to reach: training stops when it is not beaten within the patience. Default: null, none.</param>
+    /// <param name="baseline">A value to beat: until it is, epochs that improve count into the patience too, and after it the first that does not stops the training, as in Keras. Default: null, none.</param>
     /// <param name="restoreBestWeights">Whether training ends with the weights of the best epoch, not the last. Default: false.</param>
     /// <param name="startFromEpoch">Number of epochs at the beginning that are not watched. Default: 0.</param>
     /// <exception cref="ArgumentException">A number of epochs is negative, another number is NaN, no training measures the metric, or the mode cannot be told from its name.</exception>

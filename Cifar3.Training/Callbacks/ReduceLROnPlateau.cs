@@ -22,7 +22,7 @@ public sealed class ReduceLROnPlateau : Callback
     /// <param name="patience">Number of epochs without improvement after which it is, 0 or more. Default: 10.</param>
     /// <param name="mode">Which direction is better. Default: <see cref="MonitorMode.Auto"/>, from the metric's name.</param>
     /// <param name="minDelta">The smallest change that counts as improvement; its sign does not matter, as in Keras. Default: 0.0001.</param>
-    /// <param name="cooldown">Number of epochs after a reduction that are not watched. Default: 0.</param>
+    /// <param name="cooldown">Number of epochs that the rate cools down after a reduction; the last of them counts into the patience again, as in Keras, so that 1 is the same as 0. Default: 0.</param>
     /// <param name="minLearningRate">The rate below which it is not lowered. Default: 0.</param>
     /// <exception cref="ArgumentException">A number is outside its range, no training measures the metric, or the mode cannot be told from its name.</exception>
     public ReduceLROnPlateau(
