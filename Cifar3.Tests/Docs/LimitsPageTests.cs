@@ -16,7 +16,7 @@ public sealed class LimitsPageTests
     private static IEnumerable<TestCaseData> Rows()
     {
         // Pictures
-        yield return Row("encoded size", $"{Mib(ImageDecoder.MaxFileBytes)}; what does not begin as a picture is refused after {ImageSignature.Length} bytes");
+        yield return Row("encoded size", $"{Mib(ImageDecoder.MaxFileBytes)}; what does not begin as a picture is refused after at most {BoundedReader.ReadAtOnce >> 10} KiB");
         yield return Row("size in pixels", $"{ImageDecoder.DefaultMaxPixels >> 20} Mi (8,192×8,192), {ImageDecoder.DefaultMaxPixels / (1 << 20) * ImageDecoder.OneScanTimes} Mi of a JPEG file that is not progressive, {N(ImageDecoder.MaxSide)} a side, refused before memory is taken", $"`ClassifierOptions.MaxImagePixels`, up to {(ImageDecoder.LargestMaxPixels + 1) >> 20} Mi; of such a JPEG file eight times as many");
         yield return Row("memory of one picture", $"4 to {ImageDecoder.BytesPerPixel} bytes a pixel");
         yield return Row("PNG chunks beside the pixels", $"more than {PictureParts.MaxPngChunk >> 10} KiB or {PictureParts.MaxPngChunks} of them");
