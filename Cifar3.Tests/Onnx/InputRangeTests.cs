@@ -33,6 +33,54 @@ public sealed class InputRangeTests
         AssertSame(told, tolerance: 1e-1f);
     }
 
+    /// <summary>A graph that keeps its input within bounds says what it takes, whatever follows.</summary>
+    [TestCase(255f, "0 to 255 (the pixel itself), read from its graph, which clips its input to 0 to 255")]
+    [TestCase(1f, "0 to 1 (pixel / 255), read from its graph, which clips its input to 0 to 1")]
+    public void Load_InputClippedAtOnce_IsFedWithTheRangeOfTheBounds(float most, string expected)
+    {
+        using var classifier = Load(Clipped(0, most, most));
+
+        Assert.That(classifier.InputDescription, Does.EndWith(expected));
+        AssertSame(classifier, tolerance: 1e-5f);
+    }
+
+    [Test]
+    public void Load_InputClippedToAnotherRange_AsksForInputScaling() =>
+        Assert.That(() => Load(Clipped(-1, 1, 1)), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("the graph clips its input to -1 to 1, from which").And.Message.Contains("ClassifierOptions.InputScaling"));
+
+    /// <summary>As PyTorch writes it without constant folding.</summary>
+    [Test]
+    public void Load_InputClippedToBoundsThatNodesGive_AsksForInputScaling()
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            PutInFront(proto.Graph, proto.Graph.Node, 0, "Clip", Number(proto.Graph, "least", 0), "most");
+            proto.Graph.Node.Insert(0, new NodeProto { OpType = "Identity", Input = { Number(proto.Graph, "bound", 255) }, Output = { "most" } });
+        });
+
+        Assert.That(() => Load(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("ClassifierOptions.InputScaling"));
+    }
+
+    /// <summary>Pixels from 0 to 1 would all be 0 or 1 behind the cast.</summary>
+    [Test]
+    public void Load_InputMadeWholeNumbersAtOnce_IsFedWithPixels()
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            TakePixels(proto.Graph, 255);
+            foreach (var type in new[] { DataType.Float, DataType.Uint8 })
+            {
+                PutInFront(proto.Graph, proto.Graph.Node, 0, "Cast");
+                proto.Graph.Node[0].Attribute.Add(OnnxGraphBuilder.Int("to", (long)type));
+            }
+        });
+
+        using var classifier = Load(onnx);
+
+        Assert.That(classifier.InputDescription, Does.EndWith("0 to 255 (the pixel itself), read from its graph, which makes whole numbers of its input"));
+        AssertSame(classifier, tolerance: 1e-5f);
+    }
+
     /// <summary>The networks of an ensemble scale the image each for itself.</summary>
     [TestCase(1 / 255f)]
     [TestCase(1f)]
@@ -82,6 +130,19 @@ public sealed class InputRangeTests
         PutInFront(graph, graph.Node, 0, "DequantizeLinear", "scale", "zero");
         PutInFront(graph, graph.Node, 0, "QuantizeLinear", "scale", "zero");
     });
+
+    /// <summary>The network with a Clip in front of a first convolution that takes numbers up to <paramref name="pixel"/>.</summary>
+    private static byte[] Clipped(float least, float most, float pixel) => ForeignOnnxTests.Foreign(Model, proto =>
+    {
+        TakePixels(proto.Graph, pixel);
+        PutInFront(proto.Graph, proto.Graph.Node, 0, "Clip", Number(proto.Graph, "least", least), Number(proto.Graph, "most", most));
+    });
+
+    private static void TakePixels(GraphProto graph, float most)
+    {
+        var kernel = graph.Initializer.Single(tensor => tensor.Name == "conv2d/kernel");
+        kernel.RawData = Google.Protobuf.ByteString.CopyFrom(TensorData.Bytes<float>(Array.ConvertAll(TensorData.Floats(kernel), weight => weight / most)));
+    }
 
     /// <summary>The network twice, each with a factor in front; the softmax of the sum of their logits.</summary>
     private static byte[] Ensemble(float first, float second) => ForeignOnnxTests.Foreign(Model, proto =>

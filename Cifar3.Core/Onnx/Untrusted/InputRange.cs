@@ -89,7 +89,7 @@ internal static class InputRange
         private double[] a = [1, 1, 1], b = [0, 0, 0];
         private int axis = channelAxis, steps;
         private bool isOpen; // ends in arithmetic that is not a·x + b
-        private (double Least, double Most)? bits; // what the input's 8 bits reach from and to, where it is made that at once
+        private (double Least, double Most, string Words)? reach; // what the input is brought to at once, by 8 bits or bounds
 
         /// <summary>The same nodes, for one of several branches.</summary>
         public Chain Copy()
@@ -104,6 +104,9 @@ internal static class InputRange
         {
             switch (node.OpType)
             {
+                case "Cast" when steps == 0 && node.Attribute.FirstOrDefault(attribute => attribute.Name == "to")?.I is (long)DataType.Uint8 or (long)DataType.Int32:
+                    reach = (0, 255, "makes whole numbers of its input");
+                    return false;
                 case "Identity" or "Cast" or "Dropout":
                     return true;
                 case "Transpose" when node.Attribute is [{ Name: "perm", Ints: { Count: 4 } order }] && order.IndexOf(axis) is >= 0 and var place:
@@ -122,7 +125,11 @@ internal static class InputRange
                 case "BatchNormalization" when node.Input.Count == 5 && axis == 1:
                     return Normalize(node);
                 case "QuantizeLinear" when steps == 0:
-                    bits = Reach(node);
+                    reach = Reach(node);
+                    return false;
+                case "Clip" when steps == 0:
+                    reach = Bounds(node);
+                    isOpen = node.Input.Skip(1).Any(bound => Values(bound) is null); // computed by nodes
                     return false;
                 default:
                     return false;
@@ -132,13 +139,13 @@ internal static class InputRange
         /// <summary>The scaling; null where it cannot be told. Without any arithmetic in the graph it is what is usual, and documented.</summary>
         public InputScaling? Decide() =>
             isOpen || a.Contains(0) ? null
-            : bits is not null ? (Reaches(1) ? InputScaling.ZeroToOne : Reaches(255) ? InputScaling.Bytes : null)
+            : reach is not null ? (Reaches(1) ? InputScaling.ZeroToOne : Reaches(255) ? InputScaling.Bytes : null)
             : steps == 0 || IsPlausible(1) ? InputScaling.ZeroToOne
             : IsPlausible(255) ? InputScaling.Bytes
             : null;
 
         /// <summary>Whether the graph shows anything of what it takes.</summary>
-        public bool Tells => steps > 0 || bits is not null;
+        public bool Tells => steps > 0 || reach is not null;
 
         /// <summary>What the decision rests on.</summary>
         public string Reason => !Tells ? "usual, and its graph shows no other; for pixels scaled in another way set ClassifierOptions.InputScaling" : $"read from its graph, which {this}";
@@ -146,7 +153,7 @@ internal static class InputRange
         /// <summary>What the graph does: the end of a sentence.</summary>
         public override string ToString() =>
             isOpen ? "begins with something other than a·x + b"
-            : bits is var (least, most) ? string.Create(CultureInfo.InvariantCulture, $"takes its input in steps from {least:G3} to {most:G3}")
+            : reach is var (_, _, words) ? words
             : string.Create(CultureInfo.InvariantCulture, $"begins with a·x + b with a = {a[0]:G3}, {a[1]:G3}, {a[2]:G3} and b = {b[0]:G3}, {b[1]:G3}, {b[2]:G3}");
 
         /// <summary>Whether inputs from 0 to <paramref name="most"/> become numbers spread as a network's are, around 0 or upwards from it; or, of 0 to 255, around 0 in their own size (Caffe's means).</summary>
@@ -167,10 +174,10 @@ internal static class InputRange
         }
 
         /// <summary>Whether the steps are those of images from 0 to <paramref name="most"/>, of which those that they were measured on need not have had the brightest pixels.</summary>
-        private bool Reaches(double most) => bits is var (least, highest) && Math.Abs(least) <= 0.1 * most && highest >= 0.5 * most && highest <= 1.1 * most;
+        private bool Reaches(double most) => reach is var (least, highest, _) && Math.Abs(least) <= 0.1 * most && highest >= 0.5 * most && highest <= 1.1 * most;
 
         /// <summary>The numbers that the first and the last of 256 steps stand for; null where the steps differ from channel to channel.</summary>
-        private (double Least, double Most)? Reach(NodeProto node)
+        private (double Least, double Most, string Words)? Reach(NodeProto node)
         {
             var zero = node.Input.Count > 2 ? constants.GetValueOrDefault(node.Input[2]) : new TensorProto { DataType = (int)DataType.Uint8, Int32Data = { 0 } };
             if (node.Input.Count < 2 || Values(node.Input[1]) is not [var scale] || zero is not { DataType: (int)DataType.Uint8 or (int)DataType.Int8 })
@@ -180,7 +187,16 @@ internal static class InputRange
 
             bool isSigned = zero.DataType == (int)DataType.Int8;
             int at = !zero.HasRawData ? zero.Int32Data[0] : isSigned ? (sbyte)zero.RawData[0] : zero.RawData[0], first = isSigned ? sbyte.MinValue : 0;
-            return ((first - at) * scale, (first + 255 - at) * scale);
+            double least = (first - at) * scale, most = (first + 255 - at) * scale;
+            return (least, most, string.Create(CultureInfo.InvariantCulture, $"takes its input in steps from {least:G3} to {most:G3}"));
+        }
+
+        /// <summary>Both bounds of a Clip, which are settings in early operator sets; null where they are not both in the file.</summary>
+        private (double Least, double Most, string Words)? Bounds(NodeProto node)
+        {
+            return Bound("min", 1) is { } least && Bound("max", 2) is { } most ? (least, most, string.Create(CultureInfo.InvariantCulture, $"clips its input to {least:G3} to {most:G3}")) : null;
+
+            double? Bound(string setting, int index) => node.Input.Count > index ? Values(node.Input[index]) is [var value] ? value : null : node.Attribute.FirstOrDefault(attribute => attribute.Name == setting)?.F;
         }
 
         private bool Affine(string op, string name, bool first)
