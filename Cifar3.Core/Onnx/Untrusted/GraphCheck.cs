@@ -112,6 +112,11 @@ internal sealed class GraphCheck
         node.CheckAllRead();
         double size = shape.Aggregate(1.0, (product, dim) => product * dim);
         bool isConstant = inputs.TrueForAll(input => input.IsConstant);
+        if (!isConstant && shape.Length > 0 && shape[0] % images != 0)
+        {
+            throw node.Wrong($"a shape that keeps each image by itself ({images} of them here)", Print(shape));
+        }
+
         if (shape.Length > MaxRank || (shape.Length == 0 && !isConstant) || shape.Any(dim => dim < 1))
         {
             throw node.Wrong($"an output of 1 to {MaxRank} dimensions, none of them empty", Print(shape));

@@ -67,13 +67,18 @@ internal static class GraphShapes
             case "Softmax" or "LogSoftmax":
                 Count(1, 1);
                 Floats(1);
-                node.Integer("axis", -1, -input.Shape.Length, input.Shape.Length - 1);
-                shape = input.Shape;
+                long over = node.Integer("axis", -1, -input.Shape.Length, input.Shape.Length - 1);
+                shape = input.IsConstant || (over != 0 && over != -input.Shape.Length) ? input.Shape : throw node.Wrong("an axis of one image", $"{over}, the images'");
                 break;
             case "Transpose":
                 Count(1, 1);
                 long[] order = node.Integers("perm", [.. Enumerable.Range(0, input.Shape.Length).Select(i => (long)i).Reverse()], 0, input.Shape.Length - 1);
                 shape = order.Distinct().Count() == order.Length ? [.. order.Select(axis => input.Shape[axis])] : throw node.Wrong("each axis once", GraphCheck.Print(order));
+                if (!input.IsConstant && order is not [0, ..])
+                {
+                    throw node.Wrong("the images' axis in its place", GraphCheck.Print(order)); // behind it nodes could compute over several
+                }
+
                 break;
             case "Conv":
                 shape = Convolution();

@@ -1,0 +1,85 @@
+using Onnx;
+using DataType = Onnx.TensorProto.Types.DataType;
+
+namespace Cifar3.Tests;
+
+/// <summary>Graphs of other tools and the number of images: fixed in places, computed in the graph, or of influence on what comes out.</summary>
+public sealed class EachImageByItselfTests
+{
+    private static readonly CnnModel Model = TestModels.Random(filters: [4, 4, 8]);
+    private static readonly byte[] Pixels = EngineTestData.RandomImages(5, seed: 1);
+
+    /// <summary>What is predicted for an image would depend on those that are scored with it.</summary>
+    [TestCase("Softmax", "an axis of one image")]
+    [TestCase("LogSoftmax", "an axis of one image")]
+    [TestCase("Transpose", "the images' axis in its place")]
+    [TestCase("Reshape", "each image by itself")]
+    public void Load_ComputesOverTheImagesTogether_IsRefused(string op, string message)
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            var graph = proto.Graph;
+            int at = graph.Node.IndexOf(graph.Node.Single(node => node.OpType == "Flatten")) + 1;
+            string flat = graph.Node[at].Input[0];
+            graph.Node[at].Input[0] = "mixed";
+            graph.Initializer.Add(TensorData.Create<long>("together", DataType.Int64, [8, -1], 2));
+            graph.Initializer.Add(TensorData.Create<long>("apart", DataType.Int64, [-1, 32], 2));
+            NodeProto[] nodes = op switch
+            {
+                "Transpose" => [Node(op, flat, "turned"), Softmax("turned", "weighed", -1), Node(op, "weighed", "mixed")],
+                "Reshape" => [Node(op, flat, "joined", "together"), Softmax("joined", "weighed", -1), Node(op, "weighed", "mixed", "apart")],
+                _ => [new NodeProto(Softmax(flat, "mixed", 0)) { OpType = op }],
+            };
+            for (int i = 0; i < nodes.Length; i++)
+            {
+                graph.Node.Insert(at + i, nodes[i]);
+            }
+        });
+
+        Assert.That(() => Load(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
+    }
+
+    private static void Flatten(GraphProto graph, long[] shape)
+    {
+        var flatten = graph.Node.Single(node => node.OpType == "Flatten");
+        flatten.OpType = "Reshape";
+        flatten.Attribute.Clear();
+        flatten.Input.Add("flat");
+        graph.Initializer.Add(TensorData.Create<long>("flat", DataType.Int64, shape, 2));
+    }
+
+    private static NodeProto Node(string op, string input, string output, params string[] constants)
+    {
+        var node = new NodeProto { OpType = op, Input = { input }, Output = { output } };
+        node.Input.AddRange(constants);
+        return node;
+    }
+
+    private static NodeProto Softmax(string input, string output, long axis)
+    {
+        var node = Node("Softmax", input, output);
+        node.Attribute.Add(OnnxGraphBuilder.Int("axis", axis));
+        return node;
+    }
+
+    private static float[] Own()
+    {
+        using var own = Cifar3Classifier.FromModel(Model);
+        return Score(own);
+    }
+
+    private static float[] Score(byte[] onnx)
+    {
+        using var classifier = Load(onnx);
+        return Score(classifier);
+    }
+
+    private static float[] Score(Cifar3Classifier classifier)
+    {
+        var scores = new float[15];
+        classifier.Score(Pixels, scores);
+        return scores;
+    }
+
+    private static Cifar3Classifier Load(byte[] onnx) => Cifar3Classifier.Load(onnx, new ClassifierOptions { ClassNames = ["airplane", "automobile", "bird"] });
+}
