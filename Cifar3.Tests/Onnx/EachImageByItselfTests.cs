@@ -9,6 +9,51 @@ public sealed class EachImageByItselfTests
     private static readonly CnnModel Model = TestModels.Random(filters: [4, 4, 8]);
     private static readonly byte[] Pixels = EngineTestData.RandomImages(5, seed: 1);
 
+    /// <summary>As people free a file of its batch of 1: the input's first size alone.</summary>
+    [TestCase(1, false)]
+    [TestCase(1, true)]
+    [TestCase(16, true)]
+    public void Score_AnyNumberInButAFixedOneOut_IsTheNetwork(int fixedNumber, bool reshapes)
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            proto.Graph.Output[0].Type.TensorType.Shape.Dim[0].DimValue = fixedNumber;
+            if (reshapes)
+            {
+                Flatten(proto.Graph, [fixedNumber, 32]);
+            }
+        });
+
+        Assert.That(Score(onnx), Is.EqualTo(Own()).Within(1e-5f));
+    }
+
+    /// <summary>Such files have their weights among the inputs and shapes in nodes of their own.</summary>
+    [Test]
+    public void Score_FixedNumberInAFileOfIrVersion3_IsTheNetwork()
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            proto.IrVersion = 3;
+            var graph = proto.Graph;
+            foreach (var value in graph.Input.Concat(graph.Output))
+            {
+                value.Type.TensorType.Shape.Dim[0].DimValue = 4;
+            }
+
+            foreach (var tensor in graph.Initializer)
+            {
+                graph.Input.Add(OnnxGraphBuilder.Value(tensor.Name, (DataType)tensor.DataType, "", anyNumber: false, [.. tensor.Dims.Select(size => (int)size)]));
+            }
+
+            Flatten(graph, [4, 32]);
+            var shape = graph.Initializer[^1];
+            graph.Initializer.Remove(shape);
+            graph.Node.Insert(0, new NodeProto { OpType = "Constant", Output = { shape.Name }, Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = shape } } });
+        });
+
+        Assert.That(Score(onnx), Is.EqualTo(Own()).Within(1e-5f));
+    }
+
     /// <summary>What is predicted for an image would depend on those that are scored with it.</summary>
     [TestCase("Softmax", "an axis of one image")]
     [TestCase("LogSoftmax", "an axis of one image")]

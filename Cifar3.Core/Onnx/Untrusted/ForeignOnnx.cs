@@ -12,6 +12,11 @@ internal static class ForeignOnnx
 {
     private const string Remedy = "Export it anew (tf2onnx, torch.onnx.export): input (None, 32, 32, 3) or (None, 3, 32, 32), one output (None, classes); or load the Keras model with CnnModel.LoadKeras and save it with SaveOnnx. docs/onnx.md says what is read";
 
+    /// <summary>From this version on weights need not be inputs too, and here they are not.</summary>
+    private const long WeightsApartIrVersion = 4;
+
+    private const long MaxBatch = 1024;
+
     private static readonly DataType[] InputTypes = [DataType.Float, DataType.Float16, DataType.Uint8, DataType.Int32];
 
     /// <summary>Reads input, output and producer.</summary>
@@ -30,6 +35,7 @@ internal static class ForeignOnnx
         {
             var model = file.Model.Clone();
             GraphCheck.CheckCounts(model);
+            model.IrVersion = Math.Max(model.IrVersion, WeightsApartIrVersion);
             ForeignGraph.Simplify(model.Graph);
             foreach (var tensor in model.Graph.Initializer.Where(tensor => tensor.DataType != (int)DataType.String)) // texts of an output that is left out go with it; GraphCheck refuses others
             {
@@ -63,6 +69,11 @@ internal static class ForeignOnnx
         var type = (DataType)input.Type.TensorType.ElemType;
         var (output, isLogits) = ForeignGraph.ChooseOutput(graph);
         int classes = Classes(output, classNames);
+        if (batch == 0 && Shape(output) is [> 0 and <= MaxBatch and var images, ..])
+        {
+            batch = images; // only the input was freed of it
+        }
+
         var (chosen, reason) = scaling is not null ? (scaling, "as ClassifierOptions.InputScaling says") : InputRange.Find(graph, input.Name, channelsFirst ? 1 : 3, type is DataType.Uint8 or DataType.Int32);
         string inputName = ForeignGraph.FloatInput(graph, input), outputName = ForeignGraph.FloatOutput(graph, output);
         return new OnnxSignature(inputName, outputName, classes) { ChannelsFirst = channelsFirst, IsLogits = isLogits, Scaling = chosen, ScalingReason = reason };
@@ -99,7 +110,7 @@ internal static class ForeignOnnx
         const int size = CnnArchitecture.InputSize, channels = CnnArchitecture.InputChannels;
         long[] shape = Shape(input);
         bool channelsFirst = shape is [_, channels, 0 or size, 0 or size];
-        if (!InputTypes.Contains((DataType)(input.Type?.TensorType?.ElemType ?? 0)) || !(channelsFirst || shape is [_, 0 or size, 0 or size, channels]) || shape[0] is < 0 or > 1024)
+        if (!InputTypes.Contains((DataType)(input.Type?.TensorType?.ElemType ?? 0)) || !(channelsFirst || shape is [_, 0 or size, 0 or size, channels]) || shape[0] is < 0 or > MaxBatch)
         {
             throw new FormatException($"expected one input [N, {size}, {size}, {channels}] or [N, {channels}, {size}, {size}] of any number of images, of float32, float16, uint8 or int32, found {Print(input)}");
         }
