@@ -84,6 +84,21 @@ public sealed class EachImageByItselfTests
         Assert.That(() => Load(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
     }
 
+    /// <summary>The last window would begin behind the picture: PyTorch and ONNX Runtime leave it out.</summary>
+    [Test]
+    public void Score_PoolingRoundedUpWithPadding_HasNoWindowBehindThePicture()
+    {
+        byte[] Pooled(int after, bool ceiling) => ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            proto.OpsetImport[0].Version = 12; // from 13 to 21 ONNX Runtime's own check of sizes counts that window
+            var pool = proto.Graph.Node.Where(node => node.OpType == "MaxPool").ElementAt(1); // of 13 pixels
+            pool.Attribute.Add(OnnxGraphBuilder.Ints("pads", 1, 1, after, after));
+            pool.Attribute.Add(OnnxGraphBuilder.Int("ceil_mode", ceiling ? 1 : 0));
+        });
+
+        Assert.That(Score(Pooled(1, ceiling: true)), Is.EqualTo(Score(Pooled(0, ceiling: false))).Within(1e-6f));
+    }
+
     private static void Flatten(GraphProto graph, long[] shape)
     {
         var flatten = graph.Node.Single(node => node.OpType == "Flatten");

@@ -168,8 +168,14 @@ internal static class GraphShapes
                     return (length + strides[axis] - 1) / strides[axis];
                 }
 
+                long count = (length - covered + (ceiling ? strides[axis] - 1 : 0)) / strides[axis] + 1;
+                if (ceiling && (count - 1) * strides[axis] >= input.Shape[2 + axis] + pads[axis])
+                {
+                    count--; // a window that would begin behind the picture
+                }
+
                 return length >= covered && Math.Max(pads[axis], pads[2 + axis]) < covered
-                    ? (length - covered + (ceiling ? strides[axis] - 1 : 0)) / strides[axis] + 1
+                    ? count
                     : throw node.Wrong($"a window that fits into {input.Shape[2 + axis]} pixels with less padding than itself", $"{covered} and {pads[axis]}, {pads[2 + axis]}");
             }
         }
