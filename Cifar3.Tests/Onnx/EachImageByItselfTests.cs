@@ -99,6 +99,36 @@ public sealed class EachImageByItselfTests
         Assert.That(Score(Pooled(1, ceiling: true)), Is.EqualTo(Score(Pooled(0, ceiling: false))).Within(1e-6f));
     }
 
+    [TestCase("BatchNormalization", "exported in training mode", "model.eval()")]
+    [TestCase("Dropout", "exported in training mode", "model.eval()")]
+    [TestCase("Shape", "computes sizes while it runs", "torch.flatten(x, 1)")]
+    public void Load_UsualMistakesOfAnExport_SaysWhatToDo(string op, string found, string remedy)
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            var graph = proto.Graph;
+            int at = graph.Node.IndexOf(graph.Node.First(node => node.OpType == "BatchNormalization"));
+            var normalization = graph.Node[at];
+            if (op == "BatchNormalization")
+            {
+                normalization.Output.AddRange(["mean", "variance"]);
+                normalization.Attribute.Add(OnnxGraphBuilder.Int("training_mode", 1));
+                return;
+            }
+
+            if (op == "Dropout")
+            {
+                graph.Initializer.Add(TensorData.Create<float>("ratio", DataType.Float, [0.5f]));
+                graph.Initializer.Add(TensorData.Create<byte>("training", DataType.Bool, [1]));
+            }
+
+            graph.Node.Insert(at, op == "Shape" ? Node(op, normalization.Input[0], "sizes") : Node(op, normalization.Input[0], "dropped", "ratio", "training"));
+            normalization.Input[0] = op == "Shape" ? "sizes" : "dropped";
+        });
+
+        Assert.That(() => Load(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(found).And.Message.Contains(remedy));
+    }
+
     private static void Flatten(GraphProto graph, long[] shape)
     {
         var flatten = graph.Node.Single(node => node.OpType == "Flatten");

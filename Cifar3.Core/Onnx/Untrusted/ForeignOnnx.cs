@@ -36,6 +36,7 @@ internal static class ForeignOnnx
             var model = file.Model.Clone();
             GraphCheck.CheckCounts(model);
             model.IrVersion = Math.Max(model.IrVersion, WeightsApartIrVersion);
+            GraphCheck.CheckIsForInference(model.Graph);
             ForeignGraph.Simplify(model.Graph);
             foreach (var tensor in model.Graph.Initializer.Where(tensor => tensor.DataType != (int)DataType.String)) // texts of an output that is left out go with it; GraphCheck refuses others
             {

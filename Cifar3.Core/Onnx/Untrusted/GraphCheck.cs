@@ -58,6 +58,22 @@ internal sealed class GraphCheck
         }
     }
 
+    /// <summary>Refuses a graph that was written in training mode: its nodes say so, or have the outputs and inputs that only training has.</summary>
+    /// <exception cref="FormatException">A node normalizes over the images of a step, or drops numbers.</exception>
+    public static void CheckIsForInference(GraphProto graph)
+    {
+        var training = graph.Node.FirstOrDefault(node => node.OpType switch
+        {
+            "BatchNormalization" => node.Output.Count > 1 || node.Attribute.Any(attribute => attribute is { Name: "training_mode", I: not 0 }),
+            "Dropout" => node.Input.Count > 2,
+            _ => false,
+        });
+        if (training is not null)
+        {
+            throw new GraphNode(training).Wrong("a network for inference", "one exported in training mode: call model.eval() in PyTorch before the export, and leave its option 'training' out");
+        }
+    }
+
     /// <summary>Checks a whole model.</summary>
     /// <param name="model">The model; its input and output are known to be of the right type and shape.</param>
     /// <param name="signature">What was found of them.</param>

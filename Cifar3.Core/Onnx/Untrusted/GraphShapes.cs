@@ -118,6 +118,8 @@ internal static class GraphShapes
             case "Reshape":
                 shape = Reshaped();
                 break;
+            case "Shape":
+                throw node.Wrong("sizes that stand in the file", "Shape, which computes sizes while it runs. In PyTorch write torch.flatten(x, 1) for x.view(x.size(0), -1), or export for one image (without dynamic_axes)");
             default:
                 throw node.Wrong("an operator of a convolutional network", Shown.Text(node.Operator));
         }
