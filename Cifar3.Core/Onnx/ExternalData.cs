@@ -37,9 +37,14 @@ internal static class ExternalData
             throw new FormatException($"weight '{name}' is in another file, '{Shown.Text(location)}': bytes in memory have no folder to look in. Load the model by its path, or put all into one file (onnx.save_model without external data)");
         }
 
+        if (tensor.HasRawData || tensor.ExternalData.GroupBy(entry => entry.Key).Any(entries => entries.Count() > 1))
+        {
+            throw new FormatException($"weight '{name}' says twice where its numbers are: expected one place, found {(tensor.HasRawData ? "some in the model and in another file too" : string.Join(", ", tensor.ExternalData.Take(8).Select(entry => $"{Shown.Text(entry.Key)} '{Shown.Text(entry.Value)}'")))}");
+        }
+
         var (count, size) = GraphTensor.Size(tensor);
         long expected = count * size, offset = Number("offset") ?? 0, length = Number("length") ?? expected;
-        if (length != expected || expected > left || tensor.HasRawData)
+        if (length != expected || expected > left)
         {
             throw new FormatException(string.Create(CultureInfo.InvariantCulture, $"weight '{name}' in another file is incomplete or too large: expected {expected:N0} bytes, and at most {OnnxFile.MaxBytes:N0} for all weights, found {length:N0}"));
         }

@@ -24,6 +24,19 @@ public sealed partial class OnnxVersionTests
         Assert.That(Read(0, 30, (model, version) => model.IrVersion = version), Is.EqualTo(Enumerable.Range(0, 1 + int.Parse(stated["irTo"].Value, System.Globalization.CultureInfo.InvariantCulture))));
     }
 
+    /// <summary>Both names are ONNX's own; which one a program takes decides what Softmax and others compute.</summary>
+    [Test]
+    public void Load_TwoOperatorSetsOfOnnx_IsRefused()
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, model => model.OpsetImport.Add(new Onnx.OperatorSetIdProto { Domain = "ai.onnx", Version = 11 }));
+
+        byte[] twice = ForeignOnnxTests.Foreign(Model, model => model.OpsetImport.Add(model.OpsetImport[0])); // as onnx.compose.merge_models writes it
+        var options = new ClassifierOptions { ClassNames = ["a", "b", "c"] };
+
+        Assert.That(() => Cifar3Classifier.Load(onnx, options), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("expected one operator set of ONNX, found several (17, 11)"));
+        Assert.That(() => Cifar3Classifier.Load(twice, options).Dispose(), Throws.Nothing);
+    }
+
     private static Match Stated()
     {
         var match = Statement().Match(new DocPage("docs/onnx.md").Text);

@@ -52,6 +52,12 @@ internal sealed class GraphCheck
     public static void CheckCounts(ModelProto model)
     {
         var graph = model.Graph;
+        long[] versions = [.. model.OpsetImport.Where(set => set.Domain is "" or "ai.onnx").Select(set => set.Version).Distinct().Take(5)];
+        if (versions.Length > 1)
+        {
+            throw new FormatException($"expected one operator set of ONNX, found several ({string.Join(", ", versions)}), which compute some operators in different ways");
+        }
+
         if (model.Functions.Count + model.TrainingInfo.Count + graph.SparseInitializer.Count > 0 || graph.Node.Count > MaxNodes || graph.Initializer.Count > MaxWeights)
         {
             throw new FormatException(FormattableString.Invariant($"expected at most {MaxNodes:N0} nodes, {MaxWeights:N0} weights and no functions, training graphs or sparse weights, found {graph.Node.Count:N0}, {graph.Initializer.Count:N0}, {model.Functions.Count}, {model.TrainingInfo.Count} and {graph.SparseInitializer.Count}"));
