@@ -11,6 +11,8 @@ namespace Cifar3;
 /// <remarks><see href="https://onnx.ai/onnx/repo-docs/ExternalData.html"/>. Bound: the weights of a model take <see cref="OnnxFile.MaxBytes"/> in all.</remarks>
 internal static class ExternalData
 {
+    private const string OneFile = "save them beside the model or in one file with it (onnx.save_model)";
+
     /// <summary>Reads all weights that are in other files.</summary>
     /// <param name="model">The model; its weights hold their numbers afterwards.</param>
     /// <param name="modelPath">Its file; null where there is none.</param>
@@ -77,7 +79,7 @@ internal static class ExternalData
         string folder = Path.GetDirectoryName(Path.GetFullPath(modelPath))!;
         if (location.Length == 0 || location.Contains('\0', StringComparison.Ordinal) || Path.IsPathRooted(location) || location.Split('/', '\\').Contains(".."))
         {
-            throw new FormatException($"expected weights in the model's folder, found '{weight}' in another file outside it, '{Shown.Text(location)}'");
+            throw new FormatException($"expected weights in the model's folder, found '{weight}' in another file outside it, '{Shown.Text(location)}': {OneFile}");
         }
 
         string path = Path.Combine(folder, location);
@@ -88,8 +90,8 @@ internal static class ExternalData
 
         string real = FileBehind.Place(path), modelFolder = Path.GetDirectoryName(FileBehind.Place(modelPath))!;
         return IsWithin(real, FileBehind.Place(folder)) || IsWithin(real, modelFolder) ? real
-            : throw new FormatException($"expected weights in the model's folder, found '{weight}' in another file outside it: '{Shown.Text(location)}' is a link to '{Shown.Path(real)}'");
+            : throw new FormatException($"expected weights in the model's folder, found '{weight}' in another file outside it: '{Shown.Text(location)}' is a link to '{Shown.Path(real)}': {OneFile}");
     }
 
-    private static bool IsWithin(string path, string folder) => Path.GetRelativePath(folder, path) is var relative && !Path.IsPathRooted(relative) && !relative.StartsWith("..", StringComparison.Ordinal);
+    private static bool IsWithin(string path, string folder) => Path.GetRelativePath(folder, path) is var relative && !Path.IsPathRooted(relative) && relative.Split('/', '\\')[0] != ".."; // "..data" is a name: Kubernetes mounts volumes under it
 }

@@ -28,6 +28,17 @@ public sealed class ExternalDataTests
         Assert.That(() => CnnModel.LoadOnnx(path), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(message));
     }
 
+    /// <summary>Kubernetes' volumes: files are links into a folder whose name begins with two dots.</summary>
+    [Test]
+    public void LoadOnnx_WeightsInAFolderBelowWhoseNameBeginsWithDots_AreRead()
+    {
+        string folder = TestFiles.NewFolder(), path = Save(Model, folder, _ => { }), below = Directory.CreateDirectory(Path.Combine(folder, "..2026_11")).FullName;
+        File.Move(path + ".data", Path.Combine(below, "weights"));
+        TestFiles.Link(path + ".data", Path.Combine(below, "weights"));
+
+        Assert.That(CnnModel.LoadOnnx(path).WeightHash(), Is.EqualTo(Model.WeightHash()));
+    }
+
     private static string Save(CnnModel model, string folder, Action<TensorProto> change)
     {
         string path = Path.Combine(folder, "model.onnx");
