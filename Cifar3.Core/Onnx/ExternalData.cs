@@ -27,6 +27,10 @@ internal static class ExternalData
             {
                 left -= Read(tensor, modelPath, left);
             }
+            else
+            {
+                tensor.ClearDataLocation(); // said or not, its numbers are in the file
+            }
         }
     }
 

@@ -176,6 +176,21 @@ public sealed class OnnxFlavorTests
     public void LoadOnnx_Flavor_SaysWhatToDoInstead() =>
         Assert.That(() => CnnModel.LoadOnnx(TestModels.Random(filters: [4, 4, 4]).ToOnnxBytes(Optimized)), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("Cifar3Classifier.Load"));
 
+    /// <summary>As onnx.load and onnx.save leave a file that had its weights in another one: all are said to be in the file, which goes without saying.</summary>
+    [Test]
+    public void Load_FlavorBackFromWeightsInAnotherFile_IsTheSame()
+    {
+        var proto = ModelProto.Parser.ParseFrom(TestModels.Random(filters: [4, 4, 4]).ToOnnxBytes(Int8));
+        foreach (var tensor in proto.Graph.Initializer)
+        {
+            tensor.DataLocation = TensorProto.Types.DataLocation.Default;
+        }
+
+        using var classifier = Cifar3Classifier.Load(proto.ToByteArray(), Cpu);
+
+        Assert.That(classifier.ClassNames, Has.Length.EqualTo(3));
+    }
+
     [TestCase("weight")]
     [TestCase("node")]
     [TestCase("hash missing")]

@@ -228,6 +228,11 @@ public sealed class OnnxReaderTests
         var model = TestModels.Random(2, [1, 1, 1]);
         var proto = ModelProto.Parser.ParseFrom(model.ToOnnxBytes());
         proto.DocString = proto.Graph.DocString = proto.Graph.Node[0].DocString = proto.Graph.Input[0].DocString = "mine";
+        var note = new StringStringEntryProto { Key = "pkg.torch.onnx.stack_trace", Value = "mine" };
+        proto.Graph.Node[0].MetadataProps.Add(note);
+        proto.Graph.Input[0].MetadataProps.Add(note);
+        proto.Graph.Initializer[0].MetadataProps.Add(note);
+        proto.Graph.MetadataProps.Add(note);
 
         Assert.That(CnnModel.LoadOnnx(proto.ToByteArray()).WeightHash(), Is.EqualTo(model.WeightHash()));
     }
