@@ -15,6 +15,7 @@ internal static class OptionWords
         ("use another WorkspacePath, or set Resume to false to train from the beginning", "name another folder by --out, or leave --resume out to train from the beginning"),
         ("use another WorkspacePath", "name another folder by --out"),
         ("or set Resume to false, and train from the beginning", "or leave --resume out, and train from the beginning"),
+        ("Go on, with Resume, in the folder that was moved", "Go on, by --resume and --out, in the folder that was moved"),
         ("Use fewer filters, smaller batches or fewer threads", MemoryFault.Remedy),
         ("train again with a lower learning rate (0.001 is usual)", "train again with --recipe keras, whose learning rate is low (0.001)"),
 

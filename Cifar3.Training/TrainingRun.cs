@@ -140,6 +140,7 @@ internal sealed class TrainingRun
             context.BestEpoch = log;
         }
 
+        workspace?.KeepLocked();
         context.Files.Retry();
         ForEach(callback => callback.OnEpochEnd(context, log));
         workspace?.Save(context, engine, best, averaged);

@@ -9,8 +9,12 @@ internal sealed class FileLock : IDisposable
 
     private readonly FileStream stream;
     private readonly string? removed;
+    private readonly byte[]? written;
 
-    private FileLock(FileStream stream, string? removed = null) => (this.stream, this.removed) = (stream, removed);
+    private FileLock(FileStream stream, string? removed = null, byte[]? written = null) => (this.stream, this.removed, this.written) = (stream, removed, written);
+
+    /// <summary>Whether the file at the path of a lock that <see cref="TryTake"/> gave is still this one: where it was moved or removed, the next one gets in. Windows allows neither.</summary>
+    public bool IsInPlace => removed is null || ReadWritten(removed).AsSpan().SequenceEqual(written);
 
     /// <summary>Waits until the lock is free and takes it.</summary>
     /// <param name="path">The lock file; it stays, empty, because removing it while another process waits for it would let two in.</param>
@@ -77,7 +81,7 @@ internal sealed class FileLock : IDisposable
                 // Whoever held it may have removed the file between our opening and our locking it: then this is a lock on nothing.
                 if (windows || ReadShared(path).AsSpan().SequenceEqual(content))
                 {
-                    return new FileLock(stream, windows ? null : path);
+                    return new FileLock(stream, windows ? null : path, content);
                 }
             }
             catch
@@ -93,22 +97,15 @@ internal sealed class FileLock : IDisposable
     /// <summary>Who holds a lock that <see cref="TryTake"/> could not take, in the holder's words; null where that cannot be read.</summary>
     public static string? Holder(string path)
     {
-        try
-        {
-            string text = Encoding.UTF8.GetString(ReadShared(path));
-            int end = text.IndexOf('\n', StringComparison.Ordinal);
-            return end > 0 ? text[..end] : null;
-        }
-        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
-        {
-            return null;
-        }
+        string text = Encoding.UTF8.GetString(ReadWritten(path));
+        int end = text.IndexOf('\n', StringComparison.Ordinal);
+        return end > 0 ? text[..end] : null;
     }
 
     /// <summary>Lets the next one in.</summary>
     public void Dispose()
     {
-        if (removed is not null && stream.CanRead)
+        if (removed is not null && stream.CanRead && IsInPlace) // else it is the next one's
         {
             try
             {
@@ -129,6 +126,19 @@ internal sealed class FileLock : IDisposable
         if (UnixFile.Find(path) is { IsRegular: false } other)
         {
             throw new IOException($"it is {other.Kind}, not a file on a disk: remove it");
+        }
+    }
+
+    /// <summary>The same; empty where it cannot be read, too.</summary>
+    private static byte[] ReadWritten(string path)
+    {
+        try
+        {
+            return ReadShared(path);
+        }
+        catch (Exception e) when (e is IOException or UnauthorizedAccessException)
+        {
+            return [];
         }
     }
 

@@ -66,6 +66,72 @@ public sealed class TrainingWorkspaceTests
         Assert.That(File.Exists(lockPath), Is.False);
     }
 
+    /// <summary>The folder is removed (<c>rm -r</c>), or moved away, and another training begins in one of its name: each of them replaced the other's checkpoint after every epoch.</summary>
+    [TestCase(true)]
+    [TestCase(false)]
+    [Platform(Exclude = "Win", Reason = "Windows moves and removes no folder with an open file")]
+    public void Fit_FolderThatAnotherTrainingHasMeanwhile_EndsAndLeavesTheOthersFiles(bool moves)
+    {
+        string folder = Path.Combine(TestFiles.NewFolder(), "run"), away = folder + "-old", lockPath = Path.Combine(folder, TrainingWorkspace.LockName), checkpoint = Path.Combine(folder, TrainingCheckpoint.FileName);
+        FileLock? other = null;
+        var during = new Recorder { OnBatch = batch => other ??= batch < 3 ? null : BeginOther() };
+
+        string refused = Assert.Throws<Cifar3Exception>(() => FakeTrainer.Create(Options(folder) with { Epoch = 3, Callbacks = [during] }).Fit(Train))!.Message;
+
+        Assert.That(refused, Is.EqualTo($"Cannot go on in '{folder}': the folder was moved or removed meanwhile, and another training uses the one of this name now (another), whose files would be replaced. Go on, with Resume, in the folder that was moved, or use another WorkspacePath."));
+        Assert.That(File.ReadAllText(checkpoint), Is.EqualTo("another training's"));
+        Assert.That(lockPath, Does.Exist, "it is the other's");
+        other!.Dispose();
+        if (moves)
+        {
+            Assert.That(FakeTrainer.Create(Options(away) with { Epoch = 3, Resume = true }).Fit(Train).History.Epochs, Has.Length.EqualTo(3), "nothing that was trained is lost");
+        }
+
+        FileLock BeginOther()
+        {
+            if (moves)
+            {
+                Directory.Move(folder, away);
+            }
+            else
+            {
+                Directory.Delete(folder, recursive: true);
+            }
+
+            Directory.CreateDirectory(folder);
+            File.WriteAllText(checkpoint, "another training's");
+            return FileLock.TryTake(lockPath, "another")!;
+        }
+    }
+
+    /// <summary>What is written after that is in a folder of the name that was given, which is locked again: no second training gets in.</summary>
+    [Test]
+    [Platform(Exclude = "Win", Reason = "Windows removes no folder with an open file")]
+    public void Fit_FolderRemoved_GoesOnAndIsLockedAgain()
+    {
+        string folder = Path.Combine(TestFiles.NewFolder(), "run");
+        bool isLocked = false;
+        var during = new Recorder
+        {
+            OnBatch = batch =>
+            {
+                if (batch == 3)
+                {
+                    Directory.Delete(folder, recursive: true);
+                }
+                else if (batch == 5)
+                {
+                    isLocked = FileLock.TryTake(Path.Combine(folder, TrainingWorkspace.LockName), "a second one") is null;
+                }
+            },
+        };
+
+        FakeTrainer.Create(Options(folder) with { Epoch = 3, Callbacks = [during] }).Fit(Train);
+
+        Assert.That(isLocked);
+        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EqualTo(new[] { TrainingCheckpoint.FileName }));
+    }
+
     /// <summary>The lock's file comes and goes, and still there are never two holders.</summary>
     [Test]
     public void TryTake_ManyThreads_OneHolderAtATime()

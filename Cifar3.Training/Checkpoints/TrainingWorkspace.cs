@@ -10,9 +10,9 @@ internal sealed class TrainingWorkspace : IDisposable
     /// <summary>The lock's file, which is there while a training runs.</summary>
     public const string LockName = "training.lock";
 
-    private readonly FileLock taken;
     private readonly string checkpointPath;
     private readonly IReadOnlyList<(string Name, string Value)> identity;
+    private FileLock taken;
 
     private TrainingWorkspace(FileLock taken, string checkpointPath, IReadOnlyList<(string Name, string Value)> identity) =>
         (this.taken, this.checkpointPath, this.identity) = (taken, checkpointPath, identity);
@@ -38,7 +38,7 @@ internal sealed class TrainingWorkspace : IDisposable
 
         string folder = Path.GetFullPath(given); // whichever folder is the current one later
         OutputFolder.Prepare(folder);
-        var taken = Lock(folder);
+        var taken = Lock(folder, isLost: false);
         try
         {
             string path = Path.Combine(folder, TrainingCheckpoint.FileName);
@@ -52,6 +52,22 @@ internal sealed class TrainingWorkspace : IDisposable
         }
     }
 
+    /// <summary>
+    /// Locks the folder anew where it was moved or removed meanwhile. Files are written by its name, which may be that of another training's folder now: this one ends then, and its own
+    /// checkpoint is where the folder was moved to.
+    /// </summary>
+    /// <exception cref="Cifar3Exception">Another training uses the folder of this name, or it cannot be written to.</exception>
+    public void KeepLocked()
+    {
+        if (!taken.IsInPlace)
+        {
+            string folder = Path.GetDirectoryName(checkpointPath)!;
+            OutputFolder.Prepare(folder);
+            taken.Dispose();
+            taken = Lock(folder, isLost: true);
+        }
+    }
+
     /// <summary>Writes the state after an epoch.</summary>
     /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
     public void Save(TrainingContext context, ITrainingEngine engine, CnnModel? best, AveragedWeights? averaged) =>
@@ -60,14 +76,21 @@ internal sealed class TrainingWorkspace : IDisposable
     /// <summary>Lets another training use the folder.</summary>
     public void Dispose() => taken.Dispose();
 
-    private static FileLock Lock(string folder)
+    private static FileLock Lock(string folder, bool isLost)
     {
         string path = Path.Combine(folder, LockName);
         try
         {
             string holder = string.Create(CultureInfo.InvariantCulture, $"process {Environment.ProcessId} on {Environment.MachineName}, since {DateTime.UtcNow:yyyy-MM-dd HH:mm:ss} UTC");
-            return FileLock.TryTake(path, holder) ?? throw new Cifar3Exception(
-                $"Cannot train in '{Shown.Path(folder)}': another training uses it ({Shown.Text(FileLock.Holder(path) ?? "by a process that cannot be named")}), and its checkpoint would be replaced. Wait for its end, stop it, or use another WorkspacePath.");
+            if (FileLock.TryTake(path, holder) is { } taken)
+            {
+                return taken;
+            }
+
+            string other = Shown.Text(FileLock.Holder(path) ?? "by a process that cannot be named");
+            throw new Cifar3Exception(isLost
+                ? $"Cannot go on in '{Shown.Path(folder)}': the folder was moved or removed meanwhile, and another training uses the one of this name now ({other}), whose files would be replaced. Go on, with Resume, in the folder that was moved, or use another WorkspacePath."
+                : $"Cannot train in '{Shown.Path(folder)}': another training uses it ({other}), and its checkpoint would be replaced. Wait for its end, stop it, or use another WorkspacePath.");
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
