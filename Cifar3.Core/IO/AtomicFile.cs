@@ -27,6 +27,9 @@ internal static class AtomicFile
 
     private static readonly ConcurrentDictionary<string, bool> CleanedFolders = new();
 
+    /// <summary>The names of the temporary files that this process writes: what else has its number is of one before it, in a container that was started again.</summary>
+    private static readonly ConcurrentDictionary<string, bool> Writing = new();
+
     private static readonly string Machine = Convert.ToHexStringLower(SHA256.HashData(Encoding.UTF8.GetBytes(Environment.MachineName)))[..8];
 
     /// <summary>Writes a file through a callback; on any failure the target is as it was and the temporary file is gone.</summary>
@@ -58,6 +61,7 @@ internal static class AtomicFile
             Directory.CreateDirectory(folder);
             RemoveDead(folder);
             temporary = Path.Combine(folder, string.Create(CultureInfo.InvariantCulture, $"{TemporaryPrefix}{Machine}-{Environment.ProcessId}-{Guid.NewGuid():N}{TemporarySuffix}"));
+            Writing[Path.GetFileName(temporary)] = true;
             using (var stream = Create(temporary, target))
             {
                 write(stream);
@@ -76,7 +80,11 @@ internal static class AtomicFile
         }
         finally
         {
-            TryDelete(temporary);
+            if (temporary is not null)
+            {
+                TryDelete(temporary);
+                Writing.TryRemove(Path.GetFileName(temporary), out _);
+            }
         }
     }
 
@@ -142,7 +150,7 @@ internal static class AtomicFile
         foreach (string file in Directory.EnumerateFiles(folder, $"{TemporaryPrefix}{Machine}-*{TemporarySuffix}"))
         {
             string[] parts = Path.GetFileName(file)[TemporaryPrefix.Length..].Split('-');
-            if (parts.Length == 3 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int process) && !IsAlive(process) && !IsOpen(file))
+            if (parts.Length == 3 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int process) && !(process == Environment.ProcessId ? Writing.ContainsKey(Path.GetFileName(file)) : IsAlive(process)) && !IsOpen(file))
             {
                 TryDelete(file);
             }
@@ -180,14 +188,11 @@ internal static class AtomicFile
         }
     }
 
-    private static void TryDelete(string? path)
+    private static void TryDelete(string path)
     {
         try
         {
-            if (path is not null)
-            {
-                File.Delete(path);
-            }
+            File.Delete(path);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {

@@ -281,22 +281,24 @@ public sealed class AtomicFileTests
     }
 
     [Test]
-    public void Write_FolderWithLeftOvers_RemovesThoseOfDeadProcessesOnly()
+    public void Write_FolderWithLeftOvers_RemovesThoseThatNobodyWrites()
     {
         string folder = TestFiles.NewFolder(), probe = "";
         AtomicFile.Write(Path.Combine(TestFiles.NewFolder(), "a"), stream => probe = ((FileStream)stream).Name);
         string own = Path.GetFileName(probe), dead = OfADeadProcess(own.Split('-')[1]), elsewhere = OfADeadProcess("00000000");
-        foreach (string name in new[] { own, dead, elsewhere, "users.tmp" })
+        string living = own.Replace($"-{Environment.ProcessId}-", $"-{Process.GetProcesses().First(process => process.Id is not 0 && process.Id != Environment.ProcessId).Id}-", StringComparison.Ordinal);
+        foreach (string name in new[] { own, dead, elsewhere, living, "users.tmp" })
         {
             File.WriteAllText(Path.Combine(folder, name), "");
         }
 
         string written = OfADeadProcess(own.Split('-')[1]); // a process of another container may have any number
+    /// <summary>A container that is started again has its machine's name and its process' number, which is mostly 1, again: what it had left was never removed.</summary>
         using var held = new FileStream(Path.Combine(folder, written), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
 
         AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
 
-        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { own, elsewhere, written, "users.tmp", "a" }));
+        Assert.That(Directory.GetFiles(folder).Select(Path.GetFileName), Is.EquivalentTo(new[] { elsewhere, living, written, "users.tmp", "a" }));
     }
 
     [Test]
