@@ -19,7 +19,7 @@ internal static class OutputFolder
         {
             if (File.Exists(there))
             {
-                throw new NoFolderException(there == full ? null : there);
+                throw new NoFolderException(there, isNamed: there == full);
             }
 
             if (create)

@@ -196,8 +196,12 @@ internal static class IoFault
 /// <summary>A folder, device or pipe stands where a file was to be written.</summary>
 internal sealed class NoFileException(string kind) : IOException($"it is {kind}, not a file");
 
-/// <summary>A file stands where a folder was to be, at the path that was named (<paramref name="file"/> is null) or above it.</summary>
-internal sealed class NoFolderException(string? file) : IOException($"{(file is null ? "it" : $"'{file}'")} is a file, not a folder");
+/// <summary>A file, or a link to what is not there, as to a disk that is not mounted, stands where a folder was to be: at the path that was named or above it.</summary>
+internal sealed class NoFolderException(string file, bool isNamed = false) : IOException($"{(isNamed ? "it" : $"'{file}'")} is {Kind(file)}")
+{
+    private static string Kind(string file) =>
+        new FileInfo(file).ResolveLinkTarget(returnFinalTarget: true) is { Exists: false, FullName: var target } ? $"a link to '{target}', which does not exist" : "a file, not a folder";
+}
 
 /// <summary>Nobody may write the file that stands there.</summary>
 internal sealed class ProtectedFileException() : IOException("it is protected against writing");

@@ -2,6 +2,7 @@ using System.Diagnostics;
 using System.IO.Pipes;
 using System.Reflection;
 using System.Runtime.Versioning;
+using Cifar3.Training;
 
 namespace Cifar3.Tests;
 
@@ -101,6 +102,17 @@ public sealed class AtomicFileTests
 
         Assert.That(() => AtomicFile.Write(path, new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo($"Cannot write '{path}': '{file}' is a file, not a folder. No file was written. Name another one."));
         Assert.That(File.ReadAllText(file), Is.EqualTo("kept"));
+    }
+
+    /// <summary>Such as a link to a disk that is not mounted: it was called a file.</summary>
+    [Test]
+    public void Write_FolderIsALinkToNothing_SaysSo()
+    {
+        string link = Path.Combine(TestFiles.NewFolder(), "link"), target = Path.Combine(TestFiles.NewFolder(), "unmounted");
+        TestFiles.Link(link, target);
+
+        Assert.That(() => AtomicFile.Write(Path.Combine(link, "a.bin"), new byte[1]), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo($"Cannot write '{Path.Combine(link, "a.bin")}': '{link}' is a link to '{target}', which does not exist. No file was written. Name another one."));
+        Assert.That(() => OutputFolder.Check(link), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo($"Cannot write '{link}': it is a link to '{target}', which does not exist. Name another one."));
     }
 
     /// <summary>It made the folder, failed within it, and advised to free disk space.</summary>
@@ -280,6 +292,7 @@ public sealed class AtomicFileTests
         Assert.That(() => AtomicFile.Write(path + "x", new byte[1]), Throws.TypeOf<Cifar3Exception>());
     }
 
+    /// <summary>A container that is started again has its machine's name and its process' number, which is mostly 1, again: what it had left was never removed.</summary>
     [Test]
     public void Write_FolderWithLeftOvers_RemovesThoseThatNobodyWrites()
     {
@@ -293,7 +306,6 @@ public sealed class AtomicFileTests
         }
 
         string written = OfADeadProcess(own.Split('-')[1]); // a process of another container may have any number
-    /// <summary>A container that is started again has its machine's name and its process' number, which is mostly 1, again: what it had left was never removed.</summary>
         using var held = new FileStream(Path.Combine(folder, written), FileMode.CreateNew, FileAccess.ReadWrite, FileShare.None);
 
         AtomicFile.Write(Path.Combine(folder, "a"), new byte[1]);
