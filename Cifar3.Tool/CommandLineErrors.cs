@@ -65,8 +65,9 @@ internal static class CommandLineErrors
         return $"{option.Option.Name}: expected {expected}. Received: '{Shown.Text(given)}'.";
     }
 
-    private static string NoOption(CommandResult command, string option) =>
-        $"There is no option '{Shown.Text(option)}'{Meant(option, command.Command.Options.Select(known => known.Name))}";
+    private static string NoOption(CommandResult command, string option) => command.Command.Options.Any(known => known.Name == option || known.Aliases.Contains(option))
+        ? $"'{Shown.Text(option)}' stands behind '--', where all are files and folders: put it before."
+        : $"There is no option '{Shown.Text(option)}'{Meant(option, command.Command.Options.Select(known => known.Name))}";
 
     /// <summary>": did you mean …?" for a word that begins as a name does, or is nearly one.</summary>
     private static string Meant(string word, IEnumerable<string> names)

@@ -10,6 +10,7 @@ public sealed class ToolArgumentTests
     [TestCase("train pictures --engine cuda", "--engine: expected one of Auto, Managed, TensorFlow, Gpu. Received: 'cuda'. See 'cifar3 train --help'.")]
     [TestCase("train pictures more", "'more' is one argument too many for 'cifar3 train'. See 'cifar3 train --help'.")]
     [TestCase("predict default photo.jpg --josn", "There is no option '--josn': did you mean '--json'? See 'cifar3 predict --help'.")]
+    [TestCase("predict default -- -1.jpg --json", "'--json' stands behind '--', where all are files and folders: put it before. See 'cifar3 predict --help'.")]
     [TestCase("predict default", "Required argument 'pictures' missing for command: 'predict'. See 'cifar3 predict --help'.")]
     [TestCase("trian pictures", "There is no command 'trian': did you mean 'train'? See 'cifar3 --help'.")]
     [TestCase("--foo", "There is no option '--foo'. See 'cifar3 --help'.")]
