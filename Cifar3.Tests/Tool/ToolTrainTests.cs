@@ -258,5 +258,16 @@ public sealed class ToolTrainTests
         Assert.That(ToolProcess.Run([.. command, "--resume", "--init-from", "default"]).Error, Does.Contain("initial weights (--init-from): expected "));
     }
 
+    /// <summary>Nothing is wrong with it: training again, as was advised, would throw a training away.</summary>
+    [Test]
+    public void Open_RecordOfAnotherVersion_SaysSo()
+    {
+        string run = NewRun();
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(Path.Combine(run, "model.onnx"));
+        File.WriteAllText(Path.Combine(run, "run.json"), """{ "format": "cifar3-run 2", "engine": "Managed" }""");
+
+        Assert.That(() => RunFolder.Open(run), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("another version of Cifar3 wrote it, which can read it. Expected the format 'cifar3-run 1', found 'cifar3-run 2'."));
+    }
+
     private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");
 }

@@ -104,7 +104,7 @@ internal static class CheckpointFile
         int version = BinaryPrimitives.ReadInt32LittleEndian(header[8..]);
         if (version != FormatVersion)
         {
-            throw Damaged(path, $"another version of Cifar3 wrote it. Expected format {FormatVersion}, found {version}");
+            throw Damaged(path, $"another version of Cifar3 wrote it, which can go on with it. Expected format {FormatVersion}, found {version}");
         }
 
         long length = BinaryPrimitives.ReadInt64LittleEndian(header[12..]), found = stream.Length - HeaderBytes;

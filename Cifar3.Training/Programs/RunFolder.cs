@@ -142,7 +142,9 @@ public sealed class RunFolder
         {
             byte[] json = BoundedReader.ReadFile(path, MaxRecordBytes) ?? throw Damaged($"expected at most {MaxRecordBytes:N0} bytes, found more");
             var record = JsonSerializer.Deserialize(json, RunJson.Default.RunRecord);
-            return record is { Format: Format, Engine: not null } ? record : throw Damaged($"expected a record of the format '{Format}', found another");
+            return record is { Format: Format, Engine: not null } ? record
+                : record?.Format is { } other && other != Format && other.StartsWith(RunMark.Format, StringComparison.Ordinal) ? throw Damaged($"another version of Cifar3 wrote it, which can read it. Expected the format '{Format}', found '{Shown.Text(other)}'")
+                : throw Damaged($"expected a record of the format '{Format}', found another");
         }
         catch (Exception e) when (e is JsonException or IOException or UnauthorizedAccessException)
         {
