@@ -269,5 +269,29 @@ public sealed class ToolTrainTests
         Assert.That(() => RunFolder.Open(run), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("another version of Cifar3 wrote it, which can read it. Expected the format 'cifar3-run 1', found 'cifar3-run 2'."));
     }
 
+    /// <summary>The former model was renamed, protected or not, and the training after that replaced it.</summary>
+    [TestCase("model.onnx")]
+    [TestCase("previous.onnx")]
+    public void Begin_FormerModelThatNobodyMayWrite_IsRefusedAndLeavesEverything(string name)
+    {
+        string run = NewRun(), path = Path.Combine(run, name), record = Path.Combine(run, "run.json");
+        foreach (string model in new[] { "model.onnx", "previous.onnx" })
+        {
+            CnnModel.Create(["nut", "screw"], seed: model.Length, filters: [2, 2, 2]).SaveOnnx(Path.Combine(run, model));
+        }
+
+        byte[] before = File.ReadAllBytes(path);
+        File.WriteAllText(record, "a finished training's");
+        File.WriteAllText(Path.Combine(run, "last.onnx"), "a finished training's");
+        File.SetAttributes(path, FileAttributes.ReadOnly);
+
+        string refused = Assert.Throws<Cifar3Exception>(() => RunFolder.Begin(run))!.Message;
+
+        Assert.That(refused, Is.EqualTo($"Cannot move the former training's models out of the way in '{run}': '{name}' is protected against writing. Remove them, or choose another folder."));
+        Assert.That(File.ReadAllBytes(path), Is.EqualTo(before));
+        Assert.That(File.ReadAllText(record), Is.EqualTo("a finished training's"), "it is still the folder's training");
+        File.SetAttributes(path, FileAttributes.Normal);
+    }
+
     private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");
 }

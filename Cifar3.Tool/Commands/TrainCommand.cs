@@ -177,6 +177,7 @@ internal static class TrainCommand
     {
         public override void OnTrainBegin(TrainingContext context)
         {
+            RunFolder.CheckMovable(folder);
             string report = Path.Combine(folder, ReportCommand.FileName), kept = RunFolder.KeptAs(folder);
             bool hasFormer = File.Exists(Path.Combine(folder, RunFolder.ModelFile)); // what ended before its first epoch has left nothing to lose
             try

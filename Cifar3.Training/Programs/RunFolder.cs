@@ -54,7 +54,7 @@ public sealed class RunFolder
     /// <exception cref="Cifar3Exception">The record cannot be written, or a former model not moved.</exception>
     public static void Begin(string folder, string? dataPath = null, double? testFraction = null)
     {
-        ArgumentNullException.ThrowIfNull(folder);
+        CheckMovable(folder);
         CheckFraction(testFraction);
         string kept = Path.Combine(folder, KeptAs(folder));
         Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, Unknown, Interrupted));
@@ -70,7 +70,19 @@ public sealed class RunFolder
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
-            throw new Cifar3Exception($"Cannot move the former training's models out of the way in '{Shown.Path(folder)}': {Shown.Text(e.Message.TrimEnd('.'))}. Remove them, or choose another folder.", e);
+            throw CannotMove(folder, Shown.Text(e.Message.TrimEnd('.')), e);
+        }
+    }
+
+    /// <summary>Refuses a folder with a model that nobody may write, which <see cref="Begin"/> would rename, replace or remove.</summary>
+    /// <exception cref="Cifar3Exception">Names it.</exception>
+    internal static void CheckMovable(string folder)
+    {
+        ArgumentNullException.ThrowIfNull(folder);
+        string[] touched = File.Exists(Path.Combine(folder, ModelFile)) ? [ModelFile, KeptAs(folder), LastModelFile] : [LastModelFile];
+        if (touched.FirstOrDefault(name => UnixFile.IsProtected(Path.Combine(folder, name))) is { } name)
+        {
+            throw CannotMove(folder, $"'{name}' is protected against writing", null);
         }
     }
 
@@ -130,6 +142,9 @@ public sealed class RunFolder
             throw new ArgumentOutOfRangeException(nameof(testFraction), testFraction, FormattableString.Invariant($"The share of test images must be above 0 and below 1, or null where none was asked for. Received: testFraction={testFraction}."));
         }
     }
+
+    private static Cifar3Exception CannotMove(string folder, string why, Exception? cause) =>
+        new($"Cannot move the former training's models out of the way in '{Shown.Path(folder)}': {why}. Remove them, or choose another folder.", cause);
 
     private static string? FullPath(string? dataPath) => dataPath is null ? null : Path.GetFullPath(dataPath);
 
