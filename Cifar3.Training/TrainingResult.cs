@@ -55,6 +55,9 @@ public sealed class TrainingResult
     /// <summary>What computed, such as <c>Managed 0.1.0 (CPU, AVX-512, 2 threads)</c>.</summary>
     public string Engine { get; }
 
+    /// <summary>The same with a further warning, if there is one.</summary>
+    internal TrainingResult Warned(string? warning) => new(Model, BestModel, History, StopReason, Engine, TrainingWarning.Joined(Warning, warning)) { ResumeNote = ResumeNote, RecipeNote = RecipeNote, FilesNote = FilesNote };
+
     /// <summary>What happened, in a line: epochs, the best one, why it stopped, and the warning if there is one.</summary>
     /// <returns>Such as <c>10 epochs, the best is 9: val_accuracy 0.8993, val_loss 0.2601</c>.</returns>
     public override string ToString()

@@ -293,5 +293,37 @@ public sealed class ToolTrainTests
         File.SetAttributes(path, FileAttributes.Normal);
     }
 
+    /// <summary>Which pictures are set aside for testing depends on all that there are: with new ones among them, others are, that the model was trained on.</summary>
+    [Test]
+    public void Report_OfOtherPicturesThanTheTrainings_SaysThatTheyMayBeKnown()
+    {
+        const string Warning = "The training images are not those that the model was trained on";
+        string data = PictureFolders.Write(("nut", 12), ("screw", 12)), run = NewRun(), report = Path.Combine(run, "report.html");
+        ToolProcess.Must("train", data, "--out", run, "--epochs", "1", "--engine", "Managed");
+
+        string same = ToolProcess.Must("report", run).Error, sameHtml = File.ReadAllText(report);
+        PictureFolders.Add(Path.Combine(data, "nut"), 8, from: 12);
+        string other = ToolProcess.Must("report", run).Error;
+
+        Assert.That((same + sameHtml), Does.Not.Contain(Warning));
+        Assert.That(other, Does.Contain($"Note: {Warning}"));
+        Assert.That(File.ReadAllText(report), Does.Contain(Warning));
+    }
+
+    /// <summary>A training with other pictures that ended before its first epoch left its record, and the report told of those.</summary>
+    [Test]
+    public void Train_ResumedAfterAnotherTrainingFailedInTheFolder_HasItsRecordAgain()
+    {
+        string data = PictureFolders.Write(("nut", 150), ("screw", 150)), run = NewRun();
+        string[] command = ["train", data, "--out", run, "--epochs", "2000", "--recipe", "keras", "--engine", "Managed"];
+        ToolProcess.Interrupt(() => File.Exists(Path.Combine(run, "training.checkpoint")), command);
+        RunFolder.Begin(run, "other pictures", .5);
+        var written = File.GetLastWriteTimeUtc(Path.Combine(run, "training.checkpoint"));
+
+        ToolProcess.Interrupt(() => File.GetLastWriteTimeUtc(Path.Combine(run, "training.checkpoint")) != written, [.. command, "--resume"]);
+
+        Assert.That(File.ReadAllText(Path.Combine(run, "run.json")), Does.Contain(Path.GetFileName(data)).And.Not.Contain("other pictures").And.Not.Contain("0.5"));
+    }
+
     private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");
 }

@@ -31,13 +31,15 @@ internal static class ReportCommand
 
                 // what cannot be read is named, not refused: the training may have had --skip-bad
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
-                TrainingReport.Save(file, found.Result, images, OptionWords.Of);
+                string? remark = found.Remark(images.Train);
+                TrainingReport.Save(file, found.Result.Warned(remark), images, OptionWords.Of);
                 Shared.Print(file);
                 foreach (string former in new[] { RunFolder.PreviousModelFile, RunFolder.InterruptedModelFile }.Where(name => File.Exists(Path.Combine(folder, name))))
                 {
                     Shared.Note($"'{Shown.Path(folder)}' also holds {former}, the model of a training that had the folder before: the report does not tell of it.");
                 }
 
+                Shared.Note(remark);
                 return 0;
             },
             run, data, output);

@@ -57,9 +57,9 @@ internal static class TrainCommand
                         OutputFile.Apart(Path.Combine(run, RunFolder.KeptAs(run)), input); // where the folder's former model goes
                         OutputFile.Apart(Path.Combine(run, RunFolder.LastModelFile), input);
                     }
-
-                    callbacks.Insert(0, new NewRun(run, arguments.GetValue(folder), arguments.GetValue(fraction), arguments.GetValue(resume)));
                 }
+
+                callbacks.Insert(0, new FolderRecord(run, arguments.GetValue(folder), arguments.GetValue(fraction), data.Train, resumes, arguments.GetValue(resume)));
 
                 var (train, validation) = data.Validation is { } own ? (data.Train, own) : data.Train.TrainValidationSplit(seed: arguments.GetValue(seed)); // the test pictures are looked at once, in the report
                 if (validation.Count == 0)
@@ -131,7 +131,7 @@ internal static class TrainCommand
         string best = Path.Combine(run, RunFolder.ModelFile);
         try
         {
-            RunFolder.Save(run, result, folder, testFraction);
+            RunFolder.SaveOn(data.Train, run, result, folder, testFraction);
             return TrainingReport.Save(Path.Combine(run, ReportCommand.FileName), result, data, OptionWords.Of);
         }
         catch (Cifar3Exception e) when (IoFault.Find(e.InnerException ?? e) is not null && File.Exists(best))
@@ -172,11 +172,17 @@ internal static class TrainCommand
         Balanced,
     }
 
-    /// <summary>Takes the folder over from a former training, once no other one holds it and all options are sound.</summary>
-    private sealed class NewRun(string folder, string? data, double? testFraction, bool wasToResume) : Callback
+    /// <summary>Makes the folder this training's, once no other one holds it and all options are sound: takes it over from a former training, or back from what was begun there since this one's interruption.</summary>
+    private sealed class FolderRecord(string folder, string? data, double? testFraction, ImageSet train, bool resumes, bool wasToResume) : Callback
     {
         public override void OnTrainBegin(TrainingContext context)
         {
+            if (resumes)
+            {
+                RunFolder.GoOn(train, folder, data, testFraction);
+                return;
+            }
+
             RunFolder.CheckMovable(folder);
             string report = Path.Combine(folder, ReportCommand.FileName), kept = RunFolder.KeptAs(folder);
             bool hasFormer = File.Exists(Path.Combine(folder, RunFolder.ModelFile)); // what ended before its first epoch has left nothing to lose
@@ -189,7 +195,7 @@ internal static class TrainCommand
                 throw new Cifar3Exception($"Cannot remove the former training's report '{Shown.Path(report)}': {Shown.Path(e.Message.TrimEnd('.'))}. Close what shows it and remove it, or name another folder by --out.", e);
             }
 
-            RunFolder.Begin(folder, data, testFraction);
+            RunFolder.BeginOn(train, folder, data, testFraction);
             Shared.Note(!hasFormer ? null
                 : wasToResume ? $"'{Shown.Path(folder)}' holds no {TrainingCheckpoint.FileName} to go on from: this training begins anew, and the model of the former one is kept as {kept}."
                 : $"'{Shown.Path(folder)}' holds a former training, which this one replaces; its model is kept as {kept}. --out names another folder; --resume goes on with an interrupted training.");

@@ -66,7 +66,7 @@ internal static class TrainingIdentity
     private static string Fingerprint(EngineState state) => FormattableString.Invariant($"step {state.Step:N0} with SHA-256 {state.MomentHash()[..16]}…");
 
     /// <summary>Number of images and SHA-256 over their pixels and labels.</summary>
-    private static string Fingerprint(ImageSet images)
+    internal static string Fingerprint(ImageSet images)
     {
         using var hash = IncrementalHash.CreateHash(HashAlgorithmName.SHA256);
         hash.AppendData(images.Pixels);

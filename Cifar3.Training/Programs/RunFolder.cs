@@ -28,7 +28,9 @@ public sealed class RunFolder
     private const string Format = RunMark.Format + "1", Interrupted = "the training was interrupted", Unknown = "not known";
     internal const int MaxRecordBytes = 1 << 20;
 
-    private RunFolder(TrainingResult result, string? dataPath, double? testFraction) => (Result, DataPath, TestFraction) = (result, dataPath, testFraction);
+    private readonly string? trainImages;
+
+    private RunFolder(TrainingResult result, RunRecord? record) => (Result, DataPath, TestFraction, HasRecord, trainImages) = (result, record?.DataPath, record?.TestFraction, record is not null, record?.TrainImages);
 
     /// <summary>What the training ended with; of an interrupted one, what its best model tells.</summary>
     public TrainingResult Result { get; }
@@ -40,7 +42,7 @@ public sealed class RunFolder
     public double? TestFraction { get; }
 
     /// <summary>Whether the folder says where the images were, be it that they were found without a path.</summary>
-    internal bool HasRecord { get; private init; }
+    internal bool HasRecord { get; }
 
     /// <summary>
     /// Makes the folder that of a new training: writes the record, so that an interrupted training's images are known, keeps the best model of a former one as
@@ -52,12 +54,15 @@ public sealed class RunFolder
     /// <param name="testFraction">As for <see cref="Save"/>. Default: null.</param>
     /// <exception cref="ArgumentOutOfRangeException">The share is not above 0 and below 1.</exception>
     /// <exception cref="Cifar3Exception">The record cannot be written, or a former model not moved.</exception>
-    public static void Begin(string folder, string? dataPath = null, double? testFraction = null)
+    public static void Begin(string folder, string? dataPath = null, double? testFraction = null) => BeginOn(null, folder, dataPath, testFraction);
+
+    /// <summary>The same with the training images, which <see cref="Remark"/> compares.</summary>
+    internal static void BeginOn(ImageSet? train, string folder, string? dataPath, double? testFraction)
     {
         CheckMovable(folder);
         CheckFraction(testFraction);
         string kept = Path.Combine(folder, KeptAs(folder));
-        Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, Unknown, Interrupted));
+        Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, Unknown, Interrupted, TrainImages: Fingerprint(train)));
         string best = Path.Combine(folder, ModelFile);
         try
         {
@@ -86,6 +91,29 @@ public sealed class RunFolder
         }
     }
 
+    /// <summary>
+    /// Makes the folder that of its interrupted training again, which goes on: whatever training was begun there meanwhile, or wherever the images were moved to, the record tells of the images
+    /// that this one has.
+    /// </summary>
+    internal static void GoOn(ImageSet train, string folder, string? dataPath, double? testFraction)
+    {
+        RunRecord? record = null;
+        try
+        {
+            record = ReadIfThere(folder);
+        }
+        catch (Cifar3ModelException)
+        {
+            // a damaged one has nothing to keep
+        }
+
+        var now = (record ?? new RunRecord(Format, null, null, Unknown, Interrupted)) with { DataPath = FullPath(dataPath), TestFraction = testFraction, TrainImages = Fingerprint(train) };
+        if (now != record)
+        {
+            Write(folder, now);
+        }
+    }
+
     /// <summary>Writes both models and the record.</summary>
     /// <param name="folder">The folder; it is created when missing.</param>
     /// <param name="result">What the training ended with.</param>
@@ -93,14 +121,17 @@ public sealed class RunFolder
     /// <param name="testFraction">What <see cref="DataOptions.TestFraction"/> was. Default: null.</param>
     /// <exception cref="ArgumentOutOfRangeException">The share is not above 0 and below 1.</exception>
     /// <exception cref="Cifar3Exception">A file cannot be written.</exception>
-    public static void Save(string folder, TrainingResult result, string? dataPath = null, double? testFraction = null)
+    public static void Save(string folder, TrainingResult result, string? dataPath = null, double? testFraction = null) => SaveOn(null, folder, result, dataPath, testFraction);
+
+    /// <summary>The same with the training images, which <see cref="Remark"/> compares.</summary>
+    internal static void SaveOn(ImageSet? train, string folder, TrainingResult result, string? dataPath, double? testFraction)
     {
         ArgumentNullException.ThrowIfNull(folder);
         ArgumentNullException.ThrowIfNull(result);
         CheckFraction(testFraction);
         result.BestModel.SaveOnnx(Path.Combine(folder, ModelFile));
         WithHistory(result.Model, result.History).SaveOnnx(Path.Combine(folder, LastModelFile)); // a callback may have restored an earlier epoch's, which tells of the epochs until then
-        Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, result.Engine, result.StopReason, result.Warning, result.RecipeNote, result.ResumeNote, result.FilesNote));
+        Write(folder, new RunRecord(Format, FullPath(dataPath), testFraction, result.Engine, result.StopReason, result.Warning, result.RecipeNote, result.ResumeNote, result.FilesNote, Fingerprint(train)));
     }
 
     /// <summary>Reads what <see cref="Save"/> wrote; of a training that was interrupted, its best model alone.</summary>
@@ -111,12 +142,12 @@ public sealed class RunFolder
     {
         ArgumentNullException.ThrowIfNull(folder);
         var best = CnnModel.LoadOnnx(Path.Combine(folder, ModelFile));
-        string recordPath = Path.Combine(folder, RecordFile), lastPath = Path.Combine(folder, LastModelFile);
-        var record = File.Exists(recordPath) ? Read(recordPath) : null;
+        string lastPath = Path.Combine(folder, LastModelFile);
+        var record = ReadIfThere(folder);
         var last = record is not null && File.Exists(lastPath) ? CnnModel.LoadOnnx(lastPath) : null;
         if (record is null || last is null || best.Metadata.History.Length > last.Metadata.History.Length) // of a finished training that went on, for more epochs, and was then interrupted
         {
-            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record?.DataPath, record?.TestFraction) { HasRecord = record is not null };
+            return new RunFolder(new TrainingResult(best, best, new History(best.Metadata.History), Interrupted, Unknown), record);
         }
 
         var history = new History(last.Metadata.History);
@@ -126,8 +157,15 @@ public sealed class RunFolder
             ResumeNote = record.ResumeNote,
             FilesNote = record.FilesNote,
         };
-        return new RunFolder(result, record.DataPath, record.TestFraction) { HasRecord = true };
+        return new RunFolder(result, record);
     }
+
+    /// <summary>
+    /// Why figures on images may be too good: which ones are set aside for testing depends on all that there are, so that where some came or went since the training, others are, that it had. Null where they
+    /// are the training's, or that is not known.
+    /// </summary>
+    internal string? Remark(ImageSet train) => trainImages is null || Fingerprint(train) is var now && now == trainImages ? null
+        : $"The training images are not those that the model was trained on (then {Shown.Text(trainImages)}, now {now}): it may have learnt some of the test images, and the figures may be too good.";
 
     /// <summary>The name under which <see cref="Begin"/> keeps the folder's best model. <see cref="Save"/> writes the last model, which <see cref="Begin"/> had removed.</summary>
     internal static string KeptAs(string folder) =>
@@ -146,10 +184,14 @@ public sealed class RunFolder
     private static Cifar3Exception CannotMove(string folder, string why, Exception? cause) =>
         new($"Cannot move the former training's models out of the way in '{Shown.Path(folder)}': {why}. Remove them, or choose another folder.", cause);
 
+    private static string? Fingerprint(ImageSet? images) => images is null ? null : TrainingIdentity.Fingerprint(images);
+
     private static string? FullPath(string? dataPath) => dataPath is null ? null : Path.GetFullPath(dataPath);
 
     private static void Write(string folder, RunRecord record) =>
         AtomicFile.Write(Path.Combine(folder, RecordFile), JsonSerializer.SerializeToUtf8Bytes(record, RunJson.Default.RunRecord));
+
+    private static RunRecord? ReadIfThere(string folder) => Path.Combine(folder, RecordFile) is var path && File.Exists(path) ? Read(path) : null;
 
     private static RunRecord Read(string path)
     {
@@ -173,7 +215,7 @@ public sealed class RunFolder
 
 /// <summary>The content of <c>run.json</c>.</summary>
 internal sealed record RunRecord(
-    string Format, string? DataPath, double? TestFraction, string Engine, string? StopReason, string? Warning = null, string? RecipeNote = null, string? ResumeNote = null, string? FilesNote = null);
+    string Format, string? DataPath, double? TestFraction, string Engine, string? StopReason, string? Warning = null, string? RecipeNote = null, string? ResumeNote = null, string? FilesNote = null, string? TrainImages = null);
 
 [JsonSourceGenerationOptions(PropertyNamingPolicy = JsonKnownNamingPolicy.SnakeCaseLower, WriteIndented = true)]
 [JsonSerializable(typeof(RunRecord))]
