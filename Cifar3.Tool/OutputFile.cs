@@ -9,10 +9,13 @@ internal static class OutputFile
     /// <exception cref="ArgumentException">It is one of them.</exception>
     public static void Apart(string path, params IEnumerable<string> inputs)
     {
-        string real = FolderWalker.RealPath(path);
-        if (inputs.FirstOrDefault(input => input is not (ModelFiles.Shipped or ModelFiles.New) && FolderWalker.RealPath(input).Equals(real, OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase)) is { } same)
+        if (inputs.FirstOrDefault(input => IsInput(path, input)) is { } same)
         {
             throw new ArgumentException($"'{Shown.Path(path)}' is the model that is read, '{Shown.Path(same)}': it would be lost. Name another file to write.");
         }
     }
+
+    /// <summary>Whether a file is a model that is read.</summary>
+    public static bool IsInput(string path, string input) =>
+        input is not (ModelFiles.Shipped or ModelFiles.New) && FolderWalker.RealPath(input).Equals(FolderWalker.RealPath(path), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
 }

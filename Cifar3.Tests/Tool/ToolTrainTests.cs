@@ -79,6 +79,21 @@ public sealed class ToolTrainTests
         Assert.That(Directory.GetFiles(run, ".cifar3-*"), Is.Empty);
     }
 
+    /// <summary>A former training's checkpoint, from before the clock was set back, was taken for one of this training.</summary>
+    [Test]
+    public void Train_DiskFullAtTheFirstEpoch_DoesNotSayThatAnEpochIsKept()
+    {
+        using var disk = SmallDisk.Mount(4_000);
+        string run = Path.Combine(disk.Path, "run"), checkpoint = Path.Combine(run, "training.checkpoint");
+        Directory.CreateDirectory(run);
+        File.WriteAllText(checkpoint, "a former training's");
+        File.SetLastWriteTimeUtc(checkpoint, DateTime.UtcNow.AddDays(1));
+
+        string error = ToolProcess.MustFail("train", PictureFolders.Write(("nut", 12), ("screw", 12)), "--out", run, "--epochs", "2", "--engine", "Managed").Split('\n')[^1];
+
+        Assert.That(error, Does.StartWith($"Error: Cannot write '{checkpoint}': ").And.EndsWith(" Free disk space."));
+    }
+
     [TestCase("auto")]
     [TestCase("best")]
     public void Train_PatienceUnderAScheduleThatEndsLow_IsRefusedWithTheRemedy(string recipe) =>
@@ -323,6 +338,22 @@ public sealed class ToolTrainTests
         ToolProcess.Interrupt(() => File.GetLastWriteTimeUtc(Path.Combine(run, "training.checkpoint")) != written, [.. command, "--resume"]);
 
         Assert.That(File.ReadAllText(Path.Combine(run, "run.json")), Does.Contain(Path.GetFileName(data)).And.Not.Contain("other pictures").And.Not.Contain("0.5"));
+    }
+
+    /// <summary>The model that it goes on from lies elsewhere then, and another one in its place.</summary>
+    [Test]
+    public void Train_FromTheFoldersOwnModel_StoppedSaysHowToGoOn()
+    {
+        string data = PictureFolders.Write(("nut", 150), ("screw", 150)), run = NewRun(), model = Path.Combine(run, "model.onnx"), checkpoint = Path.Combine(run, "training.checkpoint");
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(model);
+        string[] command = ["train", data, "--out", run, "--epochs", "2000", "--recipe", "keras", "--engine", "Managed"];
+
+        var stopped = ToolProcess.Interrupt(() => File.Exists(checkpoint), [.. command, "--init-from", model]);
+        var written = File.GetLastWriteTimeUtc(checkpoint);
+        var again = ToolProcess.Interrupt(() => File.GetLastWriteTimeUtc(checkpoint) != written, [.. command, "--init-from", Path.Combine(run, "previous.onnx"), "--resume"]);
+
+        Assert.That(stopped.Error, Does.Contain($"Add --resume to go on, with --init-from {Path.Combine(run, "previous.onnx")}, where the model that it began with is now."));
+        Assert.That(again.Error, Does.Contain("Give the same command to go on."));
     }
 
     private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");

@@ -50,12 +50,14 @@ internal static class TrainCommand
                 }
 
                 bool resumes = arguments.GetValue(resume) && File.Exists(Path.Combine(run, TrainingCheckpoint.FileName)); // else it begins, and what lies there is a former training's
+                string again = resumes ? "Give the same command to go on" : "Add --resume to go on";
                 if (!resumes)
                 {
                     if (asked is { } input)
                     {
                         OutputFile.Apart(Path.Combine(run, RunFolder.KeptAs(run)), input); // where the folder's former model goes
                         OutputFile.Apart(Path.Combine(run, RunFolder.LastModelFile), input);
+                        again += OutputFile.IsInput(best, input) ? $", with --init-from {Shown.Path(Path.Combine(run, RunFolder.KeptAs(run)))}, where the model that it began with is now" : "";
                     }
                 }
 
@@ -93,7 +95,7 @@ internal static class TrainCommand
                     Shared.Print($"Goes on from the model inside, with a last layer of its own: fewer than {FewPictures} training pictures a class ({TrainedStart}; --init-from {ModelFiles.New} begins with new weights)");
                 }
 
-                var result = Fit(options, train, validation, () => (checkpoint.LastFile is not null || resumes) && File.Exists(best), resumes, cancel);
+                var result = Fit(options, train, validation, () => (checkpoint.LastFile is not null || resumes) && File.Exists(best), again, cancel);
                 var test = Save(run, result, data, arguments.GetValue(folder), arguments.GetValue(fraction));
                 Console.WriteLine($"Best: epoch {result.BestModel.Metadata.Epoch}, validation accuracy {Shared.Percent(result.BestModel.Metadata.ValAccuracy ?? double.NaN)}, test accuracy {Shared.Percent(test.Accuracy)}");
                 Shared.Print($"Model:  {best}");
@@ -107,21 +109,22 @@ internal static class TrainCommand
     }
 
     /// <summary>Trains; where that ends early, the error says what is kept and how to go on.</summary>
-    private static TrainingResult Fit(TrainerOptions options, ImageSet train, ImageSet validation, Func<bool> hasBest, bool resumes, CancellationToken cancel)
+    private static TrainingResult Fit(TrainerOptions options, ImageSet train, ImageSet validation, Func<bool> hasBest, string again, CancellationToken cancel)
     {
-        string run = options.WorkspacePath!, again = resumes ? "Give the same command" : "Add --resume";
-        var began = DateTime.UtcNow;
+        string run = options.WorkspacePath!, checkpoint = Path.Combine(run, TrainingCheckpoint.FileName);
+        bool goesOn = options.Resume && File.Exists(checkpoint);
+        var former = File.GetLastWriteTimeUtc(checkpoint); // not the time of now: clocks are set back, and a file server has its own
         try
         {
             return new Cifar3Trainer(options).Fit(train, validation, cancel);
         }
         catch (OperationCanceledException e) when (hasBest())
         {
-            throw new StoppedException($"The best model so far is kept: {Path.Combine(run, RunFolder.ModelFile)}. {again} to go on.", e);
+            throw new StoppedException($"The best model so far is kept: {Path.Combine(run, RunFolder.ModelFile)}. {again}.", e);
         }
-        catch (Cifar3Exception e) when (e.InnerException is IOException && (resumes || File.GetLastWriteTimeUtc(Path.Combine(run, TrainingCheckpoint.FileName)) > began))
+        catch (Cifar3Exception e) when (e.InnerException is { } cause && IoFault.Find(cause) is not null && (goesOn || File.GetLastWriteTimeUtc(checkpoint) != former))
         {
-            throw new Cifar3Exception($"{e.Message} What was trained until the epoch before is kept. {again} to go on.", e); // a full disk takes no hours of training along
+            throw new Cifar3Exception($"{e.Message} What was trained until the epoch before is kept. {again}.", e); // a full disk takes no hours of training along
         }
     }
 
