@@ -356,5 +356,16 @@ public sealed class ToolTrainTests
         Assert.That(again.Error, Does.Contain("Give the same command to go on."));
     }
 
+    /// <summary>The path is none that was typed: the error said to check it.</summary>
+    [Test]
+    public void Report_PicturesThatHaveMoved_NamesTheOption()
+    {
+        string run = NewRun(), data = Path.Combine(TestFiles.NewFolder(), "moved");
+        RunFolder.Begin(run, data);
+        CnnModel.Create(["nut", "screw"], seed: 1, filters: [2, 2, 2]).SaveOnnx(Path.Combine(run, "model.onnx"));
+
+        Assert.That(ToolProcess.MustFail("report", run), Is.EqualTo($"Error: The training's pictures are no longer at '{data}'. Give --data FOLDER, where they are now."));
+    }
+
     private static string NewRun() => Path.Combine(TestFiles.NewFolder(), "run");
 }

@@ -29,17 +29,22 @@ internal static class ReportCommand
                     throw new Cifar3DataException($"'{Shown.Path(folder)}' does not say where the training's pictures were: it has no {RunFolder.RecordFile}. Give --data FOLDER.");
                 }
 
+                if (arguments.GetValue(data) is null && found.DataPath is { } were && !Path.Exists(were))
+                {
+                    throw new Cifar3DataException($"The training's pictures are no longer at '{Shown.Path(were)}'. Give --data FOLDER, where they are now.");
+                }
+
                 // what cannot be read is named, not refused: the training may have had --skip-bad
                 var images = Shared.LoadData(arguments.GetValue(data) ?? found.DataPath, found.TestFraction, found.Result.BestModel.ClassNames, skipBad: true, cancel);
                 string? remark = found.Remark(images.Train);
                 TrainingReport.Save(file, found.Result.Warned(remark), images, OptionWords.Of);
                 Shared.Print(file);
+                Shared.Note(remark);
                 foreach (string former in new[] { RunFolder.PreviousModelFile, RunFolder.InterruptedModelFile }.Where(name => File.Exists(Path.Combine(folder, name))))
                 {
                     Shared.Note($"'{Shown.Path(folder)}' also holds {former}, the model of a training that had the folder before: the report does not tell of it.");
                 }
 
-                Shared.Note(remark);
                 return 0;
             },
             run, data, output);
