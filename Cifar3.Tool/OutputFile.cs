@@ -17,5 +17,5 @@ internal static class OutputFile
 
     /// <summary>Whether a file is a model that is read.</summary>
     public static bool IsInput(string path, string input) =>
-        input is not (ModelFiles.Shipped or ModelFiles.New) && FolderWalker.RealPath(input).Equals(FolderWalker.RealPath(path), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
+        input is not (ModelFiles.Shipped or ModelFiles.New) && FileBehind.Place(input).Equals(FileBehind.Place(path), OperatingSystem.IsLinux() ? StringComparison.Ordinal : StringComparison.OrdinalIgnoreCase);
 }

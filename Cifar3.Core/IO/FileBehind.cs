@@ -16,7 +16,7 @@ internal static class FileBehind
         return real is { Exists: true } ? real : null;
     }
 
-    /// <summary>The place that a path leads to, there or not, with the links of the path itself and of its folders followed.</summary>
+    /// <summary>The place that a path leads to, there or not, with the links of the path itself and of its folders followed: two paths of one file or folder have the same.</summary>
     /// <remarks><see cref="FileSystemInfo.ResolveLinkTarget"/> takes a link's text by itself: where the folder is behind a link too, <c>..</c> in it leads elsewhere than the system goes.</remarks>
     /// <exception cref="IOException">Links lead round in a circle.</exception>
     public static string Place(string path)
@@ -43,7 +43,7 @@ internal static class FileBehind
             }
             else
             {
-                throw new IOException("links lead round in a circle");
+                throw new IOException($"links in '{Shown.Path(path)}' lead round in a circle");
             }
         }
 

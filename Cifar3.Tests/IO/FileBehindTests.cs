@@ -41,7 +41,7 @@ public sealed class FileBehindTests
         string link = Path.Combine(TestFiles.NewFolder(), "l");
         TestFiles.Link(link, "l");
 
-        Assert.That(() => FileBehind.Place(link), Throws.TypeOf<IOException>().With.Message.EqualTo("links lead round in a circle"));
+        Assert.That(() => FileBehind.Place(link), Throws.TypeOf<IOException>().With.Message.EqualTo($"links in '{link}' lead round in a circle"));
     }
 
     /// <summary>As Hugging Face's cache has a model's files, here with the snapshot behind a link of its own: the weights were refused as those of another folder.</summary>

@@ -9,8 +9,6 @@ namespace Cifar3;
 /// <param name="cancellation">Ends the walk, which may take minutes. Default: none.</param>
 internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception>? unreadable = null, CancellationToken cancellation = default)
 {
-    private const int MaxLinks = 40; // as Linux: more of them in one path are a loop
-
     /// <summary>What systems and programs leave in folders, beside what begins with a dot.</summary>
     private static readonly HashSet<string> SystemNames = new(StringComparer.OrdinalIgnoreCase)
     {
@@ -21,7 +19,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
 
     /// <summary>Marks a folder as part of the structure (root, split, class): a link to it adds nothing.</summary>
     /// <returns>False where the same real folder was marked before.</returns>
-    public bool Claim(string folder) => entered.Add(RealPath(folder));
+    public bool Claim(string folder) => entered.Add(FileBehind.Place(folder));
 
     /// <summary>The folders directly below one, in ordinal order of their names; what else lies there is counted as skipped.</summary>
     public List<(string Name, string Path)> Below(string folder)
@@ -60,7 +58,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
         var first = new Dictionary<string, List<string>>();
         for (int i = 0; i < pictures.Length; i++)
         {
-            string real = RealPath(classFolders[i]);
+            string real = FileBehind.Place(classFolders[i]);
             if (first.TryGetValue(real, out var same))
             {
                 pictures[i] = same; // a test folder that is a link to the training folder
@@ -73,7 +71,7 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
 
         while (links.TryDequeue(out var link))
         {
-            string real = RealPath(link.Path);
+            string real = FileBehind.Place(link.Path);
             if (entered.Add(real))
             {
                 Descend(link.Class, link.Path, real);
@@ -171,34 +169,6 @@ internal sealed class FolderWalker(SkipCounter skipped, Action<string, Exception
         {
             throw new Cifar3ImageException(IoFault.ReadProblem(folder, e), e); // as of a picture: it may be left out, where a class would have none
         }
-    }
-
-    /// <summary>A path with all links in it followed: two paths of one folder have the same.</summary>
-    /// <exception cref="IOException">Links lead round in a circle.</exception>
-    public static string RealPath(string path) => RealPath(path, MaxLinks);
-
-    private static string RealPath(string path, int linksLeft)
-    {
-        path = Path.TrimEndingDirectorySeparator(Path.GetFullPath(path));
-        string root = Path.GetPathRoot(path)!, real = root;
-        foreach (string part in path[root.Length..].Split(Path.DirectorySeparatorChar, StringSplitOptions.RemoveEmptyEntries))
-        {
-            string next = Path.Combine(real, part);
-            if (new DirectoryInfo(next).LinkTarget is not { } target)
-            {
-                real = next;
-            }
-            else if (linksLeft > 0)
-            {
-                real = RealPath(Path.Combine(real, target), linksLeft - 1);
-            }
-            else
-            {
-                throw new IOException($"links in '{Shown.Path(path)}' lead round in a circle");
-            }
-        }
-
-        return real;
     }
 
     private static SkipReason NotRead(FileSystemInfo file) => ImageSignature.IsOtherPictureName(file.Name) ? SkipReason.OtherFormat : SkipReason.OtherFile;

@@ -131,7 +131,7 @@ internal static class ImageFolderReader
         {
             source += valIsTest ? $", '{splits[2]!.Name}' is the test set" : "";
             source += options.TestFraction is null ? "" : $", '{splits[2]!.Name}' is the test set: the test fraction is not used";
-            source += FolderWalker.RealPath(splits[2]!.Folder) == FolderWalker.RealPath(layout.Train.Folder) ? $", '{splits[2]!.Name}' is the same folder as '{layout.Train.Name}': the same images train and test" : "";
+            source += FileBehind.Place(splits[2]!.Folder) == FileBehind.Place(layout.Train.Folder) ? $", '{splits[2]!.Name}' is the same folder as '{layout.Train.Name}': the same images train and test" : "";
             return new ImageFolders(files[0]!, files[1], test, source, skipped, bad);
         }
 
@@ -204,7 +204,7 @@ internal static class ImageFolderReader
         var real = new Dictionary<string, string>();
         foreach (var (name, path) in classes)
         {
-            string folder = FolderWalker.RealPath(path);
+            string folder = FileBehind.Place(path);
             walker.Claim(path);
             if (!real.TryAdd(folder, name))
             {
