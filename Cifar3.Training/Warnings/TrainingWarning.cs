@@ -83,7 +83,7 @@ internal static class TrainingWarning
     {
         var last = context.History.Epochs[^1];
         long steps = (long)context.History.Epochs.Length * context.StepsPerEpoch;
-        string rate = HighestRate(context.Plan, context.History.Epochs.Length);
+        string rate = HighestRate(context);
         if (last.ValLoss is { } loss && !double.IsFinite(loss))
         {
             return string.Create(CultureInfo.InvariantCulture, $"On the validation images the loss is {loss}: the weights are so large that no probabilities come of them. Train with a lower learning rate (now {rate}; 0.001 is usual).");
@@ -110,15 +110,9 @@ internal static class TrainingWarning
             : string.Create(CultureInfo.InvariantCulture, $"After {steps:N0} training steps the loss is {last.Loss:F3}: train longer, check that the labels fit the images and that {CnnArchitecture.InputSize}x{CnnArchitecture.InputSize} pixels still show what tells the classes apart, or try another learning rate (now {rate}).{flips}");
     }
 
-    /// <summary>The learning rate that a lower one is compared with: a schedule may bring its own.</summary>
-    private static string HighestRate(TrainingPlan plan, int epochs)
-    {
-        if (plan.Schedule is not { } schedule || schedule is OneCycle { MaxLearningRate: null } or CosineDecay { LearningRate: null })
-        {
-            return plan.LearningRate.ToString(CultureInfo.InvariantCulture);
-        }
-
-        var steps = Enumerable.Range(0, epochs).SelectMany(epoch => Enumerable.Range(0, plan.StepsPerEpoch).Select(batch => plan.StateAt(epoch, batch)));
-        return steps.Max(schedule.RateOf).ToString("G3", CultureInfo.InvariantCulture);
-    }
+    /// <summary>The learning rate that a lower one is compared with: a schedule may bring its own, which is not asked for it again, for it may count.</summary>
+    private static string HighestRate(TrainingContext context) =>
+        context.Plan.Schedule is null or OneCycle { MaxLearningRate: null } or CosineDecay { LearningRate: null }
+            ? context.Plan.LearningRate.ToString(CultureInfo.InvariantCulture)
+            : context.History.Epochs.Max(epoch => epoch.LearningRate).ToString("G3", CultureInfo.InvariantCulture);
 }

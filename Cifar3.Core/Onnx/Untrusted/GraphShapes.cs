@@ -118,10 +118,10 @@ internal static class GraphShapes
             case "Reshape":
                 shape = Reshaped();
                 break;
-            case "Shape":
-                throw node.Wrong("sizes that stand in the file", "Shape, which computes sizes while it runs. In PyTorch write torch.flatten(x, 1) for x.view(x.size(0), -1), or export for one image (without dynamic_axes)");
             default:
-                throw node.Wrong("an operator of a convolutional network", Shown.Text(node.Operator));
+                throw node.Operator == "Shape"
+                    ? node.Wrong("sizes that stand in the file", "Shape, which computes sizes while it runs. In PyTorch write torch.flatten(x, 1) for x.view(x.size(0), -1), or export for one image (without dynamic_axes)")
+                    : node.Wrong("an operator of a convolutional network", Shown.Text(node.Operator));
         }
 
         double size = shape.Aggregate(1.0, (product, dim) => product * dim);
