@@ -200,7 +200,7 @@ internal sealed class NoFileException(string kind) : IOException($"it is {kind},
 internal sealed class NoFolderException(string file, bool isNamed = false) : IOException($"{(isNamed ? "it" : $"'{file}'")} is {Kind(file)}")
 {
     private static string Kind(string file) =>
-        new FileInfo(file).ResolveLinkTarget(returnFinalTarget: true) is { Exists: false, FullName: var target } ? $"a link to '{target}', which does not exist" : "a file, not a folder";
+        new FileInfo(file).LinkTarget is not null && FileBehind.Place(file) is var target && !Path.Exists(target) ? $"a link to '{target}', which does not exist" : "a file, not a folder";
 }
 
 /// <summary>Nobody may write the file that stands there.</summary>

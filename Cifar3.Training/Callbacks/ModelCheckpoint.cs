@@ -70,18 +70,10 @@ public sealed class ModelCheckpoint : Callback
     /// <inheritdoc/>
     public override void OnEpochEnd(TrainingContext context, EpochLog log)
     {
-        if (saveBestOnly)
+        if (IsToSave(log, ref best))
         {
-            double value = monitor.Value(log);
-            if (!monitor.IsImprovement(value, best))
-            {
-                return;
-            }
-
-            best = value;
+            Write(context.Files, log, new Content(context.Model, save is null ? context.ExportState() : null, context.LearningRate));
         }
-
-        Write(context.Files, log, new Content(context.Model, save is null ? context.ExportState() : null, context.LearningRate));
     }
 
     /// <inheritdoc/>
@@ -105,15 +97,22 @@ public sealed class ModelCheckpoint : Callback
     private string? WrittenBefore(History history)
     {
         double? found = null;
-        string[] written = [.. history.Epochs.Where(IsToSave).Select(files.Format)];
+        string[] written = [.. history.Epochs.Where(epoch => IsToSave(epoch, ref found)).Select(files.Format)];
         return written.LastOrDefault(File.Exists); // what could not be written waits
+    }
 
-        bool IsToSave(EpochLog epoch)
+    /// <summary>Whether an epoch's files are written, the best value of those before it given; it becomes this one's where that is better.</summary>
+    private bool IsToSave(EpochLog log, ref double? before)
+    {
+        if (!saveBestOnly)
         {
-            bool improves = monitor.IsImprovement(monitor.Value(epoch), found);
-            found = improves ? monitor.Value(epoch) : found;
-            return improves || !saveBestOnly;
+            return true;
         }
+
+        double value = monitor.Value(log);
+        bool improves = monitor.IsImprovement(value, before);
+        before = improves ? value : before;
+        return improves;
     }
 
     private void Write(EpochFiles written, EpochLog log, Content content)
