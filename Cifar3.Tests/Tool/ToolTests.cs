@@ -287,6 +287,19 @@ public sealed class ToolTests
     public void Export_OptionThatWouldDoNothing_IsRefused(string problem, params string[] options) =>
         Assert.That(ToolProcess.MustFail(["export", "default", .. options]), Does.StartWith($"Error: {problem}"));
 
+    /// <summary>ONNX was written under that name, which Keras and this library's own commands then took for a damaged file.</summary>
+    [TestCase("x.keras")]
+    [TestCase("x.weights.h5")]
+    public void Export_NameOfKerasFile_IsRefusedWithTheCommandThatWritesOne(string name)
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), name);
+
+        string error = ToolProcess.MustFail("export", "default", "--out", file);
+
+        Assert.That(error, Does.StartWith($"Error: '{file}' is named as a Keras file").And.Contain("cifar3 convert"));
+        Assert.That(file, Does.Not.Exist);
+    }
+
     [Test]
     public void Export_Int8WithoutPictures_SaysWhatIsMissing()
     {

@@ -30,6 +30,11 @@ public sealed class ClassWeightTests
         static string Words(ClassWeights? weights) => TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, ClassWeights = weights }, 100).ToString();
     }
 
+    /// <summary>A checkpoint is known by this text: the same weights named in another order were refused as another training's.</summary>
+    [Test]
+    public void ClassWeights_InAnotherOrder_AreTheSameText() =>
+        Assert.That(ClassWeights.Of(("dog", 1), ("cat", 2)).ToString(), Is.EqualTo(ClassWeights.Of(("cat", 2), ("dog", 1)).ToString()).And.EqualTo("cat 2, dog 1"));
+
     [Test]
     public void ClassWeights_UnknownClass_IsNamed()
     {

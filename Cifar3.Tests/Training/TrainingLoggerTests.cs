@@ -36,6 +36,20 @@ public sealed class TrainingLoggerTests
         Assert.That(log.Entries.Select(entry => entry.Text), Has.One.Match(@"^Epoch 1/1: loss [0-9.]+, accuracy [0-9.]+, [0-9.]+ s$"));
     }
 
+    /// <summary>It is what the best epoch is chosen by, and the log did not have it.</summary>
+    [Test]
+    public void Fit_WithClassWeights_LogsTheWeightedAccuracyThatChooses()
+    {
+        var log = new Recording();
+
+        var result = FakeTrainer.Create(new TrainerOptions { Epoch = 2, ClassWeights = ClassWeights.Of((Images.ClassNames[0], 3)), Callbacks = [new TrainingLogger(log)] }).Fit(Images, Images);
+
+        Assert.That(
+            log.Entries.Where(entry => entry.Values.ContainsKey("ValWeightedAccuracy")).Select(entry => (double)entry.Values["ValWeightedAccuracy"]!),
+            Is.EqualTo(result.History["val_weighted_accuracy"]));
+        Assert.That(log.Entries.Select(entry => entry.Text), Has.One.Match(@"^Epoch 1/2: .* validation accuracy [0-9.]+, weighted by class [0-9.]+, [0-9.]+ s$"));
+    }
+
     [Test]
     public void Fit_StoppedOrCancelled_SaysWhy()
     {

@@ -39,6 +39,11 @@ internal static class ExportCommand
 
                 string file = arguments.GetValue(triton) is { } repository ? Path.Combine(repository, arguments.GetValue(name)!, "1", "model.onnx")
                     : arguments.GetValue(output) ?? Path.ChangeExtension(source, $".{chosen.ToString().ToLowerInvariant()}.onnx");
+                if (ModelFiles.IsKeras(file))
+                {
+                    throw new ArgumentException($"'{Shown.Path(file)}' is named as a Keras file, and export writes ONNX. Name a file ending in .onnx; cifar3 convert writes Keras' files.");
+                }
+
                 OutputFile.Apart(file, source);
                 var trained = ModelFiles.Load(source);
                 var options = new OnnxExportOptions { Flavor = chosen, CalibrationImages = chosen == OnnxFlavor.Int8 ? Shared.LoadData(pictures, 0.2, trained.ClassNames, arguments.GetValue(skipBad), cancel).Train : null };

@@ -39,8 +39,8 @@ public sealed class ClassWeights
     }
 
     /// <summary>What the weights are, in words.</summary>
-    /// <returns><c>balanced</c>, or names and weights.</returns>
-    public override string ToString() => byName is null ? "balanced" : string.Join(", ", byName.Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value}")));
+    /// <returns><c>balanced</c>, or names and weights in the names' order, so that the same weights are the same text: a checkpoint is known by it.</returns>
+    public override string ToString() => byName is null ? "balanced" : string.Join(", ", byName.OrderBy(pair => pair.Key, StringComparer.Ordinal).Select(pair => string.Create(CultureInfo.InvariantCulture, $"{pair.Key} {pair.Value}")));
 
     /// <summary>One weight a class.</summary>
     /// <exception cref="Cifar3DataException">A class is named that the images do not have, or no image counts.</exception>

@@ -51,7 +51,11 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
     {
         ArgumentNullException.ThrowIfNull(context);
         ArgumentNullException.ThrowIfNull(log);
-        if (log.ValLoss is { } loss)
+        if (log is { ValLoss: { } weightedLoss, ValWeightedAccuracy: { } weighted })
+        {
+            WeightedEpoch(logger, log.Epoch, context.Epochs, log.Loss, log.Accuracy, weightedLoss, log.ValAccuracy!.Value, weighted, log.Seconds);
+        }
+        else if (log.ValLoss is { } loss)
         {
             ValidatedEpoch(logger, log.Epoch, context.Epochs, log.Loss, log.Accuracy, loss, log.ValAccuracy!.Value, log.Seconds);
         }
@@ -110,6 +114,9 @@ public sealed partial class TrainingLogger(ILogger logger) : Callback
 
     [LoggerMessage(5, LogLevel.Information, "Epoch {Epoch}/{Epochs}: loss {Loss:F4}, accuracy {Accuracy:F4}, validation loss {ValLoss:F4}, validation accuracy {ValAccuracy:F4}, {Seconds:F1} s")]
     private static partial void ValidatedEpoch(ILogger logger, int epoch, int epochs, double loss, double accuracy, double valLoss, double valAccuracy, double seconds);
+
+    [LoggerMessage(13, LogLevel.Information, "Epoch {Epoch}/{Epochs}: loss {Loss:F4}, accuracy {Accuracy:F4}, validation loss {ValLoss:F4}, validation accuracy {ValAccuracy:F4}, weighted by class {ValWeightedAccuracy:F4}, {Seconds:F1} s")]
+    private static partial void WeightedEpoch(ILogger logger, int epoch, int epochs, double loss, double accuracy, double valLoss, double valAccuracy, double valWeightedAccuracy, double seconds);
 
     [LoggerMessage(6, LogLevel.Information, "Training ended after its last epoch, {Epochs}")]
     private static partial void Ended(ILogger logger, int epochs);
