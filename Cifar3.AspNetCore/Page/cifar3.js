@@ -37,12 +37,23 @@ const describe = () => {
   const model = chosen();
   if (model) get("about").textContent = `${model.name} tells ${model.classes.length} classes apart: ${model.classes.slice(0, 12).join(", ")}${model.classes.length > 12 ? ", …" : ""}. Version ${model.version}, ${model.device}.`;
 };
-fetch("models").then(answer => answer.json()).then(found => {
-  models = found;
+const known = findModels(); // pictures wait for it: they are asked of a model by its name
+async function findModels() {
+  for (;;) {
+    try {
+      const answer = await fetch("models");
+      if (answer.ok) {
+        models = await answer.json();
+        break;
+      }
+    } catch { /* it may be starting: asked again */ }
+    get("about").textContent = "The service does not answer. Asking again …";
+    await new Promise(resolve => setTimeout(resolve, 2000));
+  }
   for (const model of models) get("model").append(new Option(model.name, model.name));
   get("model-choice").hidden = models.length < 2;
   describe();
-}).catch(() => { get("about").textContent = "The service does not answer."; });
+}
 get("model").addEventListener("change", () => { describe(); clear(); });
 
 // ---- where pictures come from
@@ -71,8 +82,17 @@ document.addEventListener("paste", event => {
   if (files.length > 0) addAll(files.map(file => ({ file, path: file.name || "pasted picture" })));
 });
 
-// All files below a dropped folder; a folder's reader gives them in pieces.
+// All files below a dropped folder, those that cannot be read too: they are told, and the others asked.
 async function walk(entry, found) {
+  try {
+    await list(entry, found);
+  } catch {
+    found.push({ file: null, path: entry.fullPath.replace(/^\//, "") });
+  }
+}
+
+// A folder's reader gives its files in pieces.
+async function list(entry, found) {
   if (entry.isFile) {
     const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
     found.push({ file, path: entry.fullPath.replace(/^\//, "") });
@@ -104,9 +124,10 @@ function next() {
 }
 
 async function ask(picture) {
-  let answer = null, error = null;
+  let answer = null, error = picture.file ? null : "The browser cannot read it: it is gone, or you may not.";
+  await known;
   try {
-    for (;;) {
+    while (error === null) {
       if (picture.generation !== generation) return; // cleared while it waited
       const response = await fetch("predict/" + encodeURIComponent(chosen()?.name ?? "cifar3"), { method: "POST", body: picture.file, headers: { "Content-Type": "application/octet-stream" } });
       if (response.status === 503) { // busy: it says when to come again, a proxy in front perhaps as a date or with 0
@@ -115,8 +136,11 @@ async function ask(picture) {
         continue;
       }
       const json = await response.json();
-      if (response.ok) answer = json; else error = json.detail ?? json.title ?? "The picture was refused.";
-      break;
+      if (response.ok) {
+        answer = json;
+        break;
+      }
+      error = json.detail ?? json.title ?? "The picture was refused.";
     }
   } catch {
     error = "The service does not answer, or refused the picture before it was sent whole.";
@@ -130,12 +154,8 @@ async function ask(picture) {
 
 function card(picture, answer, error) {
   const element = make("article", answer ? "card" : "card failed");
-  const image = make("img");
-  image.alt = "";
-  image.src = URL.createObjectURL(picture.file);
-  image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
-  image.addEventListener("error", () => { URL.revokeObjectURL(image.src); image.remove(); }, { once: true });
-  element.append(image, make("div", "label", answer ? answer.label : "not readable"));
+  if (picture.file) element.append(thumbnail(picture.file));
+  element.append(make("div", "label", answer ? answer.label : "not readable"));
   if (answer) {
     const known = truth(picture.path);
     if (known !== null) element.append(make("div", known === answer.label ? "right" : "wrong", known === answer.label ? "✓ as its folder" : `✗ its folder: ${known}`));
@@ -153,6 +173,15 @@ function card(picture, answer, error) {
   }
   element.append(make("div", "file", picture.path));
   return element;
+}
+
+function thumbnail(file) {
+  const image = make("img");
+  image.alt = "";
+  image.src = URL.createObjectURL(file);
+  image.addEventListener("load", () => URL.revokeObjectURL(image.src), { once: true });
+  image.addEventListener("error", () => { URL.revokeObjectURL(image.src); image.remove(); }, { once: true });
+  return image;
 }
 
 // ---- confusion, where a folder's name is a class

@@ -135,6 +135,68 @@ public sealed class PageTests
         Assert.That(Volatile.Read(ref asked), Is.EqualTo(cleared), "what was cleared is not asked again");
     }
 
+    /// <summary>A page opened while the service started, or a proxy in front had no service yet, stayed at "does not answer", and asked pictures of a model by a name that it might not have.</summary>
+    [Test]
+    public async Task Page_OpenedBeforeTheServiceIsReady_FindsItsModelsThen()
+    {
+        string chromium = Chromium();
+        int refusals = 2;
+        await using var service = await ServiceApp.StartAsync(before: app => app.Use((context, next) =>
+        {
+            if (!context.Request.Path.StartsWithSegments("/models") || Interlocked.Decrement(ref refusals) < 0)
+            {
+                return next(context);
+            }
+
+            context.Response.StatusCode = 503;
+            return Task.CompletedTask;
+        }));
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
+        var page = await browser.NewPageAsync();
+        await page.GotoAsync(service.Address.ToString());
+        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('does not answer')");
+        await GiveAsync(page, "drop", [("a.jpg", ImageCorpus.Files["jpeg"])]);
+
+        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card:not(.failed)').length === 1");
+    }
+
+    /// <summary>One file or folder that may not be read, among dropped ones, and nothing was asked and nothing said.</summary>
+    [Test]
+    public async Task Page_DroppedFolderWithAFileThatCannotBeRead_TellsItAndTheOthers()
+    {
+        string chromium = Chromium();
+        await using var service = await ServiceApp.StartAsync();
+        using var playwright = await Playwright.CreateAsync();
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
+        var page = await browser.NewPageAsync();
+        await page.GotoAsync(service.Address.ToString());
+        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+
+        await page.EvaluateAsync(
+            """
+            base64 => {
+              const sound = new File([Uint8Array.from(atob(base64), c => c.charCodeAt(0))], "a.jpg", { type: "image/jpeg" });
+              const file = (name, give) => ({ isFile: true, fullPath: "/bird/" + name, file: give });
+              const folder = { isFile: false, fullPath: "/bird", createReader: () => {
+                let parts = [[file("gone.jpg", (_, fail) => fail(new DOMException("", "NotFoundError"))), file("a.jpg", give => give(sound)),
+                  { isFile: false, fullPath: "/bird/closed", createReader: () => ({ readEntries: (_, fail) => fail(new DOMException("", "NotReadableError")) }) }], []];
+                return { readEntries: give => give(parts.shift()) };
+              } };
+              const event = new Event("drop", { bubbles: true, cancelable: true });
+              event.dataTransfer = { items: [{ webkitGetAsEntry: () => folder }], files: [] };
+              document.getElementById("drop").dispatchEvent(event);
+            }
+            """,
+            Convert.ToBase64String(ImageCorpus.Files["jpeg"]));
+
+        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 3");
+        Assert.That(await page.Locator(".card.failed .file").AllTextContentsAsync(), Is.EquivalentTo(new[] { "bird/gone.jpg", "bird/closed" }));
+        Assert.That(await page.Locator(".card.failed .note").AllTextContentsAsync(), Has.All.Contains("cannot read it"));
+        Assert.That(await page.Locator("#status").TextContentAsync(), Does.StartWith("1 of 3 pictures told apart, 2 not readable"));
+    }
+
     /// <summary>The program; skips the test where there is none.</summary>
     internal static string Chromium()
     {
