@@ -162,6 +162,25 @@ public sealed class ModelZipTests
         Assert.That(() => MLNetData.Scores(loaded.Transform(rows)), Throws.InvalidOperationException.With.InnerException.Message.Contains("Cifar3: the row has no picture"));
     }
 
+    /// <summary>Pixels that a caller has scaled, as other networks want them, would be scored as nearly black.</summary>
+    [TestCase(.5f)]
+    [TestCase(-1f)]
+    [TestCase(256f)]
+    [TestCase(float.NaN)]
+    public void SaveAndLoad_SingleThatIsNoByte_IsAnErrorAsBefore(float pixel)
+    {
+        var context = new MLContext();
+        using var zip = new MemoryStream();
+        var rows = context.Data.LoadFromEnumerable([new SinglePixels { Pixels = new float[3072] }, new SinglePixels { Pixels = [.. new float[3071], pixel] }]);
+        var transformer = context.Transforms.ApplyCifar3(Model, "Pixels").Fit(rows);
+        context.Model.Save(transformer, rows.Schema, zip);
+        var loaded = new MLContext().Model.Load(zip, out _);
+
+        MLNetData.AssertEqual(MLNetData.Scores(loaded.Transform(context.Data.TakeRows(rows, 1))), MLNetData.Scores(transformer.Transform(context.Data.TakeRows(rows, 1))));
+        Assert.That(() => MLNetData.Scores(transformer.Transform(rows)), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("is no whole number from 0 to 255"));
+        Assert.That(() => MLNetData.Scores(loaded.Transform(rows)), Throws.InvalidOperationException.With.InnerException.Message.Contains("Cifar3: a pixel is no whole number from 0 to 255"));
+    }
+
     /// <summary>Premultiplied colours under four kinds of alpha: opaque, in between, nothing anywhere, and colours brighter than their alpha allows.</summary>
     private static MLImage Transparent(int kind)
     {
@@ -191,6 +210,12 @@ public sealed class ModelZipTests
     private sealed class PictureFile
     {
         public string ImagePath { get; set; } = "";
+    }
+
+    private sealed class SinglePixels
+    {
+        [VectorType(3072)]
+        public float[] Pixels { get; set; } = [];
     }
 
     private sealed class Picture

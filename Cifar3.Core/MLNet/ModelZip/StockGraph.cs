@@ -46,7 +46,12 @@ internal sealed class StockGraph
         graph.Proto.Output.Add(Value(Choice, DataType.Float, "", anyNumber: false, classes));
 
         string pixels = images.Kind == ImageColumnKind.Image ? parts.Picture(height, width) : parts.Vector(images);
-        string levels = images.Kind == ImageColumnKind.Image ? parts.LevelsOfAPicture() : parts.Scalar("levels", 255f);
+        string levels = images.Kind switch
+        {
+            ImageColumnKind.Image => parts.LevelsOfAPicture(),
+            ImageColumnKind.Singles => parts.LevelsOfSingles(),
+            _ => parts.Scalar("levels", 255f),
+        };
         graph.StartFrom(parts.Add("Div", [pixels, levels]));
         KerasGraph.AddLayers(graph, model.Layers);
         parts.Add("Reshape", [OnnxGraphBuilder.OutputName, parts.Integers("scores_shape", classes)], output: Scores);
@@ -85,14 +90,30 @@ internal sealed class StockGraph
 
     /// <summary>
     /// 255; where all bytes of the picture are 0, alpha too, an error: ML.NET's loader passes a row without a path or picture on, and its pixel extractor makes zeros of it, which would be scored.
-    /// ONNX has no node that fails on purpose, and ONNX Runtime names the node whose index is beyond its data.
     /// </summary>
     private string LevelsOfAPicture()
     {
         string most = Add("ReduceMax", [Pixels], [Ints("axes", 1, 2, 3), Int("keepdims", 0)]);
-        string isNone = Add("Cast", [Add("Equal", [most, Scalar("no_level", 0f)])], [Int("to", (long)DataType.Int64)]);
+        return LevelsUnless(Add("Equal", [most, Scalar("no_level", 0f)]), "Cifar3: the row has no picture, or one that is transparent everywhere");
+    }
+
+    /// <summary>255; where a pixel is scaled or shifted, an error, as <see cref="ImageColumnReader"/> has it: it would be scored as nearly black.</summary>
+    private string LevelsOfSingles()
+    {
+        string level = Add("Clip", [Add("Round", [Pixels]), Scalar("darkest", 0f), Scalar("brightest", 255f)]);
+        string whole = Add("Cast", [Add("Equal", [Pixels, level])], [Int("to", (long)DataType.Float)]);
+        string least = Add("ReduceMin", [whole], [Ints("axes", 1), Int("keepdims", 0)]);
+        return LevelsUnless(Add("Equal", [least, Scalar("not_whole", 0f)]), "Cifar3: a pixel is no whole number from 0 to 255");
+    }
+
+    /// <summary>255, or an error: ONNX has no node that fails on purpose, and ONNX Runtime names the node whose index is beyond its data.</summary>
+    /// <param name="isWrong">A boolean [1].</param>
+    /// <param name="problem">The node's name.</param>
+    private string LevelsUnless(string isWrong, string problem)
+    {
         const string Levels = Prefix + "levels";
-        graph.AddNode("Cifar3: the row has no picture, or one that is transparent everywhere", "Gather", Levels, [graph.Constant(TensorData.Create<float>($"{Levels}_of_a_picture", DataType.Float, [255f], 1)), isNone]);
+        string index = Add("Cast", [isWrong], [Int("to", (long)DataType.Int64)]);
+        graph.AddNode(problem, "Gather", Levels, [graph.Constant(TensorData.Create<float>($"{Levels}_of_a_picture", DataType.Float, [255f], 1)), index]);
         return Levels;
     }
 
