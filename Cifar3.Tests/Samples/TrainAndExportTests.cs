@@ -1,5 +1,6 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using Microsoft.ML;
 using SkiaSharp;
 
 namespace Cifar3.Tests;
@@ -94,6 +95,37 @@ public sealed partial class TrainAndExportTests
         var (exitCode, output) = DotnetCommand.Run(TestFiles.NewFolder(), MlNetPipeline(), file, file);
 
         Assert.That((exitCode, output.Trim()), Is.EqualTo((1, $"Cannot load '{file}': Failed to open a zip archive. Expected a model.zip as TrainAndExport saves it.")));
+    }
+
+    [Test]
+    public void MlNetPipeline_ModelOfAnotherColumn_SaysSo()
+    {
+        string folder = TestFiles.NewFolder(), file = Path.Combine(folder, "paths.zip");
+        var context = new MLContext();
+        var view = MLNetData.View(context, MLNetData.Images(3));
+        context.Model.Save(context.Transforms.ApplyCifar3(MLNetData.SmallModel(), "Path").Fit(view), view.Schema, file);
+
+        var (exitCode, output) = DotnetCommand.Run(folder, MlNetPipeline(), file, file);
+
+        Assert.That(exitCode, Is.EqualTo(1), output);
+        Assert.That(output, Does.StartWith($"Cannot score with '{file}': ").And.Contain("'Path'").And.Contain("Expected a model.zip as TrainAndExport saves it.").And.Not.Contain("   at "));
+    }
+
+    /// <summary>What README's ML.NET program saves.</summary>
+    [Test]
+    public void MlNetPipeline_ModelWithoutAColumnOfNames_SaysTheClass()
+    {
+        string folder = TestFiles.NewFolder(), file = Path.Combine(folder, "model.zip"), picture = Path.Combine(folder, "small.png");
+        var context = new MLContext();
+        var images = MLNetData.Images(3);
+        File.WriteAllBytes(picture, TestImages.Encode(images.Image(0), 32, 32, SKEncodedImageFormat.Png));
+        context.Model.Save(context.Transforms.ApplyCifar3(MLNetData.SmallModel(), "Image").Fit(images.ToDataView()), images.ToDataView().Schema, file);
+
+        var (exitCode, output) = DotnetCommand.Run(folder, MlNetPipeline(), file, picture);
+
+        Assert.That(exitCode, Is.Zero, output);
+        using var classifier = Cifar3Classifier.FromModel(MLNetData.SmallModel());
+        Assert.That(output, Does.StartWith($"{classifier.Predict(picture).Label}  "));
     }
 
     private static string MlNetPipeline()

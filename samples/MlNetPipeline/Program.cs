@@ -22,31 +22,44 @@ try
 {
     model = context.Model.Load(args[0], out _);
 }
-catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException or IOException)
+catch (Exception e) when (e is FormatException or InvalidOperationException or ArgumentException or IOException or UnauthorizedAccessException)
 {
     Console.Error.WriteLine($"Cannot load '{args[0]}': {e.Message.TrimEnd('.')}. Expected a model.zip as TrainAndExport saves it.");
     return 1;
 }
 
-var images = context.Transforms.LoadImages("Loaded", imageFolder: null, inputColumnName: nameof(Picture.File))
-    .Append(context.Transforms.ResizeImages("Image", 32, 32, "Loaded", ImageResizingEstimator.ResizingKind.Fill))
-    .Fit(context.Data.LoadFromEnumerable<Picture>([]));
-using var engine = context.Model.CreatePredictionEngine<Picture, Scored>(images.Append(model));
+PredictionEngine<Picture, Scored> engine;
+try
+{
+    var none = context.Data.LoadFromEnumerable<Picture>([]);
+    var scored = context.Transforms.LoadImages("Loaded", imageFolder: null, inputColumnName: nameof(Picture.File))
+        .Append(context.Transforms.ResizeImages("Image", 32, 32, "Loaded", ImageResizingEstimator.ResizingKind.Fill))
+        .Fit(none).Append(model);
+    var names = context.Transforms.Conversion.MapKeyToValue(nameof(Scored.Class), "PredictedLabel").Fit(scored.Transform(none));
+    engine = context.Model.CreatePredictionEngine<Picture, Scored>(scored.Append(names));
+}
+catch (Exception e) when (e is ArgumentException or InvalidOperationException) // it reads or gives other columns
+{
+    Console.Error.WriteLine($"Cannot score with '{args[0]}': {e.Message.ReplaceLineEndings(" ").TrimEnd('.')}. Expected a model.zip as TrainAndExport saves it.");
+    return 1;
+}
+
 int code = 0;
 foreach (string file in args.Skip(1))
 {
     try
     {
         var row = engine.Predict(new Picture { File = file });
-        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.PredictedLabelValue}  {100 * row.Score.Max():F1} %  {file}"));
+        Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"{row.Class}  {100 * row.Score.Max():F1} %  {file}"));
     }
-    catch (Exception e) when (e is ArgumentException or InvalidOperationException)
+    catch (Exception e) when (e is ArgumentException or InvalidOperationException or UnauthorizedAccessException)
     {
         Console.Error.WriteLine($"Cannot score '{file}': {e.GetBaseException().Message}");
         code = 1;
     }
 }
 
+engine.Dispose();
 return code;
 
 internal sealed class Picture
@@ -56,7 +69,7 @@ internal sealed class Picture
 
 internal sealed class Scored
 {
-    public string PredictedLabelValue { get; set; } = "";
+    public string Class { get; set; } = "";
 
     public float[] Score { get; set; } = [];
 }
