@@ -221,6 +221,15 @@ public sealed class QuickstartTests
     }
 
     [Test]
+    public void Run_EmptyResultsFolder_IsRefusedBeforeTheTraining()
+    {
+        using var run = QuickstartProcess.Run(["--data", QuickstartProcess.CreateImageFolders(trainImages: 8), "--epochs", "1", "--out", ""]);
+
+        Assert.That(run.ExitCode, Is.EqualTo(1));
+        Assert.That((run.ErrorLines[0], run.Output.Contains("1. Data", StringComparison.Ordinal)), Is.EqualTo(("--out is empty. Name a folder.", false)));
+    }
+
+    [Test]
     public void Run_MissingData_OneLineAndExitCode1()
     {
         string missing = Path.Combine(TestFiles.NewFolder(), "nowhere");

@@ -70,6 +70,32 @@ public sealed partial class TrainAndExportTests
     }
 
     [Test]
+    public void Run_SettingOutOfRange_SaysSoWithoutAParametersName()
+    {
+        string folder = TestFiles.NewFolder();
+        UserFolder.WriteImages(Path.Combine(folder, "images"), "screw", "nut");
+
+        var (exitCode, output) = DotnetCommand.Run(folder, Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", "images", "--epochs", "0");
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output.Trim(), Does.EndWith("Error: The number of epochs must be 1 to 100,000. Received: Epoch=0."));
+    }
+
+    [TestCase("file", "file' already exists.")]
+    [TestCase("", "--out is empty. Name a folder.")]
+    public void Run_FolderThatCannotBe_SaysSoBeforeTheTraining(string folder, string message)
+    {
+        string here = TestFiles.NewFolder();
+        UserFolder.WriteImages(Path.Combine(here, "images"), "screw", "nut");
+        File.WriteAllText(Path.Combine(here, "file"), "");
+
+        var (exitCode, output) = DotnetCommand.Run(here, Path.Combine(AppContext.BaseDirectory, "TrainAndExport.dll"), "--data", "images", "--epochs", "1", "--out", folder);
+
+        Assert.That(exitCode, Is.EqualTo(1));
+        Assert.That(output, Does.Contain(message).And.Not.Contain("Epoch: 1").And.Not.Contain("   at "));
+    }
+
+    [Test]
     public void MlNetPipeline_HasNothingOfCifar3()
     {
         string folder = Path.GetDirectoryName(MlNetPipeline())!;

@@ -12,6 +12,7 @@ var seedOption = new Option<int>("--seed") { Description = "Seed of weights, ord
 var initOption = new Option<string?>("--init-from") { Description = "Model to go on from: .onnx of this library, or .keras or .h5 of Keras, whose outputs are in the order of the data's classes. Default: new weights." };
 var engineOption = new Option<TrainingEngine>("--engine") { Description = "What trains: Managed (C#, nothing to install), TensorFlow (its C library must be there, see docs/tensorflow.md), Gpu (the GPU's driver alone, see docs/gpu.md), Auto (an NVIDIA card, else TensorFlow if it shows a GPU, else Managed).", DefaultValueFactory = _ => TrainingEngine.Auto };
 var command = new RootCommand("Trains Cifar3's CNN on aeroplanes, cars and birds, exports it to ONNX and scores images with it.") { dataOption, epochsOption, recipeOption, outOption, seedOption, initOption, engineOption };
+outOption.Validators.Add(result => { if (result.GetValueOrDefault<string>() is "") result.AddError("--out is empty. Name a folder."); });
 command.SetAction(arguments => ConsoleProgram.Run(cancel => TellStory(
     arguments.GetValue(dataOption),
     arguments.GetValue(epochsOption),

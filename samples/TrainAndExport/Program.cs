@@ -12,27 +12,22 @@ var epochsOption = new Option<int?>("--epochs") { Description = "Number of passe
 var recipeOption = new Option<string>("--recipe") { Description = "How to train: auto (minutes, any number of images), keras (the notebook's), fast, best.", DefaultValueFactory = _ => Recipe.Auto.Name };
 var outOption = new Option<string>("--out") { Description = "Folder for model.onnx and model.zip.", DefaultValueFactory = _ => "." };
 var command = new RootCommand("Trains Cifar3's CNN as an ML.NET estimator; saves it as ONNX and as model.zip.") { dataOption, epochsOption, recipeOption, outOption };
-command.SetAction(arguments =>
-{
-    try
-    {
-        Train(arguments.GetValue(dataOption), arguments.GetValue(epochsOption), Recipe.Named(arguments.GetValue(recipeOption)!), arguments.GetValue(outOption)!);
-        return 0;
-    }
-    catch (Exception e) when (e is Cifar3Exception or ArgumentException or IOException)
-    {
-        Console.Error.WriteLine($"Error: {e.Message}");
-        return 1;
-    }
-});
+outOption.Validators.Add(result => { if (result.GetValueOrDefault<string>() is "") result.AddError("--out is empty. Name a folder."); });
+command.SetAction(arguments => ConsoleProgram.Run(cancel => Train(
+    arguments.GetValue(dataOption),
+    arguments.GetValue(epochsOption),
+    Recipe.Named(arguments.GetValue(recipeOption)!),
+    arguments.GetValue(outOption)!,
+    cancel)));
 return command.Parse(args).Invoke();
 
-static void Train(string? path, int? epochs, Recipe recipe, string folder)
+static void Train(string? path, int? epochs, Recipe recipe, string folder, CancellationToken cancel)
 {
+    Directory.CreateDirectory(folder); // before the training: where it cannot be, that is told now
     ImageData data;
     using (var progress = new DataProgressBar())
     {
-        data = path is null ? Cifar3Data.Synthetic() : Cifar3Data.Load(path, new DataOptions { Progress = progress });
+        data = path is null ? Cifar3Data.Synthetic() : Cifar3Data.Load(path, new DataOptions { Progress = progress, CancellationToken = cancel });
     }
 
     Console.WriteLine($"{data.Train.Count:N0} training and {data.Test.Count:N0} test images: {data.Source}");
@@ -48,6 +43,7 @@ static void Train(string? path, int? epochs, Recipe recipe, string folder)
         Recipe = recipe,
         Epoch = epochs,
         MetricsCallback = metrics => Console.WriteLine(metrics),
+        CancellationToken = cancel,
     });
     using var model = trainer.Fit(train);
 
@@ -55,7 +51,6 @@ static void Train(string? path, int? epochs, Recipe recipe, string folder)
     Console.WriteLine(metrics.ConfusionMatrix.GetFormattedConfusionTable());
     Console.WriteLine(string.Create(CultureInfo.InvariantCulture, $"Accuracy on the {(data.IsSynthetic ? "synthetic " : "")}test images: {metrics.MicroAccuracy:F4}"));
 
-    Directory.CreateDirectory(folder);
     model.Model.SaveOnnx(Path.Combine(folder, "model.onnx"));
     context.Model.Save(model, train.Schema, Path.Combine(folder, "model.zip"));
     Console.WriteLine($"Saved model.onnx and model.zip in {Path.GetFullPath(folder)}");
