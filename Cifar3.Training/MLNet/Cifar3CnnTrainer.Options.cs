@@ -44,7 +44,7 @@ public sealed partial class Cifar3CnnTrainer
         /// <summary>What the name of the best model so far in <see cref="TrainingSettings.WorkspacePath"/> begins with; <c>model.onnx</c> follows. Default: <c>cifar3_</c>. (ML.NET: custom_retrained_model_based_on_.)</summary>
         public string FinalModelPrefix { get; init; } = "cifar3_";
 
-        /// <summary>Stops reading and training with <see cref="OperationCanceledException"/>, as cancelling the MLContext does. Default: none. (ML.NET: none.)</summary>
+        /// <summary>Stops reading and training with <see cref="OperationCanceledException"/>, as cancelling the MLContext does, which ML.NET leaves to its AutoML. Default: none. (ML.NET: none.)</summary>
         public CancellationToken CancellationToken { get; init; }
 
         /// <summary>How the fitted model scores: CPU or GPU, threads. Default: null, CUDA where it can be had, else the CPU. (ML.NET: none.)</summary>
