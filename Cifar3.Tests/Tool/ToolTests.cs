@@ -85,6 +85,22 @@ public sealed class ToolTests
         Assert.That(json.RootElement.GetProperty("images").GetInt32(), Is.EqualTo(40));
     }
 
+    /// <summary>What README and report advise for the folder that the training had, of which train set a fifth aside and evaluate sets nothing.</summary>
+    [Test]
+    public void Evaluate_FolderThatTheTrainingHad_SaysThatTheModelHasLearntItsPictures()
+    {
+        string root = TestFiles.NewFolder(), data = PictureFolders.Write(("nut", 8), ("screw", 8)), run = Path.Combine(root, "run"), copy = Path.Combine(root, "copy");
+        Must("train", data + Path.DirectorySeparatorChar, "--out", run, "--epochs", "1", "--engine", "Managed");
+        TestFiles.Link(copy, data);
+
+        var (_, same) = ToolProcess.Must("evaluate", Path.Combine(run, "model.onnx"), data, "--json");
+        var (_, other) = ToolProcess.Must("evaluate", Path.Combine(run, "model.onnx"), copy, "--json");
+
+        Assert.That(same, Does.Contain($"Note: The model was trained on pictures of '{data}', where nothing is set apart for testing: it has learnt most of these").And.Contain("report"));
+        Assert.That(other, Does.Not.Contain("trained on"), "a path that the model does not name may hold other pictures");
+        Assert.That(ToolProcess.Must("evaluate", Path.Combine(Trained.Value.Run, "model.onnx"), Trained.Value.Data, "--json").Error, Does.Not.Contain("trained on"), "it has a folder of test pictures");
+    }
+
     [Test]
     public void Evaluate_OnePictureOfAClassAndNoneOfAnother_ScoresWhatIsThere()
     {

@@ -23,11 +23,19 @@ internal static class EvaluateCommand
                 var found = Shared.LoadForEvaluation(arguments.GetValue(folder)!, classifier.ClassNames, arguments.GetValue(skipBad), cancel);
                 Shared.Note(found.Absent.IsEmpty ? null : $"There are no pictures of {Shown.Names(found.Absent)}: the figures of these classes are 0, also in the macro average.");
                 Shared.Note(found.Unknown.IsEmpty ? null : $"Left out, for the model knows no such classes: {Shown.Names(found.Unknown)}.");
+                Shared.Note(found.Undivided is { } undivided && IsTrainedOn(classifier.Metadata, undivided) ? $"The model was trained on pictures of '{Shown.Path(undivided)}', where nothing is set apart for testing: it has learnt most of these, and does better on them than on others. What the training set aside is measured in its report (cifar3 report)." : null);
                 var report = classifier.Evaluate(found.Images);
                 Shared.PrintLines(arguments.GetValue(json) ? Json(report) : $"{report.Count:N0} pictures, {classifier.Device}\n\n{report}\nlog-loss {report.LogLoss:F4}\n\n{report.ConfusionMatrix.GetFormattedConfusionTable()}");
                 return 0;
             },
             model, folder, json, skipBad);
+    }
+
+    /// <summary>Whether a model's metadata name a folder as that of its training pictures, as <see cref="ImageData.Source"/> does: as it was typed, with a separator at its end or without.</summary>
+    private static bool IsTrainedOn(ModelMetadata metadata, string folder)
+    {
+        string path = Path.TrimEndingDirectorySeparator(folder);
+        return new[] { path, path + Path.DirectorySeparatorChar }.Any(typed => metadata.TrainedOn?.Contains($"image folders '{Shown.Path(typed)}'", StringComparison.Ordinal) == true);
     }
 
     private static string Json(ClassificationReport report) => new JsonObject

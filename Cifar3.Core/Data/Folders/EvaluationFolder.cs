@@ -12,6 +12,9 @@ internal sealed record EvaluationImages(ImageSet Images)
     /// <summary>Folders beside those of the classes, which the model knows no class of.</summary>
     public ImmutableArray<string> Unknown { get; init; } = [];
 
+    /// <summary>The folder of the classes, where no part of it is set apart: all its images are here, also those that a training on it has learnt; null where a part was taken.</summary>
+    public string? Undivided { get; init; }
+
     /// <summary>Pictures left out, with their errors, where that is asked for.</summary>
     public ImmutableArray<BadImage> BadImages { get; init; } = [];
 }
@@ -50,6 +53,7 @@ internal static class EvaluationFolder
         {
             Absent = [.. names.Where((_, label) => !files.Labels.Contains(label))],
             Unknown = [.. found.Where((_, i) => !places.Contains(i))],
+            Undivided = split == layout.Train ? split.Folder : null,
             BadImages = bad.Collected,
         };
     }
