@@ -13,6 +13,19 @@ public sealed class ClassTwinsTests
     [TestCase(1200)]
     public void Of_LeftAndRight_AreTwins(int each) => Assert.That(ClassTwins.Mirrored(WedgeImages.Create(each, ("left", Left), ("right", Right))), Is.EqualTo(new[] { ("left", "right") }));
 
+    /// <summary>Red on blue, as on signs and drawn icons: the sum of the colours, which is one look at them, is the same everywhere.</summary>
+    [Test]
+    public void Of_LeftAndRightInColoursOfOneBrightness_AreTwins()
+    {
+        byte[] pixels = Arrows.Pixels.ToArray();
+        for (int i = 0; i < pixels.Length; i += CnnArchitecture.InputChannels)
+        {
+            (pixels[i + 1], pixels[i + 2]) = (0, (byte)(255 - pixels[i]));
+        }
+
+        Assert.That(ClassTwins.Mirrored(new ImageSet(pixels, [.. Arrows.Labels], Arrows.ClassNames)), Is.EqualTo(new[] { ("left", "right") }));
+    }
+
     /// <summary>Every other row of such a view is of one class: who looks at every other image sees none of the other.</summary>
     [Test]
     public void Of_ManyImagesOfTheClassesInTurn_AreTwins()

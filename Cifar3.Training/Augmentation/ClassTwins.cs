@@ -59,9 +59,9 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
         }
     }
 
-    /// <summary>Classes that are each other's mirror images, whatever their light and contrast.</summary>
+    /// <summary>Classes that are each other's mirror images, whatever their light and contrast, or by their colours, where brightness does not show it (red on blue, a yellow lamp among others).</summary>
     public static IReadOnlyList<(string First, string Second)> Mirrored(ImageSet images) =>
-        Of(images, Outline, outline => [.. Enumerable.Range(0, Cells).Select(i => outline[i / Side * Side + Side - 1 - i % Side])]);
+        [.. Of(images, Outline, outline => Mirror(outline, channels: 1)).Union(Of(images, Colours, colours => Mirror(colours, Channels))).OrderBy(pair => images.ClassNames.IndexOf(pair.First)).ThenBy(pair => images.ClassNames.IndexOf(pair.Second))];
 
     /// <summary>Classes that light alone tells apart, such a share more or less of it.</summary>
     public static IReadOnlyList<(string First, string Second)> Lit(ImageSet images, double share)
@@ -119,6 +119,9 @@ internal sealed record ClassTwins(string Augmentation, string Likeness, IReadOnl
             return nearest;
         }
     }
+
+    /// <summary>8×8 cells of so many numbers each, from right to left.</summary>
+    private static float[] Mirror(float[] cells, int channels) => [.. cells.Chunk(channels).Chunk(Side).SelectMany(row => row.Reverse()).SelectMany(cell => cell)];
 
     /// <summary>[32, 32, 3] to the brightness of 8×8 cells, less its mean and in units of a fortieth of its standard deviation: whole numbers of at most 127.</summary>
     private static float[] Outline(ReadOnlySpan<byte> rgb)
