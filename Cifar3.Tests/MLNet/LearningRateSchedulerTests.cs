@@ -13,6 +13,22 @@ public sealed class LearningRateSchedulerTests
         Assert.That(new ExponentialLRDecay(0.01f, staircase: false).GetLearningRate(new TrainState(1, 0, 4, 32)), Is.EqualTo(0.01 * Math.Sqrt(0.94)).Within(1e-7));
     }
 
+    /// <summary>A float just above 0.1 times ten batches is more than one step: every change came a step later than ML.NET's and Keras' do. One just below 0.7 began a cycle anew at its end.</summary>
+    [TestCase(.1f, 1)]
+    [TestCase(.3f, 3)]
+    [TestCase(.7f, 7)]
+    [TestCase(1.1f, 11)]
+    [TestCase(2.2f, 22)]
+    public void Decays_PartsOfAnEpochThatAreWholeSteps_EndAtTheStep(float epochs, int steps)
+    {
+        LearningRateScheduler stairs = new ExponentialLRDecay(1, epochs, .5f), cycle = new PolynomialLRDecay(1, epochs, .25f, cycle: true);
+
+        Assert.That(new[] { steps - 1, steps, 2 * steps - 1, 2 * steps }.Select(step => Rate(stairs, step)), Is.EqualTo(new[] { 1, .5f, .5f, .25f }));
+        Assert.That(new[] { steps, 2 * steps }.Select(step => Rate(cycle, step)), Is.All.EqualTo(.25f));
+
+        static float Rate(LearningRateScheduler scheduler, int step) => scheduler.GetLearningRate(new TrainState(step / 10, step % 10, 10, 32));
+    }
+
     /// <summary>Halved an epoch, 0.001 is below every float after 140: the training ended there with an error, after hours.</summary>
     [Test]
     public void ExponentialLRDecay_ManyDecays_LeavesARate()

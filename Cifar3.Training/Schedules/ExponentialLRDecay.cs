@@ -25,7 +25,7 @@ public sealed class ExponentialLRDecay(float learningRate = 0.001f, float numEpo
     /// <inheritdoc/>
     public override float GetLearningRate(TrainState state)
     {
-        double decays = state.Step / ((double)NumEpochsPerDecay * state.BatchesPerEpoch);
+        double decays = state.Step / Schedules.Steps(NumEpochsPerDecay, state.BatchesPerEpoch);
         return (float)Math.Max(LearningRate * Math.Pow(DecayRate, Staircase ? Math.Floor(decays) : decays), float.Epsilon); // a rate of exactly 0 would be refused
     }
 

@@ -29,7 +29,7 @@ public sealed class PolynomialLRDecay(float learningRate = 0.001f, float numEpoc
     /// <inheritdoc/>
     public override float GetLearningRate(TrainState state)
     {
-        double decaySteps = (double)NumEpochsPerDecay * state.BatchesPerEpoch, done = state.Step / decaySteps;
+        double done = state.Step / Schedules.Steps(NumEpochsPerDecay, state.BatchesPerEpoch);
         double share = Cycle ? done / Math.Max(1, Math.Ceiling(done)) : Math.Min(done, 1);
         return (float)((LearningRate - (double)EndLearningRate) * Math.Pow(1 - share, Power) + EndLearningRate);
     }
