@@ -137,6 +137,28 @@ public sealed class EpochFilesTests
         }
     }
 
+    /// <summary>Callbacks are known by their words, which do not tell the file: the first of two got what the second had to write, and that file never came, without a note.</summary>
+    [Test]
+    public void Fit_FileOfTheSecondOfTwoAlikeMissingWhenInterrupted_IsWrittenWhenResumed()
+    {
+        string folder = TestFiles.NewFolder(), first = Path.Combine(folder, "first_1.onnx"), second = Path.Combine(folder, "second_1.keras");
+        TrainerOptions Options(params Callback[] others) => new()
+        {
+            Epoch = 1,
+            WorkspacePath = folder,
+            Resume = true,
+            Callbacks = [.. others, .. new[] { "first_{epoch}.onnx", "second_{epoch}.keras" }.Select(name => new ModelCheckpoint(Path.Combine(folder, name), saveBestOnly: false))],
+        };
+        FakeTrainer.Create(Options(Blocking(second, from: 1, to: 9))).Fit(Images);
+        Directory.Delete(second);
+        File.Delete(first); // as a program does that has taken it elsewhere
+
+        var result = FakeTrainer.Create(Options()).Fit(Images);
+
+        Assert.That((File.Exists(first), File.Exists(second), result.FilesNote), Is.EqualTo((false, true, (string?)null)));
+        Assert.That(KerasFile.Load(second, Images.ClassNames).State?.Step, Is.EqualTo(2));
+    }
+
     /// <summary>Windows' dialogs that choose files change the current folder, also while another thread trains: the best model went elsewhere, beside no lock, and an old one stayed.</summary>
     [Test]
     public void Fit_CurrentFolderChangesMeanwhile_FilesLieWhereTheTrainingBegan()

@@ -5,15 +5,15 @@ internal static class CheckpointCallbacks
 {
     public static IEnumerable<CallbackData> Write(IEnumerable<Callback> callbacks)
     {
-        foreach (var callback in callbacks)
+        (string Description, CallbackState State)[] all = [.. callbacks.Select(callback => (callback.ToString(), StateOf(callback)))];
+        foreach (var (description, state) in all)
         {
-            var state = StateOf(callback);
-            if (state.IsEmpty)
+            if (all.All(other => other.Description != description || other.State.IsEmpty))
             {
-                continue;
+                continue; // of several alike each is told by its place among them, one that keeps nothing too
             }
 
-            var data = new CallbackData { Description = callback.ToString() };
+            var data = new CallbackData { Description = description };
             foreach (var (name, number) in state.Numbers)
             {
                 data.Numbers[name] = number;
