@@ -54,7 +54,7 @@ internal static class OptionWords
     ];
 
     /// <summary>What a checkpoint compares, where an option decides it. Put together with the values, so that no source has the whole phrase.</summary>
-    private static readonly (string Library, string Command)[] Settings = [("Recipe: expected ", "--recipe: expected "), ("Seed: expected ", "--seed: expected "), ("ClassWeights: expected ", "--class-weights: expected "), ("initial weights: expected ", "initial weights (--init-from): expected "), ("Received: Epoch=", "Received: --epochs=")];
+    private static readonly (string Library, string Command)[] Settings = [("Recipe: expected ", "--recipe: expected "), ("Seed: expected ", "--seed: expected "), ("Epoch: expected ", "--epochs: expected "), ("ClassWeights: expected ", "--class-weights: expected "), ("initial weights: expected ", "initial weights (--init-from): expected "), ("Received: Epoch=", "Received: --epochs=")];
 
     /// <summary>A message or note of the libraries, in these words.</summary>
     public static string Of(string message) => Phrases.Concat(Settings).Aggregate(message, (text, phrase) => text.Replace(phrase.Library, phrase.Command, StringComparison.Ordinal));

@@ -122,7 +122,7 @@ public abstract record TrainingSettings
 
     /// <summary>
     /// Whether to go on from the checkpoint in <see cref="WorkspacePath"/>. Where none is there yet, training starts at the beginning, so
-    /// a job may always say true. On the same deterministic engine the result is bit for bit that of a training never interrupted: the managed engine goes
+    /// a job may always say true; more epochs may be asked for than before, fewer than are done are refused. On the same deterministic engine the result is bit for bit that of a training never interrupted: the managed engine goes
     /// on with the instruction set that it began with where the processor has it. Another one, or another engine, may go on too:
     /// <see cref="TrainingResult.ResumeNote"/> says so. Default: false. (ML.NET: none.)
     /// </summary>

@@ -170,6 +170,19 @@ public sealed class ResumeTests
         Assert.That(longer.History.Epochs.Select(e => e.Epoch), Is.EqualTo(new[] { 1, 2, 3, 4, 5, 6 }));
     }
 
+    /// <summary>A job with fewer epochs than were done got the model of all of them, whose recipe told of the fewer.</summary>
+    [Test]
+    public void Fit_ResumedWithFewerEpochsThanAreDone_IsRefused()
+    {
+        var options = Options(TestFiles.NewFolder()) with { Epoch = 4, Callbacks = [] };
+        FakeTrainer.Create(options).Fit(Train, Validation);
+
+        Assert.That(
+            () => FakeTrainer.Create(options with { Epoch = 3, Resume = true }).Fit(Train, Validation),
+            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("it belongs to another training (Epoch: expected at least 4, found 3)"));
+        Assert.That(FakeTrainer.Create(options with { Resume = true }).Fit(Train, Validation).History.Epochs, Has.Length.EqualTo(4));
+    }
+
     /// <summary>The rates of the epochs done would have been others: what goes on is neither the shorter training nor the longer one.</summary>
     [Test]
     public void Fit_ResumedWithMoreEpochsUnderAScheduleThatGoesByThem_IsRefused()

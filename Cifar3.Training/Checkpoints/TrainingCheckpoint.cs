@@ -97,6 +97,11 @@ internal sealed class TrainingCheckpoint
             }
 
             var history = CheckpointHistory.Read(data.History);
+            if (history.Length > plan.Epochs)
+            {
+                throw OtherTraining(path, string.Create(CultureInfo.InvariantCulture, $"{TrainingIdentity.Length(plan).Name}: expected at least {history.Length}, found {plan.Epochs}"));
+            }
+
             if (int.TryParse(data.Settings.FirstOrDefault(setting => setting.Name == TrainingIdentity.Length(plan).Name)?.Value, CultureInfo.InvariantCulture, out int epochs) && TrainingIdentity.OtherRates(plan, epochs, history.Length) is { } difference)
             {
                 throw OtherTraining(path, difference);
