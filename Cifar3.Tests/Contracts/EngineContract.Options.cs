@@ -118,6 +118,23 @@ public sealed partial class EngineContract
         Assert.That(p.Zip(fresh.Predict(tested), (a, b) => Math.Abs(a - b)).Max(), Is.GreaterThan(1e-4), "the old statistics would give something else");
     }
 
+    /// <summary>Without a share of the old ones nothing of them is left, however large they were: sums in float32 would keep their rounding.</summary>
+    [Test]
+    public void UpdateStatistics_NothingKept_AreThoseOfTheBatch()
+    {
+        var (model, state) = TrainedSmall.Value;
+        var before = state with { Weights = [.. state.Weights.Select(w => w.IsMoving() ? new WeightTensor(w.Name, w.Shape, [.. Enumerable.Repeat(1e4f, w.Count)]) : w)] };
+        using var e = Create(model, before, maxBatch: 8);
+        var oracle = new ReferenceNetwork(model, before);
+        byte[] images = EngineTestData.RandomImages(8, seed: 1);
+
+        e.UpdateStatistics(images, 0);
+
+        oracle.UpdateStatistics(images, 0);
+        foreach (var tensor in e.ExportState().Weights.Where(w => w.IsMoving()))
+            Assert.That(EngineComparison.RelativeToLargest(tensor.Doubles(), oracle.Weights[tensor.Name]), Is.LessThan(1e-5), tensor.Name);
+    }
+
     [Test]
     public void UpdateStatistics_FrozenNormalization_Stays()
     {

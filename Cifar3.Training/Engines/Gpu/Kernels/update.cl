@@ -2,7 +2,7 @@
 //   pixels_to_floats   x = pixel/255, rounded as a division rounds
 //   update_parameters  Adam of every trained parameter, as Adam.cs: m += (g − m)·(1 − β₁); v += (g² − v)·(1 − β₂); w = w·keep − α·m/(√v + ε)
 //                      and the moving statistics: moving += rest·(batch − moving)
-//   update_moving      the moving statistics alone
+//   update_moving      the moving statistics alone; rest 1: the batch's as they are, without what is lost beside larger old ones
 // state: trainable parameters [T], moving statistics [S], m [T], v [T].   gradients [T]   norms: the batch's statistics [S], laid out as the moving ones
 // kinds [T]: 0 = frozen, 1 = trained, 2 = trained with weight decay   rests [S]: 1 − momentum, 0 where frozen   unfrozen [S]: 1, 0 where frozen
 KERNEL pixels_to_floats(__global const uchar* restrict pixels, __global float* restrict x, int count)
@@ -33,5 +33,5 @@ KERNEL update_parameters(__global float* restrict state, __global const float* r
 KERNEL update_moving(__global float* restrict state, __global const float* restrict norms, __global const uchar* restrict unfrozen, int T, int S, float rest)
 {
     if (ELEMENT < S && unfrozen[ELEMENT])
-        state[T + ELEMENT] = FMA(rest, norms[ELEMENT] - state[T + ELEMENT], state[T + ELEMENT]);
+        state[T + ELEMENT] = rest == 1 ? norms[ELEMENT] : FMA(rest, norms[ELEMENT] - state[T + ELEMENT], state[T + ELEMENT]);
 }
