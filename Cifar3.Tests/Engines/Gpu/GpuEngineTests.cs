@@ -63,6 +63,22 @@ public sealed class GpuEngineTests : GpuTestBase
         }
     }
 
+    /// <summary>
+    /// A launch that fails while it runs shows when the driver is waited for, and OpenCL does not promise that those behind it do not take place: the statistics are not touched before.
+    /// </summary>
+    [Test]
+    public void UpdateStatistics_ALaunchFailsWhileItRuns_ChangesNothing([Values(0, 5, 12)] int launch)
+    {
+        FailingDevice device = null!;
+        using var engine = new GpuEngine(Model, Options, () => device = new FailingDevice(OpenDevice()));
+        var before = engine.ExportState();
+        device.LaunchesUntilALateFailure = launch;
+
+        Assert.That(() => engine.UpdateStatistics(Images, .5), Throws.TypeOf<GpuException>());
+
+        EngineComparison.AssertSameBits(engine.ExportState(), before, $"after a failure of launch {launch + 1}");
+    }
+
     /// <summary>One weight that is no number shows in every loss and probability, whichever it is: a training that diverged ends, and no prediction hides it.</summary>
     [Test]
     public void TrainStepAndPredict_AWeightIsNaN_GiveNaN([Values] GpuHost on)
@@ -120,7 +136,12 @@ public sealed class GpuEngineTests : GpuTestBase
     /// <summary>The real device, whose driver refuses after some calls.</summary>
     private sealed class FailingDevice(GpuDevice device) : GpuDevice
     {
+        private bool isFailing;
+
         public int CallsLeft { get; set; } = int.MaxValue;
+
+        /// <summary>The launch that does not take place, told when the device is waited for.</summary>
+        public int LaunchesUntilALateFailure { get; set; } = -1;
 
         public bool IsDisposed { get; private set; }
 
@@ -139,6 +160,7 @@ public sealed class GpuEngineTests : GpuTestBase
         public override void Read(GpuBuffer buffer, Span<byte> values)
         {
             Call();
+            Wait();
             device.Read(buffer, values);
         }
 
@@ -151,19 +173,43 @@ public sealed class GpuEngineTests : GpuTestBase
         public override void EndRead(Span<byte> values)
         {
             Call();
+            Wait();
             device.EndRead(values);
+        }
+
+        public override void Secure()
+        {
+            Call();
+            Wait();
+            device.Secure();
         }
 
         public override void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments)
         {
             Call();
-            device.Launch(kernel, x, y, z, arguments);
+            if (LaunchesUntilALateFailure-- != 0)
+            {
+                device.Launch(kernel, x, y, z, arguments);
+            }
+            else
+            {
+                isFailing = true;
+            }
         }
 
         protected override void Dispose(bool disposing)
         {
             IsDisposed = true;
             device.Dispose();
+        }
+
+        private void Wait()
+        {
+            if (isFailing)
+            {
+                isFailing = false;
+                throw new GpuException("A launch has failed.", -5);
+            }
         }
 
         private void Call()

@@ -112,6 +112,7 @@ public sealed partial class GpuEngine : ITrainingEngine
         int n = EngineChecks.Statistics(images, momentum, maxBatch);
         device.Write(network.Pixels, images);
         network.FindStatistics(n);
+        device.Secure(); // nothing has changed yet
         network.UpdateMoving((float)(1 - momentum));
     }
 

@@ -147,6 +147,11 @@ internal sealed unsafe class CudaDevice : GpuDevice
         GC.KeepAlive(this);
     }
 
+    /// <summary>Nothing: where a launch fails its context is lost, and no other takes place in it.</summary>
+    public override void Secure()
+    {
+    }
+
     /// <inheritdoc/>
     public override void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments)
     {

@@ -33,6 +33,10 @@ internal abstract class GpuDevice : IDisposable
     /// </summary>
     public abstract void EndRead(Span<byte> values);
 
+    /// <summary>Sees to it that what is launched from now on takes place only where all launches before did; a driver that does not promise that is waited for.</summary>
+    /// <exception cref="GpuException">One before failed.</exception>
+    public abstract void Secure();
+
     /// <summary>Launches x·y·z work-groups, and does not wait for them.</summary>
     public abstract void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments);
 

@@ -100,6 +100,13 @@ internal sealed unsafe class OpenClDevice : GpuDevice
     public override void EndRead(Span<byte> values) => Read(wanted, values);
 
     /// <inheritdoc/>
+    public override void Secure()
+    {
+        Check(cl.Finish(queue), "the launches");
+        GC.KeepAlive(this);
+    }
+
+    /// <inheritdoc/>
     public override void Launch(GpuKernel kernel, int x, int y, int z, params ReadOnlySpan<GpuArgument> arguments)
     {
         for (int i = 0; i < arguments.Length; i++)
