@@ -91,6 +91,25 @@ public sealed partial class EngineContract
         EngineComparison.AssertSameBits(e.ExportState(), state, $"after a refused import ({what})");
     }
 
+    [TestCase("no weights")]
+    [TestCase("a weight")]
+    [TestCase("no first moments")]
+    [TestCase("a second moment")]
+    public void ImportState_Null_IsRefusedAndNothingChanges(string what)
+    {
+        using var e = CreateTrained(maxBatch: 8, out var state);
+        var wrong = what switch
+        {
+            "no weights" => state with { Weights = null! },
+            "a weight" => state with { Weights = [.. state.Weights.SkipLast(1), null!] },
+            "no first moments" => state with { AdamM = null! },
+            _ => state with { AdamV = [null!, .. state.AdamV.Skip(1)] },
+        };
+
+        Assert.That(() => e.ImportState(wrong), Throws.TypeOf<ArgumentException>().With.Message.Contains("null").And.Message.Contains(what.Contains("weight", StringComparison.Ordinal) ? "weights" : what.Contains("first", StringComparison.Ordinal) ? "first moments" : "second moments"));
+        EngineComparison.AssertSameBits(e.ExportState(), state, $"after a refused import ({what})");
+    }
+
     private static void Train(ITrainingEngine e, int from, int to, int batch = 8)
     {
         for (int step = from; step <= to; step++)

@@ -123,20 +123,16 @@ internal sealed class ReferenceEngine : ITrainingEngine
     public void ImportState(EngineState state)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        var checkedWeights = model.With(state.Weights).Weights;
-        var initial = EngineState.Initial(model);
-        if (state.Step < 0 || !SameNetwork(state.AdamM, initial.AdamM) || !SameNetwork(state.AdamV, initial.AdamV))
-        {
-            throw new Cifar3ModelException("The state's Adam moments belong to another network.");
-        }
-
-        this.state = state with { Weights = checkedWeights };
+        var own = EngineState.Initial(model);
+        var (weights, m, v) = (InOrder("weights", own.Weights, state.Weights), InOrder("Adam's first moments", own.AdamM, state.AdamM), InOrder("Adam's second moments", own.AdamV, state.AdamV));
+        EngineChecks.Step(state);
+        this.state = new EngineState(weights, m, v, state.Step);
     }
 
     public void Dispose() => disposed = true;
 
-    private static bool SameNetwork(IReadOnlyList<WeightTensor> given, IReadOnlyList<WeightTensor> expected) =>
-        given.Count == expected.Count && given.Zip(expected).All(pair => pair.First.Name == pair.Second.Name && pair.First.Shape.SequenceEqual(pair.Second.Shape));
+    private static List<WeightTensor> InOrder(string what, IReadOnlyList<WeightTensor> own, IReadOnlyList<WeightTensor> given) =>
+        EngineChecks.InOrder(what, own.Select(tensor => (tensor.Name, (IReadOnlyList<int>)tensor.Shape)), given);
 
     private void Check(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels)
     {

@@ -130,6 +130,11 @@ internal static class EngineChecks
     public static List<WeightTensor> InOrder(string what, IEnumerable<(string Name, IReadOnlyList<int> Shape)> expected, IReadOnlyList<WeightTensor> given)
     {
         const string remedy = "The state belongs to another network: create the engine from that network's model.";
+        if (given is null || given.Any(tensor => tensor is null))
+        {
+            throw new ArgumentException($"Cannot import the training state: {(given is null ? $"{what} are null" : $"null among {what}")}. Give a state that ExportState or KerasFile.Load gave.");
+        }
+
         var byName = new Dictionary<string, WeightTensor>();
         foreach (var tensor in given)
         {
