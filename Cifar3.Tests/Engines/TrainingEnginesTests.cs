@@ -92,6 +92,15 @@ public sealed class TrainingEnginesTests
         Assert.That(() => TrainingEngines.Create(kind, Tiny, new EngineOptions { FrozenLayers = null! }), Throws.TypeOf<ArgumentNullException>().With.Message.Contains("FrozenLayers"));
     }
 
+    /// <summary>A null hid every unknown name behind it.</summary>
+    [Test]
+    public void Create_NullAmongTheFrozenLayers_IsRefused()
+    {
+        TestDelegate create = () => TrainingEngines.Create(TrainingEngine.Managed, Tiny, new EngineOptions { Threads = 1, FrozenLayers = [null!, "no such layer"] });
+
+        Assert.That(create, Throws.TypeOf<ArgumentException>().With.Message.Contains("FrozenLayers names a layer that the model does not have").And.Message.Contains("Received: null."));
+    }
+
     [Test]
     public void Create_UnknownKind_IsRefused() =>
         Assert.That(() => TrainingEngines.Create((TrainingEngine)99, Tiny, new EngineOptions()), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.Contains("Managed"));

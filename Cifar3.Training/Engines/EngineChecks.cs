@@ -26,7 +26,7 @@ internal static class EngineChecks
             throw new ArgumentOutOfRangeException(nameof(options), string.Create(CultureInfo.InvariantCulture, $"WeightDecay must be 0 or more and finite; 0.05 is usual. Received: WeightDecay={options.WeightDecay}."));
         }
 
-        if (model is not null && options.FrozenLayers.FirstOrDefault(name => model.Layers.All(layer => layer.Name != name)) is { } unknown)
+        if (model is not null && options.FrozenLayers.Where(name => model.Layers.All(layer => layer.Name != name)).Select(name => name ?? "null").FirstOrDefault() is { } unknown)
         {
             throw new ArgumentException($"FrozenLayers names a layer that the model does not have. Expected one of {string.Join(", ", model.Layers.Select(layer => layer.Name))}. Received: {Shown.Text(unknown)}.", nameof(options));
         }
