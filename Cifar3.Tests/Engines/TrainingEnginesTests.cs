@@ -1,3 +1,4 @@
+using System.Globalization;
 using Cifar3.Training;
 
 namespace Cifar3.Tests;
@@ -99,6 +100,24 @@ public sealed class TrainingEnginesTests
         TestDelegate create = () => TrainingEngines.Create(TrainingEngine.Managed, Tiny, new EngineOptions { Threads = 1, FrozenLayers = [null!, "no such layer"] });
 
         Assert.That(create, Throws.TypeOf<ArgumentException>().With.Message.Contains("FrozenLayers names a layer that the model does not have").And.Message.Contains("Received: null."));
+    }
+
+    [Test]
+    public void TrainStep_BadLearningRate_IsToldInEveryLanguageTheSame()
+    {
+        using var engine = TrainingEngines.Create(TrainingEngine.Managed, Tiny, new EngineOptions { Threads = 1 });
+        var before = CultureInfo.CurrentCulture;
+        var withCommas = (CultureInfo)CultureInfo.InvariantCulture.Clone();
+        withCommas.NumberFormat.NumberDecimalSeparator = ",";
+        CultureInfo.CurrentCulture = withCommas;
+        try
+        {
+            Assert.That(() => engine.TrainStep(new byte[CnnArchitecture.ImageBytes], [0], -.5f, 1), Throws.InstanceOf<ArgumentOutOfRangeException>().With.Message.EqualTo("The learning rate must be above 0 and finite. Received: -0.5. (Parameter 'learningRate')"));
+        }
+        finally
+        {
+            CultureInfo.CurrentCulture = before;
+        }
     }
 
     [Test]

@@ -59,7 +59,7 @@ internal static class EngineChecks
 
         if (!(learningRate > 0 && float.IsFinite(learningRate)))
         {
-            throw new ArgumentOutOfRangeException(nameof(learningRate), learningRate, $"The learning rate must be above 0 and finite. Received: {learningRate}.");
+            throw new ArgumentOutOfRangeException(nameof(learningRate), string.Create(CultureInfo.InvariantCulture, $"The learning rate must be above 0 and finite. Received: {learningRate}."));
         }
 
         if (step < 1)
