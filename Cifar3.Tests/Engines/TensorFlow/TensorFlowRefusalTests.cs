@@ -148,6 +148,12 @@ public sealed class TensorFlowRefusalTests : TensorFlowTestBase, IDisposable
         Assert.That(() => session.Run("a step", [graph.Inputs.Labels], [tensor], [training.Loss.Sum]), Throws.TypeOf<ObjectDisposedException>());
     }
 
+    /// <summary>Where the system has no more memory TensorFlow waits ten seconds for some, and gives a tensor all the same, one that lies nowhere: whoever wrote there ended in a NullReferenceException.</summary>
+    [Test]
+    [Category(TestCategories.Slow)]
+    public void Allocate_MoreThanThereIs_SaysHowMuch() =>
+        Assert.That(() => Tensor.Allocate(DataType.Float, 1L << 45), Throws.TypeOf<TensorFlowException>().With.Message.Contains("140,737,488,355,328 bytes"));
+
     private double Step()
     {
         var (images, labels) = Batch(24);

@@ -34,7 +34,13 @@ internal sealed unsafe class Tensor : IDisposable
         fixed (long* dims = shape)
         {
             var handle = TensorFlowApi.TF_AllocateTensor(type, dims, shape.Length, checked((nuint)size));
-            return handle.IsInvalid ? throw new TensorFlowException($"TensorFlow cannot allocate a tensor of {size:N0} bytes. Free memory or train with smaller batches.") : new Tensor(handle);
+            if (handle.IsInvalid || (size > 0 && TensorFlowApi.TF_TensorData(handle) == null)) // where memory ends TensorFlow gives a tensor that lies nowhere
+            {
+                handle.Dispose();
+                throw new TensorFlowException($"TensorFlow cannot allocate a tensor of {size:N0} bytes. Free memory or train with smaller batches.");
+            }
+
+            return new Tensor(handle);
         }
     }
 
