@@ -47,6 +47,11 @@ internal static class ChildProgram
             return LimitsOfTheProcessTests.QueueInChild(pictures);
         }
 
+        if (arguments is ["tensorflow"])
+        {
+            return LoadedLibraryTests.LoadTwiceInChild();
+        }
+
         if (arguments is ["stubborn"])
         {
             return ConsoleProgramTests.StayInChild();

@@ -34,7 +34,7 @@ internal static unsafe class TensorFlowLibrary
         {
             if (loaded is not null)
             {
-                return explicitPath is null || TensorFlowLibrarySearch.Candidates(explicitPath).Any(c => IsSameFile(c.Path, loaded.Path))
+                return string.IsNullOrEmpty(explicitPath) || TensorFlowLibrarySearch.Candidates(explicitPath).Any(c => IsSameFile(c.Path, loaded.Path))
                     ? loaded
                     : throw new TensorFlowException($"Cannot load TensorFlow from '{explicitPath}': this process already uses '{loaded.Path}' (TensorFlow {loaded.Version}), and a process can hold only one. Give the path before the first use, or start another process.");
             }
@@ -128,5 +128,5 @@ internal static unsafe class TensorFlowLibrary
     }
 
     private static bool IsSameFile(string a, string b) =>
-        string.Equals(Path.GetFullPath(a), Path.GetFullPath(b), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
+        string.Equals(FileBehind.Place(a), FileBehind.Place(b), OperatingSystem.IsWindows() ? StringComparison.OrdinalIgnoreCase : StringComparison.Ordinal);
 }
