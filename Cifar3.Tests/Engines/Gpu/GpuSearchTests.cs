@@ -29,6 +29,21 @@ public sealed class GpuSearchTests
         Assert.That(tried.Single(), Does.StartWith("libc.so.6 (OpenCL): ").And.Contains("clGetPlatformIDs"));
     }
 
+    /// <summary>A driver of another system (in Alpine NVIDIA's container toolkit puts one that needs glibc, on 64 bits one for 32) is there, and cannot be loaded: the loader's reason is the one that helps.</summary>
+    [Test]
+    public void Open_LibraryThatCannotBeLoaded_SaysWhy()
+    {
+        Assume.That(OperatingSystem.IsLinux());
+        string broken = Path.Combine(TestFiles.NewFolder(), "libOpenCL.so.1");
+        File.WriteAllText(broken, "this is no library, and long enough for the header of one: 0123456789 0123456789 0123456789 0123456789");
+        var tried = new List<string>();
+
+        OpenClLibrary.TryLoad([broken, broken + ".2"], tried);
+
+        Assert.That(tried[0], Does.Match(@"libOpenCL\.so\.1 \(OpenCL\): it is there, and cannot be loaded: .*(ELF|file)").And.Not.Contain("\n"));
+        Assert.That(tried[1], Does.EndWith("libOpenCL.so.1.2 (OpenCL): no such library"));
+    }
+
     [Test]
     public void Open_NoSuchName_ListsWhatIsThere()
     {

@@ -80,15 +80,13 @@ internal static class GpuSearch
     {
         foreach (string name in names)
         {
-            if (!NativeLibrary.TryLoad(name, out nint library))
-            {
-                tried.Add($"{name} ({api}): no such library");
-                continue;
-            }
-
             try
             {
-                return create(library);
+                return create(NativeLibrary.Load(name));
+            }
+            catch (Exception e) when (e is DllNotFoundException or BadImageFormatException)
+            {
+                tried.Add($"{name} ({api}): {Unloadable(name, e.Message)}");
             }
             catch (EntryPointNotFoundException e)
             {
@@ -97,6 +95,14 @@ internal static class GpuSearch
         }
 
         return null;
+    }
+
+    /// <summary>Whether there is no such library, or one that cannot be loaded: of another system, or without one that it needs.</summary>
+    private static string Unloadable(string name, string message)
+    {
+        string words = message.Split("environment variable:")[^1].ReplaceLineEndings(" ").Trim().TrimEnd('.'); // without the runtime's general advice
+        bool isAbsent = words.Contains("0x8007007E", StringComparison.Ordinal) || (words.Contains("no such file", StringComparison.OrdinalIgnoreCase) && words.Split(": ")[0].Contains(name, StringComparison.Ordinal));
+        return isAbsent ? "no such library" : $"it is there, and cannot be loaded: {words}";
     }
 
     internal static GpuException None(string? wanted, IEnumerable<string> tried) => new(
