@@ -51,6 +51,16 @@ internal static partial class CudaLibrary
         if (MissingLibrary().Match(message) is { Success: true } missing)
         {
             string file = missing.Groups["file"].Value;
+            if (file is "libcuda.so.1" or "nvcuda.dll")
+            {
+                return $"'{file}' (the NVIDIA driver) is not on this machine. Install it; a container gets the machine's by its --gpus option.";
+            }
+
+            if (file.Contains("onnxruntime", StringComparison.Ordinal))
+            {
+                return $"'{file}' (part of ONNX Runtime) is not beside the program. Publish all native files of {OnnxRuntimeLibrary.GpuPackage} {version}.";
+            }
+
             return $"'{file}' ({Owner(file)}) is not on this machine. {wanted}. {install}.";
         }
 
@@ -91,7 +101,6 @@ internal static partial class CudaLibrary
         : file.Contains("cublas", StringComparison.Ordinal) ? $"CUDA {FileVersion(file)}'s cuBLAS"
         : file.Contains("cufft", StringComparison.Ordinal) ? "CUDA's cuFFT"
         : file.Contains("cudart", StringComparison.Ordinal) ? "CUDA's run time"
-        : file is "libcuda.so.1" or "nvcuda.dll" ? "the NVIDIA driver"
         : "part of CUDA";
 
     private static string FileVersion(string file) => LastNumber().Match(file) is { Success: true } number ? number.Value : "";
