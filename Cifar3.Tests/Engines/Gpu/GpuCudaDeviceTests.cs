@@ -260,6 +260,23 @@ public sealed class GpuCudaDeviceTests
         Assert.That(cuda.Faults.Single(), Does.StartWith("pixels_to_floats: 1 bytes at "));
     }
 
+    /// <summary>Which errors leave a context that nothing can be done with: NVIDIA's manual, CUresult. 701 is a launch that did not take place, and harms nothing.</summary>
+    [TestCase(700, true)]
+    [TestCase(701, false)]
+    [TestCase(715, true)]
+    [TestCase(718, true)]
+    [TestCase(719, true)]
+    public void Launch_Refused_SaysWhetherTheCardIsLost(int error, bool isLost)
+    {
+        using var device = cuda.Open();
+        var kernel = device.Kernel("pixels_to_floats");
+        cuda.Failures["cuLaunchKernel"] = error;
+
+        var refusal = Assert.Throws<GpuException>(() => device.Launch(kernel, 1, 1, 1))!;
+
+        Assert.That(refusal.Message.Contains("this process can use the card no more", StringComparison.Ordinal), Is.EqualTo(isLost), refusal.Message);
+    }
+
     [Test]
     public void Graph_OfALaunch_TakesPlaceWhenItIsLaunched()
     {

@@ -280,7 +280,7 @@ internal sealed unsafe class CudaDevice : GpuDevice
     private static string Hint(int error) => error switch
     {
         2 => " A smaller batch needs less memory.",
-        700 or 701 or 702 or 716 or 719 => " A launch before failed; this process can use the card no more.",
+        700 or 702 or 710 or (>= 714 and <= 719) => " A launch before failed; this process can use the card no more.",
         _ => "",
     };
 }
