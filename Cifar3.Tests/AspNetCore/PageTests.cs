@@ -8,33 +8,12 @@ namespace Cifar3.Tests;
 [Category(TestCategories.Browser)] // needs Chromium
 public sealed class PageTests
 {
-    /// <summary>How Chromium is started: without a sandbox, for tests may run as root, and without work of its own.</summary>
-    internal static readonly string[] Flags = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync"];
-
-    private static readonly string[] Places = ["/usr/bin/chromium", "/usr/bin/chromium-browser", "/usr/bin/google-chrome"];
-
-    /// <summary>Names, types and contents of files as a drop or a paste of the page's own window: <c>{ event, target, files }</c>.</summary>
-    private const string Give = """
-        ({ kind, files }) => {
-          const transfer = new DataTransfer();
-          for (const { name, type, base64 } of files) {
-            const bytes = Uint8Array.from(atob(base64), c => c.charCodeAt(0));
-            transfer.items.add(new File([bytes], name, { type }));
-          }
-          const event = kind === "paste" ? new ClipboardEvent("paste", { clipboardData: transfer, bubbles: true })
-            : new DragEvent("drop", { dataTransfer: transfer, bubbles: true, cancelable: true });
-          document.getElementById("drop").dispatchEvent(event);
-        }
-        """;
-
     [Test]
     public async Task Page_DropPasteBadAndHuge_TellsEachAndSwitchesTheme()
     {
-        string chromium = Chromium();
         await using var service = await ServiceApp.StartAsync();
-        using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
-        var page = await browser.NewPageAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1100, Height = 900 }, ColorScheme = ColorScheme.Light });
+        await using var shown = await ServicePage.CreateAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 1100, Height = 900 }, ColorScheme = ColorScheme.Light });
+        var page = shown.Page;
         var foreign = new List<string>();
         var errors = new List<string>();
         page.Request += (_, request) =>
@@ -45,15 +24,14 @@ public sealed class PageTests
             }
         };
         page.PageError += (_, error) => errors.Add(error);
-        await page.GotoAsync(service.Address.ToString());
-        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+        await shown.OpenAsync(service);
 
         // Three dropped pictures: each gets its label.
         using var classifier = Cifar3Classifier.LoadDefault(new ClassifierOptions { Familiarity = true });
         var drawn = Cifar3Data.Synthetic(trainCount: 3, testCount: 3, seed: 6).Test;
         var pictures = Enumerable.Range(0, 3).Select(i => TestImages.Encode(drawn.Image(i).ToArray(), 32, 32, SkiaSharp.SKEncodedImageFormat.Png)).ToList();
-        await GiveAsync(page, "drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture))]);
-        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 3");
+        await shown.GiveAsync("drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture))]);
+        await shown.AwaitAsync(3);
         var labels = (await page.Locator(".card .label").AllTextContentsAsync()).Order();
         Assert.That(labels, Is.EqualTo(pictures.Select(picture => classifier.Predict(picture).Label).Order()));
         Assert.That(await page.Locator(".card progress").CountAsync(), Is.EqualTo(9), "a bar a class");
@@ -69,10 +47,10 @@ public sealed class PageTests
         Assert.That(await page.Locator("#theme").GetAttributeAsync("aria-pressed"), Is.EqualTo("true"));
 
         // One pasted; a broken one; one of 50 megapixels.
-        await GiveAsync(page, "paste", [("pasted.jpg", ImageCorpus.Files["jpeg"])]);
-        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 4");
-        await GiveAsync(page, "drop", [("<img src=x onerror=alert(1)>.png", [1, 2, 3, 4]), ("huge.png", PngFile.Create(10_000, 5_000, 1, PngColour.Grey, (_, _, _) => 1))]);
-        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card.failed').length === 2");
+        await shown.GiveAsync("paste", ("pasted.jpg", ImageCorpus.Files["jpeg"]));
+        await shown.AwaitAsync(4);
+        await shown.GiveAsync("drop", [("<img src=x onerror=alert(1)>.png", [1, 2, 3, 4]), ("huge.png", PngFile.Create(10_000, 5_000, 1, PngColour.Grey, (_, _, _) => 1))]);
+        await shown.AwaitAsync(2, ".card.failed");
         string[] notes = [.. (await page.Locator(".card.failed .note").AllTextContentsAsync()).Order(StringComparer.Ordinal)];
         Assert.That(notes, Has.Some.Contains("a file of unknown kind").And.Some.Contains("10,000x5,000 pixels"));
         Assert.That(await page.Locator("#status").TextContentAsync(), Is.EqualTo("4 of 6 pictures told apart, 2 not readable."));
@@ -83,14 +61,14 @@ public sealed class PageTests
         Directory.CreateDirectory(folder);
         File.WriteAllBytes(Path.Combine(folder, "one.png"), pictures[0]);
         await page.Locator("#folder").SetInputFilesAsync(folder);
-        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 1");
+        await shown.AwaitAsync(1);
         Assert.That(await page.Locator("#truth").IsVisibleAsync());
         Assert.That(await page.Locator("#matrix td").AllTextContentsAsync(), Has.Exactly(1).EqualTo("1").And.Exactly(8).EqualTo("0"));
 
         if (Environment.GetEnvironmentVariable("CIFAR3_SCREENSHOTS") is { Length: > 0 } target)
         {
-            await GiveAsync(page, "drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture)), ("broken.png", [1, 2, 3, 4])]);
-            await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 5");
+            await shown.GiveAsync("drop", [.. pictures.Select((picture, i) => ($"drawn {i}.png", picture)), ("broken.png", [1, 2, 3, 4])]);
+            await shown.AwaitAsync(5);
             await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(target, "page-dark.png") });
             await page.Locator("#theme").ClickAsync();
             await page.ScreenshotAsync(new PageScreenshotOptions { Path = Path.Combine(target, "page-light.png") });
@@ -105,7 +83,6 @@ public sealed class PageTests
     [TestCase("0")]
     public async Task Page_ServiceThatIsBusy_IsAskedAgainAfterAWhile(string retryAfter)
     {
-        string chromium = Chromium();
         int asked = 0;
         await using var service = await ServiceApp.StartAsync(before: app => app.Use((context, next) =>
         {
@@ -118,13 +95,11 @@ public sealed class PageTests
             (context.Response.StatusCode, context.Response.Headers.RetryAfter) = (503, retryAfter);
             return Task.CompletedTask;
         }));
-        using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
-        var page = await browser.NewPageAsync();
-        await page.GotoAsync(service.Address.ToString());
-        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+        await using var shown = await ServicePage.CreateAsync();
+        var page = shown.Page;
+        await shown.OpenAsync(service);
 
-        await GiveAsync(page, "drop", [("a.jpg", ImageCorpus.Files["jpeg"])]);
+        await shown.GiveAsync("drop", ("a.jpg", ImageCorpus.Files["jpeg"]));
         Assert.That(() => Volatile.Read(ref asked), Is.GreaterThan(1).After(20_000, 50), "it comes again");
         Assert.That(asked, Is.LessThan(20));
 
@@ -139,7 +114,6 @@ public sealed class PageTests
     [Test]
     public async Task Page_OpenedBeforeTheServiceIsReady_FindsItsModelsThen()
     {
-        string chromium = Chromium();
         int refusals = 2;
         await using var service = await ServiceApp.StartAsync(before: app => app.Use((context, next) =>
         {
@@ -151,28 +125,23 @@ public sealed class PageTests
             context.Response.StatusCode = 503;
             return Task.CompletedTask;
         }));
-        using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
-        var page = await browser.NewPageAsync();
-        await page.GotoAsync(service.Address.ToString());
-        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('does not answer')");
-        await GiveAsync(page, "drop", [("a.jpg", ImageCorpus.Files["jpeg"])]);
+        await using var shown = await ServicePage.CreateAsync();
+        var page = shown.Page;
+        await shown.OpenAsync(service, "does not answer");
+        await shown.GiveAsync("drop", ("a.jpg", ImageCorpus.Files["jpeg"]));
 
         await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
-        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card:not(.failed)').length === 1");
+        await shown.AwaitAsync(1, ".card:not(.failed)");
     }
 
     /// <summary>One file or folder that may not be read, among dropped ones, and nothing was asked and nothing said.</summary>
     [Test]
     public async Task Page_DroppedFolderWithAFileThatCannotBeRead_TellsItAndTheOthers()
     {
-        string chromium = Chromium();
         await using var service = await ServiceApp.StartAsync();
-        using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = Flags, Headless = true });
-        var page = await browser.NewPageAsync();
-        await page.GotoAsync(service.Address.ToString());
-        await page.WaitForFunctionAsync("() => document.getElementById('about').textContent.includes('aeroplane')");
+        await using var shown = await ServicePage.CreateAsync();
+        var page = shown.Page;
+        await shown.OpenAsync(service);
 
         await page.EvaluateAsync(
             """
@@ -191,24 +160,9 @@ public sealed class PageTests
             """,
             Convert.ToBase64String(ImageCorpus.Files["jpeg"]));
 
-        await page.WaitForFunctionAsync("() => document.querySelectorAll('.card').length === 3");
+        await shown.AwaitAsync(3);
         Assert.That(await page.Locator(".card.failed .file").AllTextContentsAsync(), Is.EquivalentTo(new[] { "bird/gone.jpg", "bird/closed" }));
         Assert.That(await page.Locator(".card.failed .note").AllTextContentsAsync(), Has.All.Contains("cannot read it"));
         Assert.That(await page.Locator("#status").TextContentAsync(), Does.StartWith("1 of 3 pictures told apart, 2 not readable"));
     }
-
-    /// <summary>The program; skips the test where there is none.</summary>
-    internal static string Chromium()
-    {
-        string chromium = Places.FirstOrDefault(File.Exists) ?? "";
-        if (chromium.Length == 0)
-        {
-            Assert.Ignore($"There is no Chromium here: none of {string.Join(", ", Places)}. On Debian: apt-get install chromium.");
-        }
-
-        return chromium;
-    }
-
-    private static Task GiveAsync(IPage page, string kind, IEnumerable<(string Name, byte[] Content)> files) =>
-        page.EvaluateAsync(Give, new { kind, files = files.Select(file => new { name = file.Name, type = "image/png", base64 = Convert.ToBase64String(file.Content) }).ToArray() });
 }

@@ -72,8 +72,8 @@ internal static class OracleStep
             Assert.That(EngineComparison.RelativeToLargest(v, expected), Is.LessThan(2e-5), $"Adam's v of {name}");
 
             double[] w = after.Weights.Of(name).Doubles(), start = before.Weights.Of(name).Doubles();
-            double worst = w.Select((value, n) =>
-                Math.Abs(value - (kept * start[n] - ReferenceAdam.Update(m[n], v[n], LearningRate, step))) / (1e-5 * LearningRate + (kept == 1 ? 1.2e-7 : 2.4e-7) * Math.Abs(value))).Max();
+            double worst = EngineComparison.Largest(w.Select((value, n) =>
+                Math.Abs(value - (kept * start[n] - ReferenceAdam.Update(m[n], v[n], LearningRate, step))) / (1e-5 * LearningRate + (kept == 1 ? 1.2e-7 : 2.4e-7) * Math.Abs(value))));
             Assert.That(worst, Is.LessThan(1), $"{name} is not Adam's update of its moments: off by {worst:N1} times float32's rounding");
         }
     }

@@ -238,11 +238,11 @@ public sealed class KerasPeerTests
                 {
                     all++;
                     within += difference <= 1e-6 + 1e-5 * Math.Abs(ours.Values[i]) ? 1 : 0;
-                    farthest = Math.Max(farthest, difference);
+                    farthest = EngineComparison.Worse(farthest, difference);
                 }
                 else
                 {
-                    statistics = Math.Max(statistics, difference / ours.ToArray().Max(Math.Abs));
+                    statistics = EngineComparison.Worse(statistics, difference / ours.ToArray().Max(Math.Abs));
                 }
             }
         }
@@ -313,6 +313,6 @@ public sealed class KerasPeerTests
         classifier.Score(images, ours);
         double[] theirs = [.. keras.EnumerateArray().Select(p => p.GetDouble())];
         Assert.That(theirs, Has.Length.EqualTo(ours.Length));
-        return theirs.Zip(ours).Max(pair => Math.Abs(pair.First - pair.Second));
+        return EngineComparison.Farthest(theirs, ours);
     }
 }

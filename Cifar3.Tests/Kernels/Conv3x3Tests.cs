@@ -55,7 +55,7 @@ internal sealed unsafe class Conv3x3Tests<V>
                 for (int i = 0; i < dy.Height; i++)
                     for (int j = 0; j < dy.Width; j++)
                         Add(ref sum, ref size, x.At(1 + image, i + tap / 3 - offset, j + tap % 3 - offset)[ci], dy.At(image, i, j)[co]);
-            worst = Math.Max(worst, Math.Abs(dw[n] - sum) / size);
+            worst = EngineComparison.Worse(worst, Math.Abs(dw[n] - sum) / size);
         }
 
         Assert.That(worst, Is.LessThan(Tolerance));
@@ -86,7 +86,7 @@ internal sealed unsafe class Conv3x3Tests<V>
         for (int row = 0; row < plane.Height; row++)
             for (int column = 0; column < plane.Width; column++)
                 for (int channel = 0; channel < plane.Channels; channel++)
-                    worst = Math.Max(worst, Math.Abs(error(row, column, channel)));
+                    worst = EngineComparison.Worse(worst, Math.Abs(error(row, column, channel)));
         return worst;
     }
 }

@@ -140,9 +140,9 @@ public sealed class OtherRuntimesTests
     [Category(TestCategories.Browser)]
     public async Task Score_OnnxRuntimeWeb_GivesTheSame(string version)
     {
-        string chromium = PageTests.Chromium(), packages = NodePackages.Install("onnxruntime-web", version), dist = Path.Combine(packages, "node_modules", "onnxruntime-web", "dist");
+        string chromium = ServicePage.Chromium(), packages = NodePackages.Install("onnxruntime-web", version), dist = Path.Combine(packages, "node_modules", "onnxruntime-web", "dist");
         using var playwright = await Playwright.CreateAsync();
-        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = PageTests.Flags, Headless = true });
+        await using var browser = await playwright.Chromium.LaunchAsync(new BrowserTypeLaunchOptions { ExecutablePath = chromium, Args = ServicePage.Flags, Headless = true });
         var page = await browser.NewPageAsync();
         var elsewhere = new List<string>();
         string folder = "";
@@ -207,7 +207,7 @@ public sealed class OtherRuntimesTests
         double[] found = [.. output.Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries).Select(number => double.Parse(number, CultureInfo.InvariantCulture))];
         using var classifier = Cifar3Classifier.FromModel(Model);
         double[] expected = [.. classifier.PredictPixelsBatch(Images.Pixels[..(count * CnnArchitecture.ImageBytes)]).SelectMany(prediction => prediction.Probabilities).Select(p => (double)p)];
-        double worst = found.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+        double worst = EngineComparison.Farthest(found, expected);
         TestContext.Out.WriteLine(FormattableString.Invariant($"{count} images, probabilities differ by up to {worst:e1}"));
         Assert.That(found, Has.Length.EqualTo(expected.Length));
         Assert.That(worst, Is.LessThan(tolerance));

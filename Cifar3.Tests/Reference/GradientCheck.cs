@@ -20,7 +20,7 @@ internal static class GradientCheck
             double below = f();
             x[n] = kept;
             double measured = (above - below) / (2 * h);
-            worst = Math.Max(worst, Math.Abs(measured - claimed[n]));
+            worst = EngineComparison.Worse(worst, Math.Abs(measured - claimed[n]));
             largest = Math.Max(largest, Math.Abs(measured));
         }
 

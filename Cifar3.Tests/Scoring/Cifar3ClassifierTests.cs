@@ -20,7 +20,7 @@ public sealed class Cifar3ClassifierTests
 
         classifier.Score(pixels, probabilities);
 
-        double worst = probabilities.Zip(expected, (a, b) => Math.Abs(a - b)).Max();
+        double worst = EngineComparison.Farthest(probabilities, expected);
         TestContext.Out.WriteLine($"probabilities differ by up to {worst:e1}");
         Assert.That(worst, Is.LessThan(1e-5));
         Assert.That(expected.Max(), Is.GreaterThan(1.05 / classes), "the test's probabilities are not all alike");
@@ -245,7 +245,7 @@ public sealed class Cifar3ClassifierTests
         }
     }
 
-    private static double Difference(Prediction a, Prediction b) => a.Probabilities.Zip(b.Probabilities, (p, q) => Math.Abs(p - q)).Max();
+    private static double Difference(Prediction a, Prediction b) => EngineComparison.Farthest(a.Probabilities, b.Probabilities);
 
     /// <summary>A data set's order, mostly that of the alphabet: with it each car would be called a bird, by Evaluate too, which compares names.</summary>
     [Test]

@@ -42,7 +42,7 @@ internal sealed class ManagedScorerTests
 
         scorer.Score(test.Pixels, found);
 
-        double worst = found.Zip(expected, (a, b) => Math.Abs((double)a - b)).Max();
+        double worst = EngineComparison.Farthest(found, expected);
         TestContext.Out.WriteLine($"{test.Count} images: probabilities differ by up to {worst:e1}");
         Assert.That(worst, Is.LessThan(1e-5));
     }

@@ -275,7 +275,7 @@ public sealed class Cifar3TrainerTests
         Assert.That(Distance(second, twoEpochs), Is.LessThan(1e-5));
         Assert.That(Distance(anew, twoEpochs), Is.GreaterThan(1e-4));
 
-        static double Distance(StateAtEnd a, StateAtEnd b) => a.State!.Weights.Zip(b.State!.Weights).Max(pair => pair.First.ToArray().Zip(pair.Second.ToArray()).Max(v => Math.Abs(v.First - v.Second)));
+        static double Distance(StateAtEnd a, StateAtEnd b) => a.State!.Weights.Zip(b.State!.Weights).Max(pair => EngineComparison.Farthest(pair.First.ToArray(), pair.Second.ToArray()));
     }
 
     [Test]

@@ -113,8 +113,8 @@ public unsafe class WinogradGemmTests
                 }
 
                 int start = j / panel * panel, width = Math.Min(panel, columns - start);
-                worst = Math.Max(worst, Math.Abs(sum - c[i * columns + j]) / depth);
-                worst = Math.Max(worst, Math.Abs(2 * sum - packed[start * rows + i * width + j - start]) / (2 * depth));
+                worst = EngineComparison.Worse(worst, Math.Abs(sum - c[i * columns + j]) / depth);
+                worst = EngineComparison.Worse(worst, Math.Abs(2 * sum - packed[start * rows + i * width + j - start]) / (2 * depth));
             }
         }
 

@@ -48,8 +48,12 @@ internal static class GpuStateChecks
     public static IEnumerable<(string Name, double[] Values)> Gradients(EngineState before, EngineState after) =>
         before.AdamM.Zip(after.AdamM, (a, b) => (a.Name, a.Values.ToArray().Zip(b.Values.ToArray(), (m, next) => (next - .9 * m) / .1).ToArray()));
 
-    public static double RelativeL2(double[] actual, IReadOnlyList<double> expected) =>
-        Math.Sqrt(actual.Zip(expected, (a, e) => (a - e) * (a - e)).Sum() / expected.Sum(e => e * e));
+    /// <summary>√Σ(a − expected)² / √Σ expected²; infinity where a number is none, which would otherwise be sorted before the smallest.</summary>
+    public static double RelativeL2(double[] actual, IReadOnlyList<double> expected)
+    {
+        double error = Math.Sqrt(actual.Zip(expected, (a, e) => (a - e) * (a - e)).Sum() / expected.Sum(e => e * e));
+        return double.IsNaN(error) ? double.PositiveInfinity : error;
+    }
 
     public static double RelativeL2(double[] actual, float[] expected) => RelativeL2(actual, [.. expected.Select(value => (double)value)]);
 
