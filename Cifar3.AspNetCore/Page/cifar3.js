@@ -9,6 +9,7 @@ const make = (tag, className, text) => {
   if (text !== undefined) element.textContent = text;
   return element;
 };
+const pause = seconds => new Promise(resolve => setTimeout(resolve, 1000 * seconds));
 const percent = share => (100 * share).toFixed(1) + " %";
 
 let models = [], done = 0, failed = 0, asked = 0, running = 0, generation = 0;
@@ -37,7 +38,7 @@ const describe = () => {
   const model = chosen();
   if (model) get("about").textContent = `${model.name} tells ${model.classes.length} classes apart: ${model.classes.slice(0, 12).join(", ")}${model.classes.length > 12 ? ", …" : ""}. Version ${model.version}, ${model.device}.`;
 };
-const known = findModels(); // pictures wait for it: they are asked of a model by its name
+const modelsFound = findModels(); // pictures wait for it: they are asked of a model by its name
 async function findModels() {
   for (;;) {
     try {
@@ -48,7 +49,7 @@ async function findModels() {
       }
     } catch { /* it may be starting: asked again */ }
     get("about").textContent = "The service does not answer. Asking again …";
-    await new Promise(resolve => setTimeout(resolve, 2000));
+    await pause(2);
   }
   for (const model of models) get("model").append(new Option(model.name, model.name));
   get("model-choice").hidden = models.length < 2;
@@ -82,27 +83,22 @@ document.addEventListener("paste", event => {
   if (files.length > 0) addAll(files.map(file => ({ file, path: file.name || "pasted picture" })));
 });
 
-// All files below a dropped folder, those that cannot be read too: they are told, and the others asked.
+// All files below a dropped folder, whose reader gives them in pieces; those that cannot be read too: they are told, and the others asked.
 async function walk(entry, found) {
+  const path = entry.fullPath.replace(/^\//, "");
   try {
-    await list(entry, found);
+    if (entry.isFile) {
+      found.push({ file: await new Promise((resolve, reject) => entry.file(resolve, reject)), path });
+      return;
+    }
+    const reader = entry.createReader();
+    for (;;) {
+      const part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
+      if (part.length === 0) return;
+      for (const inner of part) await walk(inner, found);
+    }
   } catch {
-    found.push({ file: null, path: entry.fullPath.replace(/^\//, "") });
-  }
-}
-
-// A folder's reader gives its files in pieces.
-async function list(entry, found) {
-  if (entry.isFile) {
-    const file = await new Promise((resolve, reject) => entry.file(resolve, reject));
-    found.push({ file, path: entry.fullPath.replace(/^\//, "") });
-    return;
-  }
-  const reader = entry.createReader();
-  for (;;) {
-    const part = await new Promise((resolve, reject) => reader.readEntries(resolve, reject));
-    if (part.length === 0) return;
-    for (const inner of part) await walk(inner, found);
+    found.push({ file: null, path });
   }
 }
 
@@ -125,14 +121,14 @@ function next() {
 
 async function ask(picture) {
   let answer = null, error = picture.file ? null : "The browser cannot read it: it is gone, or you may not.";
-  await known;
+  await modelsFound;
   try {
     while (error === null) {
       if (picture.generation !== generation) return; // cleared while it waited
-      const response = await fetch("predict/" + encodeURIComponent(chosen()?.name ?? "cifar3"), { method: "POST", body: picture.file, headers: { "Content-Type": "application/octet-stream" } });
+      const response = await fetch("predict/" + encodeURIComponent(chosen().name), { method: "POST", body: picture.file, headers: { "Content-Type": "application/octet-stream" } });
       if (response.status === 503) { // busy: it says when to come again, a proxy in front perhaps as a date or with 0
         const seconds = Number(response.headers.get("Retry-After"));
-        await new Promise(resolve => setTimeout(resolve, 1000 * (seconds > 0 ? Math.min(seconds, 60) : 1)));
+        await pause(seconds > 0 ? Math.min(seconds, 60) : 1);
         continue;
       }
       const json = await response.json();
