@@ -148,24 +148,25 @@ internal static class PictureParts
         static int Number(ReadOnlySpan<byte> bytes, bool little) => little ? BinaryPrimitives.ReadUInt16LittleEndian(bytes) : BinaryPrimitives.ReadUInt16BigEndian(bytes);
     }
 
-    /// <summary>Finds the EXIF data that the codec does not read.</summary>
+    /// <summary>Finds the EXIF data that the codec does not read; refuses a file that ends before they do, for they come last and without them the picture lies on its side.</summary>
     private static Result Webp(ReadOnlySpan<byte> file)
     {
-        const int Header = 8; // name, length
+        const int Header = 8, Flags = 20, HasExif = 8; // name, length; of the chunk VP8X, which comes first
         for (long at = 12; at + Header <= file.Length;)
         {
             var chunk = file[(int)at..];
             uint length = BinaryPrimitives.ReadUInt32LittleEndian(chunk[4..]);
-            if (chunk.StartsWith("EXIF"u8))
+            if (chunk.StartsWith("EXIF"u8) && length <= chunk.Length - Header)
             {
-                var exif = chunk[Header..(int)Math.Min(chunk.Length, Header + (long)length)];
+                var exif = chunk[Header..(Header + (int)length)];
                 return new Result(null, Orientation: exif.StartsWith(JpegExif) ? ExifOrientation(exif) : 0);
             }
 
             at += Header + length + length % 2;
         }
 
-        return new Result(null);
+        bool isCutOff = Header + (long)BinaryPrimitives.ReadUInt32LittleEndian(file[4..]) > file.Length;
+        return new Result(isCutOff && file.Length > Flags && file[12..].StartsWith("VP8X"u8) && (file[Flags] & HasExif) != 0 ? "the file is cut off" : null);
     }
 
     /// <summary>Finds the first frame; the file of it alone where too much stands before it.</summary>

@@ -83,6 +83,25 @@ public sealed class PicturePartsTests
         Assert.That(upright, orientation == 1 ? Is.EqualTo(rgb) : Is.Not.EqualTo(rgb));
     }
 
+    /// <summary>The pixels are whole then, and the picture lay on its side.</summary>
+    [Test]
+    public void Decode_WebpCutOffBeforeTheEndOfItsOrientation_IsRefused()
+    {
+        byte[] webp = TestImages.Encode([.. Enumerable.Range(0, 32 * 32 * 3).Select(n => (byte)n)], 32, 32, SKEncodedImageFormat.Webp);
+        byte[] exif = [.. "MM\0*"u8, 0, 0, 0, 8, 0, 1, 0x01, 0x12, 0, 3, 0, 0, 0, 1, 0, 6, 0, 0, 0, 0, 0, 0];
+        byte[] body = [.. "WEBPVP8X"u8, 10, 0, 0, 0, 8, 0, 0, 0, 31, 0, 0, 31, 0, 0, .. webp[12..], .. "EXIF"u8, .. BitConverter.GetBytes(exif.Length), .. exif];
+        byte[] file = [.. "RIFF"u8, .. BitConverter.GetBytes(body.Length), .. body];
+
+        Assert.That(() => Decode(file), Throws.Nothing);
+        Assert.Multiple(() =>
+        {
+            for (int missing = 1; missing <= 8 + exif.Length; missing++)
+            {
+                Assert.That(() => Decode(file[..^missing]), Throws.TypeOf<Cifar3ImageException>().With.Message.Contains("the file is cut off"), $"{missing} bytes");
+            }
+        });
+    }
+
     /// <summary>As cameras write it, among other tags; what stands behind the directory (of the thumbnail), and what is no orientation, does not count.</summary>
     [TestCase("4D4D002A 00000008 0003 010F000200000001 00000000 0112000300000001 00060000 011A000300000001 00030000", 6, TestName = "Decode_PngOrientation_IsThatOfItsTag(among others)")]
     [TestCase("49492A00 08000000 0300 0F01020001000000 00000000 1A01030001000000 03000000 1201030001000000 06000000", 6, TestName = "Decode_PngOrientation_IsThatOfItsTag(the last one, little-endian)")]
