@@ -15,7 +15,7 @@ namespace Cifar3;
 /// ignored, as in Keras; 16 bits become 8; transparent parts are blended on white; other sizes are resized by <see cref="ImageResizer"/>.
 /// JPEG files larger than 512 pixels are read at a half, a quarter or an eighth of their size first, never below 256. Thread-safe.
 /// <para>
-/// Memory of one picture: its encoded bytes (of a stream, or of a PNG file with long chunks beside the pixels: twice), at most 8 MB, and, but for JPEG (not progressive) and BMP files, which are read row by
+/// Memory of one picture: its encoded bytes (of a stream, of a PNG file with long chunks beside the pixels, or of a BMP file with alpha and a short header: twice), at most 8 MB, and, but for JPEG (not progressive) and BMP files, which are read row by
 /// row, <see cref="BytesPerPixel"/> for each pixel: 4 for most, 12 for an interlaced PNG file of 16 bits. A picture of more pixels than
 /// the limit is refused before its memory is taken.
 /// </para>

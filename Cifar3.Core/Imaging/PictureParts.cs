@@ -12,7 +12,8 @@ namespace Cifar3;
 /// length (20 MB: 42 s). Ancillary chunks (texts, profiles, thumbnails) are therefore taken out where they are long or many; they do not change the pixels read here.
 /// JPEG: each scan of a progressive file costs a pass over the whole picture, in a few bytes; see "Two issues with the JPEG standard", libjpeg-turbo.
 /// GIF: each block costs Skia a microsecond, whatever its length (4 million comments in 20 MB: 4 s). Where many stand before the first frame, that frame goes on alone.
-/// WEBP and BMP: Skia stops after the first frame, and reads no part twice. It takes no orientation from a WEBP file whose EXIF data begin as in a JPEG file, as some programs write them.
+/// WEBP and BMP: Skia stops after the first frame, and reads no part twice. It takes no orientation from a WEBP file whose EXIF data begin as in a JPEG file, as some programs write them, and no alpha from a BMP
+/// file with a header of 56 bytes, as GIMP writes them.
 /// </remarks>
 internal static class PictureParts
 {
@@ -53,6 +54,7 @@ internal static class PictureParts
         PictureFormat.Jpeg => Jpeg(file),
         PictureFormat.Gif => Gif(file),
         PictureFormat.Webp => Webp(file),
+        PictureFormat.Bmp => Bmp(file),
         _ => new Result(null),
     };
 
@@ -167,6 +169,35 @@ internal static class PictureParts
 
         bool isCutOff = Header + (long)BinaryPrimitives.ReadUInt32LittleEndian(file[4..]) > file.Length;
         return new Result(isCutOff && file.Length > Flags && file[12..].StartsWith("VP8X"u8) && (file[Flags] & HasExif) != 0 ? "the file is cut off" : null);
+    }
+
+    /// <summary>Gives the longer header of 108 bytes, which the codec takes alpha from, to a file that tells alpha in one of 56 and has some: 0 everywhere is a fourth byte without a use.</summary>
+    private static Result Bmp(ReadOnlySpan<byte> file)
+    {
+        const int Header = 14, Short = 56, Long = 108, BitFields = 3;
+        if (file.Length < Header + Short || Number(file, Header) != Short || Number(file, Header + 16) != BitFields || Number(file, Header + 52) is not (not 0 and var alpha))
+        {
+            return new Result(null);
+        }
+
+        uint pixels = Number(file, 10), bits = BinaryPrimitives.ReadUInt16LittleEndian(file[(Header + 14)..]);
+        bool isUsed = false;
+        for (long at = pixels; bits is 16 or 32 && !isUsed && at + bits / 8 <= file.Length; at += bits / 8)
+        {
+            isUsed = ((bits == 16 ? BinaryPrimitives.ReadUInt16LittleEndian(file[(int)at..]) : Number(file, (int)at)) & alpha) != 0;
+        }
+
+        if (!isUsed || pixels < Header + Short)
+        {
+            return new Result(null);
+        }
+
+        byte[] rewritten = [.. file[..(Header + Short)], .. new byte[Long - Short], .. file[(Header + Short)..]];
+        BinaryPrimitives.WriteUInt32LittleEndian(rewritten.AsSpan(10), pixels + Long - Short);
+        BinaryPrimitives.WriteUInt32LittleEndian(rewritten.AsSpan(Header), Long);
+        return new Result(null, rewritten);
+
+        static uint Number(ReadOnlySpan<byte> bytes, int at) => BinaryPrimitives.ReadUInt32LittleEndian(bytes[at..]);
     }
 
     /// <summary>Finds the first frame; the file of it alone where too much stands before it.</summary>

@@ -25,6 +25,30 @@ public sealed class ImageDecoderTests
         Assert.That(Decode(TestImages.Bmp(rgb, 32, 32)), Is.EqualTo(rgb));
     }
 
+    /// <summary>Headers of 56 bytes, which GIMP writes without information of colours, of 108 and of 124: colours behind what is transparent were shown.</summary>
+    [Test]
+    public void Decode_BmpWithAlpha_IsBlendedOnWhite([Values(56, 108, 124)] int headerBytes, [Values] bool topDown)
+    {
+        const int Side = 32, BitFields = 3;
+        using var file = new MemoryStream();
+        using (var writer = new BinaryWriter(file, Encoding.ASCII, leaveOpen: true))
+        {
+            writer.Write("BM"u8);
+            Array.ForEach([14 + headerBytes + Side * Side * 4, 0, 14 + headerBytes], writer.Write);
+            Array.ForEach([headerBytes, Side, topDown ? -Side : Side, 1 | 32 << 16, BitFields, 0, 0, 0, 0, 0, 0xFF0000, 0xFF00, 0xFF, unchecked((int)0xFF000000)], writer.Write);
+            writer.Write(new byte[headerBytes - 56]);
+            for (int i = 0; i < Side * Side; i++)
+            {
+                writer.Write((i / Side < Side / 2) == topDown ? 0x00102030 : unchecked((int)0xFF405060)); // transparent above
+            }
+        }
+
+        byte[] decoded = Decode(file.ToArray());
+
+        Assert.That(decoded[..3], Is.EqualTo(new byte[] { 255, 255, 255 }));
+        Assert.That(decoded[^3..], Is.EqualTo(new byte[] { 0x40, 0x50, 0x60 }));
+    }
+
     [Test]
     public void Decode_Gif_GivesItsFirstFrame()
     {
