@@ -147,13 +147,20 @@ internal static class AtomicFile
             CleanedFolders.Clear();
         }
 
-        foreach (string file in Directory.EnumerateFiles(folder, $"{TemporaryPrefix}{Machine}-*{TemporarySuffix}"))
+        try
         {
-            string[] parts = Path.GetFileName(file)[TemporaryPrefix.Length..].Split('-');
-            if (parts.Length == 3 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int process) && !(process == Environment.ProcessId ? Writing.ContainsKey(Path.GetFileName(file)) : IsAlive(process)) && !IsOpen(file))
+            foreach (string file in Directory.EnumerateFiles(folder, $"{TemporaryPrefix}{Machine}-*{TemporarySuffix}"))
             {
-                TryDelete(file);
+                string[] parts = Path.GetFileName(file)[TemporaryPrefix.Length..].Split('-');
+                if (parts.Length == 3 && int.TryParse(parts[1], NumberStyles.None, CultureInfo.InvariantCulture, out int process) && !(process == Environment.ProcessId ? Writing.ContainsKey(Path.GetFileName(file)) : IsAlive(process)) && !IsOpen(file))
+                {
+                    TryDelete(file);
+                }
             }
+        }
+        catch (UnauthorizedAccessException)
+        {
+            // A folder that may be written into and not listed (a drop box): where it may not be written into either, writing says so.
         }
     }
 

@@ -56,4 +56,23 @@ public sealed class ToolPermissionTests
 
         Assert.That((exitCode, error), Is.EqualTo((1, $"Error: Cannot write '{file}': Access to the path '{file}' is denied. No file was written. Choose a folder that you may write to, or change its permissions.")));
     }
+
+    /// <summary>A drop box: files may be put in and nobody may look.</summary>
+    [Test]
+    public void Export_IntoAFolderThatCanBeWrittenToButNotListed_Writes()
+    {
+        const UnixFileMode Drop = UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.OtherWrite | UnixFileMode.OtherExecute;
+        string file = Path.Combine(TestFiles.NewFolder(), "model.onnx");
+        File.SetUnixFileMode(Path.GetDirectoryName(file)!, Drop);
+        try
+        {
+            var (exitCode, _, error) = ToolProcess.RunUnprivileged("export", "default", "--out", file);
+
+            Assert.That((exitCode, error), Is.EqualTo((0, "")));
+        }
+        finally
+        {
+            File.SetUnixFileMode(Path.GetDirectoryName(file)!, Everybody);
+        }
+    }
 }
