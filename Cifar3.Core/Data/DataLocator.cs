@@ -37,7 +37,7 @@ internal static class DataLocator
                 return CifarSource.ReadFolder(path, options);
             }
 
-            return IsImageFolder(path) ? ImageFolderReader.Read(path, options, discovered) : Read(FindCifar10(path)!, options);
+            return IsImageFolder(path) ? ImageFolderReader.Read(path, options, discovered) : Read(FindCifar10(path).First(), options);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -72,7 +72,7 @@ internal static class DataLocator
     {
         try
         {
-            return Directory.Exists(path) && !IsCifar10(path) && (FolderLayout.HasTraining(path) || FindCifar10(path) is null);
+            return Directory.Exists(path) && !IsCifar10(path) && (FolderLayout.HasTraining(path) || !FindCifar10(path).Any());
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
         {
@@ -98,9 +98,9 @@ internal static class DataLocator
         }
     }
 
-    /// <summary>CIFAR-10's archive or batches in a folder, under one of the names that libraries give it; null when there is none.</summary>
-    public static string? FindCifar10(string folder) =>
-        Cifar10Names.Select(name => Path.Combine(folder, name)).FirstOrDefault(path => File.Exists(path) || (Directory.Exists(path) && IsCifar10(path)));
+    /// <summary>CIFAR-10's archives and batches in a folder, under the names that libraries give them: beside an archive often lies what was unpacked from it, perhaps not to the end.</summary>
+    public static IEnumerable<string> FindCifar10(string folder) =>
+        Cifar10Names.Select(name => Path.Combine(folder, name)).Where(path => File.Exists(path) || (Directory.Exists(path) && IsCifar10(path)));
 
     /// <summary>Refuses a picture where pictures are meant, pictures in an archive, and a list of pictures, before they are taken for a damaged archive of CIFAR-10.</summary>
     private static void CheckNoOtherFile(string path)

@@ -50,23 +50,25 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         bool isMissing = true; // the download, or damaged and removed
         foreach (string folder in Cache is null ? OtherCaches : OtherCaches.Prepend(Cache))
         {
-            string? found = DataLocator.FindCifar10(folder);
-            if (found is null)
+            string[] all = [.. DataLocator.FindCifar10(folder)];
+            if (all.Length == 0)
             {
                 tried.Add($"'{Shown.Path(folder)}' has no CIFAR-10");
-                continue;
             }
 
-            try
+            foreach (string found in all)
             {
-                return DataLocator.Read(found, options);
-            }
-            catch (Cifar3DataException e)
-            {
-                tried.Add(e.Message.TrimEnd('.'));
-                if (found == target && options.AllowDownload)
+                try
                 {
-                    isMissing = IsDamaged(e) && RemoveDamaged(found, tried);
+                    return DataLocator.Read(found, options);
+                }
+                catch (Cifar3DataException e)
+                {
+                    tried.Add(e.Message.TrimEnd('.'));
+                    if (found == target && options.AllowDownload)
+                    {
+                        isMissing = IsDamaged(e) && RemoveDamaged(found, tried);
+                    }
                 }
             }
         }

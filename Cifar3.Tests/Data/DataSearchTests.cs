@@ -110,6 +110,20 @@ public sealed class DataSearchTests
         Assert.That(data!.Source, Does.Contain(other));
     }
 
+    /// <summary>As torchvision and Keras leave it where unpacking was interrupted: the archive beside it is whole.</summary>
+    [Test]
+    public void Find_FolderWithSomeBatchesBesideTheArchive_ReadsTheArchive()
+    {
+        string other = TestFiles.NewFolder(), folder = Path.Combine(other, "cifar-10-batches-py"), archive = Path.Combine(other, "cifar-10-python.tar.gz");
+        Directory.Move(CifarFiles.WriteFolder(binary: false), folder);
+        File.Delete(Path.Combine(folder, "data_batch_4"));
+        File.WriteAllBytes(archive, CifarFiles.Archive(binary: false));
+
+        var data = Search(null, TestFiles.NewFolder(), other).Find(new DataOptions { AllowDownload = false }, out string reason);
+
+        Assert.That(data?.Source ?? reason, Does.StartWith("CIFAR-10 archive").And.Contain(archive));
+    }
+
     [Test]
     public void Find_NothingAnywhere_NamesEveryPlaceAndReason()
     {
