@@ -18,9 +18,9 @@ internal static class DataLocator
     public static ImageData Read(string path, DataOptions options, bool discovered = false)
     {
         string given = path;
-        path = Path.GetFullPath(path);
         try
         {
+            path = Path.GetFullPath(path);
             if (!Directory.Exists(path) && Path.Exists(path))
             {
                 CheckNoOtherFile(path);
@@ -55,9 +55,9 @@ internal static class DataLocator
     public static EvaluationImages ReadForEvaluation(string path, DataOptions options)
     {
         string given = path;
-        path = Path.GetFullPath(path);
         try
         {
+            path = Path.GetFullPath(path);
             return IsImageFolder(path) ? EvaluationFolder.Read(path, options) : new EvaluationImages(Read(given, options).Test);
         }
         catch (Exception e) when (e is IOException or UnauthorizedAccessException)
@@ -85,9 +85,9 @@ internal static class DataLocator
     public static ImageFolders List(string folder, DataOptions options, bool discovered = false)
     {
         string given = folder;
-        folder = Path.GetFullPath(folder);
         try
         {
+            folder = Path.GetFullPath(folder);
             return Directory.Exists(folder)
                 ? ImageFolderReader.ListSound(folder, options, discovered)
                 : throw new Cifar3DataException($"There is no folder '{Shown.Path(folder)}'. Expected image folders train/<class>/* and test/<class>/*. {IoFault.PathRemedy(given) ?? "Check the path"}.");

@@ -18,7 +18,7 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         string?[] others =
         [
             Below(Rooted(Variable("KERAS_HOME")) ?? Below(home, ".keras"), "datasets"), // Keras 2 and 3
-            Below(torch, "datasets"), Path.GetFullPath("data"), Below(home, "data"), // torchvision has no fixed place; its examples write to ./data
+            Below(torch, "datasets"), Below(CurrentFolder(), "data"), Below(home, "data"), // torchvision has no fixed place; its examples write to ./data
         ];
         return new DataSearch(Variable(Cifar3Data.PathVariable), Below(CacheRoot(home, xdg), "cifar3"), [.. others.OfType<string>()], ArchiveDownload.Cifar10Binary);
     }
@@ -129,6 +129,19 @@ internal sealed record DataSearch(string? Named, string? Cache, IReadOnlyList<st
         ?? (OperatingSystem.IsWindows() ? Rooted(Environment.GetFolderPath(Environment.SpecialFolder.LocalApplicationData))
         : OperatingSystem.IsMacOS() ? Below(home, Path.Combine("Library", "Caches"))
         : Below(home, ".cache"));
+
+    /// <summary>Null where it was removed, as that of a service which its next version replaced.</summary>
+    private static string? CurrentFolder()
+    {
+        try
+        {
+            return Environment.CurrentDirectory;
+        }
+        catch (IOException)
+        {
+            return null;
+        }
+    }
 
     private static string? Below(string? folder, string name) => folder is null ? null : Path.Combine(folder, name);
 

@@ -195,6 +195,18 @@ public sealed class DataSearchTests
         Assert.That(server.Ranges, Is.Empty, "nothing was downloaded");
     }
 
+    /// <summary>As of a service whose folder was replaced by its next version: only a path that counts from there needs it.</summary>
+    [Test]
+    public void Load_CurrentFolderThatWasRemoved_IsNeededByRelativePathsAlone()
+    {
+        const string Removed = "cd \"$(mktemp -d)\" && rmdir \"$PWD\"";
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "needs a system that removes the current folder, and bash");
+        string folder = CifarFiles.WriteFolder(binary: true);
+
+        Assert.That(ChildProgram.Run(["load", ""], [(Cifar3Data.PathVariable, folder)], Removed), Is.EqualTo(new[] { "30 6" }));
+        Assert.That(ChildProgram.Run(["load", "pictures"], [], Removed), Is.EqualTo(new[] { "Cannot read 'pictures': Unable to find the specified file. Check the path and its permissions." }));
+    }
+
     [Test]
     public void Find_UnknownClass_IsAnErrorAtOnce() =>
         Assert.That(() => Search(null, TestFiles.NewFolder()).Find(new DataOptions { Classes = ["screw", "nut"] }, out _), Throws.TypeOf<Cifar3DataException>().With.Message.Contains("screw"));

@@ -9,14 +9,14 @@ namespace Cifar3.Tests;
 /// </summary>
 internal static class ChildProgram
 {
-    /// <summary>Arguments: model file, back end; or <c>load</c> and a path of data, which prints how many images it has, or the error; or <c>zip</c> and a file of ML.NET to write.</summary>
+    /// <summary>Arguments: model file, back end; or <c>load</c> and a path of data (empty: none), which prints how many images it has, or the error; or <c>zip</c> and a file of ML.NET to write.</summary>
     public static int Main(string[] arguments)
     {
         if (arguments is ["load", var path])
         {
             try
             {
-                var data = Cifar3Data.Load(path);
+                var data = Cifar3Data.Load(path.Length > 0 ? path : null);
                 Console.WriteLine(FormattableString.Invariant($"{data.Train.Count} {data.Test.Count}"));
             }
             catch (Cifar3Exception e)
