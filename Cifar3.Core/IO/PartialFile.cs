@@ -20,7 +20,7 @@ internal sealed class PartialFile(string target)
     {
         try
         {
-            var stream = new FileStream(Path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read);
+            var stream = new FileStream(Path, FileMode.OpenOrCreate, FileAccess.Write, FileShare.Read, bufferSize: 0); // what waits in a buffer fails again where the stream is closed, as a failure of the connection
             stream.SetLength(offset);
             stream.Position = offset;
             return stream;

@@ -59,6 +59,29 @@ public sealed class FullDiskTests
         Assert.That(() => write(Path.Combine(folder, name)), Throws.TypeOf<Cifar3Exception>().With.Message.StartsWith("Cannot write '").And.Property("Message").Length.LessThan(1200));
     }
 
+    /// <summary>What arrives in small pieces waited in a buffer, which failed once more when it was closed: that was taken for the network's failure, and tried five times.</summary>
+    [Test]
+    public void Fetch_OverASlowConnectionOntoAFullDisk_SaysSoAtOnce()
+    {
+        const int Piece = 1000, Length = 300 * Piece;
+        using var disk = SmallDisk.Mount(100);
+        using var server = new TestServer((context, _) =>
+        {
+            context.Response.ContentLength64 = Length;
+            for (int sent = 0; sent < Length; sent += Piece, Thread.Sleep(1))
+            {
+                context.Response.OutputStream.Write(new byte[Piece]);
+                context.Response.OutputStream.Flush();
+            }
+        });
+        var download = new ArchiveDownload(server.Url, Length, new string('0', 64)) { RetryDelay = TimeSpan.FromMilliseconds(1) };
+
+        Assert.That(
+            async () => await download.FetchAsync(Path.Combine(disk.Path, "a.tar.gz"), null, CancellationToken.None),
+            Throws.TypeOf<Cifar3DataException>().With.Message.StartsWith("Cannot write '").And.Message.Contains("Free disk space"));
+        Assert.That(server.Ranges, Has.Count.EqualTo(1), "nothing is wrong with the network");
+    }
+
     /// <summary>A disk with any amount of room: whatever is written is whole or not there.</summary>
     [Test]
     public void Write_WithAnyRoom_IsWholeOrAsItWas() => Fill(steps: 12);
