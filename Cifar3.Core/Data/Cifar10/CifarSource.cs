@@ -21,11 +21,11 @@ internal static class CifarSource
 
     private static readonly string[] Names = [.. Enumerable.Range(1, TrainBatches).Select(i => $"data_batch_{i}"), "test_batch"];
 
-    /// <summary>Whether a folder has batch files of the binary version.</summary>
-    public static bool IsBinaryFolder(string folder) => File.Exists(Path.Combine(folder, "data_batch_1.bin"));
+    /// <summary>Whether a folder has batch files of the binary version, whichever.</summary>
+    public static bool IsBinaryFolder(string folder) => Names.Any(name => File.Exists(Path.Combine(folder, name + ".bin")));
 
     /// <summary>Whether a folder has batch files of the Python version.</summary>
-    public static bool IsPythonFolder(string folder) => File.Exists(Path.Combine(folder, "data_batch_1"));
+    public static bool IsPythonFolder(string folder) => Names.Any(name => File.Exists(Path.Combine(folder, name)));
 
     /// <summary>Reads <c>cifar-10-batches-bin</c> or <c>cifar-10-batches-py</c>.</summary>
     /// <exception cref="Cifar3DataException">A batch is missing or damaged.</exception>
