@@ -35,6 +35,15 @@ internal static class CommandLineErrors
         }
     }
 
+    /// <summary>A number, or names with commas between them, which .NET takes for a value of an enumeration: <c>--class-weights 1</c> would pass for a value that the command does not look for.</summary>
+    public static void RefuseNoName(OptionResult option)
+    {
+        if (Names(option.Option) is { } names && option.Tokens.FirstOrDefault(token => !names.Contains(token.Value, StringComparer.OrdinalIgnoreCase)) is { } none)
+        {
+            option.AddError(NoValue(option.Option, none.Value));
+        }
+    }
+
     /// <summary>The first mistake: an option that is none comes before what it leaves over or missing.</summary>
     private static string Problem(ParseResult result)
     {
@@ -60,10 +69,18 @@ internal static class CommandLineErrors
             return error.Message;
         }
 
-        var type = Nullable.GetUnderlyingType(option.Option.ValueType) ?? option.Option.ValueType;
-        string expected = type.IsEnum ? $"one of {string.Join(", ", Enum.GetNames(type))}" : type == typeof(int) ? "a whole number" : "another value";
-        return $"{option.Option.Name}: expected {expected}. Received: '{Shown.Text(given)}'.";
+        return NoValue(option.Option, given);
     }
+
+    private static string NoValue(Option option, string given)
+    {
+        string expected = Names(option) is { } names ? $"one of {string.Join(", ", names)}" : ValueType(option) == typeof(int) ? "a whole number" : "another value";
+        return $"{option.Name}: expected {expected}. Received: '{Shown.Text(given)}'.";
+    }
+
+    private static string[]? Names(Option option) => ValueType(option) is { IsEnum: true } type ? Enum.GetNames(type) : null;
+
+    private static Type ValueType(Option option) => Nullable.GetUnderlyingType(option.ValueType) ?? option.ValueType;
 
     private static string NoOption(CommandResult command, string option) => command.Command.Options.Any(known => known.Name == option || known.Aliases.Contains(option))
         ? $"'{Shown.Text(option)}' stands behind '--', where all are files and folders: put it before."

@@ -27,6 +27,7 @@ internal static class Shared
             {
                 var option = (Option)symbol;
                 option.Validators.Add(CommandLineErrors.RefuseEmpty);
+                option.Validators.Add(CommandLineErrors.RefuseNoName);
                 command.Add(option);
             }
         }
