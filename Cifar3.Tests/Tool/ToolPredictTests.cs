@@ -49,6 +49,31 @@ public sealed class ToolPredictTests
         Assert.That(error.Trim(), Does.StartWith($"Cannot score '{Path.Combine(folder, "red.png")}': the model computes no finite numbers for it. ").And.Not.Contain("\n"));
     }
 
+    /// <summary>Files' names are bytes, whatever the locale says of terminals: <c>鳥.png</c> was written as <c>?.png</c>, which is no file.</summary>
+    [TestCase("de_DE.ISO-8859-1")]
+    [TestCase("C.ASCII")]
+    public void Predict_LocaleOfAnOldCharacterSet_NamesFilesAsTheyAre(string locale)
+    {
+        Assume.That(OperatingSystem.IsWindows(), Is.False, "needs locales");
+        string folder = TestFiles.NewFolder();
+        File.WriteAllBytes(Path.Combine(folder, "鳥.png"), TestModels.Picture(128, 128, 128));
+        using var process = Process.Start(new ProcessStartInfo(DotnetCommand.Host, [Path.Combine(AppContext.BaseDirectory, "cifar3-tool.dll"), "predict", "default", "鳥.png", "gone é.png", "--csv"])
+        {
+            WorkingDirectory = folder,
+            RedirectStandardOutput = true,
+            RedirectStandardError = true,
+            StandardOutputEncoding = System.Text.Encoding.UTF8,
+            StandardErrorEncoding = System.Text.Encoding.UTF8,
+            Environment = { ["LC_ALL"] = locale },
+        })!;
+
+        string output = process.StandardOutput.ReadToEnd(), error = process.StandardError.ReadToEnd();
+
+        process.WaitForExit();
+        Assert.That(output, Does.Contain("\n鳥.png,"), error);
+        Assert.That(error, Does.Contain("'gone é.png'"));
+    }
+
     /// <summary>Spectre.Console breaks no character of two columns where a column of the table has room for one, and did not end.</summary>
     [Test]
     public void Predict_TerminalTooNarrowForTheTable_Ends()

@@ -34,7 +34,7 @@ public static class ConsoleProgram
     /// The first Ctrl-C, SIGTERM or SIGHUP cancels the token, so that the work ends in good order (a training between two batches); a second one ends the
     /// program at once. SIGHUP stays ignored where the program was started so (nohup). What is no expected error (of this library, an argument, a file, memory) is
     /// thrown on. Text that the console does not take (closed, or redirected to a full disk or to a pipe that nobody reads any more) ends no work: it is left out, and the exit code of work
-    /// that went well is then <see cref="Failed"/>, with a line that says so. A file beyond the user's limit (<c>ulimit -f</c>) is an error of its write, not the end of the process. On Windows text is written as UTF-8, and the window gets its code page back at the end.
+    /// that went well is then <see cref="Failed"/>, with a line that says so. A file beyond the user's limit (<c>ulimit -f</c>) is an error of its write, not the end of the process. Text is written as UTF-8, whatever the locale or the window's code page says; a window of Windows gets its own back at the end.
     /// </remarks>
     /// <param name="action">The work; it watches the token.</param>
     /// <returns>0, <see cref="Failed"/>, <see cref="Interrupted"/>, <see cref="Terminated"/> or <see cref="HungUp"/>.</returns>

@@ -2,7 +2,7 @@ using System.Text;
 
 namespace Cifar3.Training;
 
-/// <summary>What a console can show: on Windows, unless the program sets <see cref="Console.OutputEncoding"/>, an older code page without Keras' bar, which would be question marks.</summary>
+/// <summary>What a console can show: on Windows, and in locales of an old character set, unless the program sets <see cref="Console.OutputEncoding"/>, one without Keras' bar, which would be question marks.</summary>
 internal static class ConsoleText
 {
     /// <summary>Whether an encoding has every character.</summary>

@@ -4,7 +4,7 @@ namespace Cifar3.Training;
 
 /// <summary>
 /// The program's console, for as long as this is not disposed, as one that takes everything: what cannot be written, because the other end is closed or the disk of a
-/// redirection full, is left out and remembered, and text is UTF-8 on Windows too, whose older code pages make <c>鳥.png</c> to <c>?.png</c> and a bar to question marks. A training must not end because nobody reads its progress; a program whose output is all that it is run for asks <see cref="IsOutputLost"/>.
+/// redirection full, is left out and remembered, and text is UTF-8 on every system: older code pages of Windows, and locales such as de_DE.ISO-8859-1, make <c>鳥.png</c> to <c>?.png</c> and a bar to question marks. A training must not end because nobody reads its progress; a program whose output is all that it is run for asks <see cref="IsOutputLost"/>.
 /// </summary>
 internal sealed class ForgivingConsole : IDisposable
 {
@@ -49,11 +49,6 @@ internal sealed class ForgivingConsole : IDisposable
     /// <summary>Gives what the window had; null where nothing is to be given back.</summary>
     private static Encoding? UseUtf8()
     {
-        if (!OperatingSystem.IsWindows())
-        {
-            return null;
-        }
-
         try
         {
             var had = Console.OutputEncoding;
