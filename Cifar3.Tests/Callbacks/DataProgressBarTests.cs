@@ -17,7 +17,22 @@ public sealed class DataProgressBarTests
             bar.Report(new DataProgress(DataStage.Reading, 5_000, 10_000));
         }
 
-        Assert.That(error.ToString(), Is.EqualTo("\rDownloading ━━·················· 17 of 170 MB \rReading ━━━━━━━━━━·········· 5,000 of 10,000 \r\e[2K"));
+        Assert.That(error.ToString(), Is.EqualTo("\rDownloading ━━·················· 17 of 170 MB \rReading ━━━━━━━━━━·········· 5,000 of 10,000  \r\e[2K"), "nothing is left of a longer line");
+    }
+
+    /// <summary>A line longer than the terminal is wide cannot be overwritten: each report left one, a hundred of them for one folder.</summary>
+    [TestCase(46, "\rReading ━━━━━━━━━━·········· 5,000 of 10,000 \r\e[2K")]
+    [TestCase(45, "\rReading 5,000 of 10,000 \r\e[2K")]
+    [TestCase(10, "")]
+    public void Report_InANarrowTerminal_StaysOnOneLine(int width, string expected)
+    {
+        using var error = new StringWriter();
+        using (var bar = new DataProgressBar(error, terminal: true, clock, () => width))
+        {
+            bar.Report(new DataProgress(DataStage.Reading, 5_000, 10_000));
+        }
+
+        Assert.That(error.ToString(), Is.EqualTo(expected));
     }
 
     /// <summary>As a window of Windows is, unless its program asks for UTF-8.</summary>

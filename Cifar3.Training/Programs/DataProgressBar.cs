@@ -1,4 +1,5 @@
 using System.Globalization;
+using Spectre.Console;
 
 namespace Cifar3.Training;
 
@@ -17,20 +18,26 @@ public sealed class DataProgressBar : IProgress<DataProgress>, IDisposable
     private readonly TextWriter error;
     private readonly bool terminal;
     private readonly TimeProvider clock;
+    private readonly Func<int> width;
     private readonly Lock gate = new();
     private long written;
-    private bool lineOpen;
+    private int shown; // characters of the line that stands there
 
     /// <summary>A bar on this program's standard error.</summary>
     public DataProgressBar()
-        : this(Console.Error, !Console.IsErrorRedirected, TimeProvider.System)
+        : this(AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(Console.Error) }).Profile) // which knows the terminals that take no commands (TERM=dumb)
     {
     }
 
-    internal DataProgressBar(TextWriter error, bool terminal, TimeProvider clock)
+    internal DataProgressBar(TextWriter error, bool terminal, TimeProvider clock, Func<int>? width = null)
     {
-        (this.error, this.terminal, this.clock) = (error, terminal, clock);
+        (this.error, this.terminal, this.clock, this.width) = (error, terminal, clock, width ?? (() => int.MaxValue));
         written = clock.GetTimestamp();
+    }
+
+    private DataProgressBar(Profile console)
+        : this(Console.Error, console.Out.IsTerminal && console.Capabilities.Ansi, TimeProvider.System, () => console.Width)
+    {
     }
 
     /// <summary>Shows this state. May be called from any thread.</summary>
@@ -45,8 +52,13 @@ public sealed class DataProgressBar : IProgress<DataProgress>, IDisposable
             if (terminal)
             {
                 int done = value.Total > 0 ? (int)(BarWidth * Math.Clamp((double)value.Done / value.Total, 0, 1)) : 0;
-                ConsoleText.Show(() => error.Write($"\r{value.Stage} {new string(ConsoleText.Bar(error.Encoding), done)}{new string(ConsoleText.IsUnicode(error.Encoding) ? '·' : ' ', BarWidth - done)} {count} "));
-                lineOpen = true;
+                string bar = $"{new string(ConsoleText.Bar(error.Encoding), done)}{new string(ConsoleText.IsUnicode(error.Encoding) ? '·' : ' ', BarWidth - done)}";
+                string line = new[] { $"{value.Stage} {bar} {count} ", $"{value.Stage} {count} " }.FirstOrDefault(line => line.Length < width()) ?? ""; // one that is broken cannot be overwritten
+                if (line.Length + shown > 0)
+                {
+                    ConsoleText.Show(() => error.Write($"\r{line.PadRight(shown)}"));
+                    shown = line.Length;
+                }
             }
             else if (clock.GetElapsedTime(written) >= Pause)
             {
@@ -61,8 +73,8 @@ public sealed class DataProgressBar : IProgress<DataProgress>, IDisposable
     {
         lock (gate)
         {
-            ConsoleText.Show(() => error.Write(lineOpen ? "\r\e[2K" : ""));
-            lineOpen = false;
+            ConsoleText.Show(() => error.Write(shown > 0 ? "\r\e[2K" : ""));
+            shown = 0;
         }
     }
 }
