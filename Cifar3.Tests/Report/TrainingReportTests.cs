@@ -93,6 +93,23 @@ public sealed class TrainingReportTests
         Assert.That(TrainingReport.ToHtml(Result(images.ClassNames, "any"), new ImageData(images, images, "memory")), Does.Match(@"[}\n]p\{[^}]*overflow-wrap:anywhere"));
     }
 
+    /// <summary>Numbers beside the axis have room for six characters: of a loss of 12,345 the picture showed "333.33" where it meant 13333.33.</summary>
+    [TestCase(99, "106.92")]
+    [TestCase(12_345, "13333")]
+    [TestCase(1e30, "1.1e30")]
+    [TestCase(3e38, "3.2e38")]
+    public void ToHtml_HugeLoss_HasItsNumbersBesideTheAxisWhole(double loss, string highest)
+    {
+        var images = new ImageSet(new byte[4 * CnnArchitecture.ImageBytes], [0, 1, 0, 1], ["a", "b"]);
+        var some = Result(images.ClassNames, "any");
+        var result = new TrainingResult(some.Model, some.BestModel, new History([.. some.History.Epochs.Select(epoch => epoch with { Loss = loss })]), null, "Managed");
+
+        string[] numbers = [.. Regex.Matches(TrainingReport.ToHtml(result, new ImageData(images, images, "memory")), "text-anchor=\"end\">([^<]*)<").Select(match => match.Groups[1].Value)];
+
+        Assert.That(numbers, Has.Some.EqualTo(highest));
+        Assert.That(numbers, Has.All.Length.LessThanOrEqualTo(6));
+    }
+
     [Test]
     public void ToHtml_FilesLeftOut_AreCountedWithExamples()
     {

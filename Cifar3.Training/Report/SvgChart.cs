@@ -5,7 +5,7 @@ namespace Cifar3.Training;
 /// <summary>Small line and bar charts as inline SVG, in the page's own colours so that they follow its light and dark theme.</summary>
 internal static class SvgChart
 {
-    private const int Width = 460, Height = 260, Left = 46, Right = 22, Top = 12, Bottom = 40;
+    private const int Width = 460, Height = 260, Left = 50, Right = 22, Top = 12, Bottom = 40;
 
     /// <summary>Lines over the epochs, each with its class in the style sheet; the chosen epoch is marked. The legend stands below, outside.</summary>
     /// <param name="name">What is drawn, for readers who do not see it.</param>
@@ -53,10 +53,11 @@ internal static class SvgChart
     private static Html Grid(double bottom, double top, Func<double, double> y)
     {
         const int Lines = 5;
+        string format = (top - bottom) switch { < 0.2 => "0.000", < 1000 => "0.00", < 99_999 => "0", _ => "0.#e0" }; // beside the axis is room for six characters
         return Html.Join(Enumerable.Range(0, Lines + 1).Select(i =>
         {
             double value = bottom + (top - bottom) * i / Lines;
-            return Html.Of($"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{y(value):F1}" y2="{y(value):F1}"/><text class="tick" x="{Left - 6}" y="{y(value) + 4:F1}" text-anchor="end">{value.ToString(top - bottom < 0.2 ? "0.000" : "0.00", CultureInfo.InvariantCulture)}</text>""");
+            return Html.Of($"""<line class="grid" x1="{Left}" x2="{Width - Right}" y1="{y(value):F1}" y2="{y(value):F1}"/><text class="tick" x="{Left - 6}" y="{y(value) + 4:F1}" text-anchor="end">{value.ToString(format, CultureInfo.InvariantCulture)}</text>""");
         }));
     }
 
