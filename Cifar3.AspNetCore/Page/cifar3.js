@@ -207,7 +207,7 @@ function tell() {
   get("status").textContent = asked === 0 ? "" : `${done} of ${asked} pictures told apart`
     + (failed > 0 ? `, ${failed} not readable` : "")
     + (known > 0 ? `; ${right} of ${known} as their folders say (${percent(right / known)})` : "")
-    + (done > MOST_CARDS ? `; the first ${MOST_CARDS} are shown` : "") + ".";
+    + (done + failed > MOST_CARDS ? `; the first ${MOST_CARDS} are shown` : "") + ".";
 }
 
 function clear() {

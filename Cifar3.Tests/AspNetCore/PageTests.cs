@@ -165,4 +165,18 @@ public sealed class PageTests
         Assert.That(await page.Locator(".card.failed .note").AllTextContentsAsync(), Has.All.Contains("cannot read it"));
         Assert.That(await page.Locator("#status").TextContentAsync(), Does.StartWith("1 of 3 pictures told apart, 2 not readable"));
     }
+
+    /// <summary>Pictures beyond the 500 that are shown, refused ones too.</summary>
+    [Test]
+    public async Task Page_MorePicturesThanAreShown_SaysSo()
+    {
+        await using var service = await ServiceApp.StartAsync();
+        await using var shown = await ServicePage.CreateAsync();
+        await shown.OpenAsync(service);
+
+        await shown.GiveAsync("drop", Enumerable.Range(0, 501).Select(i => ($"{i}.png", new byte[] { 1, 2, 3, 4 })));
+
+        await shown.Page.WaitForFunctionAsync("() => document.getElementById('status').textContent.includes('501 not readable')");
+        Assert.That(await shown.Page.Locator("#status").TextContentAsync(), Does.Contain("the first 500 are shown"));
+    }
 }
