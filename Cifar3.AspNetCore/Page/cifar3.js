@@ -183,7 +183,7 @@ function thumbnail(file) {
 // ---- confusion, where a folder's name is a class
 function truth(path) {
   const parts = path.split("/"), folder = parts.length > 1 ? parts[parts.length - 2] : null;
-  return folder !== null && chosen()?.classes.includes(folder) ? folder : null;
+  return folder === null ? null : chosen()?.classes.find(name => name.normalize() === folder.normalize()) ?? null; // old disks of Macs give accents apart
 }
 
 function compare(path, label) {
