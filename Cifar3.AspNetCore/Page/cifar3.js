@@ -21,7 +21,6 @@ const theme = get("theme");
 const setTheme = dark => {
   document.documentElement.dataset.theme = dark ? "dark" : "light";
   theme.setAttribute("aria-pressed", String(dark));
-  theme.textContent = dark ? "Light" : "Dark";
 };
 let stored = null;
 try { stored = localStorage.getItem("cifar3-theme"); } catch { /* private windows may have no storage */ }

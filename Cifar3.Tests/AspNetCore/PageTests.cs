@@ -198,4 +198,18 @@ public sealed class PageTests
         await shown.AwaitAsync(1);
         Assert.That(await shown.Page.Locator("#status").TextContentAsync(), Does.Contain(" of 1 as their folders say"));
     }
+
+    /// <summary>A screen reader said "Light, pressed" of a dark page: what a button that stays pressed is called does not change with it.</summary>
+    [Test]
+    public async Task Page_ThemeForAScreenReader_IsCalledTheSameWhenPressed()
+    {
+        await using var service = await ServiceApp.StartAsync();
+        await using var shown = await ServicePage.CreateAsync(new BrowserNewPageOptions { ColorScheme = ColorScheme.Light });
+        await shown.OpenAsync(service);
+        var dark = shown.Page.GetByRole(AriaRole.Button, new PageGetByRoleOptions { Name = "Dark", Pressed = true });
+
+        Assert.That(await dark.CountAsync(), Is.Zero);
+        await shown.Page.Locator("#theme").ClickAsync();
+        Assert.That(await dark.CountAsync(), Is.EqualTo(1));
+    }
 }
