@@ -1,5 +1,6 @@
 using Microsoft.AspNetCore.Builder;
 using Microsoft.AspNetCore.Http;
+using Microsoft.Extensions.DependencyInjection;
 using Microsoft.Playwright;
 
 namespace Cifar3.Tests;
@@ -211,5 +212,20 @@ public sealed class PageTests
         Assert.That(await dark.CountAsync(), Is.Zero);
         await shown.Page.Locator("#theme").ClickAsync();
         Assert.That(await dark.CountAsync(), Is.EqualTo(1));
+    }
+
+    /// <summary>A name without a blank made the page several screens wide.</summary>
+    [Test]
+    public async Task Page_LongNamesOnASmallScreen_AreNoWiderThanIt()
+    {
+        string path = Path.Combine(TestFiles.NewFolder(), "model.onnx"), name = new('m', 100);
+        CnnModel.Create([new string('x', 300), new string('y', 300)], filters: [4, 4, 8]).SaveOnnx(path);
+        await using var service = await ServiceApp.StartAsync(options => options.ModelPath = path, services => services.AddCifar3Classifier(options => options.ModelPath = path, name));
+        await using var shown = await ServicePage.CreateAsync(new BrowserNewPageOptions { ViewportSize = new ViewportSize { Width = 360, Height = 640 } });
+        await shown.OpenAsync(service, "xxx");
+        await shown.GiveAsync("drop", ($"{name}.jpg", ImageCorpus.Files["jpeg"]));
+        await shown.AwaitAsync(1);
+
+        Assert.That(await shown.Page.EvaluateAsync<int>("() => document.documentElement.scrollWidth"), Is.LessThanOrEqualTo(360));
     }
 }
