@@ -14,7 +14,7 @@ const percent = share => (100 * share).toFixed(1) + " %";
 
 let models = [], done = 0, failed = 0, asked = 0, running = 0, generation = 0;
 const waiting = [];
-let counts = new Map(); // "truth\nprediction" -> number
+let counts = new Map(), cells = new Map(); // "truth\nprediction" -> number, and where it stands
 
 // ---- theme: the reader's choice, else the system's
 const theme = get("theme");
@@ -190,14 +190,25 @@ function compare(path, label) {
   if (known === null) return;
   const key = known + "\n" + label;
   counts.set(key, (counts.get(key) ?? 0) + 1);
-  const classes = chosen().classes, head = make("tr"), table = get("matrix");
+  if (cells.size === 0) drawMatrix(chosen().classes);
+  const cell = cells.get(key); // none where the model was replaced by one of other classes
+  if (cell) cell.textContent = String(counts.get(key));
+  get("truth").hidden = false;
+}
+
+// Once, for a hundred classes are ten thousand cells.
+function drawMatrix(classes) {
+  const head = make("tr");
   head.append(make("th"), ...classes.map(name => make("th", "", name)));
-  table.replaceChildren(head, ...classes.map(row => {
+  get("matrix").replaceChildren(head, ...classes.map(row => {
     const line = make("tr");
-    line.append(make("th", "", row), ...classes.map(column => make("td", row === column ? "diagonal" : "", String(counts.get(row + "\n" + column) ?? 0))));
+    line.append(make("th", "", row), ...classes.map(column => {
+      const cell = make("td", row === column ? "diagonal" : "", "0");
+      cells.set(row + "\n" + column, cell);
+      return cell;
+    }));
     return line;
   }));
-  get("truth").hidden = false;
 }
 
 function tell() {
@@ -214,6 +225,7 @@ function clear() {
   done = failed = asked = 0;
   waiting.length = 0;
   counts = new Map();
+  cells = new Map();
   get("cards").replaceChildren();
   get("truth").hidden = true;
   get("clear").hidden = true;
