@@ -52,25 +52,37 @@ public sealed class KerasConventionTests
         float[] rows = kernel.ToArray();
         float[] stored = flattenTold ? rows : [.. Enumerable.Range(0, channels).SelectMany(c => Enumerable.Range(0, 4).SelectMany(pixel => rows[((pixel * channels + c) * classes)..((pixel * channels + c + 1) * classes)]))];
         byte[] file = KerasTestFile.Archive(
-            config =>
-            {
-                foreach (var layer in config["config"]!["layers"]!.AsArray().Select(layer => layer!))
-                {
-                    string kind = (string)layer["class_name"]!;
-                    if (kind is "Conv2D" or "MaxPooling2D" || (kind == "Flatten" && flattenTold))
-                        layer["config"]!["data_format"] = "channels_first";
-                    if (kind == "BatchNormalization")
-                        layer["config"]!["axis"] = 1;
-                    if (kind == "InputLayer")
-                        layer["config"]!["batch_shape"] = JsonNode.Parse("[null,3,32,32]");
-                }
-            },
+            config => ChannelsFirst(config, flattenTold),
             hdf5 => hdf5.Group("layers/dense/vars")["0"] = new H5Dataset(stored, fileDims: [(ulong)kernel.Shape[0], (ulong)classes]));
 
         var keras = KerasFile.Parse(file, "m");
 
         Assert.That(keras.Model.WeightHash(), Is.EqualTo(model.WeightHash()));
         Assert.That(keras.Notes, Has.One.Contains("channels_first"));
+    }
+
+    /// <summary>Python writes numbers into its JSON that JSON has not: a bound of infinity among the settings is Keras' own file, not a damaged one.</summary>
+    [Test]
+    public void Load_NumbersThatJsonHasNot_AreNoDamage()
+    {
+        byte[] file = Edited("""
+            "kernel_constraint": {"class_name": "MinMaxNorm", "config": {"min_value": -Infinity, "max_value": Infinity, "rate": NaN, "name": "\"NaN, -Infinity"}}
+            """);
+
+        var keras = KerasFile.Parse(file, "m");
+
+        Assert.That(keras.Model.WeightHash(), Is.EqualTo(KerasTestFile.Trained().Model.WeightHash()));
+        Assert.That(keras.Notes, Has.One.Contains("kernel_constraint"));
+        Assert.That(KerasTestFile.Refusal(Edited("\"filters\": Infinity")), Does.Contain("filters"));
+        Assert.That(KerasTestFile.Refusal(Edited("\"filters\": Infinite")), Does.Contain("not valid JSON"));
+
+        static byte[] Edited(string setting)
+        {
+            var entries = KerasTestFile.Unzip(KerasTestFile.Archive(config => config.Layer("conv2d")["config"]!["filters"] = "HERE"));
+            return KerasTestFile.Zip(
+                Encoding.UTF8.GetString(entries["config.json"]).Replace("\"filters\":\"HERE\"", setting.Contains("filters", StringComparison.Ordinal) ? setting : $"\"filters\":4,{setting}", StringComparison.Ordinal),
+                entries["model.weights.h5"]);
+        }
     }
 
     /// <summary>Where no pixel is left over, padding 'same' of a pooling layer is 'valid'.</summary>
@@ -229,5 +241,19 @@ public sealed class KerasConventionTests
             w.Write(Encoding.ASCII.GetBytes(name));
             w.Write(address);
         };
+    }
+
+    private static void ChannelsFirst(JsonNode config, bool flattenTold)
+    {
+        foreach (var layer in config["config"]!["layers"]!.AsArray().Select(layer => layer!))
+        {
+            string kind = (string)layer["class_name"]!;
+            if (kind is "Conv2D" or "MaxPooling2D" || (kind == "Flatten" && flattenTold))
+                layer["config"]!["data_format"] = "channels_first";
+            if (kind == "BatchNormalization")
+                layer["config"]!["axis"] = 1;
+            if (kind == "InputLayer")
+                layer["config"]!["batch_shape"] = JsonNode.Parse("[null,3,32,32]");
+        }
     }
 }

@@ -41,18 +41,42 @@ internal static class KerasJson
     /// <summary>The elements of a list; empty for anything else.</summary>
     public static IEnumerable<JsonElement> Items(JsonElement? element) => element is { ValueKind: JsonValueKind.Array } list ? list.EnumerateArray() : [];
 
-    /// <summary>Reads a document.</summary>
+    /// <summary>Reads a document. Python writes numbers that JSON has not, such as a constraint's <c>Infinity</c>: they are read as texts, which no setting takes for a number.</summary>
     /// <exception cref="Cifar3ModelException">It is no JSON.</exception>
     public static JsonElement Parse(ReadOnlyMemory<byte> json, string what)
     {
         try
         {
-            using var document = JsonDocument.Parse(json, new JsonDocumentOptions { AllowDuplicateProperties = false }); // which of two would count?
+            using var document = JsonDocument.Parse(Quoted(json), new JsonDocumentOptions { AllowDuplicateProperties = false }); // which of two would count?
             return document.RootElement.Clone();
         }
         catch (JsonException e)
         {
             throw new Cifar3ModelException($"'{what}' is not valid JSON: {e.Message.TrimEnd('.')}. The file is damaged.", e);
         }
+    }
+
+    /// <summary>The document with quotes around <c>NaN</c>, <c>Infinity</c> and <c>-Infinity</c> where they stand outside of texts.</summary>
+    private static ReadOnlyMemory<byte> Quoted(ReadOnlyMemory<byte> json)
+    {
+        var bytes = json.Span;
+        if (bytes.IndexOf("NaN"u8) < 0 && bytes.IndexOf("Infinity"u8) < 0)
+        {
+            return json;
+        }
+
+        var quoted = new List<byte>(bytes.Length + 64);
+        bool isText = false;
+        for (int i = 0; i < bytes.Length;)
+        {
+            var rest = bytes[i..];
+            int number = isText ? 0 : rest.StartsWith("NaN"u8) ? 3 : rest.StartsWith("Infinity"u8) ? 8 : rest.StartsWith("-Infinity"u8) ? 9 : 0;
+            int length = number > 0 ? number : isText && rest[0] == '\\' ? Math.Min(2, rest.Length) : 1;
+            isText ^= length == 1 && rest[0] == '"';
+            quoted.AddRange(number > 0 ? [(byte)'"', .. rest[..number], (byte)'"'] : rest[..length]);
+            i += length;
+        }
+
+        return quoted.ToArray();
     }
 }
