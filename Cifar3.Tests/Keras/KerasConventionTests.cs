@@ -61,6 +61,25 @@ public sealed class KerasConventionTests
         Assert.That(keras.Notes, Has.One.Contains("channels_first"));
     }
 
+    /// <summary>Where channels come first, they are Normalization's axis 1.</summary>
+    [TestCase("1")]
+    [TestCase("[1]")]
+    [TestCase("[-3]")]
+    public void Load_ChannelsFirstBehindNormalization_ScalesEachChannel(string axis)
+    {
+        byte[] file = KerasTestFile.Archive(config => ChannelsFirst(Scaled(config, axis), flattenTold: true)), expected = KerasTestFile.Archive(config => Scaled(config, "[-1]"));
+
+        Assert.That(KerasFile.Parse(file, "m").Model.WeightHash(), Is.EqualTo(KerasFile.Parse(expected, "m").Model.WeightHash()));
+
+        static JsonNode Scaled(JsonNode config, string axis)
+        {
+            config["config"]!["layers"]!.AsArray().Insert(1, JsonNode.Parse($$$"""
+                {"module": "keras.layers", "class_name": "Normalization", "config": {"name": "normalization", "axis": {{{axis}}}, "mean": [0, 0, 0], "variance": [60000.0, 50000.0, 40000.0]}}
+                """));
+            return config;
+        }
+    }
+
     /// <summary>Python writes numbers into its JSON that JSON has not: a bound of infinity among the settings is Keras' own file, not a damaged one.</summary>
     [Test]
     public void Load_NumbersThatJsonHasNot_AreNoDamage()

@@ -35,7 +35,7 @@ internal sealed class KerasConversion
             notes.Add("The file's backend is Theano: the convolutions' kernels were turned by 180 degrees, as Keras does.");
         }
 
-        return new KerasConversion(isTheano, config?.FlattensChannelsFirst == true, config is { Preprocessing.Count: > 0 } ? InputScale(config.Preprocessing, variables, notes) : null);
+        return new KerasConversion(isTheano, config?.FlattensChannelsFirst == true, config is { Preprocessing.Count: > 0 } ? InputScale(config, variables, notes) : null);
     }
 
     /// <summary>Converts one weight, or a moment of it.</summary>
@@ -86,12 +86,13 @@ internal sealed class KerasConversion
     /// What Rescaling and Normalization make of pixels 0 to 255, as factors of pixel/255. A shift is refused: at the border the first
     /// convolution sees zeros, which the file's model does not shift, so no kernel and bias compute the same.
     /// </summary>
-    private static double[]? InputScale(List<KerasLayer> layers, Func<KerasLayer, IReadOnlyList<float[]>> variables, List<string> notes)
+    private static double[]? InputScale(KerasConfig config, Func<KerasLayer, IReadOnlyList<float[]>> variables, List<string> notes)
     {
+        var layers = config.Preprocessing;
         double[] scale = [255, 255, 255], shift = [0, 0, 0]; // of pixel/255
         foreach (var layer in layers)
         {
-            var (factor, offset) = layer.Kind == "Rescaling" ? Rescaling(layer) : Normalization(layer, variables);
+            var (factor, offset) = layer.Kind == "Rescaling" ? Rescaling(layer) : Normalization(layer, config.IsChannelsFirst, variables);
             for (int c = 0; c < scale.Length; c++)
             {
                 (scale[c], shift[c]) = (scale[c] * factor[c], shift[c] * factor[c] + offset[c]);
@@ -121,9 +122,9 @@ internal sealed class KerasConversion
         (PerChannel(layer, layer.Numbers("scale") ?? throw layer.Difference("scale", "a number", layer.Compact("scale")), "scale"),
             PerChannel(layer, layer.Numbers("offset") ?? [0], "offset"));
 
-    private static (double[] Factor, double[] Offset) Normalization(KerasLayer layer, Func<KerasLayer, IReadOnlyList<float[]>> variables)
+    private static (double[] Factor, double[] Offset) Normalization(KerasLayer layer, bool isChannelsFirst, Func<KerasLayer, IReadOnlyList<float[]>> variables)
     {
-        layer.Same("axis", "-1", "[-1]", "3", "[3]", "[]"); // the last is None: one number for all
+        layer.Same("axis", [.. isChannelsFirst ? ["1", "[1]", "-3", "[-3]"] : Array.Empty<string>(), "-1", "[-1]", "3", "[3]", "[]"]); // the last is None: one number for all; so has -1 where channels come first
         layer.Same("invert", "false");
 
         // Given as settings, or found by adapt() and then stored as the variables mean, variance, count.
