@@ -129,6 +129,59 @@ public sealed class EachImageByItselfTests
         Assert.That(() => Load(onnx), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains(found).And.Message.Contains(remedy));
     }
 
+    /// <summary>Inputs that may be left out have no name, and dropout passes everything on in inference, whatever it is told beside the numbers.</summary>
+    [TestCase("Clip without its lower bound")]
+    [TestCase("Clip without its upper bound")]
+    [TestCase("Conv without its bias")]
+    [TestCase("Dropout with a rate")]
+    [TestCase("Dropout without its rate")]
+    [TestCase("Dropout that is not training")]
+    [TestCase("Dropout that is not training, said by a node")]
+    [TestCase("Dropout with a mask")]
+    public void Score_InputsAndOutputsThatMayBeLeftOut_IsTheNetwork(string way)
+    {
+        byte[] onnx = ForeignOnnxTests.Foreign(Model, proto =>
+        {
+            var graph = proto.Graph;
+            int at = graph.Node.IndexOf(graph.Node.First(node => node.OpType == "BatchNormalization"));
+            var normalization = graph.Node[at];
+            string input = normalization.Input[0];
+            normalization.Input[0] = "passed";
+            graph.Initializer.Add(TensorData.Create<float>("high", DataType.Float, [1e9f]));
+            graph.Initializer.Add(TensorData.Create<float>("low", DataType.Float, [0]));
+            graph.Initializer.Add(TensorData.Create<float>("ratio", DataType.Float, [0.5f]));
+            graph.Initializer.Add(TensorData.Create<float>("one", DataType.Float, [.. Enumerable.Range(0, 16).Select(i => i % 5 == 0 ? 1f : 0)], 4, 4, 1, 1));
+            var no = TensorData.Create<byte>("no", DataType.Bool, [0]);
+            if (way.EndsWith("training", StringComparison.Ordinal))
+            {
+                graph.Initializer.Add(no);
+            }
+
+            var node = way switch
+            {
+                "Clip without its lower bound" => Node("Clip", input, "passed", "", "high"),
+                "Clip without its upper bound" => Node("Clip", input, "passed", "low", ""),
+                "Conv without its bias" => Node("Conv", input, "passed", "one", ""),
+                "Dropout with a rate" => Node("Dropout", input, "passed", "ratio"),
+                "Dropout without its rate" => Node("Dropout", input, "passed", ""),
+                "Dropout with a mask" => Node("Dropout", input, "passed"),
+                _ => Node("Dropout", input, "passed", "ratio", "no"),
+            };
+            if (way == "Dropout with a mask")
+            {
+                node.Output.Add("mask");
+            }
+
+            graph.Node.Insert(at, node);
+            if (way.EndsWith("node", StringComparison.Ordinal))
+            {
+                graph.Node.Insert(0, new NodeProto { OpType = "Constant", Output = { "no" }, Attribute = { new AttributeProto { Name = "value", Type = AttributeProto.Types.AttributeType.Tensor, T = no } } });
+            }
+        });
+
+        Assert.That(Score(onnx), Is.EqualTo(Own()).Within(1e-6f));
+    }
+
     private static void Flatten(GraphProto graph, long[] shape)
     {
         var flatten = graph.Node.Single(node => node.OpType == "Flatten");

@@ -10,9 +10,17 @@ internal static class ForeignGraph
 {
     private const string Prefix = "cifar3/";
 
-    /// <summary>Nodes without inputs that give a constant become weights.</summary>
+    /// <summary>Nodes without inputs that give a constant become weights, and inputs at the end that have no name, which are left out, go.</summary>
     public static void Simplify(GraphProto graph)
     {
+        foreach (var node in graph.Node)
+        {
+            while (node.Input.Count > 1 && node.Input[^1].Length == 0)
+            {
+                node.Input.RemoveAt(node.Input.Count - 1);
+            }
+        }
+
         for (int i = graph.Node.Count - 1; i >= 0; i--)
         {
             if (graph.Node[i] is not { OpType: "Constant", Domain: "" or "ai.onnx", Input.Count: 0, Output.Count: 1, Attribute: [var value] } node)
@@ -34,6 +42,30 @@ internal static class ForeignGraph
                 graph.Initializer.Add(new TensorProto(tensor) { Name = node.Output[0] });
                 graph.Node.RemoveAt(i);
             }
+        }
+    }
+
+    /// <summary>Dropout in inference passes everything on: its rate and whether it trains, inputs from operator set 12 on, go, and so does a mask that nobody takes.</summary>
+    public static void SimplifyDropout(GraphProto graph)
+    {
+        var taken = graph.Node.SelectMany(node => node.Input).Concat(graph.Output.Select(value => value.Name)).ToHashSet();
+        foreach (var node in graph.Node.Where(node => node is { OpType: "Dropout", Domain: "" or "ai.onnx" }))
+        {
+            while (node.Input.Count > 1)
+            {
+                node.Input.RemoveAt(node.Input.Count - 1);
+            }
+
+            if (node.Output.Count == 2 && !taken.Contains(node.Output[1]))
+            {
+                node.Output.RemoveAt(1);
+            }
+        }
+
+        taken = [.. graph.Node.SelectMany(node => node.Input)];
+        foreach (var flag in graph.Initializer.Where(tensor => tensor.DataType == (int)DataType.Bool && !taken.Contains(tensor.Name)).ToList())
+        {
+            graph.Initializer.Remove(flag); // of a type that no weight has
         }
     }
 

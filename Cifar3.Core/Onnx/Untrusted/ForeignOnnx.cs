@@ -36,8 +36,9 @@ internal static class ForeignOnnx
             var model = file.Model.Clone();
             GraphCheck.CheckCounts(model);
             model.IrVersion = Math.Max(model.IrVersion, WeightsApartIrVersion);
-            GraphCheck.CheckIsForInference(model.Graph);
             ForeignGraph.Simplify(model.Graph);
+            GraphCheck.CheckIsForInference(model.Graph);
+            ForeignGraph.SimplifyDropout(model.Graph);
             foreach (var tensor in model.Graph.Initializer.Where(tensor => tensor.DataType != (int)DataType.String)) // texts of an output that is left out go with it; GraphCheck refuses others
             {
                 GraphTensor.Check(tensor);

@@ -64,14 +64,14 @@ internal sealed class GraphCheck
         }
     }
 
-    /// <summary>Refuses a graph that was written in training mode: its nodes say so, or have the outputs and inputs that only training has.</summary>
+    /// <summary>Refuses a graph that was written in training mode: its nodes say so, or have the outputs that only training has, or an input of which the file does not say that it is not.</summary>
     /// <exception cref="FormatException">A node normalizes over the images of a step, or drops numbers.</exception>
     public static void CheckIsForInference(GraphProto graph)
     {
         var training = graph.Node.FirstOrDefault(node => node.OpType switch
         {
             "BatchNormalization" => node.Output.Count > 1 || node.Attribute.Any(attribute => attribute is { Name: "training_mode", I: not 0 }),
-            "Dropout" => node.Input.Count > 2,
+            "Dropout" => node.Input.Count > 2 && graph.Initializer.FirstOrDefault(tensor => tensor.Name == node.Input[2]) is not ({ DataType: (int)DataType.Bool, HasRawData: true, RawData: [0] } or { DataType: (int)DataType.Bool, Int32Data: [0] }),
             _ => false,
         });
         if (training is not null)
@@ -129,7 +129,8 @@ internal sealed class GraphCheck
             throw node.Wrong("an operator of ONNX itself with one output", $"one of domain '{Shown.Text(proto.Domain)}' with {proto.Output.Count}");
         }
 
-        var inputs = proto.Input.Select(name => values.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shown.Text(name)}'")).ToList();
+        var names = proto.Input.Where((name, i) => i == 0 || name.Length > 0 || proto.OpType != "Clip"); // which may lack its lower bound
+        var inputs = names.Select(name => values.GetValueOrDefault(name) ?? throw node.Wrong("inputs that come before it", $"'{Shown.Text(name)}'")).ToList();
         var (shape, type, operations) = GraphShapes.Of(node, inputs, index => constants.GetValueOrDefault(proto.Input[index]));
         node.CheckAllRead();
         double size = shape.Aggregate(1.0, (product, dim) => product * dim);

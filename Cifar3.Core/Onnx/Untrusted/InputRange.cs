@@ -129,7 +129,7 @@ internal static class InputRange
                     return false;
                 case "Clip" when steps == 0:
                     reach = Bounds(node);
-                    isOpen = node.Input.Skip(1).Any(bound => Values(bound) is null); // computed by nodes
+                    isOpen = node.Input.Skip(1).Any(bound => bound.Length > 0 && Values(bound) is null); // computed by nodes
                     return false;
                 default:
                     return false;
