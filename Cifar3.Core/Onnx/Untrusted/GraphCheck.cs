@@ -58,9 +58,14 @@ internal sealed class GraphCheck
             throw new FormatException($"expected one operator set of ONNX, found several ({string.Join(", ", versions)}), which compute some operators in different ways");
         }
 
-        if (model.Functions.Count + model.TrainingInfo.Count + graph.SparseInitializer.Count > 0 || graph.Node.Count > MaxNodes || graph.Initializer.Count > MaxWeights)
+        if (model.Functions.Count > 0)
         {
-            throw new FormatException(FormattableString.Invariant($"expected at most {MaxNodes:N0} nodes, {MaxWeights:N0} weights and no functions, training graphs or sparse weights, found {graph.Node.Count:N0}, {graph.Initializer.Count:N0}, {model.Functions.Count}, {model.TrainingInfo.Count} and {graph.SparseInitializer.Count}"));
+            throw new FormatException(FormattableString.Invariant($"expected ONNX's own operators alone, found {model.Functions.Count:N0} function(s), as torch.onnx.dynamo_export writes: put them in place in Python, onnx.save(onnx.inliner.inline_local_functions(onnx.load(\"in.onnx\")), \"out.onnx\")"));
+        }
+
+        if (model.TrainingInfo.Count + graph.SparseInitializer.Count > 0 || graph.Node.Count > MaxNodes || graph.Initializer.Count > MaxWeights)
+        {
+            throw new FormatException(FormattableString.Invariant($"expected at most {MaxNodes:N0} nodes, {MaxWeights:N0} weights and no training graphs or sparse weights, found {graph.Node.Count:N0}, {graph.Initializer.Count:N0}, {model.TrainingInfo.Count} and {graph.SparseInitializer.Count}"));
         }
     }
 
