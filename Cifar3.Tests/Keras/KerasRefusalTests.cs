@@ -74,6 +74,20 @@ public sealed class KerasRefusalTests
             Does.Contain($"'rescaling' (Rescaling) is not this network's: expected {setting} numbers, found"));
     }
 
+    /// <summary>What Keras 3 and Keras 2 make of <c>inputs / 255.0</c>, common at the beginning of a functional model: the layer that does it is named.</summary>
+    [TestCase("TrueDivide", """[{"args": [{"class_name": "__keras_tensor__", "config": {"keras_history": ["in", 0, 0]}}, 255.0], "kwargs": {}}]""")]
+    [TestCase("TFOpLambda", """[["in", 0, 0, {"y": 255.0, "name": null}]]""")]
+    public void Load_OperationBesideTheLayers_NamesTheLayerThatDoesIt(string kind, string calls) =>
+        Assert.That(
+            KerasTestFile.Refusal(KerasTestFile.Zip(
+                $$$"""
+                {"module": "keras", "class_name": "Functional", "config": {"name": "f", "input_layers": [["in", 0, 0]], "output_layers": [["divide", 0, 0]], "layers": [
+                  {"module": "keras.layers", "class_name": "InputLayer", "config": {"name": "in", "batch_shape": [null, 32, 32, 3]}, "inbound_nodes": []},
+                  {"class_name": "{{{kind}}}", "config": {"name": "divide"}, "inbound_nodes": {{{calls}}}}]}}
+                """,
+                KerasTestFile.Weights())),
+            Does.Contain($"Layer 2 'divide' ({kind})").And.Contain("Rescaling(1 / 255)"));
+
     [Test]
     public void Load_LayerWhoseSettingsAreAText_IsRefused() =>
         Assert.That(

@@ -134,6 +134,11 @@ internal static partial class KerasChain
 
         // Keras 2: [["conv2d", 0, 0, {arguments}]]; Keras 3: {"args": [tensor], "kwargs": {arguments}}
         var inputs = calls[0].ValueKind == JsonValueKind.Object ? KerasJson.Items(KerasJson.Get(calls[0], "args")).ToList() : [.. KerasJson.Items(calls[0])];
+        if (layer.Kind is "TFOpLambda" or "SlicingOpLambda" or "TensorFlowOpLayer" || inputs.Exists(input => input.ValueKind == JsonValueKind.Number))
+        {
+            throw NoChain(layer, "it computes with numbers beside the layers. Where it divides pixels, as inputs / 255.0 does, the layer Rescaling(1 / 255) in its place is read");
+        }
+
         if (inputs.Count != 1)
         {
             throw NoChain(layer, $"it takes {inputs.Count} inputs");
