@@ -68,6 +68,6 @@ internal sealed class Validation
             right += partWeight * part.Correct;
         }
 
-        return (sum, IsWeighted ? Math.Min(1, right / weight) : null);
+        return (sum, IsWeighted ? right / weight : null);
     }
 }

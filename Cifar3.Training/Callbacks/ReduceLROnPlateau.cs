@@ -70,11 +70,7 @@ public sealed class ReduceLROnPlateau : Callback
     public override void OnEpochEnd(TrainingContext context, EpochLog log)
     {
         double value = monitor.Value(log);
-        if (cooling > 0)
-        {
-            cooling--;
-            wait = 0;
-        }
+        cooling -= cooling > 0 ? 1 : 0; // nothing waits meanwhile
 
         if (monitor.IsImprovement(value, best))
         {

@@ -108,8 +108,8 @@ public sealed class TrainingContext
     /// <summary>Everything settled.</summary>
     internal TrainingPlan Plan { get; }
 
-    /// <summary>Weights (after an epoch the averaged ones, where weights are averaged), Adam's moments and step as they are now.</summary>
-    internal EngineState ExportState() => current is null ? engine.ExportState() : engine.ExportState() with { Weights = current.Weights };
+    /// <summary>The engine's weights, Adam's moments and step as they are now.</summary>
+    internal EngineState ExportState() => engine.ExportState();
 
     /// <summary>The engine's weights alone, a third of its state, as they are now.</summary>
     internal IReadOnlyList<WeightTensor> CopyWeights()

@@ -69,7 +69,7 @@ public sealed class CosineDecay(float? learningRate = null, double warmUpEpochs 
         double top = LearningRate ?? state.LearningRate, warmUp = WarmUpEpochs * state.BatchesPerEpoch, steps = (double)state.Epochs * state.BatchesPerEpoch;
         double rate = state.Step < warmUp
             ? Math.Min(top * (state.Step + 1) / warmUp, top) // the way up may end within a step
-            : Schedules.Cosine(top, top * Alpha, Math.Min((state.Step - warmUp) / Math.Max(steps - warmUp, 1), 1));
+            : Schedules.Cosine(top, top * Alpha, (state.Step - warmUp) / Math.Max(steps - warmUp, 1));
         return (float)Math.Max(rate, top * 1e-6); // a rate of exactly 0 would be refused
     }
 
