@@ -43,6 +43,22 @@ public sealed class CallbackTests
         Assert.That(result.StopReason, Is.EqualTo("\u001b[2Jenough\nof it"));
     }
 
+    /// <summary>A checkpoint knows callbacks by their words: what they left out could change, and the training that goes on would be neither the one nor the other.</summary>
+    [Test]
+    public void ToString_AnySettingChanged_IsAnother()
+    {
+        Callback[] callbacks =
+        [
+            new EarlyStopping(), new EarlyStopping("val_loss"), new EarlyStopping(patience: 4), new EarlyStopping(minDelta: .1), new EarlyStopping(mode: MonitorMode.Min), new EarlyStopping(baseline: .1),
+            new EarlyStopping(restoreBestWeights: true), new EarlyStopping(startFromEpoch: 1),
+            new ReduceLROnPlateau(), new ReduceLROnPlateau("loss"), new ReduceLROnPlateau(factor: .5), new ReduceLROnPlateau(patience: 4), new ReduceLROnPlateau(mode: MonitorMode.Max),
+            new ReduceLROnPlateau(minDelta: .1), new ReduceLROnPlateau(cooldown: 1), new ReduceLROnPlateau(minLearningRate: .1),
+            new ModelCheckpoint("m.onnx"), new ModelCheckpoint("m.onnx", "val_loss"), new ModelCheckpoint("m.onnx", saveBestOnly: false), new ModelCheckpoint("m.onnx", mode: MonitorMode.Min),
+        ];
+
+        Assert.That(callbacks.Select(callback => callback.ToString()), Is.Unique);
+    }
+
     private sealed class FailsAtTheEnd : Callback
     {
         public override void OnTrainEnd(TrainingContext context) => throw new InvalidOperationException("cannot end");

@@ -50,7 +50,7 @@ public sealed class EarlyStoppingTests
 
     [Test]
     public void OnEpochEnd_Loss_LowerIsBetter() =>
-        Assert.That(ScriptedTraining.Context().Run([.5, .6, .7, .8], new EarlyStopping("val_loss", patience: 1)), Is.EqualTo(4));
+        Assert.That(ScriptedTraining.Context().Run([.5, .6, .7, .8, .8, .9], new EarlyStopping("val_loss", patience: 1)), Is.EqualTo(5), "equal is no improvement");
 
     [Test]
     public void OnEpochEnd_ModeGiven_OverridesTheName() =>
@@ -114,6 +114,17 @@ public sealed class EarlyStoppingTests
 
         Assert.That(second.Run([.5, .6, .5, .5], stopping), Is.EqualTo(4));
         Assert.That(second.Model.Mark(), Is.EqualTo(2));
+    }
+
+    /// <summary>Below a baseline an epoch that improves does not end the waiting: only the beginning does.</summary>
+    [Test]
+    public void OnTrainBegin_SecondTrainingBelowItsBaseline_WaitsAsLongAsTheFirst()
+    {
+        var stopping = new EarlyStopping(patience: 3, baseline: .9);
+        double[] values = [.2, .1, .3, .1];
+
+        Assert.That(ScriptedTraining.Context().Run(values, stopping), Is.EqualTo(4));
+        Assert.That(ScriptedTraining.Context().Run(values, stopping), Is.EqualTo(4));
     }
 
     [Test]

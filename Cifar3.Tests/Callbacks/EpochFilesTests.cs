@@ -22,6 +22,22 @@ public sealed class EpochFilesTests
         Assert.That(result.FilesNote, Is.Null);
     }
 
+    /// <summary>After the last epoch no other follows: the file is tried again before the training ends, however it does.</summary>
+    [Test]
+    public void Fit_CsvFileInUseInTheLastEpochAlone_IsWrittenAtTheEnd([Values] bool interrupted)
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "log.csv");
+        var ends = new Recorder { OnEpoch = (_, log) => throw new InvalidOperationException($"{log.Epoch}") };
+        Callback[] callbacks = [new CsvLogger(file), Blocking(file, from: 0, to: 1), .. interrupted ? [ends] : Array.Empty<Callback>()];
+        Directory.CreateDirectory(file); // taken away behind the logger
+
+        string? note = "";
+        Assert.That(() => note = Fit(epochs: 1, callbacks).FilesNote, interrupted ? Throws.TypeOf<InvalidOperationException>() : Throws.Nothing);
+
+        Assert.That(File.ReadAllLines(file), Has.Length.EqualTo(2));
+        Assert.That(note, interrupted ? Is.Empty : Is.Null);
+    }
+
     [Test]
     public void Fit_CsvFileInUseToTheEnd_GivesTheModelAndTellsResultAndBar()
     {
@@ -201,6 +217,44 @@ public sealed class EpochFilesTests
 
         Assert.That(context.FilesNote, Does.StartWith("Cannot write ").And.Contain("m1.onnx").And.EndsWith(" 2 files of epochs are missing in all."));
         Assert.That(File.Exists(Path.Combine(folder, "m3.onnx")), Is.True);
+    }
+
+    /// <summary>What a later epoch's file stands for is not missing: the best model's whichever its name, every epoch's under the same one.</summary>
+    [TestCase("best_{epoch}.onnx", true)]
+    [TestCase("last.onnx", false)]
+    public void OnEpochEnd_FileInUseThatALaterEpochReplaces_IsMissingNoMore(string name, bool saveBestOnly)
+    {
+        string folder = TestFiles.NewFolder(), first = Path.Combine(folder, name.Replace("{epoch}", "1", StringComparison.Ordinal));
+        var checkpoint = new ModelCheckpoint(Path.Combine(folder, name), saveBestOnly: saveBestOnly);
+        var context = ScriptedTraining.Context();
+        checkpoint.OnTrainBegin(context);
+        Directory.CreateDirectory(first);
+        context.Epoch(.1, checkpoint);
+        Assert.That(context.FilesNote, Is.Not.Null);
+        Directory.Delete(first);
+
+        context.Epoch(.2, checkpoint);
+
+        Assert.That(context.FilesNote, Is.Null);
+        Assert.That(CnnModel.LoadOnnx(checkpoint.LastFile!).Mark(), Is.EqualTo(2));
+    }
+
+    [Test]
+    public void OnTrainBegin_FileOfAFormerTrainingMissing_IsNotKeptForThisOne()
+    {
+        string file = Path.Combine(TestFiles.NewFolder(), "best.onnx");
+        var checkpoint = new ModelCheckpoint(file);
+        var former = ScriptedTraining.Context();
+        checkpoint.OnTrainBegin(former);
+        Directory.CreateDirectory(file);
+        former.Epoch(.9, checkpoint);
+        Directory.Delete(file);
+
+        checkpoint.OnTrainBegin(ScriptedTraining.Context());
+        var state = new CallbackState();
+        checkpoint.SaveState(state);
+
+        Assert.That(state.IsEmpty, Is.True);
     }
 
     [Test]

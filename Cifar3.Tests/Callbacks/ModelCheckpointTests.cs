@@ -10,10 +10,10 @@ public sealed class ModelCheckpointTests
         var saved = new List<(int Epoch, string File)>();
         var checkpoint = Create("model_{epoch:02d}_{val_accuracy:.2f}", saveBestOnly: true, saved);
 
-        ScriptedTraining.Context().Run([.5, .4, .6, .6, .7], checkpoint);
+        ScriptedTraining.Context().Run([.5, .4, .45, .6, .6, .7], checkpoint); // .45 is better than the epoch before, not than the best
 
-        Assert.That(saved, Is.EqualTo(new[] { (1, "model_01_0.50"), (3, "model_03_0.60"), (5, "model_05_0.70") }));
-        Assert.That(Path.GetFileName(checkpoint.LastFile), Is.EqualTo("model_05_0.70"));
+        Assert.That(saved, Is.EqualTo(new[] { (1, "model_01_0.50"), (4, "model_04_0.60"), (6, "model_06_0.70") }));
+        Assert.That(Path.GetFileName(checkpoint.LastFile), Is.EqualTo("model_06_0.70"));
     }
 
     [Test]

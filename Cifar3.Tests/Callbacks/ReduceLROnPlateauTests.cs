@@ -52,6 +52,16 @@ public sealed class ReduceLROnPlateauTests
         Assert.That(first, Is.EqualTo(new[] { 1, .5, .25, .125 }).Within(1e-6));
     }
 
+    /// <summary>A first value that is a number ends all waiting; NaN does not.</summary>
+    [Test]
+    public void OnTrainBegin_SecondTrainingThatBeginsWithNaN_WaitsAsLongAsTheFirst()
+    {
+        var callback = new ReduceLROnPlateau(factor: .5, patience: 3);
+        Rates([.6, .5, .5], () => callback);
+
+        Assert.That(Rates([double.NaN, double.NaN, .5, .5], () => callback), Is.EqualTo(new[] { 1, 1, 1, 1 }).Within(1e-6));
+    }
+
     private static LearningRateScheduler Falling => new ExponentialLRDecay(numEpochsPerDecay: 1, decayRate: .5f);
 
     /// <summary>The learning rates, in thousandths, that epochs of these validation accuracies train with.</summary>
