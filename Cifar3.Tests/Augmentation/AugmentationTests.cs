@@ -276,6 +276,36 @@ public sealed class AugmentationTests
     }
 
     [Test]
+    public void BatchSource_NextEpoch_DrawsAnew()
+    {
+        Assert.That(Enumerable.Range(1, 4).Select(epoch => Convert.ToHexString(Pixels([new RandomTranslation(8)], count: 1, epoch))), Is.Unique);
+    }
+
+    /// <summary>Of one image there is no other: it is mixed with itself, moved elsewhere.</summary>
+    [Test]
+    public void BatchSource_ImageMixedIn_HasDrawsOfItsOwn()
+    {
+        Assert.That(Pixels([new RandomTranslation(8), new Mixup(1, 1)], count: 1), Is.Not.EqualTo(Pixels([new RandomTranslation(8)], count: 1)));
+    }
+
+    /// <summary>What an augmentation reads may be freed when the training has ended.</summary>
+    [Test]
+    public void BatchSource_LeftWhileTheNextBatchIsPrepared_LeavesNothingRunning()
+    {
+        using var begun = new ManualResetEventSlim();
+        var slow = new Slow(begun);
+        var source = new BatchSource(ColourImages.Create(4), TrainingPlan.Create(new TrainerOptions { Augmentations = [slow], BatchSize = 1 }, 4), 1);
+
+        foreach (var batch in source.Epoch(1, default))
+        {
+            Assert.That(begun.Wait(TimeSpan.FromMinutes(1)), Is.True, "the second one");
+            break;
+        }
+
+        Assert.That(slow.IsRunning, Is.False);
+    }
+
+    [Test]
     public void BatchSource_AugmentationThatThrows_EndsTheEpochWithItsError()
     {
         var options = new TrainerOptions { Augmentations = [new Failing()], BatchSize = 4 };
@@ -285,10 +315,10 @@ public sealed class AugmentationTests
             Throws.TypeOf<InvalidOperationException>().With.Message.EqualTo("mine"));
     }
 
-    private static byte[] Pixels(IReadOnlyList<Augmentation> augmentations)
+    private static byte[] Pixels(IReadOnlyList<Augmentation> augmentations, int count = 40, int epoch = 1)
     {
-        var images = new ImageSet(EngineTestData.RandomImages(40, 1), [.. Enumerable.Range(0, 40).Select(i => i % 2)], ["even", "odd"]);
-        return new BatchSource(images, TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, BatchSize = 40, Augmentations = augmentations }, 40), 1).Epoch(1, default).Single().Images.ToArray();
+        var images = new ImageSet(EngineTestData.RandomImages(count, 1), [.. Enumerable.Range(0, count).Select(i => i % 2)], ["even", "odd"]);
+        return new BatchSource(images, TrainingPlan.Create(new TrainerOptions { Recipe = Recipe.Keras, BatchSize = count, Augmentations = augmentations }, count), 1).Epoch(epoch, default).Single().Images.ToArray();
     }
 
     private static AugmentationRandom Random(int image) => new(seed: 1, epoch: 1, image, place: 0);
@@ -313,6 +343,25 @@ public sealed class AugmentationTests
     private sealed class White : Augmentation
     {
         public override void Apply(Span<byte> image, AugmentationRandom random) => image.Fill(255);
+    }
+
+    /// <summary>Takes its time with every image but the first.</summary>
+    private sealed class Slow(ManualResetEventSlim begun) : Augmentation
+    {
+        private int calls;
+
+        public bool IsRunning { get; private set; }
+
+        public override void Apply(Span<byte> image, AugmentationRandom random)
+        {
+            if (Interlocked.Increment(ref calls) > 1)
+            {
+                IsRunning = true;
+                begun.Set();
+                Thread.Sleep(100);
+                IsRunning = false;
+            }
+        }
     }
 
     private sealed class Failing : Augmentation

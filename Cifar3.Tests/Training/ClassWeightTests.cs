@@ -114,6 +114,16 @@ public sealed class ClassWeightTests
         Assert.That(warning, expected is null ? Is.Null : Does.StartWith(expected));
     }
 
+    /// <summary>40 images of weight 1, 8 of weight 2, 8 of weight 10: naming the last class gets 80 of 136; (Σ w)²/Σ w² tell.</summary>
+    [Test]
+    public void Validation_UnequalWeights_HasTheChanceOfTheHeaviestClass()
+    {
+        var validation = new Validation(Unequal(40, 8, 8), [1, 2, 10]);
+
+        Assert.That(validation.Chance, Is.EqualTo(80 / 136.0).Within(1e-9));
+        Assert.That(validation.Count, Is.EqualTo(136.0 * 136 / (40 + 8 * 4 + 8 * 100)).Within(1e-9));
+    }
+
     [Test]
     public void MlNetTrainer_Weights_WatchesAndKeepsByTheWeightedAccuracy()
     {

@@ -50,6 +50,7 @@ public sealed class RecipeTrainingTests
         Assert.That(resumed.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
         Assert.That(resumed.BestModel.WeightHash(), Is.EqualTo(whole.BestModel.WeightHash()));
         Assert.That(resumed.History["val_loss"], Is.EqualTo(whole.History["val_loss"]));
+        Assert.That(resumed.History["val_weighted_accuracy"], Is.EqualTo(whole.History["val_weighted_accuracy"]));
         Assert.That(resumed.History["learning_rate"], Is.EqualTo(whole.History["learning_rate"]));
 
         static ReduceLROnPlateau Plateau() => new(patience: 1, factor: .5);
@@ -96,6 +97,29 @@ public sealed class RecipeTrainingTests
         Assert.That(average.Steps, Is.EqualTo(12));
     }
 
+    /// <summary>A rate of one's own is the highest of the recipe's schedule: it does not take its place.</summary>
+    [Test]
+    public void Plan_RateGiven_KeepsTheRecipesSchedule()
+    {
+        var plan = TrainingPlan.Create(new TrainerOptions { LearningRate = .01f }, 1000);
+
+        Assert.That((plan.Schedule, plan.LearningRate), Is.EqualTo((Recipe.Auto.LearningRateScheduler, .01f)));
+        Assert.That(plan.Schedule!.GetLearningRate(plan.StateAt(plan.Epochs / 5, 0)), Is.EqualTo(.01f).Within(1).Percent);
+    }
+
+    /// <summary>The average is what is validated and kept; each step goes on from the weights of the step before it.</summary>
+    [Test]
+    public void Fit_AveragedWeights_ChangeNoStep([Values] bool recomputeStatistics)
+    {
+        var options = new TrainerOptions { Epoch = 4, LearningRate = .05f, RecomputeStatistics = recomputeStatistics };
+        var plain = FakeTrainer.Create(options).Fit(Train, Validation);
+
+        var averaged = FakeTrainer.Create(options with { EmaMomentum = .9 }).Fit(Train, Validation);
+
+        Assert.That(averaged.History["loss"], Is.EqualTo(plain.History["loss"]));
+        Assert.That(averaged.History["val_loss"], Is.Not.EqualTo(plain.History["val_loss"]));
+    }
+
     [Test]
     public void OneCycle_WholeTraining_RisesToTheTopAndFallsToNearlyNothing()
     {
@@ -128,6 +152,17 @@ public sealed class RecipeTrainingTests
         Assert.That(At(7, 0), Is.EqualTo(.055).Within(1e-5));
         Assert.That(At(12, 0), Is.EqualTo(.01).Within(1e-6));
         Assert.That(new CosineDecay(.1f).GetLearningRate(new TrainState(12, 0, 10, 32) { Epochs = 12 }), Is.EqualTo(1e-7).Within(1).Percent, "nearly nothing, for nothing is refused");
+    }
+
+    /// <summary>The way down ends with the plan, and does not turn: a cosine would.</summary>
+    [Test]
+    public void Schedules_StepsBeyondThePlan_StayAtTheEnd([Values(12, 15, 22)] int epoch)
+    {
+        var state = new TrainState(epoch, 0, 10, 32) { Epochs = 12 };
+
+        Assert.That(state.ShareDone, Is.EqualTo(1));
+        Assert.That(new CosineDecay(.1f, warmUpEpochs: 2, alpha: .1).GetLearningRate(state), Is.EqualTo(.01).Within(1e-6));
+        Assert.That(new OneCycle(.1f).GetLearningRate(state), Is.EqualTo(1e-4).Within(1e-7));
     }
 
     /// <summary>The step that the way up ends within was beyond its end: with one batch an epoch ten times the highest rate.</summary>

@@ -163,6 +163,14 @@ public sealed class TrainingWarningTests
 
     private static string? Measured(int right, int[] labels, params Augmentation[] augmentations) => Measured([right], labels, augmentations);
 
+    /// <summary>Images of one class tell nothing of chance, and of all right ones nobody is told that they may be luck.</summary>
+    [Test]
+    public void Of_WhatCannotBeBetter_SaysNothing()
+    {
+        Assert.That(Measured(3, [1, 1, 1, 1, 1, 1, 1, 1]), Is.Null);
+        Assert.That(Measured([6, .. Enumerable.Repeat(2, 49)], [0, 0, 1, 1, 2, 2]), Is.Null);
+    }
+
     /// <summary>So many of the labels right after each epoch, the first of them the best.</summary>
     private static string? Measured(int[] right, int[] labels, params Augmentation[] augmentations)
     {
