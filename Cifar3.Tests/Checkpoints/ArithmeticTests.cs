@@ -57,6 +57,23 @@ public sealed class ArithmeticTests
         }
     }
 
+    /// <summary>A checkpoint with more than a hundred is refused: that of a training moved to and fro must not become one.</summary>
+    [Test]
+    public void Fit_ResumedManyTimesElsewhere_KeepsTheLastChanges()
+    {
+        string folder = TestFiles.NewFolder(), path = Path.Combine(folder, TrainingCheckpoint.FileName);
+        var options = new TrainerOptions { Epoch = 1, WorkspacePath = folder };
+        var images = ColourImages.Create(40);
+        FakeTrainer.Create(options).Fit(images);
+        var data = CheckpointFile.Read(path, long.MaxValue)!;
+        data.ComputedBy.Add(Enumerable.Range(0, 90).Select(i => $"Managed 0.{i}"));
+        CheckpointFile.Write(path, data);
+
+        FakeTrainer.Create(options with { Epoch = 2, Resume = true }).Fit(images);
+
+        Assert.That(CheckpointFile.Read(path, long.MaxValue)!.ComputedBy, Is.EqualTo(Enumerable.Range(81, 9).Select(i => $"Managed 0.{i}").Append("Fake 1.0")));
+    }
+
     /// <summary>The real thing, both ways: a process whose runtime has no AVX2.</summary>
     [Test]
     public void Fit_ResumedByAProcessWithFewerInstructions_SaysSo()

@@ -71,6 +71,8 @@ public sealed class CheckpointFileTests
             Altered(data => data.Weights[1].Values = Google.Protobuf.ByteString.CopyFrom(BitConverter.GetBytes(float.NaN)), "is NaN");
             Altered(data => data.History.Clear(), "expected 1 to 100,000 epochs, found 0");
             Altered(data => data.History[0].Accuracy = 1.5, "accuracies 1.5");
+            Altered(data => data.History[0].ValWeightedAccuracy = 2, "the log of epoch 1 has accuracies");
+            Altered(data => data.History[0].ClearValLoss(), "the log of epoch 1 has accuracies");
             Altered(data => data.Best.Epoch = 7, "found epoch 7");
             Altered(data => data.Step = -1, "step -1");
             Altered(data => data.Step = long.MaxValue, "step 9223372036854775807");

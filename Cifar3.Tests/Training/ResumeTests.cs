@@ -153,6 +153,7 @@ public sealed class ResumeTests
         var again = FakeTrainer.Create(Options(folder) with { Resume = true, Callbacks = [.. Options(folder).Callbacks, seen] }).Fit(Train, Validation);
 
         Assert.That(seen.Batches, Is.Empty);
+        Assert.That(again.History.Epochs, Is.EqualTo(whole.History.Epochs), "with the seconds that they took");
         Assert.That(again.Model.WeightHash(), Is.EqualTo(whole.Model.WeightHash()));
         Assert.That(again.BestModel.WeightHash(), Is.EqualTo(whole.BestModel.WeightHash()));
     }
@@ -185,15 +186,15 @@ public sealed class ResumeTests
 
     /// <summary>The rates of the epochs done would have been others: what goes on is neither the shorter training nor the longer one.</summary>
     [Test]
-    public void Fit_ResumedWithMoreEpochsUnderAScheduleThatGoesByThem_IsRefused()
+    public void Fit_ResumedWithMoreEpochsUnderAScheduleThatGoesByThem_IsRefused([Values(1, 3)] int epochs)
     {
-        var options = Options(TestFiles.NewFolder()) with { Epoch = 3, LearningRateScheduler = new FallsUntilTheEnd() };
+        var options = Options(TestFiles.NewFolder()) with { Epoch = epochs, LearningRateScheduler = new FallsUntilTheEnd() };
         FakeTrainer.Create(options).Fit(Train, Validation);
 
         Assert.That(
             () => FakeTrainer.Create(options with { Epoch = 6, Resume = true }).Fit(Train, Validation),
-            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("LearningRateScheduler: expected FallsUntilTheEnd over 3 epochs, found FallsUntilTheEnd over 6 epochs"));
-        Assert.That(FakeTrainer.Create(options with { Resume = true }).Fit(Train, Validation).History.Epochs, Has.Length.EqualTo(3));
+            Throws.TypeOf<Cifar3ModelException>().With.Message.Contains($"LearningRateScheduler: expected FallsUntilTheEnd over {epochs} epochs, found FallsUntilTheEnd over 6 epochs"));
+        Assert.That(FakeTrainer.Create(options with { Resume = true }).Fit(Train, Validation).History.Epochs, Has.Length.EqualTo(epochs));
     }
 
     [Test]
@@ -236,6 +237,7 @@ public sealed class ResumeTests
         string folder = TestFiles.NewFolder();
         Interrupt(folder, 6);
         var options = Options(folder) with { Resume = true };
+        var initial = CnnModel.Create(Train.ClassNames, seed: 77, FakeEngine.Filters);
 
         Assert.Multiple(() =>
         {
@@ -245,7 +247,8 @@ public sealed class ResumeTests
             Refused(options with { Filters = [2, 2, 2] }, Train, Validation, "Filters: expected 1/1/1, found 2/2/2");
             Refused(options with { DropoutRates = [.5, .5, .25] }, Train, Validation, "DropoutRates: expected 0.5/0.5/0.5, found 0.5/0.5/0.25");
             Refused(options with { Recipe = Recipe.Keras with { Name = "mine" } }, Train, Validation, "Recipe: expected keras, found mine");
-            Refused(options with { InitialModel = CnnModel.Create(Train.ClassNames, seed: 77, FakeEngine.Filters) }, Train, Validation, "initial weights: expected");
+            Refused(options with { InitialModel = initial }, Train, Validation, "initial weights: expected");
+            Refused(options with { InitialModel = initial, InitialState = EngineState.Initial(initial) with { Step = 7 } }, Train, Validation, "initial optimizer: expected nothing, found step 7 with SHA-256");
             Refused(options with { WeightDecay = .1f }, Train, Validation, "WeightDecay: expected 0, found 0.1");
             Refused(options with { LabelSmoothing = .1f }, Train, Validation, "LabelSmoothing: expected 0, found 0.1");
             Refused(options with { Augmentations = [new RandomFlip()] }, Train, Validation, "Augmentations: expected none, found RandomFlip");
@@ -256,13 +259,16 @@ public sealed class ResumeTests
             Refused(options with { LearningRateScheduler = new OneCycle() }, Train, Validation, "LearningRateScheduler: expected none, found one cycle (0.2, 25, 1000) over 5 epochs");
             Refused(options with { InitialModel = CnnModel.Create(Train.ClassNames, new CnnArchitecture(3, FakeEngine.Filters, null, [.9, .9, .9], [.01, .01, .01])) }, Train, Validation, "BatchNormalization momentum: expected 0.99/0.99/0.99, found 0.9/0.9/0.9; BatchNormalization epsilon: expected 0.001/0.001/0.001, found 0.01/0.01/0.01");
             Refused(options, new ImageSet(Train.Pixels.ToArray(), [.. Train.Labels.ToArray().Select(label => 2 - label)], Train.ClassNames), Validation, "training images: expected 100 with SHA-256");
-            Refused(options, ColourImages.Create(100, seed: 8), Validation, "training images: expected 100 with SHA-256");
+            Refused(options, new ImageSet([.. Train.Pixels.ToArray().Select(value => (byte)(value ^ 1))], Train.Labels.ToArray(), Train.ClassNames), Validation, "training images: expected 100 with SHA-256");
+            Refused(options, Renamed(Train), Renamed(Validation), "class names: expected red, green, blue, found green, red, blue");
             Refused(options, Train, Train, "validation images: expected 50 with SHA-256");
             Refused(options, Train, null, "found none");
             Refused(options with { Callbacks = [] }, Train, Validation, "callbacks: expected EarlyStopping(monitor: val_accuracy, patience: 50");
             Refused(options with { Callbacks = [new EarlyStopping(patience: 50, mode: MonitorMode.Min, restoreBestWeights: true)] }, Train, Validation, "found EarlyStopping(monitor: val_accuracy, mode: Min, patience: 50");
             Refused(options with { Callbacks = [.. options.Callbacks, new EarlyStopping("loss")] }, Train, Validation, "callbacks: found EarlyStopping(monitor: loss");
         });
+
+        static ImageSet Renamed(ImageSet images) => new(images.Pixels.ToArray(), images.Labels.ToArray(), ["green", "red", "blue"]);
 
         static void Refused(TrainerOptions options, ImageSet train, ImageSet? validation, string difference) =>
             Assert.That(
