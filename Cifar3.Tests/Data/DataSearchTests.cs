@@ -102,12 +102,13 @@ public sealed class DataSearchTests
     [Test]
     public void Find_DamagedCache_GoesOnToTheNext()
     {
-        string damaged = TestFiles.NewFolder(), other = Path.GetDirectoryName(CifarFiles.WriteFolder(binary: true))!;
-        File.WriteAllBytes(Path.Combine(damaged, "cifar-10-batches-py.tar.gz"), CifarFiles.Archive(binary: false)[..5000]);
+        string damaged = TestFiles.NewFolder(), archive = Path.Combine(damaged, "cifar-10-batches-py.tar.gz"), other = Path.GetDirectoryName(CifarFiles.WriteFolder(binary: true))!;
+        File.WriteAllBytes(archive, CifarFiles.Archive(binary: false)[..5000]);
 
         var data = Search(null, TestFiles.NewFolder(), damaged, other).Find(new DataOptions(), out _);
 
         Assert.That(data!.Source, Does.Contain(other));
+        Assert.That(File.Exists(archive), Is.True, "it is another library's");
     }
 
     /// <summary>As torchvision and Keras leave it where unpacking was interrupted: the archive beside it is whole.</summary>

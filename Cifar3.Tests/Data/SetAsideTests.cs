@@ -43,6 +43,42 @@ public sealed class SetAsideTests
     public void Draw_PicturesOfMoreCopiesThanAreAskedFor_IsTheOneOfFewest() =>
         Assert.That(Seeds.Select(seed => SetAside.Draw(.1, seed, 0, [.. Enumerable.Range(0, 20).Select(i => (UInt128)(i < 7 ? 1 : 2))]).Order()), Is.All.EqualTo(Enumerable.Range(0, 7)));
 
+    /// <summary>The first and the third stay together for the one reason, the second and the third for the other: all three do.</summary>
+    [TestCase(new[] { 1, 2, 2 }, new[] { 5, 6, 5 })]
+    [TestCase(new[] { 1, 2, 1 }, new[] { 5, 6, 6 })]
+    [TestCase(new[] { 1, 1, 2 }, new[] { 5, 6, 6 })]
+    public void Either_ImagesThatAThirdStaysWith_StayTogether(int[] pictures, int[] others)
+    {
+        Assert.That(SetAside.Either([.. pictures.Select(i => (UInt128)i)], [.. others.Select(i => (UInt128)i)]).Distinct().Count(), Is.EqualTo(1));
+        Assert.That(SetAside.Either([.. pictures.Select(i => (UInt128)i)], null), Is.EqualTo(pictures.Select(i => (UInt128)i)));
+    }
+
+    /// <summary>Copies that their names alone tell are known as such also of images that were taken or shuffled before.</summary>
+    [Test]
+    public void TrainValidationSplit_ImagesChosenBefore_KeepsCopiesTogether()
+    {
+        var images = new ImageSet([.. Enumerable.Range(0, 60).SelectMany(i => Enumerable.Repeat((byte)i, CnnArchitecture.ImageBytes))], new int[60], ["a", "b"]) { Pictures = [.. Enumerable.Range(0, 60).Select(i => (UInt128)(i / 2))] };
+
+        foreach (var chosen in new[] { images, images.Shuffle(3), images.Take(40) })
+        {
+            var aside = chosen.TrainValidationSplit(.2, seed: 5).Validation;
+            Assert.That(Enumerable.Range(0, aside.Count).Select(i => aside.Image(i)[0] / 2).CountBy(picture => picture).Select(picture => picture.Value), Is.Not.Empty.And.All.EqualTo(2));
+        }
+    }
+
+    /// <summary>As of folders: the same seed sets the same ones aside everywhere.</summary>
+    [Test]
+    public void TrainValidationSplit_Images_AreDrawnByTheirLabels()
+    {
+        var images = new ImageSet([.. Enumerable.Range(0, 60).SelectMany(i => Enumerable.Repeat((byte)i, CnnArchitecture.ImageBytes))], [.. Enumerable.Range(0, 60).Select(i => i / 30)], ["a", "b"]);
+
+        var aside = images.TrainValidationSplit(.2, seed: 5).Validation;
+
+        Assert.That(
+            Enumerable.Range(0, aside.Count).Select(i => (int)aside.Image(i)[0]),
+            Is.EqualTo(new[] { 0, 1 }.SelectMany(label => SetAside.Draw(.2, 5, label, Different(30)).Order().Select(i => 30 * label + i))));
+    }
+
     /// <summary>Who trains on all classes and measures with them in a model's order, or on some of them, must not measure on what was trained on.</summary>
     [TestCase("c,b,a")]
     [TestCase("b,c")]

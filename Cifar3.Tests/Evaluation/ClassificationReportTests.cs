@@ -72,6 +72,11 @@ public sealed class ClassificationReportTests
         });
     }
 
+    /// <summary>Another usual name counts only where the name itself is not there.</summary>
+    [Test]
+    public void Places_NamesThatAreEachOthersSynonyms_AreFoundAsTheyAre() =>
+        Assert.That(ClassList.Places(["automobile", "car"], ["car", "automobile"]), Is.EqualTo(new[] { 1, 0 }));
+
     [Test]
     public void Create_SameClassesInAnotherOrderOrUnderOtherNames_AreMatchedByName()
     {
