@@ -268,11 +268,34 @@ public sealed class Cifar3CnnTrainerTests
         Assert.That(messages, Has.None.Contains("There is no validation image"));
     }
 
+    /// <summary>A float's 0.1 is a little more than a tenth, which would set 3 images of 25 aside.</summary>
+    [Test]
+    public void Fit_ShareOfTheImages_IsSetAsideAsImageSetDoes([Values(3, 4)] int seed)
+    {
+        var images = new ImageSet(EngineTestData.RandomImages(75, 1), [.. Enumerable.Range(0, 75).Select(i => i % 3)], Images.ClassNames);
+        var (train, validation) = images.TrainValidationSplit(.1, seed);
+        string expected = FakeTrainer.Create(new TrainerOptions { Epoch = 1, Seed = seed }).Fit(train, validation).BestModel.WeightHash();
+
+        using var transformer = Trainer(new MLContext(), Quick with { Epoch = 1, Seed = seed }).Fit(images.ToDataView());
+
+        Assert.That(validation.Count, Is.EqualTo(6));
+        Assert.That(transformer.Model.WeightHash(), Is.EqualTo(expected));
+    }
+
+    [Test]
+    public void Fit_Scoring_IsTheTransformers()
+    {
+        var options = Quick with { Scoring = new ClassifierOptions { Familiarity = true }, ValidationSet = Images.ToDataView(), Calibrate = true };
+
+        using var transformer = Trainer(new MLContext(), options).Fit(Images.ToDataView());
+
+        Assert.That(transformer.Transform(Images.ToDataView()).Schema.Select(column => column.Name), Does.Contain("Familiarity"));
+    }
+
     [Test]
     public void Fit_ValidationSetWithKeysInAnotherOrder_MatchesClassesByName()
     {
         var context = new MLContext();
-        ColourImages.ClassNames.CopyTo(new string[3], 0);
         var validation = ColourImages.Create(50, seed: 1);
         int[] other = [.. validation.Labels.ToArray().Select(label => 2 - label)];
         var reversed = new ImageSet(validation.Pixels.ToArray(), other, validation.ClassNames.Reverse());
