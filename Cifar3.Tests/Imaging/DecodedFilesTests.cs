@@ -36,6 +36,29 @@ public sealed class DecodedFilesTests
         }
     }
 
+    /// <summary>Each alone tells: another length, with the time that a program which copies files gives it, and another time.</summary>
+    [Test]
+    public void Read_FileOfTheSameLengthOrTheSameTime_IsReadAgain([Values] bool sameLength)
+    {
+        using var store = new DecodedFiles(TimeSpan.FromMinutes(1));
+        string path = Path.Combine(TestFiles.NewFolder(), "a.png");
+        byte[] dark = PictureFolders.Picture(10), light = PictureFolders.Picture(200);
+        int length = Math.Max(dark.Length, light.Length);
+        Array.Resize(ref dark, length); // what stands behind a PNG's end is no part of it
+        Array.Resize(ref light, sameLength ? length : length + 1);
+        File.WriteAllBytes(path, dark);
+        var time = File.GetLastWriteTimeUtc(path);
+        var rgb = new byte[CnnArchitecture.ImageBytes];
+        store.Read(path, rgb, keep: true);
+        Assert.That(rgb[0], Is.EqualTo(10));
+
+        File.WriteAllBytes(path, light);
+        File.SetLastWriteTimeUtc(path, sameLength ? time.AddSeconds(5) : time);
+        store.Read(path, rgb, keep: true);
+
+        Assert.That(rgb[0], Is.EqualTo(200));
+    }
+
     /// <summary>A disk in memory takes years that .NET's calendar has not.</summary>
     [Test]
     public void Read_FileOfAYearThatDotnetDoesNotKnow_IsReadEachTime()

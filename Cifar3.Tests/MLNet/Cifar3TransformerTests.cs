@@ -288,46 +288,6 @@ public sealed class Cifar3TransformerTests
         Assert.That(() => getLabel(ref label), Throws.InvalidOperationException);
     }
 
-    [Test]
-    public void Transform_SourceThatBreaksOff_GivesTheRowsBefore()
-    {
-        var images = MLNetData.Images(20);
-        var view = Context.Data.LoadFromEnumerable(Enumerable.Range(0, 20).Select(i => i < 13 ? new MLNetData.Row { Pixels = images.Image(i).ToArray(), Number = i } : throw new IOException("the cable is out")));
-        var scored = Context.Transforms.ApplyCifar3(Model, "Pixels").Fit(view).Transform(view);
-        var numbers = new List<int>();
-
-        Assert.That(
-            () =>
-            {
-                foreach (var row in Context.Data.CreateEnumerable<ScoredRow>(scored, reuseRowObject: false))
-                {
-                    numbers.Add(row.Number);
-                }
-            },
-            Throws.TypeOf<IOException>().With.Message.EqualTo("the cable is out"));
-        Assert.That(numbers, Is.EqualTo(Enumerable.Range(0, 13)));
-    }
-
-    /// <summary>ML.NET reads ahead on threads of its own, and its error says no more than that one of them failed.</summary>
-    [Test]
-    public void Transform_FileThatIsGoneWhenItIsRead_IsNamed()
-    {
-        string folder = TestFiles.NewFolder();
-        var images = MLNetData.Images(30);
-        MLNetData.Row[] rows = [.. Enumerable.Range(0, 30).Select(i => new MLNetData.Row { Path = Path.Combine(folder, $"{i}.png"), Number = i })];
-        foreach (var row in rows)
-        {
-            File.WriteAllBytes(row.Path, TestImages.Encode(images.Image(row.Number), 32, 32, SkiaSharp.SKEncodedImageFormat.Png));
-        }
-
-        var view = Context.Data.LoadFromEnumerable(rows);
-        var loaded = Context.Transforms.LoadRawImageBytes("Loaded", folder, "Path").Fit(view).Transform(view);
-        var scored = Context.Transforms.ApplyCifar3(Model, "Loaded").Fit(loaded).Transform(loaded);
-        File.Delete(rows[20].Path);
-
-        Assert.That(() => scored.GetColumn<float[]>("Score").Count(), Throws.TypeOf<Cifar3DataException>().With.Message.Contains(rows[20].Path).And.Message.StartsWith("Reading row "));
-    }
-
     private static PredictionEngine<MLNetData.Row, Guess> Engine(ITransformer transformer) => Context.Model.CreatePredictionEngine<MLNetData.Row, Guess>(transformer);
 
     private sealed class Guess
