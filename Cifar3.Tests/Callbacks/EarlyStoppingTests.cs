@@ -61,6 +61,10 @@ public sealed class EarlyStoppingTests
         Assert.That(ScriptedTraining.Context().Run([.5, .505, .509, .6], new EarlyStopping(metric, patience: 2, minDelta: minDelta)), Is.EqualTo(3));
 
     [Test]
+    public void ToCallback_MLNetsCriterion_HasItsSettings([Values] Cifar3CnnTrainer.EarlyStoppingMetric metric) =>
+        Assert.That(ScriptedTraining.Context().Run([.5, .55, .6, .65, .7], new Cifar3CnnTrainer.EarlyStoppingCriterion(minDelta: .3f, patience: 2, metric).ToCallback("val_accuracy", "val_loss")), Is.EqualTo(3));
+
+    [Test]
     public void OnEpochEnd_BaselineNotReached_StopsAtTheFirstSetback() =>
         Assert.That(ScriptedTraining.Context().Run([.5, .51, .52, .51, .9], new EarlyStopping(patience: 2, baseline: .8)), Is.EqualTo(4));
 
