@@ -100,6 +100,19 @@ public sealed class ToolModelTests
         Assert.That(File.Exists(to), Is.False);
     }
 
+    /// <summary>Pictures of one class would be called by the name of another: the help's own example did so to a model of <c>cifar3 train</c>, whose classes come in ordinal order.</summary>
+    [TestCase("onnx")]
+    public void Convert_ClassesOfTheFileInAnotherOrder_AreRefused(string format)
+    {
+        string folder = TestFiles.NewFolder(), from = Path.Combine(folder, $"from.{format}"), to = Path.Combine(folder, "to.onnx");
+        ToolProcess.Must("convert", "default", from);
+
+        string error = ToolProcess.MustFail("convert", from, to, "--classes", "aeroplane", "bird", "car");
+
+        Assert.That(error, Does.StartWith("Error: ").And.Contain($"'{from}'").And.EndsWith("ts outputs are 'aeroplane', 'car', 'bird', in this order, and the same names were given in another: 'aeroplane', 'bird', 'car'. Leave --classes out: the file tells them."));
+        Assert.That(File.Exists(to), Is.False);
+    }
+
     [TestCase("export", "model.onnx", "--out", "model.onnx")]
     [TestCase("export", "model.onnx", "--out", "link.onnx")]
     [TestCase("export", "link.onnx", "--out", "linked/model.onnx")]
