@@ -37,6 +37,7 @@ internal static class OptionWords
         ("DataOptions.Classes", "the model's classes"),
 
         // models
+        ("Leave classNames out: the file tells them.", "Leave --classes out: the file tells them."),
         ("Give classNames in the order of Keras' outputs.", "Name them, in the order of Keras' outputs, by 'cifar3 convert FILE model.onnx --classes …'."),
         (" (KerasLoadOptions.TakeOptimizerState takes it as Adam's)", ""),
         ("Name them in ClassifierOptions.ClassNames, or in a text file beside it", "Name them in a text file beside it"),

@@ -102,6 +102,7 @@ public sealed class ToolModelTests
 
     /// <summary>Pictures of one class would be called by the name of another: the help's own example did so to a model of <c>cifar3 train</c>, whose classes come in ordinal order.</summary>
     [TestCase("onnx")]
+    [TestCase("keras")]
     public void Convert_ClassesOfTheFileInAnotherOrder_AreRefused(string format)
     {
         string folder = TestFiles.NewFolder(), from = Path.Combine(folder, $"from.{format}"), to = Path.Combine(folder, "to.onnx");
