@@ -112,6 +112,28 @@ public sealed class ResumeTests
         }
     }
 
+    /// <summary>What could not be read again is refused where it is written: the training would be lost when it is to go on.</summary>
+    [TestCase(3, "number of an epoch that this training has not had")]
+    [TestCase(0, "another network")]
+    public void Fit_CallbackThatStoresAnotherTrainingsModel_IsRefusedWhenItStoresIt(int epochs, string what)
+    {
+        var other = epochs > 0 ? FakeTrainer.Create(new TrainerOptions { Epoch = epochs }).Fit(Train, Validation).Model : CnnModel.Create(Train.ClassNames, filters: [2, 2, 2]);
+        var options = new TrainerOptions { Epoch = 2, WorkspacePath = TestFiles.NewFolder(), Callbacks = [new Keeping(other)] };
+
+        Assert.That(
+            () => FakeTrainer.Create(options).Fit(Train, Validation),
+            Throws.TypeOf<Cifar3Exception>().With.Message.Contains("'Keeping' stores a model 'kept'").And.Message.Contains("TrainingContext.Model"),
+            what);
+    }
+
+    [Test]
+    public void Fit_CallbackThatStoresMoreModelsThanACheckpointMayHave_IsRefusedWhenItStoresThem()
+    {
+        var options = new TrainerOptions { Epoch = 1, Filters = [32, 64, 128], WorkspacePath = TestFiles.NewFolder(), Callbacks = [new Keeping(null, models: 100)] };
+
+        Assert.That(() => FakeTrainer.Create(options).Fit(Train, Validation), Throws.TypeOf<Cifar3Exception>().With.Message.Contains("100 models").And.Message.Contains("SaveState"));
+    }
+
     [Test]
     public void Fit_ResumedWithAReducedRate_GoesOnWithIt()
     {
@@ -358,4 +380,20 @@ public sealed class ResumeTests
     }
 
     private static IEnumerable<EpochLog> WithoutTime(History history) => history.Epochs.Select(e => e with { Seconds = 0 });
+
+    /// <summary>Stores a model, or copies of the training's own.</summary>
+    private sealed class Keeping(CnnModel? model, int models = 1) : Callback
+    {
+        private CnnModel? own;
+
+        public override void OnEpochEnd(TrainingContext context, EpochLog log) => own = context.Model;
+
+        public override void SaveState(CallbackState state)
+        {
+            for (int i = 0; i < models; i++)
+            {
+                state.Set(i == 0 ? "kept" : $"kept {i}", model ?? own);
+            }
+        }
+    }
 }

@@ -24,7 +24,7 @@ public sealed class CallbackState
         }
     }
 
-    /// <summary>Stores a model of this training; null stores nothing.</summary>
+    /// <summary>Stores a model of this training, as <see cref="TrainingContext.Model"/> gave it; null stores nothing. Another training's would come back as this one's, or not at all: one that could not be read again ends the training when the checkpoint is written.</summary>
     /// <param name="name">Its name within the callback.</param>
     /// <param name="model">The model.</param>
     public void Set(string name, CnnModel? model)

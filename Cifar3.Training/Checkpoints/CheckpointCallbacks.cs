@@ -3,9 +3,11 @@ namespace Cifar3.Training;
 /// <summary>The callbacks' state in a checkpoint. A callback is recognised by its settings in words (its ToString).</summary>
 internal static class CheckpointCallbacks
 {
-    public static IEnumerable<CallbackData> Write(IEnumerable<Callback> callbacks)
+    /// <summary>What the callbacks store.</summary>
+    /// <exception cref="Cifar3Exception">One stores a model that could not be read again.</exception>
+    public static IEnumerable<CallbackData> Write(TrainingContext context)
     {
-        (string Description, CallbackState State)[] all = [.. callbacks.Select(callback => (callback.ToString(), StateOf(callback)))];
+        (string Description, CallbackState State)[] all = [.. context.Options.Callbacks.Select(callback => (callback.ToString(), StateOf(callback)))];
         foreach (var (description, state) in all)
         {
             if (all.All(other => other.Description != description || other.State.IsEmpty))
@@ -21,7 +23,7 @@ internal static class CheckpointCallbacks
 
             foreach (var (name, model) in state.Models)
             {
-                data.Models[name] = CheckpointTensors.Write(model);
+                data.Models[name] = Readable(CheckpointTensors.Write(model), context, description, name);
             }
 
             yield return data;
@@ -57,6 +59,20 @@ internal static class CheckpointCallbacks
         if (waiting.Find(callback => !StateOf(callback).IsEmpty) is { } added)
         {
             throw new CallbackMismatchException($"callbacks: found {Shown.Text(added.ToString())}, which was not part of it");
+        }
+    }
+
+    /// <summary>A model as it is written, of which reading would say nothing else: found out now, not when the training is to go on.</summary>
+    private static ModelData Readable(ModelData written, TrainingContext context, string callback, string name)
+    {
+        try
+        {
+            CheckpointTensors.Read(written, context.Model, context.History.Epochs.Length);
+            return written;
+        }
+        catch (InvalidDataException e)
+        {
+            throw new Cifar3Exception($"Cannot write a training checkpoint: the callback '{Shown.Text(callback)}' stores a model '{Shown.Text(name)}' that is not this training's ({e.Message}). Store models that TrainingContext.Model gave; keep others in the callback's own fields or files.", e);
         }
     }
 

@@ -43,7 +43,7 @@ internal sealed class TrainingCheckpoint
     public IReadOnlyList<string> ComputedBy => data.ComputedBy;
 
     /// <summary>Writes the state after an epoch.</summary>
-    /// <exception cref="Cifar3Exception">The file cannot be written.</exception>
+    /// <exception cref="Cifar3Exception">The file cannot be written, or could not be read again: callbacks store what it has no room for.</exception>
     public static void Save(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingContext context, EngineState state, CnnModel? best, AveragedWeights? averaged, IEnumerable<string> computedBy)
     {
         var data = new CheckpointData
@@ -69,8 +69,9 @@ internal sealed class TrainingCheckpoint
         data.Weights.AddRange(state.Weights.Select(CheckpointTensors.Write));
         data.AdamM.AddRange(state.AdamM.Select(CheckpointTensors.Write));
         data.AdamV.AddRange(state.AdamV.Select(CheckpointTensors.Write));
-        data.Callbacks.AddRange(CheckpointCallbacks.Write(context.Options.Callbacks));
+        data.Callbacks.AddRange(CheckpointCallbacks.Write(context));
         data.ComputedBy.AddRange(computedBy);
+        CheckSize(path, data, MaxBytes(state.Weights));
         CheckpointFile.Write(path, data);
     }
 
@@ -82,8 +83,7 @@ internal sealed class TrainingCheckpoint
     /// <exception cref="Cifar3ModelException">The file is damaged or belongs to another training: the message names the difference.</exception>
     public static TrainingCheckpoint? Load(string path, IReadOnlyList<(string Name, string Value)> identity, TrainingPlan plan, CnnModel model)
     {
-        long modelBytes = 4L * model.Weights.Sum(w => w.Count);
-        if (CheckpointFile.Read(path, MaxModels * modelBytes + SpareBytes) is not { } data)
+        if (CheckpointFile.Read(path, MaxBytes(model.Weights)) is not { } data)
         {
             return null;
         }
@@ -151,6 +151,20 @@ internal sealed class TrainingCheckpoint
         catch (CallbackMismatchException e)
         {
             throw OtherTraining(path, e.Message);
+        }
+    }
+
+    /// <summary>The largest payload that a training of this network can have.</summary>
+    private static long MaxBytes(IEnumerable<WeightTensor> weights) => MaxModels * 4L * weights.Sum(weight => weight.Count) + SpareBytes;
+
+    /// <summary>A file that would not be read again is not written: the one before it stays.</summary>
+    private static void CheckSize(string path, CheckpointData data, long maxBytes)
+    {
+        if (data.CalculateSize() is var bytes && bytes > maxBytes)
+        {
+            throw new Cifar3Exception(string.Create(
+                CultureInfo.InvariantCulture,
+                $"Cannot write training checkpoint '{Shown.Path(Path.GetFullPath(path))}': the callbacks store too much, {data.Callbacks.Sum(callback => callback.Models.Count):N0} models among it. Expected at most {maxBytes:N0} bytes for this network, found {bytes:N0}. Store fewer models in SaveState; more of them belong in files of their own."));
         }
     }
 
