@@ -31,7 +31,7 @@ public static class Cifar3TransformsCatalog
         ArgumentNullException.ThrowIfNull(catalog);
         options = ClassifierOptions.Checked(options);
         var columns = new ScoreColumns(featureColumnName, scoreColumnName, predictedLabelColumnName, predictedLabelValueColumnName);
-        columns.Validate(); // before the file is read: a wrong name is the caller's, whatever the file is
+        columns.Validate(options.Familiarity); // before the file is read: a wrong name is the caller's, whatever the file is
         return new Cifar3ScoringEstimator(ScoringModel.Open(OnnxFile.Open(modelFile), options), columns, options);
     }
 

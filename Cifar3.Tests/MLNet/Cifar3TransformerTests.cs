@@ -1,4 +1,5 @@
 using System.Reflection;
+using Cifar3.Training;
 using Microsoft.ML;
 using Microsoft.ML.Data;
 
@@ -215,6 +216,20 @@ public sealed class Cifar3TransformerTests
             () => Context.Transforms.ApplyCifar3(Model, "Label").Fit(view),
             Throws.TypeOf<ArgumentOutOfRangeException>().With.Message.Contains("Schema mismatch for feature column 'Label': expected an image (MLImage)").And.Message.Contains("got Key<UInt32, 0-2>"));
         Assert.That(() => Context.Transforms.ApplyCifar3(Model, "Image", "A", "A"), Throws.ArgumentException.With.Message.Contains("all different"));
+    }
+
+    [TestCase("Familiarity", "PredictedLabel", null)]
+    [TestCase("Score", "IsFamiliar", null)]
+    [TestCase("Score", "PredictedLabel", "Familiarity")]
+    public void Create_ColumnNamedAsOneOfFamiliarity_IsRefusedWhereThoseAreAdded(string score, string label, string? value)
+    {
+        var familiarity = new ClassifierOptions { Familiarity = true };
+
+        Assert.That(() => Context.Transforms.ApplyCifar3(Model, "Image", score, label, value), Throws.Nothing);
+        Assert.That(() => Context.Transforms.ApplyCifar3(Model, "Image", score, label, value, familiarity), Throws.ArgumentException.With.Message.Contains("all different").And.Message.Contains("IsFamiliar"));
+        Assert.That(
+            () => Context.MulticlassClassification.Trainers.Cifar3Cnn(new Cifar3CnnTrainer.Options { ScoreColumnName = score, PredictedLabelColumnName = label, PredictedLabelValueColumnName = value, Scoring = familiarity }),
+            Throws.ArgumentException.With.Message.Contains("all different"));
     }
 
     [Test]

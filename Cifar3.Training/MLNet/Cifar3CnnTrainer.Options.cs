@@ -54,7 +54,7 @@ public sealed partial class Cifar3CnnTrainer
 
         internal override void Validate()
         {
-            Columns.Validate();
+            Columns.Validate(Scoring?.Familiarity == true);
             ArgumentException.ThrowIfNullOrWhiteSpace(LabelColumnName);
             ArgumentNullException.ThrowIfNull(FinalModelPrefix);
             Scoring?.Validate();

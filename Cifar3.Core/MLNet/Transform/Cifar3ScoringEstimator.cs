@@ -13,7 +13,7 @@ public sealed class Cifar3ScoringEstimator : IEstimator<Cifar3Transformer>
 
     internal Cifar3ScoringEstimator(ScoringModel model, ScoreColumns columns, ClassifierOptions? options)
     {
-        columns.Validate();
+        columns.Validate(options?.Familiarity == true);
         (this.model, this.columns, this.options) = (model, columns, options);
     }
 

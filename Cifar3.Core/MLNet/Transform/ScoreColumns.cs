@@ -20,15 +20,17 @@ internal sealed record ScoreColumns(string Feature, string Score, string Predict
     public int Count => PredictedLabelValue is null ? 2 : 3;
 
     /// <summary>Throws when a name is empty or two of the added columns have the same name.</summary>
+    /// <param name="familiarity">Whether the columns of familiarity are added too.</param>
     /// <exception cref="ArgumentException">The names will not do.</exception>
-    public void Validate()
+    public void Validate(bool familiarity)
     {
         ArgumentException.ThrowIfNullOrWhiteSpace(Feature);
         ArgumentException.ThrowIfNullOrWhiteSpace(Score);
         ArgumentException.ThrowIfNullOrWhiteSpace(PredictedLabel);
-        if (Score == PredictedLabel || PredictedLabelValue == Score || PredictedLabelValue == PredictedLabel || PredictedLabelValue?.Trim().Length == 0)
+        string[] added = [Score, PredictedLabel, .. PredictedLabelValue is null ? Array.Empty<string>() : [PredictedLabelValue], .. familiarity ? [Familiarity, IsFamiliar] : Array.Empty<string>()];
+        if (added.Distinct().Count() < added.Length || PredictedLabelValue?.Trim().Length == 0)
         {
-            throw new ArgumentException($"The columns to add need names, all different. Received: Score '{Score}', PredictedLabel '{PredictedLabel}'{(PredictedLabelValue is null ? "" : $", PredictedLabelValue '{PredictedLabelValue}'")}.");
+            throw new ArgumentException($"The columns to add need names, all different. Received: Score '{Score}', PredictedLabel '{PredictedLabel}'{(PredictedLabelValue is null ? "" : $", PredictedLabelValue '{PredictedLabelValue}'")}{(familiarity ? $", and those of {nameof(ClassifierOptions)}.{nameof(ClassifierOptions.Familiarity)}, '{Familiarity}' and '{IsFamiliar}'" : "")}.");
         }
     }
 
