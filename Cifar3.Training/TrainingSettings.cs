@@ -24,7 +24,7 @@ public abstract record TrainingSettings
     }
 
     /// <summary>Where the values come from that are not given here. Default: <see cref="Recipe.Auto"/>, good on small sets and large ones. (ML.NET: none.)</summary>
-    public Recipe Recipe { get; init; } = Recipe.Auto;
+    public Recipe Recipe { get; init; } = Recipe.Auto with { }; // its own: a configuration's binder sets values within what it finds
 
     /// <summary>Number of passes over the training images, 1 to 100,000; null = the recipe's. Default: null. (ML.NET: 200.)</summary>
     public int? Epoch { get; init; }

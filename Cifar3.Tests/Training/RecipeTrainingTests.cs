@@ -1,4 +1,5 @@
 using Cifar3.Training;
+using Microsoft.Extensions.Configuration;
 
 namespace Cifar3.Tests;
 
@@ -19,6 +20,19 @@ public sealed class RecipeTrainingTests
         EmaMomentum = .9,
         RecomputeStatistics = true,
     };
+
+    [Test]
+    public void Bind_TrainerOptionsOfAConfiguration_TakesTheRecipeAndLeavesTheNamedOnes()
+    {
+        Assert.That(Bind(("Recipe", "keras"), ("Epoch", "3"))?.ToString(), Does.StartWith("keras: Adam 0.001, batch 128, 3 epochs"));
+        Assert.That(() => Bind(("Recipe", "kears")), Throws.InvalidOperationException.With.InnerException.Message.Contains("There is no recipe 'kears'"));
+        string auto = Recipe.Auto.ToString();
+        Assert.That(Bind(("Recipe:Name", "mine"), ("Recipe:ImagesShown", "300000"))?.ToString(), Does.StartWith("mine: AdamW 0.003").And.Contain(" 20 epochs"));
+        Assert.That(Recipe.Auto.ToString(), Is.EqualTo(auto));
+
+        static TrainerOptions? Bind(params (string Key, string Value)[] values) =>
+            new ConfigurationBuilder().AddInMemoryCollection(values.Select(pair => KeyValuePair.Create(pair.Key, (string?)pair.Value))).Build().Get<TrainerOptions>();
+    }
 
     /// <summary>No file is damaged: what is computed anew of weights that are numbers, and huge, overflows.</summary>
     [Test]

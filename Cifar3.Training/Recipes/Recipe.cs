@@ -1,4 +1,6 @@
 using System.Collections.Immutable;
+using System.ComponentModel;
+using System.Globalization;
 
 namespace Cifar3.Training;
 
@@ -6,7 +8,8 @@ namespace Cifar3.Training;
 /// A named set of training settings: how long, how fast, how much regularization. A trainer's options take every value that they are not given
 /// from their recipe, and the model's metadata name it.
 /// </summary>
-/// <remarks>Immutable and safe to share between threads; use <c>with</c> for a recipe of your own.</remarks>
+/// <remarks>Immutable and safe to share between threads; use <c>with</c> for a recipe of your own. A program's configuration names one of <see cref="All"/>.</remarks>
+[TypeConverter(typeof(RecipeByName))]
 public sealed record Recipe
 {
     private static readonly ImmutableArray<Augmentation> FlipShiftCutout = [new RandomFlip(), new RandomTranslation(4), new Cutout(12)];
@@ -127,4 +130,12 @@ public sealed record Recipe
 
         return batch;
     }
+}
+
+/// <summary>A recipe as a configuration names it, which its binder would else leave out without a word.</summary>
+internal sealed class RecipeByName : TypeConverter
+{
+    public override bool CanConvertFrom(ITypeDescriptorContext? context, Type sourceType) => sourceType == typeof(string);
+
+    public override object ConvertFrom(ITypeDescriptorContext? context, CultureInfo? culture, object value) => Recipe.Named((string)value);
 }
