@@ -6,10 +6,10 @@ namespace Cifar3.Tests;
 internal static class ScriptedTraining
 {
     /// <summary>A training in which every epoch moves one weight, so that models of different epochs differ.</summary>
-    public static TrainingContext Context(int epochs = 100, bool validation = true, int images = 100, LearningRateScheduler? schedule = null, params Augmentation[] augmentations)
+    public static TrainingContext Context(int epochs = 100, bool validation = true, int images = 100, LearningRateScheduler? schedule = null, bool recompute = true, params Augmentation[] augmentations)
     {
         var model = CnnModel.Create(ColourImages.ClassNames, filters: FakeEngine.Filters);
-        var options = new TrainerOptions { Recipe = Recipe.Keras, Epoch = epochs, BatchSize = 32, LearningRateScheduler = schedule, Augmentations = augmentations, RecomputeStatistics = true }; // no lag to wait for
+        var options = new TrainerOptions { Recipe = Recipe.Keras, Epoch = epochs, BatchSize = 32, LearningRateScheduler = schedule, Augmentations = augmentations, RecomputeStatistics = recompute }; // mostly no lag to wait for
         var set = ColourImages.Create(images);
         return new TrainingContext(options, TrainingPlan.Create(options, images), model, new FakeEngine(model, new EngineOptions()), set, validation ? set : null);
     }

@@ -94,6 +94,19 @@ public sealed class ClassWeightTests
         Assert.That(kept!.Epoch, Is.EqualTo(expected));
     }
 
+    /// <summary>The 56 images tell as much as 32.7 of equal weight: .733 lies within one standard error of .792, as among 56 it would not.</summary>
+    [Test]
+    public void Fit_WeightsUnderAScheduleThatEndsLow_TakesTheErrorOfTheImagesThatTell()
+    {
+        var images = Unequal(40, 8, 8);
+        var options = new TrainerOptions { Epoch = 2, BatchSize = 64, LearningRateScheduler = new OneCycle(), ClassWeights = ClassWeights.Balanced };
+
+        var result = FakeTrainer.Create(options, new MeasuredEngine([40, 8, 3, 38, 7, 3]).Start).Fit(images, images);
+
+        Assert.That(result.History["val_weighted_accuracy"], Is.EqualTo(new[] { 19.0 / 24, 11.0 / 15 }).Within(1e-6));
+        Assert.That(result.BestModel.Metadata.Epoch, Is.EqualTo(2));
+    }
+
     /// <summary>60 of 68 images are of one class, which counts a third: as many tell as 17 of equal weight would.</summary>
     [TestCase(.75, null)]
     [TestCase(.53, "The model cannot be told from always naming the same class: counted by class weights, 53.0 % of the 68 validation images are right, where that gets 33.3 %, which may be luck. Measure")]
@@ -214,5 +227,13 @@ public sealed class ClassWeightTests
         var probabilities = new float[3 * images.Count];
         engine.Predict(images.Pixels, probabilities);
         return Enumerable.Range(0, images.Count).GroupBy(i => images.Labels[i]).Average(group => group.Average(i => Array.IndexOf(probabilities, probabilities[(3 * i)..(3 * i + 3)].Max(), 3 * i) - 3 * i == group.Key ? 1.0 : 0));
+    }
+
+    /// <summary>Of each batch that is evaluated in turn, so many are right.</summary>
+    private sealed class MeasuredEngine(IEnumerable<int> right) : WrappedEngine
+    {
+        private readonly Queue<int> right = new(right);
+
+        public override BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => new(labels.Length, right.Dequeue(), labels.Length);
     }
 }

@@ -90,7 +90,7 @@ internal abstract class WrappedEngine : ITrainingEngine
 
     public void ReadWeights(Span<float> weights) => inner!.ReadWeights(weights);
 
-    public BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => inner!.Evaluate(images, labels);
+    public virtual BatchResult Evaluate(ReadOnlySpan<byte> images, ReadOnlySpan<int> labels) => inner!.Evaluate(images, labels);
 
     public void Predict(ReadOnlySpan<byte> images, Span<float> probabilities) => inner!.Predict(images, probabilities);
 

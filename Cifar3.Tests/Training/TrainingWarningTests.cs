@@ -161,6 +161,22 @@ public sealed class TrainingWarningTests
     public void Of_RareEpochAmongManyAtChance_IsToldToBeLuck(int epochs, int last, string? expected) =>
         Assert.That(Measured([14, .. Enumerable.Repeat(last, epochs - 1)], [.. Enumerable.Range(0, 24).Select(i => i % 3)]), expected is null ? Is.Null : Does.Contain(expected));
 
+    /// <summary>At the momentum of .99 what statistics began with is forgotten after 459 steps; what the weights were meanwhile is forgotten after as many again.</summary>
+    [TestCase(50, true)]
+    [TestCase(51, false)]
+    public void Of_StatisticsNotRecomputed_NamesTheirLagForTwiceItsSteps(int epochs, bool named)
+    {
+        var context = ScriptedTraining.Context(images: 18 * 32, recompute: false);
+        for (int epoch = 0; epoch < epochs; epoch++)
+            context.Epoch(0);
+        context.BestEpoch = context.History.Epochs[0];
+
+        string? warning = TrainingWarning.Of(context, All, new Validation(All, null));
+
+        Assert.That(warning, Does.Contain($"After {epochs * 18} training steps"));
+        Assert.That(warning!.Contains("moving statistics still lag", StringComparison.Ordinal), Is.EqualTo(named));
+    }
+
     private static string? Measured(int right, int[] labels, params Augmentation[] augmentations) => Measured([right], labels, augmentations);
 
     /// <summary>Images of one class tell nothing of chance, and of all right ones nobody is told that they may be luck.</summary>
