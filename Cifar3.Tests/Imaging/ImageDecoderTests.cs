@@ -89,6 +89,23 @@ public sealed class ImageDecoderTests
         Assert.That(small.Zip(TriangleFilter(large, 2400, 2100), (a, b) => Math.Abs(a - b)).Max(), Is.LessThan(8));
     }
 
+    /// <summary>JPEG's own reduction averages squares, which blurs edges the more, the fewer pixels it leaves.</summary>
+    [TestCase(512)]
+    [TestCase(1024)]
+    [TestCase(2048)]
+    public void Decode_JpegOfTheSmallestSizeThatIsReduced_KeepsItsEdges(int size)
+    {
+        byte[] squares = Noise(47, 47), rgb = new byte[size * size * 3];
+        for (int i = 0; i < rgb.Length; i++)
+        {
+            rgb[i] = (byte)(squares[(i / 3 / size * 47 / size * 47 + i / 3 % size * 47 / size) * 3] < 128 ? 20 : 235);
+        }
+
+        byte[] small = Decode(TestImages.Encode(rgb, size, size, SKEncodedImageFormat.Jpeg));
+
+        Assert.That(small.Zip(TriangleFilter(rgb, size, size), (a, b) => Math.Abs(a - b)).Max(), Is.LessThanOrEqualTo(3));
+    }
+
     [Test]
     public void Decode_TransparentPixels_AreBlendedOnWhite()
     {
