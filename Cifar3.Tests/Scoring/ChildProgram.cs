@@ -52,6 +52,11 @@ internal static class ChildProgram
             return LoadedLibraryTests.LoadTwiceInChild();
         }
 
+        if (arguments is ["tensorflow", "notices"])
+        {
+            return LoadedLibraryTests.TellNoticesInChild();
+        }
+
         if (arguments is ["stubborn"])
         {
             return ConsoleProgramTests.StayInChild();
