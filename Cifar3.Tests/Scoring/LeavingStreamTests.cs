@@ -116,6 +116,37 @@ public sealed class LeavingStreamTests
         }
     }
 
+    /// <summary>A loop over a stream that is not asynchronous: the piece under way is told to stop, and is waited for.</summary>
+    [Test]
+    public void Leave_PieceUnderWay_IsToldToStopAndHasEnded()
+    {
+        bool told = false, ended = false;
+        using var begun = new ManualResetEventSlim();
+        var stream = new PredictionStream<int>(Score, pieceSize: 1, ahead: 2, null, null, CancellationToken.None);
+
+        foreach (var _ in stream.Run([0, 1, 2]))
+        {
+            Assert.That(begun.Wait(TimeSpan.FromMinutes(1)), Is.True, "the second one");
+            break;
+        }
+
+        Assert.That(Volatile.Read(ref ended), Is.True);
+        Assert.That(told, Is.True);
+
+        PieceResult Score(IReadOnlyList<int> items, long first, CancellationToken stop)
+        {
+            if (first > 0)
+            {
+                begun.Set();
+                told = stop.WaitHandle.WaitOne(Soon);
+                Thread.Sleep(50); // long enough that a reader who did not wait is gone
+                Volatile.Write(ref ended, true);
+            }
+
+            return new PieceResult([new Prediction(["a"], [1])], [], null);
+        }
+    }
+
     /// <summary>A source that has each item at once, but only after a while on the reading thread (files of a slow disk, through <c>ToAsyncEnumerable</c>): it was asked for up to a piece's worth of further items.</summary>
     [Test]
     public async Task Leave_SourceThatTakesItsTime_IsAskedForNothingMore()
