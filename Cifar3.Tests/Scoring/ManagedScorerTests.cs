@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using Cifar3.Training;
 
 namespace Cifar3.Tests;
@@ -125,6 +126,27 @@ internal sealed class ManagedScorerTests
         Assert.That(() => scorer.Score(new byte[3071], new float[5]), Throws.ArgumentException.With.Message.Contains("3,071 bytes"));
         Assert.That(() => scorer.ScorePiece(new byte[3072], new float[6]), Throws.ArgumentException.With.Message.Contains("need 5 numbers each"));
         Assert.That(() => new ManagedScorer(Small, threads: -1), Throws.InstanceOf<ArgumentOutOfRangeException>());
+    }
+
+    [Test]
+    [NonParallelizable]
+    public void Dispose_ManyThreads_EndsThem()
+    {
+        const int Threads = 100;
+        int before = ThreadsOfProcess();
+        using (var scorer = new ManagedScorer(Small, Threads))
+        {
+            scorer.Score(EngineTestData.RandomImages(2, seed: 1), new float[2 * 5]);
+            Assert.That(ThreadsOfProcess() - before, Is.GreaterThan(Threads / 2));
+        }
+
+        Assert.That(() => ThreadsOfProcess() - before, Is.LessThan(Threads / 2).After(10_000, 20));
+
+        static int ThreadsOfProcess()
+        {
+            using var process = Process.GetCurrentProcess();
+            return process.Threads.Count;
+        }
     }
 
     [Test]
