@@ -5,14 +5,18 @@ namespace Cifar3.Tests;
 /// <summary>The one choice of what scores: what each back end takes, what Auto takes, and that both give the same probabilities.</summary>
 public sealed class ScoringBackendTests
 {
-    private static readonly ClassifierOptions Managed = new() { Backend = ScoringBackend.Managed, Threads = 2 };
+    private static readonly ClassifierOptions Managed = new() { Backend = ScoringBackend.Managed, Threads = 3 };
     private static readonly ClassifierOptions OnnxRuntime = new() { Backend = ScoringBackend.OnnxRuntime, Threads = 2 };
 
-    [Test]
-    public void Load_WeightsBeyondFloat32_AreRefused()
+    [TestCase("kernel")]
+    [TestCase("bias")]
+    [TestCase("gamma")]
+    [TestCase("beta")]
+    [TestCase("moving_mean")]
+    public void Load_WeightsBeyondFloat32_AreRefused(string variable)
     {
         var model = TestModels.Random(filters: [4, 4, 8]);
-        var large = model.With(model.Weights.Select(weight => weight.Name.EndsWith("kernel", StringComparison.Ordinal) ? new WeightTensor(weight.Name, weight.Shape, [.. Enumerable.Range(0, weight.Count).Select(i => i % 2 == 0 ? 3e38f : -3e38f)]) : weight));
+        var large = model.With(model.Weights.Select(weight => weight.Name.EndsWith(variable, StringComparison.Ordinal) ? new WeightTensor(weight.Name, weight.Shape, [.. Enumerable.Range(0, weight.Count).Select(i => i % 2 == 0 ? 3e38f : -3e38f)]) : weight));
 
         Assert.That(() => Cifar3Classifier.FromModel(large), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("grey image"));
         Assert.That(() => Cifar3Classifier.Load(large.ToOnnxBytes(), new ClassifierOptions { Backend = ScoringBackend.OnnxRuntime }), Throws.TypeOf<Cifar3ModelException>().With.Message.Contains("grey image"));
@@ -35,7 +39,7 @@ public sealed class ScoringBackendTests
         double worst = EngineComparison.Farthest(found, expected);
         TestContext.Out.WriteLine($"probabilities differ by up to {worst:e1}");
         Assert.That(worst, Is.LessThan(1e-5));
-        Assert.That(managed.Device, Does.StartWith($"Managed {ModelMetadata.CurrentVersion}, CPU").And.EndsWith("2 threads"));
+        Assert.That(managed.Device, Does.StartWith($"Managed {ModelMetadata.CurrentVersion}, CPU").And.EndsWith("3 threads"));
         Assert.That(managed.Backend, Is.EqualTo(ScoringBackend.Managed));
         Assert.That(runtime.Backend, Is.EqualTo(ScoringBackend.OnnxRuntime));
         Assert.That(managed.FallbackReason, Is.Null);
@@ -135,6 +139,30 @@ public sealed class ScoringBackendTests
         card = new CardWithoutCode();
         Assert.That(() => CreateWithCuda(model, new ClassifierOptions { Backend = ScoringBackend.Cuda }, () => card), Throws.TypeOf<Cifar3Exception>().With.Message.EqualTo(CardWithoutCode.Reason));
         Assert.That(card.IsDisposed);
+    }
+
+    /// <summary>A model that cannot be run is no reason to score it elsewhere.</summary>
+    [Test]
+    public void Create_CudaRefusesTheModel_IsTold()
+    {
+        var model = ScoringModel.Of(TestModels.Random(filters: [1, 1, 1]));
+
+        Assert.That(() => CreateWithCuda(model, new ClassifierOptions(), () => throw new Cifar3ModelException("damaged")), Throws.TypeOf<Cifar3ModelException>().With.Message.EqualTo("damaged"));
+    }
+
+    /// <summary>The rows of ONNX Runtime have none.</summary>
+    [Test]
+    public void Create_Familiarity_IsManagedWhateverCardThereIs()
+    {
+        var model = ScoringModel.Of(TestModels.Random(filters: [1, 1, 1]));
+
+        var (scorer, reason) = CreateWithCuda(model, new ClassifierOptions { Familiarity = true }, () => new CardWithoutCode());
+
+        using (scorer)
+        {
+            Assert.That(scorer.Backend, Is.EqualTo(ScoringBackend.Managed));
+            Assert.That(reason, Is.Null, "the card was not asked");
+        }
     }
 
     /// <summary>In a process of its own, where no other test has loaded anything; the same with ONNX Runtime shows that the list would tell.</summary>
