@@ -75,6 +75,26 @@ public sealed partial class EngineContract
         OracleStep.AssertEqual(e, model, before, new Step(images, labels, 3, Seed), StepCeilings.AwayFromTies, options);
     }
 
+    /// <summary>A step takes learning rate × decay of a kernel away, beside what Adam does.</summary>
+    [TestCase(1e-4f)]
+    [TestCase(.02f)]
+    public void TrainStep_WeightDecay_GoesWithTheLearningRate(float learningRate)
+    {
+        var model = EngineTestData.Model(Small, 3, .25);
+        var before = EngineTestData.RandomState(model, seed: 4);
+        float[] kept = Kernel(0), decayed = Kernel(.5f), start = before.Weights.Single(weight => weight.Name == "conv2d_1/kernel").ToArray();
+
+        Assert.That(decayed.Zip(kept, (a, b) => a - b), Is.EqualTo(start.Select(weight => -learningRate * .5f * weight)).Within(1e-6f));
+
+        float[] Kernel(float decay)
+        {
+            using var e = engine.Create(model, new EngineOptions { Seed = Seed, Threads = 2, WeightDecay = decay });
+            e.ImportState(before);
+            e.TrainStep(EngineTestData.RandomImages(4, 1), EngineTestData.RandomLabels(4, 3, 1), learningRate, 3);
+            return e.ExportState().Weights.Single(weight => weight.Name == "conv2d_1/kernel").ToArray();
+        }
+    }
+
     [TestCaseSource(nameof(FrozenChoices))]
     public void TrainStep_FrozenLayers_StayAndTheOthersAreTheOracles(params string[] frozen)
     {
