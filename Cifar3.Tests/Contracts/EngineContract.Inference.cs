@@ -93,6 +93,34 @@ public sealed partial class EngineContract
         Assert.That(loss, Is.EqualTo(expected).Within(e.IsDeterministic ? 0 : 1e-6 * expected));
     }
 
+    /// <summary>Weights may be made ready for inference once; not for longer than they last.</summary>
+    [Test]
+    public void Predict_BeforeAndAfterEachChange_IsOfTheStateThen()
+    {
+        byte[] images = EngineTestData.RandomImages(8, 5);
+        int[] labels = EngineTestData.RandomLabels(8, 3, 5);
+        using var e = CreateTrained(maxBatch: 8, out var state);
+        Action[] changes = [() => e.TrainStep(images, labels, LearningRate, 3), () => e.UpdateStatistics(images, .5), () => e.ImportState(state)];
+        float[] last = Predicted(e);
+        foreach (var (i, change) in changes.Index())
+        {
+            change();
+
+            float[] found = Predicted(e);
+            using var fresh = Create(TrainedSmall.Value.Model, e.ExportState(), maxBatch: 8);
+            Assert.That(found, Is.EqualTo(Predicted(fresh)).Within(1e-6f), $"change {i}");
+            Assert.That(found, Is.Not.EqualTo(last).Within(1e-6f));
+            last = found;
+        }
+
+        float[] Predicted(ITrainingEngine engine)
+        {
+            var p = new float[24];
+            engine.Predict(images, p);
+            return p;
+        }
+    }
+
     /// <summary>Saturated probabilities: p[label] underflows in float32, the loss must not become infinite.</summary>
     [Test]
     public void Evaluate_HopelesslyWrong_GivesAFiniteLoss()
