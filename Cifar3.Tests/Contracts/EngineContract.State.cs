@@ -68,6 +68,7 @@ public sealed partial class EngineContract
     [TestCase("other number of classes")]
     [TestCase("a weight is missing")]
     [TestCase("a weight is given twice")]
+    [TestCase("a weight more")]
     [TestCase("a first moment is missing")]
     [TestCase("a second moment has another shape")]
     [TestCase("a moment has another name")]
@@ -81,6 +82,7 @@ public sealed partial class EngineContract
             "other number of classes" => EngineState.Initial(EngineTestData.Model(Small, 4, .5)),
             "a weight is missing" => state with { Weights = [.. state.Weights.Skip(1)] },
             "a weight is given twice" => state with { Weights = [.. state.Weights, state.Weights[0]] },
+            "a weight more" => state with { Weights = [.. state.Weights, new WeightTensor("dense_1/bias", [3], new float[3])] },
             "a first moment is missing" => state with { AdamM = [.. state.AdamM.SkipLast(1)] },
             "a second moment has another shape" => state with { AdamV = [.. state.AdamV.SkipLast(1), new WeightTensor("dense/bias", [4], new float[4])] },
             "a moment has another name" => state with { AdamM = [.. state.AdamM.SkipLast(1), new WeightTensor("dense/bia", [3], new float[3])] },

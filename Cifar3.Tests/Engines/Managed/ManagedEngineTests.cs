@@ -11,6 +11,21 @@ internal sealed class ManagedEngineTests
     private static readonly string[] Seven = ["a", "b", "c", "d", "e", "f", "g"];
 
     [Test]
+    public void Evaluate_MoreImagesThanAtOnce_IsTheSumOfAll()
+    {
+        const int count = 1_100;
+        byte[] images = EngineTestData.RandomImages(count, 1);
+        int[] labels = EngineTestData.RandomLabels(count, 2, 1);
+        using var engine = new ManagedEngine(EngineTestData.Model([1, 2, 3], 2, .5), new EngineOptions { Threads = 2 });
+
+        var whole = engine.Evaluate(images, labels);
+
+        var parts = engine.Evaluate(images.AsSpan(0, 600 * CnnArchitecture.ImageBytes), labels.AsSpan(0, 600)) + engine.Evaluate(images.AsSpan(600 * CnnArchitecture.ImageBytes), labels.AsSpan(600));
+        Assert.That((whole.Correct, whole.Count), Is.EqualTo((parts.Correct, count)));
+        Assert.That(whole.LossSum, Is.EqualTo(parts.LossSum).Within(1e-9 * parts.LossSum));
+    }
+
+    [Test]
     public void TrainStep_AnyNumberOfThreads_GivesTheSameBits([ValueSource(typeof(SimdLevels), nameof(SimdLevels.Available))] SimdLevel simd)
     {
         var hashes = new List<string>();
