@@ -13,6 +13,7 @@ public sealed partial class EngineContract
 
     [TestCase(new[] { 8, 16, 24 }, 10, 19)]
     [TestCase(new[] { 5, 7, 9 }, 2, 1)]
+    [TestCase(new[] { 5, 7, 9 }, 2, 70)] // more than any engine's buffers hold then
     [TestCase(new[] { 32, 64, 128 }, 3, 9)]
     public void Predict_NotAMultipleOfTheBatch_EqualsOracle(int[] filters, int classes, int count)
     {
@@ -51,6 +52,7 @@ public sealed partial class EngineContract
     [TestCase(1)]
     [TestCase(8)]
     [TestCase(21)]
+    [TestCase(70)]
     public void Evaluate_AnyNumber_IsLossAndAccuracyOfPredict(int count)
     {
         byte[] images = EngineTestData.RandomImages(count, 4);

@@ -55,6 +55,7 @@ public sealed class GpuKernelTests(GpuHost host) : GpuTestBase(host)
     }
 
     [TestCase(7, 3L, 0, .5)]
+    [TestCase(988, 3L, 0, .5)] // element 32 draws the threshold itself, and is kept
     [TestCase(-1, (1L << 32) + 5, 2, .25)]
     public void Pooling_WithDropout_DrawsTheMasksOfAllEngines(int seed, long step, int layer, double rate)
     {
@@ -97,6 +98,20 @@ public sealed class GpuKernelTests(GpuHost host) : GpuTestBase(host)
 
         Assert.That(Read<float>(device, p, 2), Is.EqualTo(new float[] { 2, 0 }));
         Assert.That(Read<float>(device, dy, 8), Is.EqualTo(new float[] { 0, 5, 0, 0, 0, 0, 0, 0 }));
+    }
+
+    /// <summary>NaN is not above anything: whatever its place in the window, it must show in the loss.</summary>
+    [Test]
+    public void Pooling_NaNAnywhereInAWindow_IsItsLargest()
+    {
+        const float none = float.NaN;
+        using var device = Open();
+        var (p, routes) = (Buffer(device, new float[4]), Buffer(device, new byte[4]));
+        var y = Buffer(device, none, 2, 1, none, 1, 2, 1, 2, 1, 2, 1, 2, none, 2, 1, none); // [1, 2, 8, 1]: four windows, NaN in each at another place
+
+        device.Launch(device.Kernel("pool_forward"), 1, 1, 1, y, p, routes, 1, 2, 8, 1, 0, 0, 0, 0, 0, 1f);
+
+        Assert.That(Read<float>(device, p, 4), Has.All.NaN);
     }
 
     [Test]
