@@ -165,8 +165,14 @@ public sealed partial class EngineContract
         e.UpdateStatistics(EngineTestData.RandomImages(8, 1), 0);
 
         var after = e.ExportState();
-        Assert.That(after.Weights.Of("batch_normalization_1/moving_mean").ToArray(), Is.EqualTo(state.Weights.Of("batch_normalization_1/moving_mean").ToArray()));
-        Assert.That(after.Weights.Of("batch_normalization_2/moving_mean").ToArray(), Is.Not.EqualTo(state.Weights.Of("batch_normalization_2/moving_mean").ToArray()));
+        Assert.Multiple(() =>
+        {
+            foreach (string variable in new[] { "moving_mean", "moving_variance" })
+            {
+                Assert.That(after.Weights.Of($"batch_normalization_1/{variable}").ToArray(), Is.EqualTo(state.Weights.Of($"batch_normalization_1/{variable}").ToArray()), variable);
+                Assert.That(after.Weights.Of($"batch_normalization_2/{variable}").ToArray(), Is.Not.EqualTo(state.Weights.Of($"batch_normalization_2/{variable}").ToArray()), variable);
+            }
+        });
     }
 
     [Test]
