@@ -44,9 +44,9 @@ internal static class ModelFiles
         }
 
         var loaded = model == Shipped ? CnnModel.LoadDefault() : CnnModel.LoadOnnx(model);
-        if (classes is not null && ClassList.IsOtherOrder(classes, loaded.ClassNames))
+        if (classes is not null && ClassList.OtherOrder(classes, loaded.ClassNames) is { } wrong)
         {
-            throw new Cifar3ModelException($"Cannot rename the classes of '{model}': its outputs are {Shown.Names(loaded.ClassNames)}, in this order, and the same names were given in another: {Shown.Names(classes)}. Leave --classes out: the file tells them."); // as of a Keras file
+            throw new Cifar3ModelException($"Cannot rename the classes of '{model}': its {wrong}. Leave --classes out: the file tells them."); // as of a Keras file
         }
 
         return (classes is null ? loaded : loaded.With(loaded.Metadata with { ClassNames = [.. classes] }), null, null);

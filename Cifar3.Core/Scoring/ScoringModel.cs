@@ -74,9 +74,9 @@ internal sealed class ScoringModel
     private ScoringModel With(ModelMetadata metadata)
     {
         OnnxFile.Checked(Name, metadata);
-        if (ClassList.IsOtherOrder(metadata.ClassNames, Metadata.ClassNames))
+        if (ClassList.OtherOrder(metadata.ClassNames, Metadata.ClassNames) is { } wrong)
         {
-            throw OnnxFile.Unreadable(Name, $"its outputs are {Shown.Names(Metadata.ClassNames)}, in this order, and the same names were given in another: {Shown.Names(metadata.ClassNames)}", "Leave ClassifierOptions.ClassNames out: the model tells them, and Evaluate compares them by name");
+            throw OnnxFile.Unreadable(Name, $"its {wrong}", "Leave ClassifierOptions.ClassNames out: the model tells them, and Evaluate compares them by name");
         }
 
         return Network is null ? new ScoringModel(Name, metadata, Signature, null, IsForeign, onnx) : Of(Network.With(metadata), Name);

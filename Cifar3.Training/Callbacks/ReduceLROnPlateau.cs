@@ -70,7 +70,7 @@ public sealed class ReduceLROnPlateau : Callback
     public override void OnEpochEnd(TrainingContext context, EpochLog log)
     {
         double value = monitor.Value(log);
-        cooling -= cooling > 0 ? 1 : 0; // nothing waits meanwhile
+        cooling = Math.Max(cooling - 1, 0); // nothing waits meanwhile
 
         if (monitor.IsImprovement(value, best))
         {

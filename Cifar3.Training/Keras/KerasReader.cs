@@ -132,9 +132,9 @@ internal sealed class KerasReader
         var weights = layers.Zip(found).SelectMany(pair => pair.First.Weights.Select(spec => Weight(pair.First, spec, pair.Second, conversion)));
         var (metadata, hash) = Metadata(content.Metadata, classNames, architecture.Classes);
         var model = CnnModel.FromWeights(architecture, [.. weights], metadata);
-        if (content.Metadata is { } own && KerasMetadata.Names(own) is { } stored && ClassList.IsOtherOrder(model.ClassNames, stored))
+        if (content.Metadata is { } own && KerasMetadata.Names(own) is { } stored && ClassList.OtherOrder(model.ClassNames, stored) is { } wrong)
         {
-            throw new Cifar3ModelException($"Its outputs are {Shown.Names(stored)}, in this order, and the same names were given in another: {Shown.Names(model.ClassNames)}. Leave classNames out: the file tells them.");
+            throw new Cifar3ModelException($"Its {wrong}. Leave classNames out: the file tells them.");
         }
 
         if (hash is not null && converted.Count == 0 && conversion.KeepsWeights) // else a program made another file of it on purpose

@@ -94,11 +94,13 @@ internal static class ClassList
         return places.Contains(-1) || places.Distinct().Count() < places.Length ? null : places;
     }
 
-    /// <summary>Whether names given for a model's outputs are those that the model tells, in another order: a data set's, with which a picture of one class would be called by the name of another.</summary>
+    /// <summary>What is wrong where names given for a model's outputs are those that the model tells, in another order: a data set's, with which a picture of one class would be called by the name of another. Null where they are not.</summary>
     /// <param name="given">The names given, all different.</param>
     /// <param name="own">The names that the model tells, in the order of its outputs.</param>
-    public static bool IsOtherOrder(IReadOnlyList<string> given, IReadOnlyList<string> own) =>
-        given.Count == own.Count && Places(given, own) is { } places && places.Index().Any(place => place.Item != place.Index);
+    public static string? OtherOrder(IReadOnlyList<string> given, IReadOnlyList<string> own) =>
+        given.Count == own.Count && Places(given, own) is { } places && places.Index().Any(place => place.Item != place.Index)
+            ? $"outputs are {Shown.Names(own)}, in this order, and the same names were given in another: {Shown.Names(given)}"
+            : null;
 
     /// <summary>The index of a name in a list: the same name in any Unicode form, else another name of the same CIFAR-10 class; -1 where there is none.</summary>
     public static int Find(string name, IReadOnlyList<string> names)
