@@ -190,9 +190,7 @@ public sealed class PageTests
         await using var service = await ServiceApp.StartAsync(options => options.ModelPath = path);
         await using var shown = await ServicePage.CreateAsync();
         await shown.OpenAsync(service, "auto");
-        string folder = Path.Combine(TestFiles.NewFolder(), "ve\u0301lo");
-        Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "one.jpg"), ImageCorpus.Files["jpeg"]);
+        string folder = ClassFolder("ve\u0301lo");
 
         await shown.Page.Locator("#folder").SetInputFilesAsync(folder);
 
@@ -237,9 +235,7 @@ public sealed class PageTests
         await using var shown = await ServicePage.CreateAsync();
         var page = shown.Page;
         await shown.OpenAsync(service);
-        string folder = Path.Combine(TestFiles.NewFolder(), "bird");
-        Directory.CreateDirectory(folder);
-        File.WriteAllBytes(Path.Combine(folder, "one.jpg"), ImageCorpus.Files["jpeg"]);
+        string folder = ClassFolder("bird");
 
         await page.Locator("#folder").SetInputFilesAsync(folder);
         await shown.AwaitAsync(1);
@@ -253,5 +249,14 @@ public sealed class PageTests
         await page.Locator("#folder").SetInputFilesAsync(folder);
         await shown.AwaitAsync(1);
         Assert.That(await page.Locator("#matrix td").AllTextContentsAsync(), Has.Exactly(1).EqualTo("1").And.Exactly(8).EqualTo("0"));
+    }
+
+    /// <summary>A folder of that name with one picture.</summary>
+    private static string ClassFolder(string name)
+    {
+        string folder = Path.Combine(TestFiles.NewFolder(), name);
+        Directory.CreateDirectory(folder);
+        File.WriteAllBytes(Path.Combine(folder, "one.jpg"), ImageCorpus.Files["jpeg"]);
+        return folder;
     }
 }
